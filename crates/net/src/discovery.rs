@@ -1,0 +1,261 @@
+//! Who is near: announcing this node on the local network, and hearing of others, by mDNS/DNS-SD.
+//!
+//! A node announces an instance of `_yanxiu._udp.local.` named by its node id, with its port and
+//! this TXT record:
+//!
+//! | key | value |
+//! |---|---|
+//! | `v` | `1`, the version of this table; instances of another one are passed over |
+//! | `id` | the node id, 52 base32 letters |
+//! | `c` | county tag: the first 8 letters of the county root, or `-` before enrolment |
+//!
+//! Anybody on the network can announce anything. What is found is an address worth dialling with
+//! the found id as the expected one, nothing more.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+
+use mdns_sd::{DaemonEvent, IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
+use sync::NodeId;
+use tokio::sync::mpsc;
+
+use crate::Error;
+
+/// The DNS-SD service type.
+pub const SERVICE: &str = "_yanxiu._udp.local.";
+
+const VERSION: &str = "1";
+const NO_COUNTY: &str = "-";
+
+/// Nodes whose news may wait for the caller. A network with more neighbours than that is flooded;
+/// the first ones are kept, and every later announcement gets another chance.
+const MAX_WAITING: usize = 1024;
+/// Addresses kept of one node; real ones have a handful.
+const MAX_ADDRS: usize = 16;
+
+/// A neighbour as it announces itself, unproven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The node it claims to be.
+    pub node: NodeId,
+    /// Its [`county_tag`]; `None` before enrolment (and when `gone`).
+    pub county: Option<String>,
+    /// Where to dial it, IPv4 first; no loopback, and link-local IPv6 only with its interface.
+    pub addrs: Vec<SocketAddr>,
+    /// It said goodbye, or was not heard for so long that its announcement ran out.
+    pub gone: bool,
+}
+
+/// Announces this node and listens for others until dropped.
+pub struct Discovery {
+    daemon: ServiceDaemon,
+    id: NodeId,
+    port: u16,
+}
+
+/// What a node announces of its county: enough to pass others over, too little to trust.
+pub fn county_tag(root: &NodeId) -> String {
+    root.short()
+}
+
+impl Discovery {
+    /// Announces `id` on `port` on every interface but loopback and reports every other node, each
+    /// again whenever its announcement changes. Slow callers get the newest news of each node; the
+    /// receiver ends when the `Discovery` is dropped. Must be called within a tokio runtime.
+    pub fn start(
+        id: &NodeId,
+        county: Option<&NodeId>,
+        port: u16,
+    ) -> Result<(Discovery, mpsc::Receiver<Found>), Error> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let daemon = ServiceDaemon::new().map_err(fault)?;
+        // Made before anything can fail, so that its drop ends the daemon's thread.
+        let discovery = Discovery { daemon, id: *id, port };
+        let daemon = &discovery.daemon;
+        daemon.disable_interface(vec![IfKind::LoopbackV4, IfKind::LoopbackV6]).map_err(fault)?;
+        let troubles = daemon.monitor().map_err(fault)?;
+        discovery.set_county(county)?;
+        let events = daemon.browse(SERVICE).map_err(fault)?;
+
+        runtime.spawn(async move {
+            while let Ok(event) = troubles.recv_async().await {
+                match event {
+                    DaemonEvent::Error(e) => tracing::warn!("looking for neighbours: {e}"),
+                    // Only a copy of this very device can have our name.
+                    DaemonEvent::NameChange(change) => {
+                        tracing::warn!("another device announces our node id: renamed to {}", change.new_name);
+                    }
+                    _ => {}
+                }
+            }
+        });
+        let (send, receive) = mpsc::channel(16);
+        runtime.spawn(forward(daemon.clone(), events, *id, send));
+        Ok((discovery, receive))
+    }
+
+    /// Announces another county from now on: the node was enrolled.
+    pub fn set_county(&self, county: Option<&NodeId>) -> Result<(), Error> {
+        let tag = county.map_or_else(|| NO_COUNTY.to_string(), county_tag);
+        let id = self.id.to_string();
+        // A host name of our own: two nodes on one PC (or two PCs of one name) stay apart.
+        let host = format!("yanxiu-{id}.local.");
+        let txt = [("v", VERSION), ("id", id.as_str()), ("c", tag.as_str())];
+        let info = ServiceInfo::new(SERVICE, &id, &host, "", self.port, &txt[..]).map_err(fault)?;
+        self.daemon.register(info.enable_addr_auto()).map_err(fault)
+    }
+}
+
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        // Says goodbye to the neighbours and ends the daemon's thread. Nobody is left to tell of a failure.
+        let _ = self.daemon.shutdown();
+    }
+}
+
+fn fault(error: mdns_sd::Error) -> Error {
+    Error::Discovery(error.to_string())
+}
+
+/// Passes news on until the daemon or the caller is gone. It never lets the daemon wait, which
+/// ends a subscription whose queue is full; what the caller has not taken is kept once per node.
+async fn forward(
+    daemon: ServiceDaemon,
+    mut events: mdns_sd::Receiver<ServiceEvent>,
+    own: NodeId,
+    out: mpsc::Sender<Found>,
+) {
+    let mut waiting: BTreeMap<NodeId, Found> = BTreeMap::new();
+    loop {
+        tokio::select! {
+            event = events.recv_async() => {
+                let news = match event {
+                    Ok(ServiceEvent::ServiceResolved(service)) => found(&service),
+                    Ok(ServiceEvent::ServiceRemoved(_, name)) => gone(&name),
+                    Ok(ServiceEvent::SearchStopped(_)) => return,
+                    Ok(_) => None,
+                    // Our queue overflowed all the same, or the daemon has ended.
+                    Err(_) => match daemon.browse(SERVICE) {
+                        Ok(again) => {
+                            tracing::warn!("the local network is flooded with announcements; listening anew");
+                            events = again;
+                            None
+                        }
+                        Err(_) => return,
+                    },
+                };
+                if let Some(news) = news.filter(|f| f.node != own)
+                    && (waiting.len() < MAX_WAITING || waiting.contains_key(&news.node))
+                {
+                    waiting.insert(news.node, news);
+                }
+            }
+            place = out.reserve(), if !waiting.is_empty() => match (place, waiting.pop_first()) {
+                (Ok(place), Some((_, news))) => place.send(news),
+                (Ok(_), None) => {}
+                (Err(_), _) => return,
+            },
+            () = out.closed() => return,
+        }
+    }
+}
+
+/// `None` for what is no node of this version.
+fn found(service: &ResolvedService) -> Option<Found> {
+    if service.get_property_val_str("v") != Some(VERSION) {
+        return None;
+    }
+    let node = NodeId::parse(service.get_property_val_str("id")?)?;
+    // The goodbye names the instance alone, so an instance named otherwise could never leave.
+    if instance(service.get_fullname()) != Some(node) {
+        return None;
+    }
+    let county = match service.get_property_val_str("c") {
+        None | Some(NO_COUNTY) => None,
+        Some(tag) if tag.len() == 8 && tag.bytes().all(|b| b.is_ascii_alphanumeric()) => Some(tag.to_string()),
+        Some(_) => return None,
+    };
+    let mut addrs: Vec<SocketAddr> =
+        service.get_addresses().iter().filter_map(|ip| dialable(ip, service.get_port())).collect();
+    if addrs.is_empty() {
+        return None;
+    }
+    addrs.sort();
+    addrs.truncate(MAX_ADDRS);
+    Some(Found { node, county, addrs, gone: false })
+}
+
+fn gone(fullname: &str) -> Option<Found> {
+    instance(fullname).map(|node| Found { node, county: None, addrs: Vec::new(), gone: true })
+}
+
+/// The node named by `<node id>._yanxiu._udp.local.`.
+fn instance(fullname: &str) -> Option<NodeId> {
+    NodeId::parse(fullname.split('.').next()?)
+}
+
+/// The address to dial, if it can be dialled from another PC.
+fn dialable(ip: &ScopedIp, port: u16) -> Option<SocketAddr> {
+    let plain = ip.to_ip_addr();
+    if port == 0 || plain.is_loopback() || plain.is_unspecified() || plain.is_multicast() {
+        return None;
+    }
+    match (plain, ip) {
+        (IpAddr::V6(v6), ScopedIp::V6(scoped)) if v6.is_unicast_link_local() => {
+            let interface = scoped.scope_id().index;
+            (interface != 0).then(|| SocketAddrV6::new(v6, port, 0, interface).into())
+        }
+        (plain, _) => Some(SocketAddr::new(plain, port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> NodeId {
+        sync::DeviceKey::from_seed([5; 32]).id()
+    }
+
+    fn service(name: &str, ips: &[&str], txt: &[(&str, &str)]) -> ResolvedService {
+        let ips: Vec<IpAddr> = ips.iter().map(|ip| ip.parse().unwrap()).collect();
+        ServiceInfo::new(SERVICE, name, "h.local.", &ips[..], 4433, txt).unwrap().as_resolved_service()
+    }
+
+    #[test]
+    fn an_announcement_is_read() {
+        let text = id().to_string();
+        let txt = [("v", "1"), ("id", text.as_str()), ("c", "abcdefg2")];
+        let got = found(&service(&text, &["2001:db8::1", "192.0.2.7", "127.0.0.1", "fe80::1"], &txt)).unwrap();
+        assert_eq!(got.node, id());
+        assert_eq!(got.county.as_deref(), Some("abcdefg2"));
+        let addrs: Vec<String> = got.addrs.iter().map(ToString::to_string).collect();
+        assert_eq!(addrs, ["192.0.2.7:4433", "[2001:db8::1]:4433"], "no loopback, no unscoped link-local");
+    }
+
+    #[test]
+    fn what_is_no_node_of_this_version_is_passed_over() {
+        let text = id().to_string();
+        let ips = ["192.0.2.7"];
+        for txt in [
+            vec![("v", "2"), ("id", text.as_str()), ("c", "-")],
+            vec![("id", text.as_str()), ("c", "-")],
+            vec![("v", "1"), ("c", "-")],
+            vec![("v", "1"), ("id", "教师"), ("c", "-")],
+            vec![("v", "1"), ("id", text.as_str()), ("c", "<script>")],
+        ] {
+            assert_eq!(found(&service(&text, &ips, &txt)), None, "{txt:?}");
+        }
+        let good = [("v", "1"), ("id", text.as_str()), ("c", "-")];
+        assert_eq!(found(&service(&text, &ips, &good)).unwrap().county, None);
+        assert_eq!(found(&service("打印机", &ips, &good)), None, "named by something else");
+        assert_eq!(found(&service(&text, &["127.0.0.1"], &good)), None, "nowhere to dial");
+    }
+
+    #[test]
+    fn a_goodbye_names_its_node() {
+        assert_eq!(gone(&format!("{}.{SERVICE}", id())).unwrap().node, id());
+        assert_eq!(gone("打印机._yanxiu._udp.local."), None);
+        assert_eq!(gone(""), None);
+    }
+}

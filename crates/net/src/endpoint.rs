@@ -1,0 +1,328 @@
+//! The node's one UDP socket: dialling, and taking calls.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quinn::{ConnectError, ConnectionError, NoneTokenStore, ServerConfig, TransportErrorCode, VarInt};
+use rustls::time_provider::TimeProvider;
+use sync::{DeviceKey, NodeId};
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout;
+
+use crate::gate::{Entry, Gate, Seat};
+use crate::link::canonical;
+use crate::tls::{Tls, Uptime, server_name};
+use crate::{Error, Link, Tuning};
+
+/// Finished handshakes that wait for [`Endpoint::accept`].
+const ACCEPT_QUEUE: usize = 32;
+
+/// One UDP socket under one device key, for dialling and for being dialled. Cheap to clone;
+/// dropping the last clone closes every link.
+#[derive(Clone)]
+pub struct Endpoint(Arc<Inner>);
+
+struct Inner {
+    quic: quinn::Endpoint,
+    tls: Tls,
+    tuning: Tuning,
+    accepted: Mutex<mpsc::Receiver<Link>>,
+    gate: Arc<Gate>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    refused: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// What happened at an endpoint since it was bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Full handshakes, dialled or taken, in which the peer's signature was verified. Resumed ones
+    /// do not count: there the kept session is the proof.
+    pub full_handshakes: u64,
+    /// Calls refused because the endpoint, or the seats of their source, were full.
+    pub refused: u64,
+    /// Calls whose handshake failed or took too long.
+    pub failed: u64,
+    /// Handshakes of callers under way now.
+    pub half_open: u64,
+    /// Connections open now, both directions, half-open and just closing ones included.
+    pub open: u64,
+}
+
+impl Endpoint {
+    /// Opens the socket and takes calls from now on. `listen` may have port 0 (any free one); on
+    /// `[::]` it also serves IPv4 where the system can. Must be called within a tokio runtime.
+    pub fn bind(listen: SocketAddr, key: &DeviceKey, tuning: Tuning) -> Result<Endpoint, Error> {
+        Endpoint::bind_with_clock(listen, key, tuning, Arc::new(Uptime::start()))
+    }
+
+    fn bind_with_clock(
+        listen: SocketAddr,
+        key: &DeviceKey,
+        tuning: Tuning,
+        clock: Arc<dyn TimeProvider>,
+    ) -> Result<Endpoint, Error> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let tls = Tls::new(key, clock)?;
+
+        let mut server = ServerConfig::with_crypto(tls.server.clone());
+        server
+            .transport_config(tuning.transport()?)
+            .time_source(Arc::new(Uptime::start()))
+            // What may wait between two turns of `take_calls`; more is refused at once.
+            .max_incoming(2 * tuning.max_half_open)
+            // A first flight before its connection exists: never more than its initial window.
+            .incoming_buffer_size(16 << 10)
+            .incoming_buffer_size_total(1 << 20);
+
+        // `client` makes the socket dual-stack on every system, `server` does not.
+        let quic = quinn::Endpoint::client(listen).map_err(|source| Error::Bind { addr: listen, source })?;
+        quic.set_server_config(Some(server));
+
+        let gate = Gate::new(tuning.max_half_open, tuning.max_half_open_per_source);
+        let counts = Arc::new(Counts::default());
+        let (queue, accepted) = mpsc::channel(ACCEPT_QUEUE);
+        runtime.spawn(take_calls(quic.clone(), tuning.clone(), gate.clone(), counts.clone(), queue));
+        Ok(Endpoint(Arc::new(Inner { quic, tls, tuning, accepted: Mutex::new(accepted), gate, counts })))
+    }
+
+    /// The address of the socket, with the port that was really taken.
+    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+        self.0.quic.local_addr().map_err(|e| Error::Setup(e.to_string()))
+    }
+
+    /// Dials `addr`. With `expect`, any other node is refused before our own key is shown; without
+    /// (a typed address) whoever answers is reported as [`Link::peer`].
+    pub async fn connect(&self, addr: SocketAddr, expect: Option<NodeId>) -> Result<Link, Error> {
+        self.connect_tuned(addr, expect, &self.0.tuning).await
+    }
+
+    /// Like [`Endpoint::connect`] with settings for this link alone: the peer's last round-trip
+    /// time, no probing on a metered link. Limits on links and half-open ones are not read from it.
+    pub async fn connect_tuned(
+        &self,
+        addr: SocketAddr,
+        expect: Option<NodeId>,
+        tuning: &Tuning,
+    ) -> Result<Link, Error> {
+        let inner = &self.0;
+        let mut config = quinn::ClientConfig::new(inner.tls.client.clone());
+        config.transport_config(tuning.transport()?).token_store(Arc::new(NoneTokenStore));
+        let dialling = inner.quic.connect_with(config, addr, &server_name(expect.as_ref())).map_err(|e| match e {
+            ConnectError::EndpointStopping => Error::EndpointClosed,
+            ConnectError::InvalidRemoteAddress(_) => Error::BadAddress { addr },
+            other => Error::Setup(other.to_string()),
+        })?;
+
+        let no_answer = || Error::NoAnswer { addr, seconds: tuning.handshake_timeout.as_secs() };
+        let outcome = timeout(tuning.handshake_timeout, dialling).await.map_err(|_| no_answer())?;
+        let conn = outcome.map_err(|error| {
+            if let Some((expected, found)) = expect.and_then(|e| Some((e, inner.tls.peers.take_stranger(&e)?))) {
+                return Error::WrongPeer { addr, expected, found };
+            }
+            match error {
+                ConnectionError::TimedOut => no_answer(),
+                ConnectionError::LocallyClosed => Error::EndpointClosed,
+                ConnectionError::ConnectionClosed(close)
+                    if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
+                {
+                    Error::Busy { addr }
+                }
+                other => Error::NotYanxiu { addr, detail: other.to_string() },
+            }
+        })?;
+
+        let link = Link::new(conn)?;
+        // The verifier has refused others already, and a resumed session is filed under its name;
+        // this holds even if one of the two should change.
+        match expect {
+            Some(expected) if expected != link.peer() => {
+                link.close(0, "another node was expected");
+                Err(Error::WrongPeer { addr, expected, found: link.peer() })
+            }
+            _ => Ok(link),
+        }
+    }
+
+    /// The next peer that has called us, handshake done; `None` once the endpoint is closed.
+    /// Cancel-safe. Handshakes go on side by side in the background, so a slow one delays no other.
+    pub async fn accept(&self) -> Option<Link> {
+        self.0.accepted.lock().await.recv().await
+    }
+
+    /// Ends all links with code 0 and takes no more calls. Returns at once; see [`Endpoint::wait_idle`].
+    pub fn close(&self) {
+        self.0.quic.close(VarInt::from_u32(0), b"shutting down");
+    }
+
+    /// After [`Endpoint::close`]: waits until the peers have been told (three round trips at most).
+    pub async fn wait_idle(&self) {
+        self.0.quic.wait_idle().await;
+    }
+
+    /// For the operator's page.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            full_handshakes: self.0.tls.peers.checked(),
+            refused: self.0.counts.refused.load(Ordering::Relaxed),
+            failed: self.0.counts.failed.load(Ordering::Relaxed),
+            half_open: self.0.gate.half_open() as u64,
+            open: self.0.quic.open_connections() as u64,
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Ends `take_calls` too, which holds the quinn endpoint but not this.
+        self.quic.close(VarInt::from_u32(0), b"shutting down");
+    }
+}
+
+/// Gives each caller a task of its own, within the limits, until the endpoint closes.
+async fn take_calls(
+    quic: quinn::Endpoint,
+    tuning: Tuning,
+    gate: Arc<Gate>,
+    counts: Arc<Counts>,
+    queue: mpsc::Sender<Link>,
+) {
+    while let Some(incoming) = quic.accept().await {
+        let from = canonical(incoming.remote_address());
+        let entry = if quic.open_connections() >= tuning.max_links {
+            Entry::Full
+        } else {
+            gate.enter(from.ip(), incoming.remote_address_validated())
+        };
+        match entry {
+            Entry::Seat(seat) => {
+                tokio::spawn(shake_hands(incoming, seat, tuning.handshake_timeout, counts.clone(), queue.clone()));
+            }
+            // An unproven caller may always be asked; were it not so, dropping the error refuses it.
+            Entry::ProveAddress => drop(incoming.retry()),
+            Entry::Full => {
+                counts.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%from, "call refused: no seat free");
+                incoming.refuse();
+            }
+        }
+    }
+}
+
+async fn shake_hands(
+    incoming: quinn::Incoming,
+    seat: Seat,
+    limit: std::time::Duration,
+    counts: Arc<Counts>,
+    queue: mpsc::Sender<Link>,
+) {
+    let from = canonical(incoming.remote_address());
+    let fault = match timeout(limit, incoming.into_future()).await {
+        Ok(Ok(conn)) => match Link::new(conn) {
+            Ok(link) => {
+                drop(seat);
+                // Fails only when the endpoint is gone; the link closes with it.
+                let _ = queue.send(link).await;
+                return;
+            }
+            Err(e) => e.to_string(),
+        },
+        Ok(Err(e)) => e.to_string(),
+        Err(_) => "too slow".to_string(),
+    };
+    counts.failed.fetch_add(1, Ordering::Relaxed);
+    tracing::debug!(%from, fault, "handshake of a caller failed");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::pki_types::UnixTime;
+
+    use super::*;
+
+    /// A clock that stands still somewhere.
+    #[derive(Debug)]
+    struct Stopped(u64);
+
+    impl TimeProvider for Stopped {
+        fn current_time(&self) -> Option<UnixTime> {
+            Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0)))
+        }
+    }
+
+    fn at(seed: u8, clock: impl TimeProvider + 'static) -> Endpoint {
+        let key = DeviceKey::from_seed([seed; 32]);
+        let listen = ([127, 0, 0, 1], 0).into();
+        Endpoint::bind_with_clock(listen, &key, Tuning::default(), Arc::new(clock)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_pc_that_believes_it_is_1970_meets_one_in_2099() {
+        let (school, hub) = (at(1, Stopped(0)), at(2, Stopped(4_083_000_000)));
+        let (there, back) = (hub.local_addr().unwrap(), school.local_addr().unwrap());
+        for _ in 0..2 {
+            let link = school.connect(there, Some(DeviceKey::from_seed([2; 32]).id())).await.unwrap();
+            assert_eq!(hub.accept().await.unwrap().peer(), DeviceKey::from_seed([1; 32]).id());
+            let (mut w, _r) = link.open().await.unwrap();
+            w.write("学时".as_bytes()).await.unwrap();
+            w.delivered().await.unwrap();
+        }
+        let link = hub.connect(back, None).await.unwrap();
+        assert_eq!(link.peer(), DeviceKey::from_seed([1; 32]).id());
+    }
+
+    /// A clock that jumps, as at the first answer of an NTP server.
+    #[derive(Debug)]
+    struct Jumping(AtomicU64);
+
+    impl TimeProvider for Jumping {
+        fn current_time(&self) -> Option<UnixTime> {
+            let now = self.0.fetch_add(1_700_000_000, Ordering::Relaxed);
+            Some(UnixTime::since_unix_epoch(Duration::from_secs(now)))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_jumping_clock_costs_resumption_at_most() {
+        let (school, hub) = (at(1, Jumping(AtomicU64::new(0))), at(2, Stopped(0)));
+        for _ in 0..3 {
+            let link = school.connect(hub.local_addr().unwrap(), None).await.unwrap();
+            assert_eq!(hub.accept().await.unwrap().peer(), DeviceKey::from_seed([1; 32]).id());
+            let (mut w, _r) = link.open().await.unwrap();
+            w.delivered().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_announced_frame_takes_no_memory_before_it_comes() {
+        let (school, hub) = (at(1, Uptime::start()), at(2, Uptime::start()));
+        let link = school.connect(hub.local_addr().unwrap(), None).await.unwrap();
+        let far = hub.accept().await.unwrap();
+        let (mut send, _recv) = raw_stream(&link).await;
+        send.write_all(&crate::MAX_FRAME.to_le_bytes()).await.unwrap();
+        send.write_all(b"1234567890").await.unwrap();
+        let (_w, mut reader) = far.accept().await.unwrap();
+        let early = timeout(Duration::from_millis(300), reader.read()).await;
+        assert!(early.is_err(), "the frame is not complete: {early:?}");
+        assert!((10..4096).contains(&reader.reserved()), "{} bytes set aside", reader.reserved());
+
+        let rest = vec![7u8; crate::MAX_FRAME as usize - 10];
+        let (sent, frame) = tokio::join!(send.write_all(&rest), reader.read());
+        sent.unwrap();
+        let frame = frame.unwrap().unwrap();
+        assert_eq!(frame.len(), crate::MAX_FRAME as usize);
+        assert_eq!((&frame[..10], &frame[10..]), (b"1234567890".as_slice(), rest.as_slice()));
+        assert_eq!(frame.capacity(), frame.len(), "growth stops at the announced length");
+    }
+
+    async fn raw_stream(link: &Link) -> (quinn::SendStream, quinn::RecvStream) {
+        link.raw().open_bi().await.unwrap()
+    }
+}

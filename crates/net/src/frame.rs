@@ -1,0 +1,203 @@
+//! Frames: how a stream of bytes is cut into messages.
+//!
+//! ```text
+//! offset  0             4                    4 + len
+//!         | len         |  len bytes         |  next frame …
+//!         | u32, little |  (may be 0 bytes)  |
+//!         | endian      |                    |
+//! ```
+//!
+//! The stream may end before a frame begins and nowhere else.
+
+use sync::NodeId;
+
+use crate::Error;
+
+/// The longest frame in bytes, its length field not counted: 1 MiB. Transfers are cut into pieces
+/// that commit on their own, and at 64 kbit/s one such frame already takes two minutes; whatever
+/// announces more is a mistake or an attack. Larger things (photos) travel as ranges.
+pub const MAX_FRAME: u32 = 1 << 20;
+
+/// Sent when a reader gives a stream up because of an oversize frame.
+const CODE_TOO_LONG: u32 = 1;
+/// Sent when a write was dropped half-way and the stream cannot go on.
+const CODE_CUT: u32 = 2;
+
+/// The sending half of a stream. Dropping it finishes the stream (or resets it in mid-frame).
+#[derive(Debug)]
+pub struct FrameWriter {
+    stream: quinn::SendStream,
+    /// A write has begun and not ended.
+    in_frame: bool,
+}
+
+impl FrameWriter {
+    pub(crate) fn new(stream: quinn::SendStream) -> FrameWriter {
+        FrameWriter { stream, in_frame: false }
+    }
+
+    /// Sends one frame; waits while the peer's or our window is full. `Ok` means handed to the
+    /// transport, not received: see [`FrameWriter::delivered`].
+    ///
+    /// Not cancel-safe: a write that is dropped half-way resets the stream, so that the peer never
+    /// takes the rest of one frame for the next one; every later write is [`Error::StreamEnded`].
+    pub async fn write(&mut self, frame: &[u8]) -> Result<(), Error> {
+        let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        if len > MAX_FRAME {
+            return Err(Error::FrameTooLong { len: frame.len() as u64, limit: MAX_FRAME });
+        }
+        if self.in_frame {
+            return Err(Error::StreamEnded);
+        }
+        // One buffer, so that the length never leaves in a packet of its own.
+        let mut bytes = Vec::with_capacity(4 + frame.len());
+        bytes.extend_from_slice(&len.to_le_bytes());
+        bytes.extend_from_slice(frame);
+        self.in_frame = true;
+        self.stream.write_chunk(bytes.into()).await.map_err(write_error)?;
+        self.in_frame = false;
+        Ok(())
+    }
+
+    /// Says that no more frames come. The peer's reader returns `None` after the last one.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        if self.in_frame {
+            return Err(Error::StreamEnded);
+        }
+        self.stream.finish().map_err(|_| Error::StreamEnded)
+    }
+
+    /// Finishes if that has not been done, and waits until the peer's transport has acknowledged
+    /// every byte. It is no receipt: received is not stored. Needed before [`crate::Link::close`],
+    /// which throws away what is still under way.
+    pub async fn delivered(&mut self) -> Result<(), Error> {
+        if self.in_frame {
+            return Err(Error::StreamEnded);
+        }
+        // Already finished is fine.
+        let _ = self.stream.finish();
+        match self.stream.stopped().await {
+            Ok(None) => Ok(()),
+            Ok(Some(code)) => Err(Error::StreamStopped { code: code.into_inner() }),
+            Err(e) => Err(write_error(e.into())),
+        }
+    }
+
+    /// Streams of a higher number go first; 0 at the start. Blobs run below records.
+    pub fn set_priority(&self, priority: i32) {
+        // Fails only on a stream that has ended, where it means nothing.
+        let _ = self.stream.set_priority(priority);
+    }
+}
+
+impl Drop for FrameWriter {
+    fn drop(&mut self) {
+        if self.in_frame {
+            // Fails only if the stream has ended already.
+            let _ = self.stream.reset(CODE_CUT.into());
+        }
+    }
+}
+
+/// The receiving half of a stream. Dropping it tells the peer to stop sending.
+#[derive(Debug)]
+pub struct FrameReader {
+    stream: quinn::RecvStream,
+    peer: NodeId,
+    limit: u32,
+    /// The length field of the frame being read, and how many bytes of it have come.
+    header: [u8; 4],
+    header_len: usize,
+    /// What has come of the frame itself.
+    body: Vec<u8>,
+}
+
+impl FrameReader {
+    pub(crate) fn new(stream: quinn::RecvStream, peer: NodeId) -> FrameReader {
+        FrameReader { stream, peer, limit: MAX_FRAME, header: [0; 4], header_len: 0, body: Vec::new() }
+    }
+
+    /// Who sends, as proven by TLS.
+    pub fn peer(&self) -> NodeId {
+        self.peer
+    }
+
+    /// Refuses frames longer than `bytes` from now on (at most [`MAX_FRAME`]). For peers that are
+    /// not yet known to be members.
+    pub fn set_limit(&mut self, bytes: u32) {
+        self.limit = bytes.min(MAX_FRAME);
+    }
+
+    /// The next frame, or `None` when the peer has finished the stream.
+    ///
+    /// Cancel-safe: what has come of a frame is kept in the reader, so that a `read` dropped by
+    /// `tokio::select!` loses nothing and the next one goes on where it was.
+    ///
+    /// Memory follows the bytes that have come, never the length that was announced.
+    pub async fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        while self.header_len < self.header.len() {
+            let Some(chunk) = self.chunk(self.header.len() - self.header_len).await? else {
+                return match self.header_len {
+                    0 => Ok(None),
+                    some => Err(Error::FrameCut { missing: (self.header.len() - some) as u64 }),
+                };
+            };
+            for (place, byte) in self.header.iter_mut().skip(self.header_len).zip(chunk.iter()) {
+                *place = *byte;
+            }
+            self.header_len += chunk.len();
+        }
+
+        let len = u32::from_le_bytes(self.header);
+        if len > self.limit {
+            // The header stays, so that every later read says the same.
+            let _ = self.stream.stop(CODE_TOO_LONG.into());
+            return Err(Error::FrameTooLong { len: u64::from(len), limit: self.limit });
+        }
+        let len = len as usize;
+        while self.body.len() < len {
+            let missing = len - self.body.len();
+            let Some(chunk) = self.chunk(missing).await? else {
+                return Err(Error::FrameCut { missing: missing as u64 });
+            };
+            // Double what is there, but not beyond the frame.
+            if self.body.capacity() - self.body.len() < chunk.len() {
+                self.body.reserve_exact(self.body.len().max(chunk.len()).min(missing));
+            }
+            self.body.extend_from_slice(&chunk);
+        }
+        self.header_len = 0;
+        Ok(Some(std::mem::take(&mut self.body)))
+    }
+
+    /// At most `max` bytes, as soon as there are any; `None` at the end of the stream. The only
+    /// place that waits: quinn promises that it is cancel-safe.
+    async fn chunk(&mut self, max: usize) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Error> {
+        let chunk = self.stream.read_chunk(max, true).await.map_err(read_error)?;
+        Ok(chunk.map(|c| c.bytes))
+    }
+
+    /// Bytes set aside for the frame being read.
+    #[cfg(test)]
+    pub(crate) fn reserved(&self) -> usize {
+        self.body.capacity()
+    }
+}
+
+fn write_error(error: quinn::WriteError) -> Error {
+    match error {
+        quinn::WriteError::Stopped(code) => Error::StreamStopped { code: code.into_inner() },
+        quinn::WriteError::ConnectionLost(e) => e.into(),
+        quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => Error::StreamEnded,
+    }
+}
+
+fn read_error(error: quinn::ReadError) -> Error {
+    match error {
+        quinn::ReadError::Reset(code) => Error::StreamReset { code: code.into_inner() },
+        quinn::ReadError::ConnectionLost(e) => e.into(),
+        quinn::ReadError::ClosedStream
+        | quinn::ReadError::IllegalOrderedRead
+        | quinn::ReadError::ZeroRttRejected => Error::StreamEnded,
+    }
+}

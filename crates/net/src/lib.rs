@@ -1,0 +1,33 @@
+//! How bytes travel between nodes: QUIC links and finding neighbours on the local network.
+//! This crate knows peers and byte streams; it knows no documents and decides no authority.
+//!
+//! The main path: [`Endpoint::bind`] opens one UDP socket with the device's key. A [`Link`] to a
+//! peer comes from [`Endpoint::connect`] (we dialled) or [`Endpoint::accept`] (they did); on both
+//! ends [`Link::peer`] is the node id that TLS has proven. A link carries streams, a stream carries
+//! frames: [`FrameWriter::write`] on one end is [`FrameReader::read`] on the other.
+//! [`Discovery`] says which nodes are near and at which addresses. What it says is a rumour until
+//! the handshake with [`Endpoint::connect`] has proven it.
+//!
+//! Every node may open a link to every other one, also a stranger (that is how a new school is
+//! enrolled). Whether a peer is a member, revoked, or may read anything is asked by the caller on
+//! every link: a resumed handshake calls no verifier, so nothing may hang on one having been called.
+//!
+//! Nothing here reads the wall clock. A PC whose clock battery died and that believes it is 1970
+//! connects like any other (see `tls.rs`).
+
+mod discovery;
+mod endpoint;
+mod error;
+mod frame;
+mod gate;
+mod link;
+mod tls;
+mod tuning;
+
+pub use discovery::{Discovery, Found, SERVICE, county_tag};
+pub use endpoint::{Counters, Endpoint};
+pub use error::{CloseReason, ClosedBy, Error};
+pub use frame::{FrameReader, FrameWriter, MAX_FRAME};
+pub use link::{Link, LinkStats};
+pub use tls::ALPN;
+pub use tuning::Tuning;

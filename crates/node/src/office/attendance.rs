@@ -1,0 +1,160 @@
+//! Attendance (签到): one mark per person and session, whoever took it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::claims::ClaimRow;
+use super::draft::Draft;
+use super::lookup::{Row, by_about, record_of};
+use super::roster::Edits;
+use super::{By, invalid, no_such, own_school, turn};
+use crate::{Error, Node, Record};
+
+/// One person's line in a session.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// Record id of the person.
+    pub person: String,
+    /// 姓名.
+    pub name: String,
+    /// Record id of the mark, if there is one.
+    pub attendance: Option<String>,
+    /// Code of the status; of a disputed mark the one that is shown first.
+    pub status: Option<String>,
+    /// 待核: two recorders differ; counts as not present until a person chooses.
+    pub disputed: bool,
+    /// The person's claim for this session.
+    pub claim: Option<ClaimRow>,
+}
+
+/// Statuses that earn a claim.
+pub(super) const PRESENT: [&str; 3] = ["present", "late", "left_early"];
+
+/// What all records of one (person, session) say together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Record id of the first.
+    pub(super) id: String,
+    /// Its status.
+    pub(super) status: String,
+    pub(super) disputed: bool,
+}
+
+impl Tally {
+    /// Whether the person counts as having taken part.
+    pub(super) fn present(&self) -> bool {
+        !self.disputed && PRESENT.contains(&self.status.as_str())
+    }
+}
+
+/// Marks of one session by person. Equal marks count once; different ones are in dispute.
+pub(super) fn tally(rows: &[Row]) -> BTreeMap<String, Tally> {
+    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    for row in rows {
+        let status = row.text("status");
+        match tallies.get_mut(&row.person) {
+            Some(tally) => tally.disputed |= row.disputed || tally.status != status,
+            None => {
+                let tally = Tally {
+                    id: row.id.clone(),
+                    status: status.to_owned(),
+                    disputed: row.disputed,
+                };
+                tallies.insert(row.person.clone(), tally);
+            }
+        }
+    }
+    tallies
+}
+
+/// Marks of several sessions: by session, then person.
+pub(super) fn tallies(
+    node: &Node,
+    sessions: &[&str],
+) -> Result<HashMap<String, BTreeMap<String, Tally>>, Error> {
+    let marks = by_about(node, "attendance", sessions)?;
+    Ok(marks.into_iter().map(|(session, rows)| (session, tally(&rows))).collect())
+}
+
+/// Marks persons of a session of the node's own school; how many marks were new or changed. A mark
+/// that exists is edited, and of twins made on two devices all are, so that they agree again. The
+/// first marks of a draft begin the session (进行中).
+pub fn mark_attendance(
+    node: &Node,
+    by: &By,
+    session: &str,
+    marks: &[(String, String)],
+) -> Result<usize, Error> {
+    let _turn = turn();
+    let record = own_session(node, session)?;
+    if record.text("state") == "void" {
+        return Err(invalid("state", "活动已作废", "The session is void"));
+    }
+    let known = by_about(node, "attendance", &[session])?.remove(session).unwrap_or_default();
+    // The last mark of a person in one form is the one meant.
+    let wanted: BTreeMap<&str, &str> =
+        marks.iter().map(|(person, status)| (person.as_str(), status.as_str())).collect();
+    let mut edits = Edits::default();
+    let mut changed = 0;
+    for (person, status) in wanted {
+        let mut any = false;
+        let mut touched = false;
+        for row in known.iter().filter(|row| row.person == person) {
+            any = true;
+            let Some(mark) = record_of(node, "attendance", &row.id)? else { continue };
+            if let Some(edit) = Draft::new("attendance").text("status", status).change(&mark, by)? {
+                edits.push(&mark.doc, edit);
+                touched = true;
+            }
+        }
+        if !any {
+            let draft = Draft::new("attendance")
+                .text("session", session)
+                .text("person", person)
+                .text("status", status)
+                .text("source", "roll_call");
+            edits.push(&record.doc, draft.create(node.new_id(), by)?);
+            touched = true;
+        }
+        changed += usize::from(touched);
+    }
+    if changed > 0 && record.text("state") == "draft" {
+        let begun = Draft::new("session").text("state", "held").change(&record, by)?;
+        begun.into_iter().for_each(|edit| edits.push(&record.doc, edit));
+    }
+    edits.commit(node)?;
+    Ok(changed)
+}
+
+/// Ends a session (进行中 → 已结束), after which its claims may be registered. Ending it again
+/// changes nothing.
+pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
+    let _turn = turn();
+    let record = own_session(node, session)?;
+    let edit = match record.text("state") {
+        "held" => Draft::new("session").text("state", "ended").change(&record, by)?,
+        "ended" if record.others.contains_key("state") => {
+            Draft::new("session").text("state", "ended").change(&record, by)?
+        }
+        "ended" => None,
+        "void" => return Err(invalid("state", "活动已作废", "The session is void")),
+        _ => {
+            return Err(invalid(
+                "state",
+                "活动还没有签到，先登记出勤再结束",
+                "Mark attendance before ending the session",
+            ));
+        }
+    };
+    match edit {
+        Some(edit) => node.commit(&record.doc, vec![edit]),
+        None => Ok(()),
+    }
+}
+
+/// The session, if it is one of the node's own school.
+pub(super) fn own_session(node: &Node, id: &str) -> Result<Record, Error> {
+    let record =
+        record_of(node, "session", id)?.ok_or_else(|| no_such("session", "活动", "session"))?;
+    own_school(node, record.school.as_deref().unwrap_or_default())?;
+    Ok(record)
+}

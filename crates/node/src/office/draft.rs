@@ -1,0 +1,117 @@
+//! A form on its way into a record: blanks become absent fields, the kind's schema has its say,
+//! and only what really changes is written.
+
+use records::{FieldError, Fields, Kinds, Value};
+
+use super::By;
+use crate::{Edit, Error, Record};
+
+/// What a form says about one record. A field that the form does not have stays as it is.
+pub(super) struct Draft {
+    kind: &'static str,
+    fields: Vec<(&'static str, Option<Value>)>,
+}
+
+impl Draft {
+    pub(super) fn new(kind: &'static str) -> Draft {
+        Draft { kind, fields: Vec::new() }
+    }
+
+    /// A text, date, code or reference; blank means absent.
+    pub(super) fn text(mut self, field: &'static str, text: &str) -> Draft {
+        let text = text.trim();
+        self.fields.push((field, (!text.is_empty()).then(|| Value::from(text))));
+        self
+    }
+
+    /// A whole number, a year or an amount in hundredths.
+    pub(super) fn int(mut self, field: &'static str, number: Option<i64>) -> Draft {
+        self.fields.push((field, number.map(Value::from)));
+        self
+    }
+
+    pub(super) fn flag(mut self, field: &'static str, flag: bool) -> Draft {
+        self.fields.push((field, Some(Value::from(flag))));
+        self
+    }
+
+    /// Fields of `from` that this form does not have, taken over into a new record.
+    pub(super) fn keep(mut self, from: &Fields, fields: &[&'static str]) -> Draft {
+        for field in fields {
+            if let Some(value) = from.get(*field) {
+                self.fields.push((field, Some(value.clone())));
+            }
+        }
+        self
+    }
+
+    /// What the schema says about this form as a whole new record; empty = good.
+    pub(super) fn faults(&self) -> Vec<FieldError> {
+        check(self.kind, &self.over(Fields::new()))
+    }
+
+    /// Whether `record` already says what this form says.
+    pub(super) fn says_as(&self, record: &Record) -> bool {
+        self.fields.iter().all(|(field, value)| record.fields.get(*field) == value.as_ref())
+    }
+
+    /// The edit that makes a new record with this id.
+    pub(super) fn create(self, id: String, by: &By) -> Result<Edit, Error> {
+        refuse(self.faults())?;
+        let mut fields = vec![
+            ("_kind".to_owned(), Some(Value::from(kind_ref(self.kind)))),
+            ("_by".to_owned(), Some(Value::from(by.account.as_str()))),
+        ];
+        let present = self.fields.into_iter().filter(|(_, value)| value.is_some());
+        fields.extend(present.map(|(field, value)| (field.to_owned(), value)));
+        Ok(Edit { id, fields })
+    }
+
+    /// The edit that brings `record` to what this form says, `None` if it says so already. A field
+    /// with several concurrent values is written even when its winner is equal: a person looked at
+    /// the form and chose.
+    pub(super) fn change(self, record: &Record, by: &By) -> Result<Option<Edit>, Error> {
+        refuse(check(self.kind, &self.over(record.fields.clone())))?;
+        let mut fields: Vec<_> = self
+            .fields
+            .into_iter()
+            .filter(|(field, value)| {
+                record.fields.get(*field) != value.as_ref() || record.others.contains_key(*field)
+            })
+            .map(|(field, value)| (field.to_owned(), value))
+            .collect();
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        if record.text("_by") != by.account {
+            fields.push(("_by".into(), Some(Value::from(by.account.as_str()))));
+        }
+        Ok(Some(Edit { id: record.id.clone(), fields }))
+    }
+
+    /// `base` with this form's fields laid over it.
+    fn over(&self, mut base: Fields) -> Fields {
+        base.insert("_kind".into(), Value::from(kind_ref(self.kind)));
+        for (field, value) in &self.fields {
+            match value {
+                Some(value) => base.insert((*field).to_owned(), value.clone()),
+                None => base.remove(*field),
+            };
+        }
+        base
+    }
+}
+
+/// The kind's newest version as records name it, such as `session/1`.
+fn kind_ref(kind: &str) -> String {
+    todo_kinds(kind)
+}
+
+/// The school year (by its first calendar year) of a date that a person typed.
+pub(super) fn year_of(field: &str, date: &str) -> Result<i32, Error> {
+    todo_dates(field, date)
+}
+
+fn refuse(faults: Vec<FieldError>) -> Result<(), Error> {
+    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
+}

@@ -1,0 +1,143 @@
+//! Reading the views in batches: a page must not ask one question per row.
+
+use std::collections::HashMap;
+
+use records::Fields;
+
+use crate::{Error, Filter, Node, Record, Way};
+
+/// One row of the view table, without what only a single record's page needs.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) doc: String,
+    pub(super) school: String,
+    pub(super) person: String,
+    pub(super) about: String,
+    pub(super) fields: Fields,
+    pub(super) disputed: bool,
+    /// Known only for rows that came through [`Node::records`].
+    pub(super) way: Option<Way>,
+}
+
+impl Row {
+    pub(super) fn text(&self, field: &str) -> &str {
+        self.fields.get(field).and_then(|value| value.as_text()).unwrap_or_default()
+    }
+
+    pub(super) fn int(&self, field: &str) -> i64 {
+        self.fields.get(field).and_then(|value| value.as_int()).unwrap_or_default()
+    }
+}
+
+impl From<Record> for Row {
+    fn from(record: Record) -> Row {
+        let about = match record.kind.as_str() {
+            "decision" => "claim",
+            "evidence" => "about",
+            "staff_fact" => "person",
+            _ => "session",
+        };
+        Row {
+            about: record.text(about).to_owned(),
+            person: record.text("person").to_owned(),
+            school: record.school.unwrap_or_default(),
+            id: record.id,
+            doc: record.doc,
+            fields: record.fields,
+            disputed: record.disputed,
+            way: Some(record.way),
+        }
+    }
+}
+
+/// Rows of one kind, picked by a column.
+#[derive(Clone, Copy)]
+pub(super) enum By {
+    Id,
+    About,
+}
+
+/// The rows of `kind` whose id (or `about`) is one of `keys`, in the order of their ids.
+pub(super) fn rows(node: &Node, kind: &str, by: By, keys: &[&str]) -> Result<Vec<Row>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let column = match by {
+        By::Id => "id",
+        By::About => "about",
+    };
+    let sql = format!(
+        "SELECT id, doc_key, school, person, about, fields, disputed FROM record
+         WHERE kind = ?1 AND {column} IN (SELECT value FROM json_each(?2)) ORDER BY id"
+    );
+    let keys = json_list(keys);
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(&sql)?;
+        let found = query.query_map((kind, &keys), |row| {
+            let json: String = row.get(5)?;
+            // The view is ours and rebuildable; a row that cannot be read is shown and counts zero.
+            let fields = serde_json::from_str::<Fields>(&json);
+            Ok(Row {
+                id: row.get(0)?,
+                doc: row.get(1)?,
+                school: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+                person: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+                about: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+                disputed: row.get::<_, bool>(6)? || fields.is_err(),
+                fields: fields.unwrap_or_default(),
+                way: None,
+            })
+        })?;
+        let mut rows = Vec::new();
+        for row in found {
+            rows.push(row?);
+        }
+        Ok(rows)
+    })
+}
+
+/// The rows of [`rows`] by their id.
+pub(super) fn by_id(node: &Node, kind: &str, ids: &[&str]) -> Result<HashMap<String, Row>, Error> {
+    Ok(rows(node, kind, By::Id, ids)?.into_iter().map(|row| (row.id.clone(), row)).collect())
+}
+
+/// The rows of [`rows`] grouped by what they are about.
+pub(super) fn by_about(
+    node: &Node,
+    kind: &str,
+    about: &[&str],
+) -> Result<HashMap<String, Vec<Row>>, Error> {
+    let mut grouped: HashMap<String, Vec<Row>> = HashMap::new();
+    for row in rows(node, kind, By::About, about)? {
+        grouped.entry(row.about.clone()).or_default().push(row);
+    }
+    Ok(grouped)
+}
+
+/// Names of organisations by id.
+pub(super) fn organisation_names(node: &Node) -> Result<HashMap<String, String>, Error> {
+    let organisations = node.records(&Filter::kind("organisation"))?;
+    Ok(organisations.into_iter().map(|o| (o.id.clone(), o.text("name").to_owned())).collect())
+}
+
+/// A list for SQLite's `json_each`.
+pub(super) fn json_list(items: &[&str]) -> String {
+    serde_json::Value::from(items).to_string()
+}
+
+/// The record with this id, if it is of this kind.
+pub(super) fn record_of(node: &Node, kind: &str, id: &str) -> Result<Option<Record>, Error> {
+    Ok(node.record(id)?.filter(|record| record.kind == kind))
+}
+
+/// How far a page may say that *all* of several records have come.
+pub(super) fn least(ways: impl IntoIterator<Item = Way>) -> Way {
+    let rank = |way: &Way| match way {
+        Way::Saved => 0,
+        Way::Carried => 1,
+        Way::Received => 2,
+        Way::AtCounty => 3,
+    };
+    ways.into_iter().min_by_key(rank).unwrap_or(Way::Received)
+}

@@ -1,0 +1,83 @@
+//! The office's work on records: roster, sessions, attendance, claims, decisions, credit cards.
+//!
+//! Each function takes the [`Node`] first, blocks, and either reads the views or
+//! checks a form against its kind and commits it as one change. What is unique (one mark per
+//! person and session, one claim per person and session, one decision per claim) is a natural key:
+//! looked up before writing, and resolved when reading, because two devices that were apart may
+//! each have made a record for it. Equal ones count once; different ones are *disputed* (待核),
+//! count zero and stop nothing else (design.md §3).
+//!
+//! `draft` carries a form to its kind, `lookup` reads views in batches; the other files have one
+//! subject each.
+
+mod attendance;
+mod audit;
+mod card;
+mod claims;
+mod draft;
+mod lookup;
+mod organisations;
+mod roster;
+mod schools;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use records::FieldError;
+
+use crate::{Error, Node};
+
+pub use attendance::{Mark, end_session, mark_attendance};
+pub use audit::{audit_queue, decide};
+pub use card::{CardView, credit_card};
+pub use claims::{ClaimRow, ClaimState, claims, register_claims};
+pub use organisations::{
+    Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
+};
+pub use roster::{
+    Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher,
+};
+pub use schools::{SchoolRow, schools};
+pub use sessions::{
+    SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session,
+};
+
+/// Who typed a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// The local account's label, written into the record as `_by`.
+    pub account: String,
+}
+
+/// Looking up a natural key and committing must not interleave with another request that does the
+/// same (a double click on 登分), so writes of this module take turns.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A school's records are entered on that school's devices alone.
+fn own_school(node: &Node, school: &str) -> Result<(), Error> {
+    if node.home_school().as_deref() == Some(school) {
+        return Ok(());
+    }
+    Err(invalid(
+        "school",
+        "只有本校已入网的设备才能登记本校的数据",
+        "Only an enrolled device of this school may enter its records",
+    ))
+}
+
+fn invalid(field: &str, zh: &str, en: &str) -> Error {
+    Error::Invalid(vec![fault(field, zh, en)])
+}
+
+fn fault(field: &str, zh: &str, en: &str) -> FieldError {
+    FieldError { field: field.into(), zh: zh.into(), en: en.into() }
+}
+
+fn no_such(field: &str, zh: &str, en: &str) -> Error {
+    invalid(field, &format!("本机没有这条{zh}记录"), &format!("There is no such {en} on this node"))
+}

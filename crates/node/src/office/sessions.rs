@@ -1,0 +1,287 @@
+//! Sessions of professional learning (研修活动): draft 草稿 → held 进行中 → ended 已结束, or void.
+
+use std::collections::HashMap;
+
+use super::attendance::{Mark, PRESENT, own_session, tallies};
+use super::claims;
+use super::draft::{Draft, year_of};
+use super::lookup::{json_list, organisation_names, record_of};
+use super::roster::roster;
+use super::{By, invalid, own_school, turn};
+use crate::{Error, Filter, Node, Record, Way};
+
+/// What a form says about a session. Blank text means not known.
+#[derive(Clone, Debug, Default)]
+pub struct SessionInput {
+    /// 活动名称.
+    pub title: String,
+    /// 研修主题.
+    pub theme: String,
+    /// `YYYY-MM-DD`, typed by a person.
+    pub date: String,
+    /// 地点.
+    pub place: String,
+    /// Code of the form of learning.
+    pub form: String,
+    /// Code of the course category.
+    pub category: String,
+    /// Code of the sub-category.
+    pub sub: String,
+    /// Code of the channel.
+    pub channel: String,
+    /// Class-hours in hundredths.
+    pub hours_c: i64,
+    /// 主讲人.
+    pub lecturers: String,
+    /// Whole length in minutes.
+    pub minutes: Option<i64>,
+    /// Minutes of it that were lectures.
+    pub lecture_minutes: Option<i64>,
+}
+
+impl SessionInput {
+    fn draft(&self) -> Draft {
+        Draft::new("session")
+            .text("title", &self.title)
+            .text("theme", &self.theme)
+            .text("date", &self.date)
+            .text("place", &self.place)
+            .text("form", &self.form)
+            .text("category", &self.category)
+            .text("sub", &self.sub)
+            .text("channel", &self.channel)
+            .int("hours_c", Some(self.hours_c))
+            .text("lecturers", &self.lecturers)
+            .int("minutes", self.minutes)
+            .int("lecture_minutes", self.lecture_minutes)
+    }
+}
+
+/// A session in a list.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// Record id.
+    pub id: String,
+    /// Record id of the school.
+    pub school: String,
+    /// Name of the school.
+    pub school_name: String,
+    /// 活动名称.
+    pub title: String,
+    /// `YYYY-MM-DD`.
+    pub date: String,
+    /// 地点.
+    pub place: String,
+    /// Code of the form of learning.
+    pub form: String,
+    /// Code of the course category.
+    pub category: String,
+    /// Code of the sub-category.
+    pub sub: String,
+    /// Code of the channel.
+    pub channel: String,
+    /// Class-hours in hundredths.
+    pub hours_c: i64,
+    /// Code of the state: draft, held, ended, void.
+    pub state: String,
+    /// Persons who count as present.
+    pub present: usize,
+    /// Persons with a mark, disputed ones too.
+    pub marked: usize,
+    /// Persons with a claim.
+    pub claims: usize,
+    /// Persons with a claim on which the county has spoken.
+    pub decided: usize,
+    /// How far the session's own record has come.
+    pub way: Way,
+    /// Two devices say different things about the session itself.
+    pub disputed: bool,
+}
+
+/// A session with its people.
+#[derive(Clone, Debug)]
+pub struct SessionDetail {
+    /// The line of the list.
+    pub row: SessionRow,
+    /// 研修主题.
+    pub theme: String,
+    /// 主讲人.
+    pub lecturers: String,
+    /// Whole length in minutes.
+    pub minutes: Option<i64>,
+    /// Minutes of it that were lectures.
+    pub lecture_minutes: Option<i64>,
+    /// Everyone in service at the school, and everyone else who was marked.
+    pub marks: Vec<Mark>,
+}
+
+/// Saves a session of the node's own school; returns the record id. A new one is a draft.
+pub fn save_session(
+    node: &Node,
+    by: &By,
+    school: &str,
+    id: Option<&str>,
+    input: SessionInput,
+) -> Result<String, Error> {
+    own_school(node, school)?;
+    let _turn = turn();
+    let Some(id) = id else {
+        let id = node.new_id();
+        let edit = input.draft().text("host", school).text("state", "draft").create(id.clone(), by)?;
+        let year = year_of("date", &input.date)?;
+        node.commit(&format!("log/{school}/{year}"), vec![edit])?;
+        return Ok(id);
+    };
+    let record = own_session(node, id)?;
+    let edit = input.draft().change(&record, by)?;
+    // A record stays in its document, and the document is its school year.
+    if record.year.is_some_and(|year| year_of("date", &input.date).is_ok_and(|new| new != year)) {
+        return Err(invalid(
+            "date",
+            "日期不能改到另一学年，请作废后重新登记",
+            "The date cannot move to another school year; void this session and enter a new one",
+        ));
+    }
+    if let Some(edit) = edit {
+        node.commit(&record.doc, vec![edit])?;
+    }
+    Ok(record.id)
+}
+
+/// Voids a session (已作废): it stays readable, and its claims count no longer.
+pub fn void_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
+    let _turn = turn();
+    let record = own_session(node, session)?;
+    match Draft::new("session").text("state", "void").change(&record, by)? {
+        Some(edit) => node.commit(&record.doc, vec![edit]),
+        None => Ok(()),
+    }
+}
+
+/// Sessions, newest first; of all schools that this node reads if `school` is `None`.
+pub fn sessions(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<SessionRow>, Error> {
+    let mut filter = Filter::kind("session");
+    filter.school = school.map(str::to_owned);
+    filter.limit = Some(limit);
+    filter.newest_first = true;
+    let records = node.records(&filter)?;
+    rows(node, records)
+}
+
+/// One session with its marks and claims.
+pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
+    let Some(record) = record_of(node, "session", id)? else { return Ok(None) };
+    let number = |field: &str| record.fields.get(field).and_then(|value| value.as_int());
+    let (theme, lecturers) = (record.text("theme").to_owned(), record.text("lecturers").to_owned());
+    let (minutes, lecture_minutes) = (number("minutes"), number("lecture_minutes"));
+    let school = record.school.clone().unwrap_or_default();
+    let Some(row) = rows(node, vec![record])?.pop() else { return Ok(None) };
+
+    let mut tallies = tallies(node, &[id])?.remove(id).unwrap_or_default();
+    let mut claims = claims::of_session(node, id)?;
+    let mut marks = Vec::new();
+    for teacher in roster(node, &school)? {
+        let tally = tallies.remove(&teacher.id);
+        if tally.is_none() && !teacher.in_service() {
+            continue;
+        }
+        marks.push(Mark {
+            attendance: tally.as_ref().map(|t| t.id.clone()),
+            disputed: tally.as_ref().is_some_and(|t| t.disputed),
+            status: tally.map(|t| t.status),
+            claim: claims.remove(&teacher.id),
+            person: teacher.id,
+            name: teacher.name,
+        });
+    }
+    // Marked, but not on this roster: a person whose record has not arrived, or of another school.
+    for (person, tally) in tallies {
+        marks.push(Mark {
+            attendance: Some(tally.id),
+            status: Some(tally.status),
+            disputed: tally.disputed,
+            claim: claims.remove(&person),
+            name: node.record(&person)?.map_or_else(String::new, |p| p.text("name").to_owned()),
+            person,
+        });
+    }
+    Ok(Some(SessionDetail { row, theme, lecturers, minutes, lecture_minutes, marks }))
+}
+
+/// Counts of a session's people.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    present: usize,
+    marked: usize,
+    claims: usize,
+    decided: usize,
+}
+
+fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
+    let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let counts = counts(node, &ids)?;
+    let names = organisation_names(node)?;
+    Ok(records
+        .into_iter()
+        .map(|record| {
+            let counts = counts.get(&record.id).copied().unwrap_or_default();
+            let text = |field: &str| record.text(field).to_owned();
+            let school = record.school.clone().unwrap_or_default();
+            SessionRow {
+                school_name: names.get(&school).cloned().unwrap_or_default(),
+                school,
+                title: text("title"),
+                date: text("date"),
+                place: text("place"),
+                form: text("form"),
+                category: text("category"),
+                sub: text("sub"),
+                channel: text("channel"),
+                hours_c: record.int("hours_c"),
+                state: text("state"),
+                present: counts.present,
+                marked: counts.marked,
+                claims: counts.claims,
+                decided: counts.decided,
+                way: record.way,
+                disputed: record.disputed,
+                id: record.id,
+            }
+        })
+        .collect())
+}
+
+/// The same rule as [`super::attendance::tally`], for many sessions in one pass of SQL.
+fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<String, Counts>, Error> {
+    let marks_sql = format!(
+        "SELECT about, COUNT(*), SUM(present) FROM (
+           SELECT about, person,
+                  MAX(disputed) = 0 AND COUNT(DISTINCT status) = 1 AND MIN(status) IN ({PRESENT_SQL}) AS present
+           FROM (SELECT about, person, disputed, COALESCE(json_extract(fields, '$.status'), '') AS status
+                 FROM record WHERE kind = 'attendance' AND about IN (SELECT value FROM json_each(?1)))
+           GROUP BY about, person)
+         GROUP BY about"
+    );
+    let claims_sql = "SELECT c.about, COUNT(DISTINCT c.person), COUNT(DISTINCT iif(d.id IS NULL, NULL, c.person))
+         FROM record c LEFT JOIN record d ON d.kind = 'decision' AND d.about = c.id
+         WHERE c.kind = 'claim' AND c.about IN (SELECT value FROM json_each(?1)) GROUP BY c.about";
+    let keys = json_list(sessions);
+    node.read(|conn| {
+        let mut counts: HashMap<String, Counts> = HashMap::new();
+        let mut query = conn.prepare_cached(&marks_sql)?;
+        let mut found = query.query([&keys])?;
+        while let Some(row) = found.next()? {
+            let entry = counts.entry(row.get(0)?).or_default();
+            (entry.marked, entry.present) = (row.get(1)?, row.get(2)?);
+        }
+        let mut query = conn.prepare_cached(claims_sql)?;
+        let mut found = query.query([&keys])?;
+        while let Some(row) = found.next()? {
+            let entry = counts.entry(row.get(0)?).or_default();
+            (entry.claims, entry.decided) = (row.get(1)?, row.get(2)?);
+        }
+        Ok(counts)
+    })
+}
+
+const PRESENT_SQL: &str = "'present', 'late', 'left_early'";

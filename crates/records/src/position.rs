@@ -1,0 +1,44 @@
+//! A place in a text file, for messages.
+
+use std::fmt;
+use std::ops::Range;
+
+/// Line and column, both from 1; the column counts characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl Position {
+    /// The position of a byte range's start; the beginning of the file when the parser names none.
+    pub fn of(text: &str, span: Option<Range<usize>>) -> Position {
+        let before = span.and_then(|span| text.get(..span.start)).unwrap_or("");
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Position {
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).unwrap_or("").chars().count() + 1,
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        let text = "甲乙\n丙丁戊";
+        let at = text.find('戊').unwrap();
+        assert_eq!(Position::of(text, Some(at..at + 1)), Position { line: 2, column: 3 });
+        assert_eq!(Position::of(text, None), Position { line: 1, column: 1 });
+    }
+}

@@ -1,0 +1,312 @@
+//! Decides what is stored, on heads and signatures alone, before Automerge sees a byte (design.md §4).
+//!
+//! Stored is not counted: a change of a revoked device is stored, because honest changes may depend on
+//! it, and [`crate::authority::counted`] says that it does not count.
+//!
+//! In order: the body is a plain change within the caps; a valid tip of the change's *own* actor covers
+//! it (so nobody can silence or accuse another device); its author was given the document to write; its
+//! dependencies are here; it continues its actor exactly.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{Policy, was_writer};
+use crate::change::{Change, Header};
+use crate::document::{ChangeHash, DocKey};
+use crate::identity::{ActorId, NodeId};
+use crate::roll::Roll;
+use crate::tip::{Tip, verify_tip};
+
+/// What is already stored; the store answers from its tables, a simulation from memory.
+pub trait History {
+    /// The store's error.
+    type Error;
+    /// The head of a stored change of this document.
+    fn header(&self, key: &DocKey, hash: &ChangeHash) -> Result<Option<Header>, Self::Error>;
+    /// The stored change of the actor at `seq`.
+    fn at(
+        &self,
+        key: &DocKey,
+        actor: &ActorId,
+        seq: u64,
+    ) -> Result<Option<ChangeHash>, Self::Error>;
+    /// The actor's highest stored sequence number; 0 if none.
+    fn last_seq(&self, key: &DocKey, actor: &ActorId) -> Result<u64, Self::Error>;
+    /// Whether the actor was quarantined in this document and the county has not cut it yet.
+    fn quarantined(&self, key: &DocKey, actor: &ActorId) -> Result<bool, Self::Error>;
+}
+
+/// A change as it arrives: a body, and the author's signature where the sender has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offered {
+    /// The document it is offered for.
+    pub document: DocKey,
+    /// The change's body (`change`).
+    pub body: Vec<u8>,
+    /// Its author's tip. A change without one must be followed, in the same piece, by a later change of
+    /// the same actor that has one.
+    pub tip: Option<Tip>,
+}
+
+/// What becomes of an offered change.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Stored now.
+    Stored,
+    /// Was stored before.
+    Known,
+    /// Waits in a bounded table for what it needs.
+    Held(Wait),
+    /// Dropped, and charged to the connection.
+    Dropped(Fault),
+    /// A fault under the actor's own signature: the actor is quarantined in this document.
+    Quarantined(Fault),
+}
+
+/// What a held change waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Wait {
+    /// A change that it depends on.
+    Dependency,
+    /// A roll statement about its author.
+    UnknownAuthor,
+    /// A roll statement that gives its author this document.
+    NotTheWriter,
+    /// A cut by the county: its actor is quarantined here.
+    Quarantine,
+}
+
+/// What is wrong with a change.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Fault {
+    /// Not a plain change, damaged or above a cap.
+    Malformed,
+    /// No valid signature of its own actor covers it.
+    NoTip,
+    /// Another change of the actor has this sequence number.
+    Equivocation,
+    /// Its actor's earlier changes are missing though all dependencies are here.
+    SequenceGap,
+    /// Its actor's previous change is not in its past.
+    MissingPredecessor,
+    /// Its first operation number does not follow from its dependencies.
+    BadStartOp,
+    /// Automerge could not take it.
+    Unreadable,
+}
+
+/// One judged change; `change` is there when it is to be stored or held or is the evidence of a fault.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Judged {
+    /// Position in the offer.
+    pub index: usize,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The parsed change.
+    pub change: Option<Change>,
+}
+
+/// Judges the changes of one piece, in their order. Later ones see the earlier ones as stored.
+pub fn admit<H: History>(
+    policy: &Policy,
+    roll: &Roll,
+    offered: &[Offered],
+    history: &H,
+) -> Result<Vec<Judged>, H::Error> {
+    let parsed: Vec<Option<Change>> = offered
+        .iter()
+        .map(|o| Change::from_body(o.body.clone()).ok())
+        .collect();
+    let covered = covered(&roll.county(), offered, &parsed);
+    let mut batch = Batch {
+        history,
+        stored: HashMap::new(),
+        last: HashMap::new(),
+        faulty: HashSet::new(),
+    };
+    let mut judged = Vec::with_capacity(offered.len());
+    for (index, (offer, change)) in offered.iter().zip(parsed).enumerate() {
+        let verdict = match &change {
+            None => Verdict::Dropped(Fault::Malformed),
+            Some(_) if !covered.contains(&index) => match change.as_ref() {
+                Some(c) if batch.header(&offer.document, &c.header.hash)?.is_some() => {
+                    Verdict::Known
+                }
+                _ => Verdict::Dropped(Fault::NoTip),
+            },
+            Some(c) => batch.judge(policy, roll, &offer.document, &c.header)?,
+        };
+        if let (Verdict::Stored, Some(c)) = (verdict, &change) {
+            batch.store(&offer.document, &c.header);
+        }
+        if let (Verdict::Quarantined(_), Some(c)) = (verdict, &change) {
+            batch
+                .faulty
+                .insert((offer.document.clone(), c.header.actor));
+        }
+        judged.push(Judged {
+            index,
+            verdict,
+            change,
+        });
+    }
+    Ok(judged)
+}
+
+/// The offered changes that a valid tip of their own actor covers: the signed change itself, and its
+/// actor's changes in its past as far as this piece shows that past.
+fn covered(county: &NodeId, offered: &[Offered], parsed: &[Option<Change>]) -> HashSet<usize> {
+    let mut place: HashMap<(&DocKey, ChangeHash), usize> = HashMap::new();
+    for (i, (o, c)) in offered.iter().zip(parsed).enumerate() {
+        if let Some(c) = c {
+            place.insert((&o.document, c.header.hash), i);
+        }
+    }
+    let mut covered = HashSet::new();
+    // From the end: the last tip of an actor covers the most, and a covered change needs no check.
+    for (i, (o, c)) in offered.iter().zip(parsed).enumerate().rev() {
+        let (Some(c), Some(tip)) = (c, &o.tip) else {
+            continue;
+        };
+        if covered.contains(&i) || !verify_tip(county, &o.document, &c.header, tip) {
+            continue;
+        }
+        covered.insert(i);
+        let mut seen = HashSet::from([i]);
+        let mut next = vec![i];
+        while let Some(at) = next.pop() {
+            let Some(head) = parsed.get(at).and_then(|c| c.as_ref()).map(|c| &c.header) else {
+                continue;
+            };
+            for dep in &head.deps {
+                let Some(&d) = place.get(&(&o.document, *dep)) else {
+                    continue;
+                };
+                if seen.insert(d) {
+                    next.push(d);
+                    if parsed
+                        .get(d)
+                        .and_then(|c| c.as_ref())
+                        .is_some_and(|p| p.header.actor == c.header.actor)
+                    {
+                        covered.insert(d);
+                    }
+                }
+            }
+        }
+    }
+    covered
+}
+
+/// The history, with the changes of this piece that are already judged good.
+struct Batch<'h, H> {
+    history: &'h H,
+    stored: HashMap<(DocKey, ChangeHash), Header>,
+    last: HashMap<(DocKey, ActorId), (u64, ChangeHash)>,
+    faulty: HashSet<(DocKey, ActorId)>,
+}
+
+impl<H: History> Batch<'_, H> {
+    fn header(&self, key: &DocKey, hash: &ChangeHash) -> Result<Option<Header>, H::Error> {
+        match self.stored.get(&(key.clone(), *hash)) {
+            Some(h) => Ok(Some(h.clone())),
+            None => self.history.header(key, hash),
+        }
+    }
+
+    fn store(&mut self, key: &DocKey, head: &Header) {
+        self.last
+            .insert((key.clone(), head.actor), (head.seq, head.hash));
+        self.stored.insert((key.clone(), head.hash), head.clone());
+    }
+
+    fn judge(
+        &self,
+        policy: &Policy,
+        roll: &Roll,
+        key: &DocKey,
+        head: &Header,
+    ) -> Result<Verdict, H::Error> {
+        if self.header(key, &head.hash)?.is_some() {
+            return Ok(Verdict::Known);
+        }
+        if !was_writer(policy, roll, &head.actor.device, key) {
+            let known = roll.grants(&head.actor.device).next().is_some();
+            return Ok(Verdict::Held(if known {
+                Wait::NotTheWriter
+            } else {
+                Wait::UnknownAuthor
+            }));
+        }
+        if self.faulty.contains(&(key.clone(), head.actor))
+            || self.history.quarantined(key, &head.actor)?
+        {
+            return Ok(Verdict::Held(Wait::Quarantine));
+        }
+        let last = match self.last.get(&(key.clone(), head.actor)) {
+            Some((seq, _)) => *seq,
+            None => self.history.last_seq(key, &head.actor)?,
+        };
+        // Another change holds this number: proof of two histories, whatever else is missing.
+        if head.seq <= last {
+            return Ok(Verdict::Quarantined(Fault::Equivocation));
+        }
+        let mut deps = Vec::with_capacity(head.deps.len());
+        for dep in &head.deps {
+            match self.header(key, dep)? {
+                Some(d) => deps.push(d),
+                None => return Ok(Verdict::Held(Wait::Dependency)),
+            }
+        }
+        if head.seq != last + 1 {
+            return Ok(Verdict::Quarantined(Fault::SequenceGap));
+        }
+        if head.start_op != 1 + deps.iter().map(Header::max_op).max().unwrap_or(0) {
+            return Ok(Verdict::Quarantined(Fault::BadStartOp));
+        }
+        if head.seq > 1 && !self.has_predecessor(key, head, deps)? {
+            return Ok(Verdict::Quarantined(Fault::MissingPredecessor));
+        }
+        Ok(Verdict::Stored)
+    }
+
+    /// Whether the actor's previous change lies in the past of `head`. Operation numbers only grow along
+    /// dependencies, so the walk never goes below the predecessor's.
+    fn has_predecessor(
+        &self,
+        key: &DocKey,
+        head: &Header,
+        deps: Vec<Header>,
+    ) -> Result<bool, H::Error> {
+        let wanted = match self.last.get(&(key.clone(), head.actor)) {
+            Some((_, hash)) => Some(*hash),
+            None => self.history.at(key, &head.actor, head.seq - 1)?,
+        };
+        let Some(wanted) = wanted else {
+            return Ok(false);
+        };
+        let Some(floor) = self.header(key, &wanted)?.map(|h| h.max_op()) else {
+            return Ok(false);
+        };
+        let mut seen = HashSet::new();
+        let mut next = deps;
+        while let Some(at) = next.pop() {
+            if at.hash == wanted {
+                return Ok(true);
+            }
+            if at.max_op() < floor || !seen.insert(at.hash) {
+                continue;
+            }
+            for dep in &at.deps {
+                if let Some(d) = self.header(key, dep)? {
+                    next.push(d);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Admission against honest, forged and faulty changes.
+
+use std::convert::Infallible;
+
+use automerge::{AutoCommit, ROOT, transaction::Transactable};
+
+use super::*;
+use crate::authority::{Access, PolicyRow};
+use crate::identity::DeviceKey;
+use crate::roll::{Body, Statement};
+use crate::tip::sign_tip;
+
+#[derive(Default)]
+struct Memory {
+    all: Vec<(DocKey, Header)>,
+    quarantined: HashSet<ActorId>,
+}
+
+impl History for Memory {
+    type Error = Infallible;
+    fn header(&self, key: &DocKey, hash: &ChangeHash) -> Result<Option<Header>, Infallible> {
+        Ok(self
+            .all
+            .iter()
+            .find(|(k, h)| k == key && h.hash == *hash)
+            .map(|(_, h)| h.clone()))
+    }
+    fn at(
+        &self,
+        key: &DocKey,
+        actor: &ActorId,
+        seq: u64,
+    ) -> Result<Option<ChangeHash>, Infallible> {
+        Ok(self
+            .all
+            .iter()
+            .find(|(k, h)| k == key && h.actor == *actor && h.seq == seq)
+            .map(|(_, h)| h.hash))
+    }
+    fn last_seq(&self, key: &DocKey, actor: &ActorId) -> Result<u64, Infallible> {
+        Ok(self
+            .all
+            .iter()
+            .filter(|(k, h)| k == key && h.actor == *actor)
+            .map(|(_, h)| h.seq)
+            .max()
+            .unwrap_or(0))
+    }
+    fn quarantined(&self, _: &DocKey, actor: &ActorId) -> Result<bool, Infallible> {
+        Ok(self.quarantined.contains(actor))
+    }
+}
+
+const ROOT_KEY: u8 = 0;
+
+fn key(n: u8) -> DeviceKey {
+    DeviceKey::from_seed([n; 32])
+}
+
+fn actor(n: u8) -> ActorId {
+    ActorId {
+        device: key(n).id(),
+        incarnation: [0; 4],
+    }
+}
+
+fn doc() -> DocKey {
+    DocKey::parse("log/a/2025").unwrap()
+}
+
+fn policy() -> Policy {
+    let write = vec![Access {
+        role: 3,
+        scope: &[1],
+    }];
+    Policy(vec![PolicyRow {
+        kind: "log",
+        segments: 3,
+        write,
+        read: vec![],
+        priority: 0,
+    }])
+}
+
+/// Devices 1 and 2 write for school `a`, device 4 for school `b`.
+fn roll() -> Roll {
+    let mut roll = Roll::new(key(ROOT_KEY).id());
+    for (device, scope) in [(1, "a"), (2, "a"), (4, "b")] {
+        let body = Body::Grant {
+            device: key(device).id(),
+            role: 3,
+            scope: scope.into(),
+            label: String::new(),
+        };
+        roll.add(Statement::sign(key(ROOT_KEY).id(), &key(ROOT_KEY), 1, body));
+    }
+    roll
+}
+
+fn editor(n: u8) -> AutoCommit {
+    AutoCommit::new().with_actor(automerge::ActorId::from(&actor(n).to_bytes()[..]))
+}
+
+fn write(doc: &mut AutoCommit, text: &str) {
+    doc.put(ROOT, text, "听课").unwrap();
+    doc.commit();
+}
+
+fn changes(doc: &mut AutoCommit) -> Vec<Change> {
+    doc.get_changes(&[])
+        .iter()
+        .map(|c| Change::from_chunk(c.raw_bytes()).unwrap())
+        .collect()
+}
+
+fn offer(change: &Change, signer: Option<u8>) -> Offered {
+    let tip = signer.map(|n| sign_tip(&key(n), &key(ROOT_KEY).id(), &doc(), &change.header));
+    Offered {
+        document: doc(),
+        body: change.body.clone(),
+        tip,
+    }
+}
+
+fn verdicts(offered: &[Offered], history: &Memory) -> Vec<Verdict> {
+    admit(&policy(), &roll(), offered, history)
+        .unwrap()
+        .into_iter()
+        .map(|j| j.verdict)
+        .collect()
+}
+
+/// Two devices of one school that merge; every change signed by its author.
+fn merged() -> Vec<Change> {
+    let mut a = editor(1);
+    write(&mut a, "a1");
+    let mut b = a
+        .fork()
+        .with_actor(automerge::ActorId::from(&actor(2).to_bytes()[..]));
+    write(&mut b, "b1");
+    write(&mut a, "a2");
+    a.merge(&mut b).unwrap();
+    write(&mut a, "a3");
+    write(&mut a, "a4");
+    changes(&mut a)
+}
+
+fn stored(list: &[Change]) -> Memory {
+    Memory {
+        all: list.iter().map(|c| (doc(), c.header.clone())).collect(),
+        ..Memory::default()
+    }
+}
+
+#[test]
+fn honest_changes_are_stored_and_the_last_tip_of_an_actor_is_enough() {
+    let all = merged();
+    let offered: Vec<Offered> = all
+        .iter()
+        .map(|c| {
+            let by = if c.header.actor == actor(1) { 1 } else { 2 };
+            let last = all
+                .iter()
+                .rfind(|o| o.header.actor == c.header.actor)
+                .unwrap();
+            offer(c, (last.header.hash == c.header.hash).then_some(by))
+        })
+        .collect();
+    assert_eq!(offered.iter().filter(|o| o.tip.is_some()).count(), 2);
+    assert_eq!(
+        verdicts(&offered, &Memory::default()),
+        vec![Verdict::Stored; 5]
+    );
+    assert_eq!(verdicts(&offered, &stored(&all)), vec![Verdict::Known; 5]);
+}
+
+#[test]
+fn a_forged_actor_neither_waits_nor_accuses() {
+    // Device 4 writes in the name of device 1: its next sequence number, and a missing dependency.
+    let mut victim = editor(1);
+    write(&mut victim, "真");
+    let real = changes(&mut victim);
+    let mut forger = victim
+        .fork()
+        .with_actor(automerge::ActorId::from(&actor(1).to_bytes()[..]));
+    write(&mut forger, "假");
+    let forged = changes(&mut forger).pop().unwrap();
+    assert_eq!(forged.header.seq, 2);
+    for signer in [None, Some(4), Some(2)] {
+        let history = stored(&real);
+        assert_eq!(
+            verdicts(&[offer(&forged, signer)], &history),
+            [Verdict::Dropped(Fault::NoTip)]
+        );
+        assert_eq!(
+            verdicts(&[offer(&forged, signer)], &Memory::default()),
+            [Verdict::Dropped(Fault::NoTip)]
+        );
+    }
+    // In one piece with the victim's real, signed change it is still dropped, and the real one stays.
+    write(&mut victim, "真二");
+    let second = changes(&mut victim).pop().unwrap();
+    assert_eq!(
+        verdicts(
+            &[offer(&forged, Some(4)), offer(&second, Some(1))],
+            &stored(&real)
+        ),
+        [Verdict::Dropped(Fault::NoTip), Verdict::Stored]
+    );
+}
+
+#[test]
+fn strangers_and_other_schools_wait_uncounted() {
+    for (who, wait) in [(9, Wait::UnknownAuthor), (4, Wait::NotTheWriter)] {
+        let mut d = editor(who);
+        write(&mut d, "x");
+        let c = changes(&mut d);
+        assert_eq!(
+            verdicts(&[offer(&c[0], Some(who))], &Memory::default()),
+            [Verdict::Held(wait)]
+        );
+    }
+}
+
+#[test]
+fn a_missing_dependency_waits() {
+    let all = merged();
+    let last = all.last().unwrap();
+    assert_eq!(
+        verdicts(&[offer(last, Some(1))], &stored(&all[..1])),
+        [Verdict::Held(Wait::Dependency)]
+    );
+}
+
+#[test]
+fn two_changes_with_one_number_quarantine_their_author_and_nobody_else() {
+    let mut a = editor(1);
+    write(&mut a, "共同");
+    let mut copy = a
+        .fork()
+        .with_actor(automerge::ActorId::from(&actor(1).to_bytes()[..]));
+    write(&mut a, "原机");
+    write(&mut copy, "克隆");
+    let history = stored(&changes(&mut a));
+    let other = changes(&mut copy).pop().unwrap();
+    let mut b = editor(2);
+    write(&mut b, "无辜");
+    let innocent = changes(&mut b).pop().unwrap();
+    assert_eq!(
+        verdicts(
+            &[offer(&other, Some(1)), offer(&innocent, Some(2))],
+            &history
+        ),
+        [Verdict::Quarantined(Fault::Equivocation), Verdict::Stored]
+    );
+}
+
+#[test]
+fn a_gap_a_lost_predecessor_and_a_wrong_start_are_faults() {
+    let mut a = editor(1);
+    for text in ["一", "二", "三"] {
+        write(&mut a, text);
+    }
+    let all = changes(&mut a);
+    // The same body with another sequence number, dependency or start: rebuilt by hand, signed by its author.
+    let with = |seq: u8, start: u8, deps: &[ChangeHash]| {
+        let mut body = vec![deps.len() as u8];
+        body.extend(deps.concat());
+        body.push(ActorId::LEN as u8);
+        body.extend(actor(1).to_bytes());
+        let tail_at = 1 + 32 * all[1].header.deps.len() + 1 + ActorId::LEN + 2;
+        body.extend([seq, start]);
+        body.extend(&all[1].body[tail_at..]);
+        Change::from_body(body).unwrap()
+    };
+    let first = all[0].header.hash;
+    assert_eq!(with(2, 2, &[first]), all[1], "the rebuilding is faithful");
+    let history = stored(&all[..1]);
+    for (change, fault) in [
+        (with(4, 2, &[first]), Fault::SequenceGap),
+        (with(2, 9, &[first]), Fault::BadStartOp),
+        (with(2, 1, &[]), Fault::MissingPredecessor),
+    ] {
+        assert_eq!(
+            verdicts(&[offer(&change, Some(1))], &history),
+            [Verdict::Quarantined(fault)]
+        );
+        // The same bytes without the author's signature accuse nobody.
+        assert_eq!(
+            verdicts(&[offer(&change, Some(2))], &history),
+            [Verdict::Dropped(Fault::NoTip)]
+        );
+    }
+}
+
+#[test]
+fn a_quarantined_actor_waits_for_the_county() {
+    let mut a = editor(1);
+    write(&mut a, "一");
+    let mut history = Memory::default();
+    history.quarantined.insert(actor(1));
+    assert_eq!(
+        verdicts(&[offer(&changes(&mut a)[0], Some(1))], &history),
+        [Verdict::Held(Wait::Quarantine)]
+    );
+}

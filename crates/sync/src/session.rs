@@ -1,0 +1,951 @@
+//! The conversation of two nodes as one state machine: `handle(event) -> effects` (design.md §5).
+//!
+//! ```text
+//!            Hello both ways                     rolls equal, peer is a member
+//!  Opening ──────────────────▶ (rolls exchanged) ─────────────────────────────▶ Pushing
+//!     │ known peer: pieces go out at once                                          │ own pieces answered, Done both ways
+//!     │                                                                            ▼
+//!     └──▶ Closed: Refuse (stranger, revoked, other county, version)            Checking ──equal──▶ Live
+//!                                                                       differs │    ▲                │ new changes: pieces
+//!                                              digests, vectors, missing changes▼    │ Done both ways │ roll changed: Check
+//!                                                                             Repairing ◀─────────────┘
+//! ```
+//! The caller does what the effects say, in order. An effect marked *asks* is answered by exactly one
+//! event, before the next frame is handed in; the caller applies all rights (who may read what) when it
+//! answers. Nothing is acknowledged before the caller says that it is stored.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use crate::admission::{Offered, Verdict};
+use crate::document::{ChangeHash, DocKey};
+use crate::identity::{ActorId, DeviceKey, NodeId, StoreId};
+use crate::limits;
+use crate::roll::Statement;
+use crate::tip::{Receipt, receipt_bytes};
+use crate::wire::{
+    Ack, Check, DocDigest, Enrol, Frame, Hello, Piece, Refusal, Refuse, RollFrame, VERSION, Vector,
+    Vectors,
+};
+
+/// What the roll says of the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Named by no grant (or we have no roll ourselves).
+    Stranger,
+    /// A device of the county.
+    Member,
+    /// Revoked.
+    Revoked,
+}
+
+/// What a session needs to begin.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Our device key: signs receipts.
+    pub key: DeviceKey,
+    /// Our store.
+    pub store: StoreId,
+    /// The county that we have pinned.
+    pub county: Option<NodeId>,
+    /// Its name, for people.
+    pub county_name: String,
+    /// Our label, sent when we are not enrolled.
+    pub label: String,
+    /// Who is at the other end (proven by the transport).
+    pub peer: NodeId,
+    /// What our roll says of the peer.
+    pub standing: Standing,
+    /// Whether we are enrolled ourselves.
+    pub enrolled: bool,
+    /// Digest of our roll.
+    pub roll: [u8; 8],
+    /// The peer's store as last seen, and our local sequence that it has acknowledged; `None` if its
+    /// read scope has changed since.
+    pub cursor: Option<(StoreId, u64)>,
+    /// Whether we dialled.
+    pub initiator: bool,
+    /// Changes and bytes waiting for the peer.
+    pub announced: (u32, u64),
+}
+
+/// Where outgoing changes are read from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// Stored after this local sequence, all documents that the peer may read.
+    Since(u64),
+    /// Of one document what the peer's vector lacks, after this local sequence.
+    Missing {
+        /// The document.
+        document: DocKey,
+        /// What the peer holds.
+        have: Vec<(ActorId, u64)>,
+        /// Where to go on.
+        after: u64,
+    },
+}
+
+/// One reading of outgoing changes, at most `limits::PIECE_TARGET` bytes (or one change).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outgoing {
+    /// Dependencies first; the last change of each actor has its tip.
+    pub changes: Vec<Offered>,
+    /// Local sequence up to which was read.
+    pub upto: u64,
+    /// Whether more follows.
+    pub more: bool,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The transport is up.
+    Started,
+    /// A frame came.
+    Frame(Vec<u8>),
+    /// Answers [`Effect::ReadRoll`].
+    RollRead(Vec<Vec<u8>>),
+    /// Answers [`Effect::AddRoll`].
+    RollAdded {
+        /// How many were new.
+        new: usize,
+        /// Our digest now.
+        digest: [u8; 8],
+        /// The peer's standing now.
+        standing: Standing,
+    },
+    /// Answers [`Effect::ReadOutgoing`].
+    Outgoing(Outgoing),
+    /// Answers [`Effect::Admit`].
+    Admitted {
+        /// The last stored change of each actor and document in the piece.
+        receipts: Vec<Receipt>,
+        /// All verdicts but `Stored` and `Known`.
+        verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
+    },
+    /// Answers [`Effect::ReadSummary`].
+    Summary {
+        /// Digests to compare.
+        check: Check,
+        /// The highest local sequence.
+        end: u64,
+        /// Whether changes that the peer may read lack its receipt.
+        unreceipted: bool,
+    },
+    /// Answers [`Effect::ReadDigests`].
+    Digests(Vec<DocDigest>),
+    /// Answers [`Effect::ReadVectors`].
+    Vectors {
+        /// Ours, of the asked documents that both may read.
+        vectors: Vec<Vector>,
+        /// Asked, and not here.
+        absent: Vec<[u8; 8]>,
+    },
+    /// Answers [`Effect::ReadReceipts`].
+    Receipts(Vec<Receipt>),
+    /// Our store has new changes.
+    Committed,
+    /// Our roll has new statements that did not come from this peer.
+    RollChanged {
+        /// The new ones.
+        statements: Vec<Vec<u8>>,
+        /// Our digest now.
+        digest: [u8; 8],
+        /// The peer's standing now.
+        standing: Standing,
+    },
+}
+
+/// What the caller does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Send a frame.
+    Send(Vec<u8>),
+    /// The peer introduced itself: remember its store, show its county to a person who enrols.
+    Met {
+        /// Its store.
+        store: StoreId,
+        /// Its county root.
+        county: Option<NodeId>,
+        /// Its county's name.
+        county_name: String,
+        /// What it announced: changes, bytes.
+        announced: (u32, u64),
+    },
+    /// *Asks.* Take statements into the roll (a node that is not enrolled keeps them as a candidate).
+    AddRoll(Vec<Statement>),
+    /// *Asks.* The statements to send: all, or those for a stranger.
+    ReadRoll {
+        /// Whether the peer is a stranger.
+        stranger: bool,
+    },
+    /// *Asks.* Changes to send.
+    ReadOutgoing(Source),
+    /// *Asks.* Judge and store the changes of one piece, durably, in one transaction.
+    Admit(Vec<Offered>),
+    /// Keep receipts, verdicts and the cursor.
+    Acknowledged {
+        /// New cursor.
+        upto: Option<u64>,
+        /// Verified receipts.
+        receipts: Vec<Receipt>,
+        /// What the peer did not store.
+        verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
+    },
+    /// Keep the cursor.
+    SetCursor {
+        /// The peer's store.
+        store: StoreId,
+        /// Our local sequence that it holds.
+        upto: u64,
+    },
+    /// *Asks.* Digests for the check.
+    ReadSummary,
+    /// *Asks.* Digests per document.
+    ReadDigests,
+    /// *Asks.* Our version vectors of these documents (by key hash).
+    ReadVectors(Vec<[u8; 8]>),
+    /// *Asks.* Receipts for everything that the peer may read.
+    ReadReceipts,
+    /// The peer asks to be enrolled.
+    EnrolWish {
+        /// What it calls itself.
+        label: String,
+    },
+    /// Both sides were equal just now.
+    InSync,
+    /// Tell the operator.
+    Notice(Notice),
+    /// The session is over: close the connection.
+    Close,
+}
+
+/// What an operator should see of a session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// We ended it.
+    WeRefused(Refusal),
+    /// The peer ended it.
+    TheyRefused(Refusal, String),
+    /// A difference survived the repair.
+    StillDifferent,
+    /// A receipt with a wrong signature came.
+    BadReceipt,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Opening,
+    Pushing,
+    Live,
+    Closed,
+}
+
+/// One conversation.
+#[derive(Debug)]
+pub struct Session {
+    start: Start,
+    phase: Phase,
+    peer_store: Option<StoreId>,
+    /// A roll frame is due from the peer.
+    roll_due: bool,
+    /// The peer is here to enrol: its wish is due.
+    wish_due: bool,
+    /// Pieces that came before the rolls were equal.
+    early: Vec<Piece>,
+    /// Our local sequence that the peer's present store has acknowledged.
+    acked: Option<u64>,
+    /// Pushed up to here.
+    sent: u64,
+    /// Nothing more to read after `sent`.
+    exhausted: bool,
+    /// A `ReadOutgoing` is open.
+    reading: bool,
+    in_flight: usize,
+    repair: VecDeque<(DocKey, Vec<(ActorId, u64)>)>,
+    repair_after: u64,
+    done_sent: bool,
+    done_seen: bool,
+    our_check: Option<(Check, u64, bool)>,
+    their_check: Option<Check>,
+    asked_summary: bool,
+    /// Rolls or vectors are being exchanged: what to push in this round is not known yet.
+    negotiating: bool,
+    /// The peer has pinned our county (it is not just asking to be enrolled).
+    peer_enrolled: bool,
+    wanted_receipts: usize,
+    moved: bool,
+    rounds: u8,
+    their_digests: Option<Vec<DocDigest>>,
+    their_vectors: Option<Vectors>,
+    admitting: VecDeque<Option<u64>>,
+    unknown_frames: usize,
+    statements_seen: usize,
+}
+
+impl Session {
+    /// A session that has not begun; feed it [`Event::Started`].
+    pub fn new(start: Start) -> Session {
+        let sent = start.cursor.map_or(0, |c| c.1);
+        Session {
+            start,
+            phase: Phase::Opening,
+            peer_store: None,
+            roll_due: false,
+            wish_due: false,
+            early: Vec::new(),
+            acked: None,
+            sent,
+            exhausted: false,
+            reading: false,
+            in_flight: 0,
+            repair: VecDeque::new(),
+            repair_after: 0,
+            done_sent: false,
+            done_seen: false,
+            our_check: None,
+            their_check: None,
+            asked_summary: false,
+            negotiating: false,
+            peer_enrolled: false,
+            wanted_receipts: 0,
+            moved: false,
+            rounds: 0,
+            their_digests: None,
+            their_vectors: None,
+            admitting: VecDeque::new(),
+            unknown_frames: 0,
+            statements_seen: 0,
+        }
+    }
+
+    /// Whether both sides were found equal and the session now only passes on what is new.
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// Whether the session is over.
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// The one door.
+    pub fn handle(&mut self, event: Event) -> Vec<Effect> {
+        let mut out = Vec::new();
+        if self.phase == Phase::Closed {
+            return out;
+        }
+        match event {
+            Event::Started => self.started(&mut out),
+            Event::Frame(bytes) => match Frame::decode(&bytes) {
+                Ok(frame) => self.frame(frame, &mut out),
+                Err(bad) => self.refuse(Refusal::Protocol, &bad.to_string(), &mut out),
+            },
+            Event::RollRead(statements) => {
+                send(&mut out, Frame::Roll(RollFrame { statements }));
+                self.negotiating = false;
+                self.pump(&mut out);
+            }
+            Event::RollAdded {
+                new,
+                digest,
+                standing,
+            } => self.roll_added(new, digest, standing, &mut out),
+            Event::Outgoing(outgoing) => self.outgoing(outgoing, &mut out),
+            Event::Admitted { receipts, verdicts } => self.admitted(receipts, verdicts, &mut out),
+            Event::Summary {
+                check,
+                end,
+                unreceipted,
+            } => {
+                self.asked_summary = false;
+                self.our_check = Some((check, end, unreceipted));
+                send(&mut out, Frame::Check(check));
+                self.compare(&mut out);
+            }
+            Event::Digests(ours) => self.digests(ours, &mut out),
+            Event::Vectors { vectors, absent } => self.vectors(vectors, absent, &mut out),
+            Event::Receipts(receipts) => {
+                for part in receipts.chunks(limits::RECEIPTS) {
+                    self.answer(None, 0, part.to_vec(), Vec::new(), &mut out);
+                }
+            }
+            Event::Committed => {
+                self.exhausted = false;
+                self.pump(&mut out);
+            }
+            Event::RollChanged {
+                statements,
+                digest,
+                standing,
+            } => {
+                self.start.roll = digest;
+                let opened = self.peer_store.is_some();
+                if opened && self.start.standing == Standing::Member && !statements.is_empty() {
+                    send(&mut out, Frame::Roll(RollFrame { statements }));
+                }
+                self.start.standing = standing;
+                if opened && !self.roll_due && !self.wish_due {
+                    self.settle(&mut out);
+                }
+                self.recheck(&mut out);
+            }
+        }
+        out
+    }
+
+    fn started(&mut self, out: &mut Vec<Effect>) {
+        if self.start.initiator {
+            self.say_hello(out);
+            // The first flight: a known member gets what it has not acknowledged at once.
+            self.pump(out);
+        }
+    }
+
+    fn say_hello(&mut self, out: &mut Vec<Effect>) {
+        let s = &self.start;
+        send(
+            out,
+            Frame::Hello(Hello {
+                versions: vec![VERSION],
+                county: s.county.filter(|_| s.enrolled),
+                county_name: s.county_name.clone(),
+                store: s.store,
+                cursor: s.cursor,
+                roll: s.roll,
+                announced: s.announced,
+            }),
+        );
+        if !s.enrolled {
+            send(
+                out,
+                Frame::Enrol(Enrol {
+                    label: s.label.clone(),
+                }),
+            );
+        }
+    }
+
+    fn frame(&mut self, frame: Frame, out: &mut Vec<Effect>) {
+        if self.peer_store.is_none()
+            && !matches!(
+                frame,
+                Frame::Hello(_) | Frame::Refuse(_) | Frame::Unknown(_)
+            )
+        {
+            return self.refuse(Refusal::Protocol, "the first frame must be Hello", out);
+        }
+        match frame {
+            Frame::Hello(hello) => self.hello(hello, out),
+            Frame::Roll(roll) => self.roll(roll, out),
+            Frame::Piece(piece) if self.roll_due || self.wish_due => {
+                self.early.push(piece);
+                if self.early.len() > limits::PIECES_IN_FLIGHT {
+                    self.refuse(
+                        Refusal::Protocol,
+                        "too many pieces before the rolls were equal",
+                        out,
+                    );
+                }
+            }
+            Frame::Piece(piece) => self.piece(piece, out),
+            Frame::Ack(ack) => self.ack(ack, out),
+            Frame::Check(check) => {
+                self.their_check = Some(check);
+                if self.phase == Phase::Live {
+                    self.ask_summary(out);
+                }
+                self.compare(out);
+            }
+            Frame::Digests(theirs) => {
+                self.their_digests = Some(theirs);
+                out.push(Effect::ReadDigests);
+            }
+            Frame::Vectors(theirs) => self.their_vectors_came(theirs, out),
+            Frame::Done => {
+                self.done_seen = true;
+                self.pump(out);
+                self.check_when_done(out);
+            }
+            Frame::Refuse(Refuse { code, text }) => {
+                out.push(Effect::Notice(Notice::TheyRefused(code, text)));
+                self.close(out);
+            }
+            Frame::Enrol(Enrol { label }) => {
+                if self.start.enrolled && self.start.standing == Standing::Stranger {
+                    out.push(Effect::EnrolWish { label });
+                }
+                self.wish_due = false;
+                if !self.roll_due {
+                    self.settle(out);
+                }
+            }
+            Frame::WantReceipts => {
+                self.wanted_receipts += 1;
+                if self.wanted_receipts > limits::RECEIPT_REQUESTS {
+                    return self.refuse(Refusal::Protocol, "too many requests for receipts", out);
+                }
+                out.push(Effect::ReadReceipts);
+            }
+            Frame::Unknown(_) => {
+                self.unknown_frames += 1;
+                if self.unknown_frames > limits::UNKNOWN_FRAMES {
+                    self.refuse(Refusal::Protocol, "too many frames of unknown type", out);
+                }
+            }
+        }
+    }
+
+    fn hello(&mut self, hello: Hello, out: &mut Vec<Effect>) {
+        if self.peer_store.is_some() {
+            return self.refuse(Refusal::Protocol, "a second Hello", out);
+        }
+        self.peer_store = Some(hello.store);
+        if !self.start.initiator {
+            self.say_hello(out);
+        }
+        out.push(Effect::Met {
+            store: hello.store,
+            county: hello.county,
+            county_name: hello.county_name,
+            announced: hello.announced,
+        });
+        if !hello.versions.contains(&VERSION) {
+            return self.refuse(Refusal::Version, "no common protocol version", out);
+        }
+        if let (true, Some(theirs), Some(ours)) =
+            (self.start.enrolled, hello.county, self.start.county)
+            && theirs != ours
+        {
+            return self.refuse(
+                Refusal::OtherCounty,
+                "the peer belongs to another county",
+                out,
+            );
+        }
+        self.acked = self
+            .start
+            .cursor
+            .filter(|(store, _)| *store == hello.store)
+            .map(|c| c.1);
+        self.peer_enrolled = hello.county.is_some();
+        self.wish_due = !self.peer_enrolled;
+        self.roll_due = hello.roll != self.start.roll;
+        if self.roll_due {
+            out.push(Effect::ReadRoll {
+                stranger: self.start.standing != Standing::Member,
+            });
+        } else if !self.wish_due {
+            self.settle(out);
+        }
+    }
+
+    fn roll(&mut self, roll: RollFrame, out: &mut Vec<Effect>) {
+        self.statements_seen += roll.statements.len();
+        if self.statements_seen > limits::ROLL_PER_SESSION {
+            return self.refuse(Refusal::Protocol, "too many roll statements", out);
+        }
+        // A bad statement is passed over: the others of the frame verify by themselves.
+        let good = roll
+            .statements
+            .iter()
+            .filter_map(|s| Statement::from_bytes(s).ok())
+            .collect();
+        out.push(Effect::AddRoll(good));
+    }
+
+    fn roll_added(
+        &mut self,
+        new: usize,
+        digest: [u8; 8],
+        standing: Standing,
+        out: &mut Vec<Effect>,
+    ) {
+        self.start.roll = digest;
+        self.start.standing = standing;
+        self.roll_due = false;
+        if self.wish_due {
+            return;
+        }
+        self.settle(out);
+        if new > 0 {
+            self.recheck(out);
+        }
+    }
+
+    /// The rolls are exchanged: go on with a member, end with anyone else.
+    fn settle(&mut self, out: &mut Vec<Effect>) {
+        match self.start.standing {
+            _ if !self.start.enrolled => self.close(out),
+            Standing::Member if !self.peer_enrolled => {
+                self.refuse(
+                    Refusal::NotEnrolled,
+                    "approved; the device has not confirmed the county yet",
+                    out,
+                );
+            }
+            Standing::Stranger => {
+                self.refuse(
+                    Refusal::NotEnrolled,
+                    "this device is not enrolled in the county",
+                    out,
+                );
+            }
+            Standing::Revoked => self.refuse(
+                Refusal::Revoked,
+                "this device was revoked by the county",
+                out,
+            ),
+            Standing::Member => {
+                if self.phase == Phase::Opening {
+                    self.phase = Phase::Pushing;
+                }
+                for piece in std::mem::take(&mut self.early) {
+                    self.piece(piece, out);
+                }
+                self.pump(out);
+            }
+        }
+    }
+
+    fn piece(&mut self, piece: Piece, out: &mut Vec<Effect>) {
+        if self.start.standing != Standing::Member {
+            return;
+        }
+        self.moved = true;
+        self.admitting.push_back(piece.upto);
+        out.push(Effect::Admit(piece.changes));
+    }
+
+    fn admitted(
+        &mut self,
+        receipts: Vec<Receipt>,
+        verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
+        out: &mut Vec<Effect>,
+    ) {
+        let upto = self.admitting.pop_front().flatten();
+        self.answer(upto, 1, receipts, verdicts, out);
+    }
+
+    fn answer(
+        &mut self,
+        upto: Option<u64>,
+        pieces: u8,
+        receipts: Vec<Receipt>,
+        verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
+        out: &mut Vec<Effect>,
+    ) {
+        let signature = if receipts.is_empty() {
+            Vec::new()
+        } else {
+            self.start
+                .key
+                .sign(&receipt_bytes(&self.start.store, &receipts))
+                .to_vec()
+        };
+        send(
+            out,
+            Frame::Ack(Ack {
+                upto,
+                pieces,
+                receipts,
+                verdicts,
+                signature,
+            }),
+        );
+    }
+
+    fn ack(&mut self, ack: Ack, out: &mut Vec<Effect>) {
+        let Some(store) = self.peer_store else { return };
+        if usize::from(ack.pieces) > self.in_flight || ack.upto.is_some_and(|u| u > self.sent) {
+            return self.refuse(
+                Refusal::Protocol,
+                "an answer to a piece that was not sent",
+                out,
+            );
+        }
+        self.in_flight -= usize::from(ack.pieces);
+        let signed = ack.receipts.is_empty()
+            || <[u8; 64]>::try_from(ack.signature.as_slice()).is_ok_and(|s| {
+                self.start
+                    .peer
+                    .verify(&receipt_bytes(&store, &ack.receipts), &s)
+            });
+        if !signed {
+            out.push(Effect::Notice(Notice::BadReceipt));
+            return self.refuse(Refusal::Protocol, "a receipt with a wrong signature", out);
+        }
+        // A cursor about a store that is gone means nothing; its receipts are about the present one.
+        let upto = ack.upto.filter(|u| self.acked.is_some_and(|a| *u > a));
+        if let Some(u) = upto {
+            self.acked = Some(u);
+        }
+        out.push(Effect::Acknowledged {
+            upto,
+            receipts: ack.receipts,
+            verdicts: ack.verdicts,
+        });
+        self.pump(out);
+    }
+
+    /// Reads and sends as long as the window allows; says Done when all is answered.
+    fn pump(&mut self, out: &mut Vec<Effect>) {
+        let guessed =
+            self.phase == Phase::Opening && self.start.initiator && self.peer_store.is_none();
+        let ready = matches!(self.phase, Phase::Pushing | Phase::Live);
+        if self.start.standing != Standing::Member || !self.start.enrolled || !(ready || guessed) {
+            return;
+        }
+        if self.reading || self.in_flight >= limits::PIECES_IN_FLIGHT {
+            return;
+        }
+        let known = if guessed {
+            self.start.cursor.is_some()
+        } else {
+            self.acked.is_some()
+        };
+        if let Some((document, have)) = self.repair.front().filter(|_| ready) {
+            self.reading = true;
+            out.push(Effect::ReadOutgoing(Source::Missing {
+                document: document.clone(),
+                have: have.clone(),
+                after: self.repair_after,
+            }));
+        } else if known && !self.exhausted {
+            self.reading = true;
+            out.push(Effect::ReadOutgoing(Source::Since(self.sent)));
+        } else if ready && self.in_flight == 0 && !self.done_sent && !self.negotiating {
+            self.done_sent = true;
+            send(out, Frame::Done);
+            self.check_when_done(out);
+        }
+    }
+
+    fn outgoing(&mut self, outgoing: Outgoing, out: &mut Vec<Effect>) {
+        self.reading = false;
+        let repairing =
+            !self.repair.is_empty() && matches!(self.phase, Phase::Pushing | Phase::Live);
+        let upto = if repairing {
+            self.repair_after = outgoing.upto;
+            if !outgoing.more {
+                self.repair.pop_front();
+                self.repair_after = 0;
+            }
+            None
+        } else {
+            self.sent = self.sent.max(outgoing.upto);
+            self.exhausted = !outgoing.more;
+            Some(self.sent)
+        };
+        if !outgoing.changes.is_empty() {
+            self.in_flight += 1;
+            self.moved = true;
+            send(
+                out,
+                Frame::Piece(Piece {
+                    upto,
+                    changes: outgoing.changes,
+                }),
+            );
+        } else if let (Some(upto), Some(acked), Some(store), 0) =
+            (upto, self.acked, self.peer_store, self.in_flight)
+            && upto > acked
+        {
+            // Only changes that the peer may not read: nothing to acknowledge.
+            self.acked = Some(upto);
+            out.push(Effect::SetCursor { store, upto });
+        }
+        self.pump(out);
+    }
+
+    fn check_when_done(&mut self, out: &mut Vec<Effect>) {
+        if self.phase != Phase::Closed && self.done_sent && self.done_seen && !self.is_live() {
+            self.ask_summary(out);
+        }
+    }
+
+    fn ask_summary(&mut self, out: &mut Vec<Effect>) {
+        if !self.asked_summary && self.our_check.is_none() {
+            self.asked_summary = true;
+            out.push(Effect::ReadSummary);
+        }
+    }
+
+    /// After a change of the roll readers and writers may have changed: compare again.
+    fn recheck(&mut self, out: &mut Vec<Effect>) {
+        if self.phase == Phase::Live {
+            self.rounds = 0;
+            self.ask_summary(out);
+        }
+    }
+
+    fn compare(&mut self, out: &mut Vec<Effect>) {
+        let (Some((ours, end, unreceipted)), Some(theirs)) = (self.our_check, self.their_check)
+        else {
+            return;
+        };
+        self.our_check = None;
+        self.their_check = None;
+        if ours == theirs {
+            return self.equal(end, unreceipted, out);
+        }
+        if !self.moved {
+            self.rounds += 1;
+        }
+        self.moved = false;
+        if self.rounds >= limits::CHECK_ROUNDS {
+            out.push(Effect::Notice(Notice::StillDifferent));
+            self.phase = Phase::Live;
+            return;
+        }
+        self.phase = Phase::Pushing;
+        self.done_sent = false;
+        self.done_seen = false;
+        self.negotiating = true;
+        // With different rolls the two sides mean different documents: rolls first, then a new check.
+        if ours.roll != theirs.roll {
+            out.push(Effect::ReadRoll { stranger: false });
+        } else if self.start.initiator {
+            out.push(Effect::ReadDigests);
+        }
+    }
+
+    fn equal(&mut self, end: u64, unreceipted: bool, out: &mut Vec<Effect>) {
+        self.phase = Phase::Live;
+        self.rounds = 0;
+        if let (None, Some(store)) = (self.acked, self.peer_store) {
+            self.acked = Some(end);
+            self.sent = end;
+            self.exhausted = false;
+            out.push(Effect::SetCursor { store, upto: end });
+        }
+        out.push(Effect::InSync);
+        if unreceipted {
+            send(out, Frame::WantReceipts);
+        }
+        self.pump(out);
+    }
+
+    /// Our digests are read: the initiator sends them; the other side has the initiator's and answers
+    /// with its vectors of what differs.
+    fn digests(&mut self, ours: Vec<DocDigest>, out: &mut Vec<Effect>) {
+        let Some(theirs) = self.their_digests.take() else {
+            return send(out, Frame::Digests(ours));
+        };
+        let mine: HashMap<[u8; 8], [u8; 8]> = ours.iter().map(|d| (d.key, d.heads)).collect();
+        let yours: HashMap<[u8; 8], [u8; 8]> = theirs.iter().map(|d| (d.key, d.heads)).collect();
+        let mut different: Vec<[u8; 8]> = ours
+            .iter()
+            .chain(&theirs)
+            .map(|d| d.key)
+            .collect::<HashSet<_>>()
+            .into_iter()
+            .filter(|k| mine.get(k) != yours.get(k))
+            .collect();
+        different.sort();
+        different.truncate(limits::VECTORS);
+        self.their_vectors = Some(Vectors {
+            absent: Vec::new(),
+            vectors: Vec::new(),
+            answer: true,
+        });
+        out.push(Effect::ReadVectors(different));
+    }
+
+    fn their_vectors_came(&mut self, theirs: Vectors, out: &mut Vec<Effect>) {
+        if theirs.answer {
+            let mut keys: Vec<[u8; 8]> = theirs
+                .vectors
+                .iter()
+                .map(|v| key_hash(&v.document))
+                .collect();
+            keys.extend(&theirs.absent);
+            self.their_vectors = Some(theirs);
+            out.push(Effect::ReadVectors(keys));
+        } else {
+            self.push_missing(theirs.vectors, out);
+        }
+    }
+
+    /// Our vectors are read. The initiator knows the peer's already: it answers with its own (an empty one
+    /// for a document that it lacks) and pushes what the peer lacks.
+    fn vectors(&mut self, ours: Vec<Vector>, absent: Vec<[u8; 8]>, out: &mut Vec<Effect>) {
+        let Some(theirs) = self.their_vectors.take() else {
+            return;
+        };
+        if !self.start.initiator {
+            return send(
+                out,
+                Frame::Vectors(Vectors {
+                    absent,
+                    vectors: ours,
+                    answer: true,
+                }),
+            );
+        }
+        let by_document = |list: &[Vector]| -> BTreeMap<DocKey, Vec<(ActorId, u64)>> {
+            list.iter()
+                .map(|v| (v.document.clone(), v.actors.clone()))
+                .collect()
+        };
+        let (mine, yours) = (by_document(&ours), by_document(&theirs.vectors));
+        let fill =
+            |keys: &BTreeMap<_, _>, from: &BTreeMap<DocKey, Vec<(ActorId, u64)>>| -> Vec<Vector> {
+                let vector = |d: &DocKey| from.get(d).cloned().unwrap_or_default();
+                keys.keys()
+                    .map(|d| Vector {
+                        actors: vector(d),
+                        document: d.clone(),
+                    })
+                    .collect()
+            };
+        let answer = fill(&yours, &mine);
+        send(
+            out,
+            Frame::Vectors(Vectors {
+                absent: Vec::new(),
+                vectors: answer,
+                answer: false,
+            }),
+        );
+        self.push_missing(fill(&mine, &yours), out);
+    }
+
+    fn push_missing(&mut self, peer_has: Vec<Vector>, out: &mut Vec<Effect>) {
+        self.repair = peer_has
+            .into_iter()
+            .map(|v| (v.document, v.actors))
+            .collect();
+        self.repair_after = 0;
+        self.negotiating = false;
+        self.pump(out);
+    }
+
+    fn refuse(&mut self, code: Refusal, text: &str, out: &mut Vec<Effect>) {
+        send(
+            out,
+            Frame::Refuse(Refuse {
+                code,
+                text: text.to_string(),
+            }),
+        );
+        out.push(Effect::Notice(Notice::WeRefused(code)));
+        self.close(out);
+    }
+
+    fn close(&mut self, out: &mut Vec<Effect>) {
+        self.phase = Phase::Closed;
+        out.push(Effect::Close);
+    }
+}
+
+/// First 8 bytes of SHA-256 of a document key.
+pub fn key_hash(key: &DocKey) -> [u8; 8] {
+    use sha2::{Digest, Sha256};
+    let mut out = [0; 8];
+    out.copy_from_slice(&Sha256::digest(key.as_str())[..8]);
+    out
+}
+
+fn send(out: &mut Vec<Effect>, frame: Frame) {
+    out.push(Effect::Send(frame.encode()));
+}

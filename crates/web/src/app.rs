@@ -1,0 +1,65 @@
+//! The state shared by all requests, and the bridge from async handlers to the blocking node.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use node::Node;
+
+use crate::WebConfig;
+use crate::fault::Fault;
+use crate::pages::import::Uploads;
+
+/// Cheap to clone; one per served node.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+pub(crate) struct Inner {
+    /// The node whose records are shown.
+    pub(crate) node: Node,
+    /// How the pages are served.
+    pub(crate) config: WebConfig,
+    /// Files that wait between preview and confirmation.
+    pub(crate) uploads: Uploads,
+    /// Cookies are shared by all ports of a host name, so each node's cookies carry its id: a hub
+    /// and three schools on one machine must not sign one another out.
+    pub(crate) cookie: String,
+}
+
+impl Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    pub(crate) fn new(node: Node, config: WebConfig) -> App {
+        let id = node.id().to_string();
+        let tail: String = id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        let cookie = format!("yanxiu_{tail}");
+        App(Arc::new(Inner { node, config, uploads: Uploads::default(), cookie }))
+    }
+
+    /// Runs blocking work on the node away from the async threads.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Node) -> Result<T, node::Error> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let node = self.node.clone();
+        match tokio::task::spawn_blocking(move || work(&node)).await {
+            Ok(done) => done.map_err(Fault::from),
+            Err(stopped) => Err(Fault::Inside(format!("blocking work stopped: {stopped}"))),
+        }
+    }
+
+    /// Like [`App::run`], but keeps the node's error for callers that put it beside a form.
+    pub(crate) async fn attempt<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Node) -> Result<T, node::Error> + Send + 'static,
+    ) -> Result<Result<T, node::Error>, Fault> {
+        let node = self.node.clone();
+        tokio::task::spawn_blocking(move || work(&node))
+            .await
+            .map_err(|stopped| Fault::Inside(format!("blocking work stopped: {stopped}")))
+    }
+}

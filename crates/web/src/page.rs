@@ -1,0 +1,279 @@
+//! What all pages share: the frame around them, badges, and how numbers and times are written.
+
+use askama::Template;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use node::Way;
+use node::office::ClaimState;
+
+use crate::app::App;
+use crate::assets;
+use crate::fault::Fault;
+use crate::lang::Lang;
+use crate::who::{Ctx, Right};
+
+/// Renders a template into an answer.
+pub(crate) fn html(template: &impl Template) -> Result<Response, Fault> {
+    let body = template.render()?;
+    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response())
+}
+
+/// One entry of the navigation.
+pub(crate) struct Nav {
+    pub(crate) href: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) current: bool,
+}
+
+/// The frame of a page: title, navigation, who is signed in, and the note after an action.
+pub(crate) struct Chrome {
+    pub(crate) title: String,
+    /// School, county or device name.
+    pub(crate) place: String,
+    pub(crate) county: bool,
+    pub(crate) who: Option<String>,
+    pub(crate) csrf: String,
+    pub(crate) nav: Vec<Nav>,
+    pub(crate) path: String,
+    pub(crate) note: Option<Note>,
+    /// Digest of the assets, so that a new version of the program is never shown with old styles.
+    pub(crate) version: &'static str,
+}
+
+/// A line at the top of the page that says what the last action did.
+pub(crate) struct Note {
+    pub(crate) text: String,
+    pub(crate) good: bool,
+}
+
+impl Chrome {
+    /// The frame of pages without an account: sign-in, first account, faults.
+    pub(crate) fn bare(app: &App, l: Lang, title: &str) -> Chrome {
+        Chrome {
+            title: title.to_owned(),
+            place: place(app, l),
+            county: app.node.is_county(),
+            who: None,
+            csrf: String::new(),
+            nav: Vec::new(),
+            path: "/".to_owned(),
+            note: None,
+            version: assets::version(),
+        }
+    }
+
+    /// The frame of a page for a signed-in person; `here` is the first segment of its path.
+    pub(crate) fn new(ctx: &Ctx, title: &str, here: &str) -> Chrome {
+        let note = ctx.path.split_once('?').and_then(|(_, query)| note(query, ctx.l));
+        Chrome {
+            who: Some(ctx.who.account.name.clone()),
+            csrf: ctx.who.csrf.clone(),
+            nav: navigation(ctx, here),
+            path: ctx.path.clone(),
+            note,
+            ..Chrome::bare(&ctx.app, ctx.l, title)
+        }
+    }
+}
+
+/// The name that stands in the head of every page.
+pub(crate) fn place(app: &App, l: Lang) -> String {
+    let node = &app.node;
+    let county = node.county_name().unwrap_or_default();
+    if node.is_county() {
+        return if county.is_empty() { l.t("县级中心", "County centre").to_owned() } else { county };
+    }
+    node.label()
+}
+
+fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
+    let l = ctx.l;
+    let all: &[(&'static str, &'static str, Right)] = if ctx.app.node.is_county() {
+        &[
+            ("/", l.t("总览", "Overview"), Right::Manage),
+            ("/schools", l.t("学校", "Schools"), Right::Read),
+            ("/sessions", l.t("活动", "Sessions"), Right::Read),
+            ("/audit", l.t("学分审核", "Audit"), Right::Audit),
+            ("/devices", l.t("设备", "Devices"), Right::Manage),
+            ("/sync", l.t("同步", "Sync"), Right::Manage),
+            ("/import", l.t("导入", "Import"), Right::Registry),
+            ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+        ]
+    } else {
+        &[
+            ("/", l.t("总览", "Overview"), Right::Manage),
+            ("/sessions", l.t("活动", "Sessions"), Right::Read),
+            ("/roster", l.t("花名册", "Roster"), Right::Read),
+            ("/claims", l.t("学分登记", "Claims"), Right::Read),
+            ("/import", l.t("导入", "Import"), Right::Enter),
+            ("/export", l.t("导出", "Export"), Right::Read),
+            ("/sync", l.t("同步", "Sync"), Right::Manage),
+            ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+        ]
+    };
+    all.iter()
+        .filter(|(href, _, right)| *href == "/" || ctx.may(*right))
+        .map(|&(href, label, _)| Nav { href, label, current: href.trim_start_matches('/') == here })
+        .collect()
+}
+
+/// The note named in the query after a redirect: `done=<code>&n=<count>`. Texts are fixed here, so
+/// that a crafted link cannot put words on the page.
+fn note(query: &str, l: Lang) -> Option<Note> {
+    let value = |name: &str| query.split('&').filter_map(|p| p.split_once('=')).find(|(k, _)| *k == name).map(|(_, v)| v);
+    let n: u32 = value("n").and_then(|n| n.parse().ok()).unwrap_or_default();
+    let text = match value("done")? {
+        "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
+        "attendance" if l.zh() => format!("考勤已保存在本校：{n} 人。"),
+        "attendance" => format!("Attendance saved at this school: {n} people."),
+        "ended" => l.t("活动已结束，可以登分了。", "The session is ended; credits can be registered.").to_owned(),
+        "claims" if l.zh() => format!("已登分 {n} 人。有网时会自动送到县里。"),
+        "claims" => format!("Credits registered for {n} people. They go to the county when a link appears."),
+        "imported" if l.zh() => format!("已导入 {n} 行。"),
+        "imported" => format!("{n} rows imported."),
+        "again" => l.t("这份文件已经确认过，没有再次导入。", "This file was already confirmed; nothing was imported again.").to_owned(),
+        "decided" if l.zh() => format!("已审核 {n} 条。"),
+        "decided" => format!("{n} claims decided."),
+        "approved" => l.t("已批准这台设备。", "The device is approved.").to_owned(),
+        "revoked" => l.t("已撤销这台设备。它以前的记录仍然有效，以后的不再计入。", "The device is revoked. What it wrote before still counts; nothing after does.").to_owned(),
+        "enrolled" => l.t("本机已加入本县。", "This computer now belongs to the county.").to_owned(),
+        "account" => l.t("账号已保存。", "The account is saved.").to_owned(),
+        "unticked" => {
+            return Some(Note { text: l.t("一条也没有选。请先勾选。", "Nothing was ticked. Tick some first.").to_owned(), good: false });
+        }
+        _ => return None,
+    };
+    Some(Note { text, good: true })
+}
+
+/// A state as a coloured label; the text alone says everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Badge {
+    pub(crate) class: &'static str,
+    pub(crate) zh: &'static str,
+    pub(crate) en: &'static str,
+}
+
+const fn badge(class: &'static str, zh: &'static str, en: &'static str) -> Badge {
+    Badge { class, zh, en }
+}
+
+/// The mark of a record whose counting fields have two values; it counts nothing until one is chosen.
+pub(crate) const DISPUTED: Badge = badge("disputed", "待核", "To be settled");
+
+/// The way of a record to the county, as receipts say it.
+pub(crate) fn way(way: &Way) -> Badge {
+    match way {
+        Way::Saved => badge("saved", "已保存在本校", "Saved at school"),
+        Way::Carried => badge("carried", "导师已带走", "Carried by a mentor"),
+        Way::AtCounty => badge("county", "已到县", "At the county"),
+        Way::Received => badge("county", "已收到", "Received"),
+    }
+}
+
+/// The state of a claim.
+pub(crate) fn claim(state: &ClaimState) -> Badge {
+    match state {
+        ClaimState::SavedAtSchool => way(&Way::Saved),
+        ClaimState::Carried => way(&Way::Carried),
+        ClaimState::AtCounty => way(&Way::AtCounty),
+        ClaimState::ChangedAfterDecision => badge("changed", "审后改动", "Changed after decision"),
+        ClaimState::Decided { verdict, .. } => match verdict.as_str() {
+            "recognised" => badge("recognised", "县已认定", "Recognised"),
+            "reduced" => badge("reduced", "县已核减", "Reduced"),
+            "returned" => badge("returned", "县退回", "Returned"),
+            _ => badge("rejected", "不予认定", "Rejected"),
+        },
+    }
+}
+
+/// The state of a session (domain.md §3.4), as far as a school sets it.
+pub(crate) fn session(state: &str) -> Badge {
+    match state {
+        "draft" => badge("plain", "草稿", "Draft"),
+        "held" => badge("open", "进行中", "Under way"),
+        "ended" => badge("plain", "已结束", "Ended"),
+        "registered" => badge("plain", "已登分", "Credits registered"),
+        "void" => badge("rejected", "已作废", "Void"),
+        _ => badge("plain", "已登记", "Recorded"),
+    }
+}
+
+/// Hundredths of a class-hour or credit as people write them: 150 → `1.5`, 200 → `2.0`.
+pub(crate) fn amount(hundredths: &i64) -> String {
+    records::show_hundredths(*hundredths)
+}
+
+/// How long ago something was, by this computer's clock: for "last contact" lines only.
+pub(crate) fn ago(l: Lang, at: Option<i64>) -> String {
+    let Some(at) = at else { return l.t("还没有", "never").to_owned() };
+    let seconds = now() - at;
+    match seconds {
+        // The clock was put back since; an amount would be a guess.
+        i64::MIN..=-60 => l.t("时间不明（本机时钟变过）", "unknown (the clock was changed)").to_owned(),
+        -59..60 => l.t("刚刚", "just now").to_owned(),
+        60..3_600 => unit(l, seconds / 60, "分钟前", "min ago"),
+        3_600..86_400 => unit(l, seconds / 3_600, "小时前", "h ago"),
+        _ => unit(l, seconds / 86_400, "天前", "days ago"),
+    }
+}
+
+fn unit(l: Lang, n: i64, zh: &str, en: &str) -> String {
+    format!("{n} {}", l.pick(zh, en))
+}
+
+/// Unix seconds by this computer's clock.
+pub(crate) fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Today's date as `YYYY-MM-DD`: only ever a suggestion in a form that a person sends.
+pub(crate) fn today() -> String {
+    jiff::Zoned::now().date().to_string()
+}
+
+/// The page of a fault.
+#[derive(Template)]
+#[template(path = "fault.html")]
+pub(crate) struct FaultPage<'a> {
+    pub(crate) l: Lang,
+    pub(crate) c: Chrome,
+    pub(crate) what: &'a str,
+    pub(crate) number: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_verdict_is_never_shown_as_recognised() {
+        let decided = |v: &str| ClaimState::Decided {
+            verdict: v.into(),
+            credits_c: 0,
+            hours_c: 0,
+            reason: String::new(),
+            note: String::new(),
+            by: String::new(),
+            on: String::new(),
+        };
+        assert_eq!(claim(&decided("recognised")).zh, "县已认定");
+        assert_eq!(claim(&decided("returned")).zh, "县退回");
+        assert_eq!(claim(&decided("other")).zh, "不予认定");
+    }
+
+    #[test]
+    fn a_link_cannot_put_words_on_a_page() {
+        assert!(note("done=<b>hi", Lang::Zh).is_none());
+        assert_eq!(note("n=12&done=claims", Lang::En).unwrap().text.contains("12"), true);
+        assert!(note("done=claims&n=x", Lang::Zh).unwrap().text.contains('0'));
+    }
+
+    #[test]
+    fn time_that_ran_backwards_is_not_invented() {
+        assert_eq!(ago(Lang::En, None), "never");
+        assert_eq!(ago(Lang::En, Some(now() - 90)), "1 min ago");
+        assert!(ago(Lang::En, Some(now() + 10_000)).starts_with("unknown"));
+    }
+}

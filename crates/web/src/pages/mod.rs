@@ -1,0 +1,15 @@
+//! The pages. One file for each subject; each holds its handlers and its templates' data.
+
+pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod card;
+pub(crate) mod claims;
+pub(crate) mod county;
+pub(crate) mod devices;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod overview;
+pub(crate) mod roster;
+pub(crate) mod sessions;
+pub(crate) mod sign_in;
+pub(crate) mod sync;

@@ -1,0 +1,84 @@
+// Comfort only: every page works without this file.
+"use strict";
+
+let changed = false;
+
+// 全部到: fills the rows that have no mark yet; the clerk then changes the exceptions and saves.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fill]");
+  if (!button) return;
+  event.preventDefault();
+  for (const row of document.querySelectorAll(".mark")) {
+    if (row.querySelector("input:checked")) continue;
+    const wanted = row.querySelector(`input[value="${button.dataset.fill}"]`);
+    if (wanted) wanted.checked = true;
+  }
+  changed = true;
+  show("unsaved");
+});
+
+// One box that ticks all boxes of the audit queue.
+const all = document.querySelector("[data-tick-all]");
+if (all) {
+  all.closest("[hidden]")?.removeAttribute("hidden");
+  all.addEventListener("change", () => {
+    for (const box of document.querySelectorAll("input[name=claim]")) box.checked = all.checked;
+    changed = true;
+  });
+}
+
+document.addEventListener("input", () => { changed = true; lastTouch = Date.now(); });
+document.addEventListener("submit", () => { changed = false; });
+window.addEventListener("beforeunload", (event) => {
+  if (changed && document.querySelector("form[data-keep]")) event.preventDefault();
+});
+
+function show(name) {
+  document.querySelector(`[data-say="${name}"]`)?.removeAttribute("hidden");
+}
+
+// Live states: asks for a small mark; only when it moved, fetches the page and swaps the parts
+// that are marked data-live. What a person is typing is never touched.
+let lastTouch = Date.now();
+for (const kind of ["pointerdown", "keydown", "scroll"]) {
+  window.addEventListener(kind, () => { lastTouch = Date.now(); }, { passive: true });
+}
+
+const body = document.body;
+let mark = body.dataset.mark;
+let wait = 2000;
+
+async function look() {
+  // A page left open is not a person at work: it must not keep the sign-in alive for ever.
+  const idle = document.hidden || Date.now() - lastTouch > 30 * 60 * 1000;
+  if (!idle) {
+    try {
+      const answer = await fetch("/state.json", { headers: { Accept: "application/json" }, redirect: "error" });
+      const state = await answer.json();
+      wait = 2000;
+      document.querySelector("[data-say=offline]")?.setAttribute("hidden", "");
+      if (state.mark !== mark) {
+        await swap();
+        mark = state.mark;
+      }
+    } catch {
+      wait = Math.min(wait * 2, 30000);
+      if (wait >= 8000) show("offline");
+    }
+  }
+  setTimeout(look, wait);
+}
+
+async function swap() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live][id]")) {
+    const other = fresh.getElementById(part.id);
+    if (!other || part.contains(document.activeElement) || other.innerHTML === part.innerHTML) continue;
+    if (part.querySelector("input:checked, textarea") && changed) continue;
+    part.replaceChildren(...other.childNodes);
+  }
+}
+
+if (mark && document.querySelector("[data-live]")) setTimeout(look, wait);
