@@ -15,7 +15,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use mdns_sd::{DaemonEvent, IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
+use mdns_sd::{
+    DaemonEvent, IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo,
+};
 use sync::NodeId;
 use tokio::sync::mpsc;
 
@@ -70,9 +72,15 @@ impl Discovery {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let daemon = ServiceDaemon::new().map_err(fault)?;
         // Made before anything can fail, so that its drop ends the daemon's thread.
-        let discovery = Discovery { daemon, id: *id, port };
+        let discovery = Discovery {
+            daemon,
+            id: *id,
+            port,
+        };
         let daemon = &discovery.daemon;
-        daemon.disable_interface(vec![IfKind::LoopbackV4, IfKind::LoopbackV6]).map_err(fault)?;
+        daemon
+            .disable_interface(vec![IfKind::LoopbackV4, IfKind::LoopbackV6])
+            .map_err(fault)?;
         let troubles = daemon.monitor().map_err(fault)?;
         discovery.set_county(county)?;
         let events = daemon.browse(SERVICE).map_err(fault)?;
@@ -83,7 +91,10 @@ impl Discovery {
                     DaemonEvent::Error(e) => tracing::warn!("looking for neighbours: {e}"),
                     // Only a copy of this very device can have our name.
                     DaemonEvent::NameChange(change) => {
-                        tracing::warn!("another device announces our node id: renamed to {}", change.new_name);
+                        tracing::warn!(
+                            "another device announces our node id: renamed to {}",
+                            change.new_name
+                        );
                     }
                     _ => {}
                 }
@@ -172,21 +183,36 @@ fn found(service: &ResolvedService) -> Option<Found> {
     }
     let county = match service.get_property_val_str("c") {
         None | Some(NO_COUNTY) => None,
-        Some(tag) if tag.len() == 8 && tag.bytes().all(|b| b.is_ascii_alphanumeric()) => Some(tag.to_string()),
+        Some(tag) if tag.len() == 8 && tag.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            Some(tag.to_string())
+        }
         Some(_) => return None,
     };
-    let mut addrs: Vec<SocketAddr> =
-        service.get_addresses().iter().filter_map(|ip| dialable(ip, service.get_port())).collect();
+    let mut addrs: Vec<SocketAddr> = service
+        .get_addresses()
+        .iter()
+        .filter_map(|ip| dialable(ip, service.get_port()))
+        .collect();
     if addrs.is_empty() {
         return None;
     }
     addrs.sort();
     addrs.truncate(MAX_ADDRS);
-    Some(Found { node, county, addrs, gone: false })
+    Some(Found {
+        node,
+        county,
+        addrs,
+        gone: false,
+    })
 }
 
 fn gone(fullname: &str) -> Option<Found> {
-    instance(fullname).map(|node| Found { node, county: None, addrs: Vec::new(), gone: true })
+    instance(fullname).map(|node| Found {
+        node,
+        county: None,
+        addrs: Vec::new(),
+        gone: true,
+    })
 }
 
 /// The node named by `<node id>._yanxiu._udp.local.`.
@@ -219,18 +245,29 @@ mod tests {
 
     fn service(name: &str, ips: &[&str], txt: &[(&str, &str)]) -> ResolvedService {
         let ips: Vec<IpAddr> = ips.iter().map(|ip| ip.parse().unwrap()).collect();
-        ServiceInfo::new(SERVICE, name, "h.local.", &ips[..], 4433, txt).unwrap().as_resolved_service()
+        ServiceInfo::new(SERVICE, name, "h.local.", &ips[..], 4433, txt)
+            .unwrap()
+            .as_resolved_service()
     }
 
     #[test]
     fn an_announcement_is_read() {
         let text = id().to_string();
         let txt = [("v", "1"), ("id", text.as_str()), ("c", "abcdefg2")];
-        let got = found(&service(&text, &["2001:db8::1", "192.0.2.7", "127.0.0.1", "fe80::1"], &txt)).unwrap();
+        let got = found(&service(
+            &text,
+            &["2001:db8::1", "192.0.2.7", "127.0.0.1", "fe80::1"],
+            &txt,
+        ))
+        .unwrap();
         assert_eq!(got.node, id());
         assert_eq!(got.county.as_deref(), Some("abcdefg2"));
         let addrs: Vec<String> = got.addrs.iter().map(ToString::to_string).collect();
-        assert_eq!(addrs, ["192.0.2.7:4433", "[2001:db8::1]:4433"], "no loopback, no unscoped link-local");
+        assert_eq!(
+            addrs,
+            ["192.0.2.7:4433", "[2001:db8::1]:4433"],
+            "no loopback, no unscoped link-local"
+        );
     }
 
     #[test]
@@ -248,8 +285,16 @@ mod tests {
         }
         let good = [("v", "1"), ("id", text.as_str()), ("c", "-")];
         assert_eq!(found(&service(&text, &ips, &good)).unwrap().county, None);
-        assert_eq!(found(&service("打印机", &ips, &good)), None, "named by something else");
-        assert_eq!(found(&service(&text, &["127.0.0.1"], &good)), None, "nowhere to dial");
+        assert_eq!(
+            found(&service("打印机", &ips, &good)),
+            None,
+            "named by something else"
+        );
+        assert_eq!(
+            found(&service(&text, &["127.0.0.1"], &good)),
+            None,
+            "nowhere to dial"
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quinn::{ConnectError, ConnectionError, NoneTokenStore, ServerConfig, TransportErrorCode, VarInt};
+use quinn::{
+    ConnectError, ConnectionError, NoneTokenStore, ServerConfig, TransportErrorCode, VarInt,
+};
 use rustls::time_provider::TimeProvider;
 use sync::{DeviceKey, NodeId};
 use tokio::sync::{Mutex, mpsc};
@@ -81,19 +83,38 @@ impl Endpoint {
             .incoming_buffer_size_total(1 << 20);
 
         // `client` makes the socket dual-stack on every system, `server` does not.
-        let quic = quinn::Endpoint::client(listen).map_err(|source| Error::Bind { addr: listen, source })?;
+        let quic = quinn::Endpoint::client(listen).map_err(|source| Error::Bind {
+            addr: listen,
+            source,
+        })?;
         quic.set_server_config(Some(server));
 
         let gate = Gate::new(tuning.max_half_open, tuning.max_half_open_per_source);
         let counts = Arc::new(Counts::default());
         let (queue, accepted) = mpsc::channel(ACCEPT_QUEUE);
-        runtime.spawn(take_calls(quic.clone(), tuning.clone(), gate.clone(), counts.clone(), queue));
-        Ok(Endpoint(Arc::new(Inner { quic, tls, tuning, accepted: Mutex::new(accepted), gate, counts })))
+        runtime.spawn(take_calls(
+            quic.clone(),
+            tuning.clone(),
+            gate.clone(),
+            counts.clone(),
+            queue,
+        ));
+        Ok(Endpoint(Arc::new(Inner {
+            quic,
+            tls,
+            tuning,
+            accepted: Mutex::new(accepted),
+            gate,
+            counts,
+        })))
     }
 
     /// The address of the socket, with the port that was really taken.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        self.0.quic.local_addr().map_err(|e| Error::Setup(e.to_string()))
+        self.0
+            .quic
+            .local_addr()
+            .map_err(|e| Error::Setup(e.to_string()))
     }
 
     /// Dials `addr`. With `expect`, any other node is refused before our own key is shown; without
@@ -112,29 +133,53 @@ impl Endpoint {
     ) -> Result<Link, Error> {
         let inner = &self.0;
         let mut config = quinn::ClientConfig::new(inner.tls.client.clone());
-        config.transport_config(tuning.transport()?).token_store(Arc::new(NoneTokenStore));
-        let dialling = inner.quic.connect_with(config, addr, &server_name(expect.as_ref())).map_err(|e| match e {
-            ConnectError::EndpointStopping => Error::EndpointClosed,
-            ConnectError::InvalidRemoteAddress(_) => Error::BadAddress { addr },
-            other => Error::Setup(other.to_string()),
-        })?;
+        config
+            .transport_config(tuning.transport()?)
+            .token_store(Arc::new(NoneTokenStore));
+        let dialling = inner
+            .quic
+            .connect_with(config, addr, &server_name(expect.as_ref()))
+            .map_err(|e| match e {
+                ConnectError::EndpointStopping => Error::EndpointClosed,
+                ConnectError::InvalidRemoteAddress(_) => Error::BadAddress { addr },
+                other => Error::Setup(other.to_string()),
+            })?;
 
-        let no_answer = || Error::NoAnswer { addr, seconds: tuning.handshake_timeout.as_secs() };
-        let outcome = timeout(tuning.handshake_timeout, dialling).await.map_err(|_| no_answer())?;
-        let conn = outcome.map_err(|error| {
-            if let Some((expected, found)) = expect.and_then(|e| Some((e, inner.tls.peers.take_stranger(&e)?))) {
-                return Error::WrongPeer { addr, expected, found };
+        let no_answer = || Error::NoAnswer {
+            addr,
+            seconds: tuning.handshake_timeout.as_secs(),
+        };
+        let outcome = timeout(tuning.handshake_timeout, dialling)
+            .await
+            .map_err(|_| no_answer())?;
+        let stranger = || {
+            let expected = expect?;
+            Some((expected, inner.tls.peers.take_stranger(&expected)?))
+        };
+        let conn = outcome.map_err(|error| match error {
+            ConnectionError::TimedOut => no_answer(),
+            ConnectionError::LocallyClosed => Error::EndpointClosed,
+            ConnectionError::ConnectionClosed(close)
+                if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
+            {
+                Error::Busy { addr }
             }
-            match error {
-                ConnectionError::TimedOut => no_answer(),
-                ConnectionError::LocallyClosed => Error::EndpointClosed,
-                ConnectionError::ConnectionClosed(close)
-                    if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
-                {
-                    Error::Busy { addr }
-                }
-                other => Error::NotYanxiu { addr, detail: other.to_string() },
-            }
+            // A fault that we found ourselves: perhaps our verifier refused the key.
+            ConnectionError::TransportError(fault) => match stranger() {
+                Some((expected, found)) => Error::WrongPeer {
+                    addr,
+                    expected,
+                    found,
+                },
+                None => Error::NotYanxiu {
+                    addr,
+                    detail: fault.to_string(),
+                },
+            },
+            other => Error::NotYanxiu {
+                addr,
+                detail: other.to_string(),
+            },
         })?;
 
         let link = Link::new(conn)?;
@@ -143,7 +188,11 @@ impl Endpoint {
         match expect {
             Some(expected) if expected != link.peer() => {
                 link.close(0, "another node was expected");
-                Err(Error::WrongPeer { addr, expected, found: link.peer() })
+                Err(Error::WrongPeer {
+                    addr,
+                    expected,
+                    found: link.peer(),
+                })
             }
             _ => Ok(link),
         }
@@ -201,7 +250,13 @@ async fn take_calls(
         };
         match entry {
             Entry::Seat(seat) => {
-                tokio::spawn(shake_hands(incoming, seat, tuning.handshake_timeout, counts.clone(), queue.clone()));
+                tokio::spawn(shake_hands(
+                    incoming,
+                    seat,
+                    tuning.handshake_timeout,
+                    counts.clone(),
+                    queue.clone(),
+                ));
             }
             // An unproven caller may always be asked; were it not so, dropping the error refuses it.
             Entry::ProveAddress => drop(incoming.retry()),
@@ -268,11 +323,16 @@ mod tests {
         let (school, hub) = (at(1, Stopped(0)), at(2, Stopped(4_083_000_000)));
         let (there, back) = (hub.local_addr().unwrap(), school.local_addr().unwrap());
         for _ in 0..2 {
-            let link = school.connect(there, Some(DeviceKey::from_seed([2; 32]).id())).await.unwrap();
-            assert_eq!(hub.accept().await.unwrap().peer(), DeviceKey::from_seed([1; 32]).id());
+            let link = school
+                .connect(there, Some(DeviceKey::from_seed([2; 32]).id()))
+                .await
+                .unwrap();
+            let far = hub.accept().await.unwrap();
+            assert_eq!(far.peer(), DeviceKey::from_seed([1; 32]).id());
             let (mut w, _r) = link.open().await.unwrap();
             w.write("学时".as_bytes()).await.unwrap();
             w.delivered().await.unwrap();
+            drop(far);
         }
         let link = hub.connect(back, None).await.unwrap();
         assert_eq!(link.peer(), DeviceKey::from_seed([1; 32]).id());
@@ -293,33 +353,54 @@ mod tests {
     async fn a_jumping_clock_costs_resumption_at_most() {
         let (school, hub) = (at(1, Jumping(AtomicU64::new(0))), at(2, Stopped(0)));
         for _ in 0..3 {
-            let link = school.connect(hub.local_addr().unwrap(), None).await.unwrap();
-            assert_eq!(hub.accept().await.unwrap().peer(), DeviceKey::from_seed([1; 32]).id());
+            let link = school
+                .connect(hub.local_addr().unwrap(), None)
+                .await
+                .unwrap();
+            let far = hub.accept().await.unwrap();
+            assert_eq!(far.peer(), DeviceKey::from_seed([1; 32]).id());
             let (mut w, _r) = link.open().await.unwrap();
             w.delivered().await.unwrap();
+            drop(far);
         }
     }
 
     #[tokio::test]
     async fn an_announced_frame_takes_no_memory_before_it_comes() {
         let (school, hub) = (at(1, Uptime::start()), at(2, Uptime::start()));
-        let link = school.connect(hub.local_addr().unwrap(), None).await.unwrap();
+        let link = school
+            .connect(hub.local_addr().unwrap(), None)
+            .await
+            .unwrap();
         let far = hub.accept().await.unwrap();
         let (mut send, _recv) = raw_stream(&link).await;
-        send.write_all(&crate::MAX_FRAME.to_le_bytes()).await.unwrap();
+        send.write_all(&crate::MAX_FRAME.to_le_bytes())
+            .await
+            .unwrap();
         send.write_all(b"1234567890").await.unwrap();
         let (_w, mut reader) = far.accept().await.unwrap();
         let early = timeout(Duration::from_millis(300), reader.read()).await;
         assert!(early.is_err(), "the frame is not complete: {early:?}");
-        assert!((10..4096).contains(&reader.reserved()), "{} bytes set aside", reader.reserved());
+        assert!(
+            (10..4096).contains(&reader.reserved()),
+            "{} bytes set aside",
+            reader.reserved()
+        );
 
         let rest = vec![7u8; crate::MAX_FRAME as usize - 10];
         let (sent, frame) = tokio::join!(send.write_all(&rest), reader.read());
         sent.unwrap();
         let frame = frame.unwrap().unwrap();
         assert_eq!(frame.len(), crate::MAX_FRAME as usize);
-        assert_eq!((&frame[..10], &frame[10..]), (b"1234567890".as_slice(), rest.as_slice()));
-        assert_eq!(frame.capacity(), frame.len(), "growth stops at the announced length");
+        assert_eq!(
+            (&frame[..10], &frame[10..]),
+            (b"1234567890".as_slice(), rest.as_slice())
+        );
+        assert_eq!(
+            frame.capacity(),
+            frame.len(),
+            "growth stops at the announced length"
+        );
     }
 
     async fn raw_stream(link: &Link) -> (quinn::SendStream, quinn::RecvStream) {

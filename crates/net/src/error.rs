@@ -11,7 +11,9 @@ use sync::NodeId;
 #[non_exhaustive]
 pub enum Error {
     /// The UDP socket could not be opened.
-    #[error("cannot listen on {addr}: {source}; choose another address or port, or end the program that uses it")]
+    #[error(
+        "cannot listen on {addr}: {source}; choose another address or port, or end the program that uses it"
+    )]
     Bind {
         /// The address asked for.
         addr: SocketAddr,
@@ -25,19 +27,25 @@ pub enum Error {
     #[error("the tuning value {0} is out of range; use a smaller one")]
     Tuning(&'static str),
     /// The TLS library refused our own key or settings: a fault of this build.
-    #[error("the secure transport cannot be set up: {0}; this is a fault of the program, please report it")]
+    #[error(
+        "the secure transport cannot be set up: {0}; this is a fault of the program, please report it"
+    )]
     Setup(String),
     /// The endpoint was closed.
     #[error("this node is shutting its network down; start it again to connect")]
     EndpointClosed,
     /// The address cannot be dialled from this socket (IPv6 from an IPv4 socket, port 0 …).
-    #[error("{addr} cannot be dialled from this node; check the address, the port and the listen address")]
+    #[error(
+        "{addr} cannot be dialled from this node; check the address, the port and the listen address"
+    )]
     BadAddress {
         /// The address asked for.
         addr: SocketAddr,
     },
     /// Nobody answered in time.
-    #[error("no answer from {addr} within {seconds} s; check that the node runs there, the link is up and UDP is let through")]
+    #[error(
+        "no answer from {addr} within {seconds} s; check that the node runs there, the link is up and UDP is let through"
+    )]
     NoAnswer {
         /// The address that was dialled.
         addr: SocketAddr,
@@ -62,7 +70,9 @@ pub enum Error {
         addr: SocketAddr,
     },
     /// The handshake failed: what answers there is no yanxiu node, or one of another protocol version.
-    #[error("{addr} does not speak this version of the yanxiu protocol ({detail}); check the address and both versions")]
+    #[error(
+        "{addr} does not speak this version of the yanxiu protocol ({detail}); check the address and both versions"
+    )]
     NotYanxiu {
         /// The address that was dialled.
         addr: SocketAddr,
@@ -105,7 +115,7 @@ pub enum Error {
         code: u64,
     },
     /// The stream was already finished, or a write on it was dropped half-way.
-    #[error("this stream can take no more frames; open another one")]
+    #[error("this stream has ended or was broken off; open another one")]
     StreamEnded,
     /// Looking for neighbours by mDNS failed.
     #[error("looking for neighbours on the local network failed: {0}; typed addresses still work")]
@@ -140,7 +150,9 @@ impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.by {
             ClosedBy::Us => f.write_str("closed by this node"),
-            ClosedBy::Peer if self.text.is_empty() => write!(f, "closed by the peer, code {}", self.code),
+            ClosedBy::Peer if self.text.is_empty() => {
+                write!(f, "closed by the peer, code {}", self.code)
+            }
             ClosedBy::Peer => write!(f, "closed by the peer, code {}: {}", self.code, self.text),
             ClosedBy::Silence => f.write_str("nothing was heard for too long"),
             ClosedBy::Fault => write!(f, "transport fault: {}", self.text),
@@ -163,7 +175,12 @@ impl From<quinn::ConnectionError> for CloseReason {
             E::Reset => reason(ClosedBy::Fault, "the peer has restarted".to_string()),
             E::ConnectionClosed(close) => {
                 let said = printable(&close.reason);
-                reason(ClosedBy::Fault, format!("{} {said}", close.error_code).trim_end().to_string())
+                reason(
+                    ClosedBy::Fault,
+                    format!("{} {said}", close.error_code)
+                        .trim_end()
+                        .to_string(),
+                )
             }
             other => reason(ClosedBy::Fault, other.to_string()),
         }
@@ -178,7 +195,11 @@ impl From<quinn::ConnectionError> for Error {
 
 /// Foreign bytes made fit for a log line.
 fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(200).collect()
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect()
 }
 
 #[cfg(test)]

@@ -33,7 +33,10 @@ pub struct FrameWriter {
 
 impl FrameWriter {
     pub(crate) fn new(stream: quinn::SendStream) -> FrameWriter {
-        FrameWriter { stream, in_frame: false }
+        FrameWriter {
+            stream,
+            in_frame: false,
+        }
     }
 
     /// Sends one frame; waits while the peer's or our window is full. `Ok` means handed to the
@@ -44,7 +47,10 @@ impl FrameWriter {
     pub async fn write(&mut self, frame: &[u8]) -> Result<(), Error> {
         let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         if len > MAX_FRAME {
-            return Err(Error::FrameTooLong { len: frame.len() as u64, limit: MAX_FRAME });
+            return Err(Error::FrameTooLong {
+                len: frame.len() as u64,
+                limit: MAX_FRAME,
+            });
         }
         if self.in_frame {
             return Err(Error::StreamEnded);
@@ -54,7 +60,10 @@ impl FrameWriter {
         bytes.extend_from_slice(&len.to_le_bytes());
         bytes.extend_from_slice(frame);
         self.in_frame = true;
-        self.stream.write_chunk(bytes.into()).await.map_err(write_error)?;
+        self.stream
+            .write_chunk(bytes.into())
+            .await
+            .map_err(write_error)?;
         self.in_frame = false;
         Ok(())
     }
@@ -78,7 +87,9 @@ impl FrameWriter {
         let _ = self.stream.finish();
         match self.stream.stopped().await {
             Ok(None) => Ok(()),
-            Ok(Some(code)) => Err(Error::StreamStopped { code: code.into_inner() }),
+            Ok(Some(code)) => Err(Error::StreamStopped {
+                code: code.into_inner(),
+            }),
             Err(e) => Err(write_error(e.into())),
         }
     }
@@ -114,7 +125,14 @@ pub struct FrameReader {
 
 impl FrameReader {
     pub(crate) fn new(stream: quinn::RecvStream, peer: NodeId) -> FrameReader {
-        FrameReader { stream, peer, limit: MAX_FRAME, header: [0; 4], header_len: 0, body: Vec::new() }
+        FrameReader {
+            stream,
+            peer,
+            limit: MAX_FRAME,
+            header: [0; 4],
+            header_len: 0,
+            body: Vec::new(),
+        }
     }
 
     /// Who sends, as proven by TLS.
@@ -139,10 +157,17 @@ impl FrameReader {
             let Some(chunk) = self.chunk(self.header.len() - self.header_len).await? else {
                 return match self.header_len {
                     0 => Ok(None),
-                    some => Err(Error::FrameCut { missing: (self.header.len() - some) as u64 }),
+                    some => Err(Error::FrameCut {
+                        missing: (self.header.len() - some) as u64,
+                    }),
                 };
             };
-            for (place, byte) in self.header.iter_mut().skip(self.header_len).zip(chunk.iter()) {
+            for (place, byte) in self
+                .header
+                .iter_mut()
+                .skip(self.header_len)
+                .zip(chunk.iter())
+            {
                 *place = *byte;
             }
             self.header_len += chunk.len();
@@ -152,17 +177,23 @@ impl FrameReader {
         if len > self.limit {
             // The header stays, so that every later read says the same.
             let _ = self.stream.stop(CODE_TOO_LONG.into());
-            return Err(Error::FrameTooLong { len: u64::from(len), limit: self.limit });
+            return Err(Error::FrameTooLong {
+                len: u64::from(len),
+                limit: self.limit,
+            });
         }
         let len = len as usize;
         while self.body.len() < len {
             let missing = len - self.body.len();
             let Some(chunk) = self.chunk(missing).await? else {
-                return Err(Error::FrameCut { missing: missing as u64 });
+                return Err(Error::FrameCut {
+                    missing: missing as u64,
+                });
             };
             // Double what is there, but not beyond the frame.
             if self.body.capacity() - self.body.len() < chunk.len() {
-                self.body.reserve_exact(self.body.len().max(chunk.len()).min(missing));
+                self.body
+                    .reserve_exact(self.body.len().max(chunk.len()).min(missing));
             }
             self.body.extend_from_slice(&chunk);
         }
@@ -172,8 +203,15 @@ impl FrameReader {
 
     /// At most `max` bytes, as soon as there are any; `None` at the end of the stream. The only
     /// place that waits: quinn promises that it is cancel-safe.
-    async fn chunk(&mut self, max: usize) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Error> {
-        let chunk = self.stream.read_chunk(max, true).await.map_err(read_error)?;
+    async fn chunk(
+        &mut self,
+        max: usize,
+    ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Error> {
+        let chunk = self
+            .stream
+            .read_chunk(max, true)
+            .await
+            .map_err(read_error)?;
         Ok(chunk.map(|c| c.bytes))
     }
 
@@ -186,7 +224,9 @@ impl FrameReader {
 
 fn write_error(error: quinn::WriteError) -> Error {
     match error {
-        quinn::WriteError::Stopped(code) => Error::StreamStopped { code: code.into_inner() },
+        quinn::WriteError::Stopped(code) => Error::StreamStopped {
+            code: code.into_inner(),
+        },
         quinn::WriteError::ConnectionLost(e) => e.into(),
         quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => Error::StreamEnded,
     }
@@ -194,7 +234,9 @@ fn write_error(error: quinn::WriteError) -> Error {
 
 fn read_error(error: quinn::ReadError) -> Error {
     match error {
-        quinn::ReadError::Reset(code) => Error::StreamReset { code: code.into_inner() },
+        quinn::ReadError::Reset(code) => Error::StreamReset {
+            code: code.into_inner(),
+        },
         quinn::ReadError::ConnectionLost(e) => e.into(),
         quinn::ReadError::ClosedStream
         | quinn::ReadError::IllegalOrderedRead

@@ -31,12 +31,20 @@ pub(crate) struct Seat {
 
 impl Gate {
     pub(crate) fn new(max: usize, max_per_source: usize) -> Arc<Gate> {
-        Arc::new(Gate { max, max_per_source, taken: Mutex::new(HashMap::new()) })
+        Arc::new(Gate {
+            max,
+            max_per_source,
+            taken: Mutex::new(HashMap::new()),
+        })
     }
 
     /// Handshakes under way.
     pub(crate) fn half_open(&self) -> usize {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .sum()
     }
 
     /// `proven`: the beginner has shown that it receives at `addr`.
@@ -52,13 +60,20 @@ impl Gate {
             return Entry::Full;
         }
         taken.insert(source, own + 1);
-        Entry::Seat(Seat { gate: Arc::clone(self), source })
+        Entry::Seat(Seat {
+            gate: Arc::clone(self),
+            source,
+        })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.gate.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self
+            .gate
+            .taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match taken.get_mut(&self.source) {
             Some(count) if *count > 1 => *count -= 1,
             _ => {
@@ -92,7 +107,10 @@ mod tests {
         let gate = Gate::new(8, 2);
         let first = gate.enter(ip("192.0.2.1"), true);
         let second = gate.enter(ip("::ffff:192.0.2.1"), true);
-        assert!(matches!((&first, &second), (Entry::Seat(_), Entry::Seat(_))));
+        assert!(matches!(
+            (&first, &second),
+            (Entry::Seat(_), Entry::Seat(_))
+        ));
         assert!(matches!(gate.enter(ip("192.0.2.1"), true), Entry::Full));
         assert!(matches!(gate.enter(ip("192.0.2.2"), true), Entry::Seat(_)));
         drop(first);
@@ -105,16 +123,27 @@ mod tests {
     fn a_64_is_one_source() {
         let gate = Gate::new(8, 1);
         let _seat = gate.enter(ip("2001:db8::1"), true);
-        assert!(matches!(gate.enter(ip("2001:db8::ffff:1"), true), Entry::Full));
-        assert!(matches!(gate.enter(ip("2001:db8:0:1::1"), true), Entry::Seat(_)));
+        assert!(matches!(
+            gate.enter(ip("2001:db8::ffff:1"), true),
+            Entry::Full
+        ));
+        assert!(matches!(
+            gate.enter(ip("2001:db8:0:1::1"), true),
+            Entry::Seat(_)
+        ));
     }
 
     #[test]
     fn unproven_addresses_get_half_of_the_seats() {
         let gate = Gate::new(4, 4);
-        let seats: Vec<Entry> = (1..=2).map(|n| gate.enter(ip(&format!("192.0.2.{n}")), false)).collect();
+        let seats: Vec<Entry> = (1..=2)
+            .map(|n| gate.enter(ip(&format!("192.0.2.{n}")), false))
+            .collect();
         assert!(seats.iter().all(|e| matches!(e, Entry::Seat(_))));
-        assert!(matches!(gate.enter(ip("192.0.2.3"), false), Entry::ProveAddress));
+        assert!(matches!(
+            gate.enter(ip("192.0.2.3"), false),
+            Entry::ProveAddress
+        ));
         assert!(matches!(gate.enter(ip("192.0.2.3"), true), Entry::Seat(_)));
     }
 }

@@ -33,7 +33,9 @@ impl Link {
     /// Reads the peer's key from the finished handshake. Also after a resumed one, in which no
     /// verifier was called: rustls keeps the key with the session.
     pub(crate) fn new(conn: quinn::Connection) -> Result<Link, Error> {
-        let shown = conn.peer_identity().and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok());
+        let shown = conn
+            .peer_identity()
+            .and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok());
         let peer = shown.and_then(|keys| match keys.as_slice() {
             [key] => node_of(key),
             _ => None,
@@ -90,7 +92,11 @@ impl Link {
     /// Traffic so far.
     pub fn stats(&self) -> LinkStats {
         let stats = self.conn.stats();
-        LinkStats { sent: stats.udp_tx.bytes, received: stats.udp_rx.bytes, lost_packets: stats.path.lost_packets }
+        LinkStats {
+            sent: stats.udp_tx.bytes,
+            received: stats.udp_rx.bytes,
+            lost_packets: stats.path.lost_packets,
+        }
     }
 
     /// The connection beneath, for tests that misbehave on purpose.

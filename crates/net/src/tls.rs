@@ -29,7 +29,9 @@ use std::time::{Duration, Instant, SystemTime};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key,
+};
 use rustls::pki_types::{
     CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
 };
@@ -38,8 +40,8 @@ use rustls::server::{AlwaysResolvesServerRawPublicKeys, ServerSessionMemoryCache
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible, ServerConfig,
-    SignatureScheme, version::TLS13,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible,
+    ServerConfig, SignatureScheme, version::TLS13,
 };
 use sync::{DeviceKey, NodeId};
 
@@ -53,10 +55,13 @@ const CLIENT_TICKETS: usize = 128 * 8;
 /// Sessions that a server keeps: two tickets for each of 2048 peers, about 0.3 KB each.
 const SERVER_SESSIONS: usize = 2 * 2048;
 
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 /// PKCS #8 version 1 around a 32-byte Ed25519 seed (RFC 8410 §7).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 const NAME_SUFFIX: &str = ".yanxiu.invalid";
 const NAME_OF_ANYONE: &str = "anyone";
@@ -84,7 +89,8 @@ impl Tls {
         });
 
         let pkcs8 = [PKCS8_PREFIX.as_slice(), key.seed().as_slice()].concat();
-        let signer = ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(pkcs8.as_slice())).map_err(setup)?;
+        let signer = ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(pkcs8.as_slice()))
+            .map_err(setup)?;
         let spki = CertificateDer::from([SPKI_PREFIX.as_slice(), key.id().0.as_slice()].concat());
         let own = Arc::new(CertifiedKey::new(vec![spki], signer));
 
@@ -93,7 +99,9 @@ impl Tls {
             .map_err(setup)?
             .dangerous()
             .with_custom_certificate_verifier(peers.clone())
-            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(own.clone())));
+            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
+                own.clone(),
+            )));
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.enable_sni = false;
         client.enable_early_data = true;
@@ -128,7 +136,9 @@ pub(crate) fn server_name(expect: Option<&NodeId>) -> String {
 
 /// The reverse of [`server_name`]; `None` for a name that it does not make.
 fn expected(name: &ServerName<'_>) -> Option<Option<NodeId>> {
-    let ServerName::DnsName(name) = name else { return None };
+    let ServerName::DnsName(name) = name else {
+        return None;
+    };
     match name.as_ref().strip_suffix(NAME_SUFFIX)? {
         NAME_OF_ANYONE => Some(None),
         id => NodeId::parse(id).map(Some),
@@ -157,10 +167,17 @@ impl PeerKeys {
 
     /// Who answered in place of `expected` at the last attempt, if that was why it failed.
     pub(crate) fn take_stranger(&self, expected: &NodeId) -> Option<NodeId> {
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).remove(expected)
+        self.strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(expected)
     }
 
-    fn raw_key(&self, end_entity: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Result<NodeId, rustls::Error> {
+    fn raw_key(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+    ) -> Result<NodeId, rustls::Error> {
         if !rest.is_empty() {
             return Err(CertificateError::BadEncoding.into());
         }
@@ -198,7 +215,10 @@ impl ServerCertVerifier for PeerKeys {
             Some(None) => Ok(ServerCertVerified::assertion()),
             Some(Some(expected)) if expected == found => Ok(ServerCertVerified::assertion()),
             Some(Some(expected)) => {
-                let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut strangers = self
+                    .strangers
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 // Entries of dials that were dropped before they fetched theirs do not pile up.
                 if strangers.len() >= 256 {
                     strangers.clear();
@@ -256,7 +276,8 @@ impl ClientCertVerifier for PeerKeys {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.raw_key(end_entity, intermediates).map(|_| ClientCertVerified::assertion())
+        self.raw_key(end_entity, intermediates)
+            .map(|_| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -63,7 +63,8 @@ impl Default for Tuning {
 impl Tuning {
     /// These settings in quinn's words.
     pub(crate) fn transport(&self) -> Result<Arc<TransportConfig>, Error> {
-        let idle = IdleTimeout::try_from(self.idle_timeout).map_err(|_| Error::Tuning("idle_timeout"))?;
+        let idle =
+            IdleTimeout::try_from(self.idle_timeout).map_err(|_| Error::Tuning("idle_timeout"))?;
         let mut config = TransportConfig::default();
         config
             // Cubic: 6.0 s against 8.3 s (NewReno) and 1.6 times the bytes (BBR), measured.md.

@@ -11,11 +11,13 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use data_encoding::HEXLOWER;
 use records::FieldError;
+use records::kinds::find_personal;
+use records::text::half_width;
 use sha2::{Digest, Sha256};
 use store::accounts as sql;
 pub use store::accounts::AccessRow;
 
-use crate::{Error, Node};
+use crate::{Error, Node, directory};
 
 /// Failed sign-ins in a row after which an account is locked.
 pub const MAX_FAILURES: i64 = 5;
@@ -158,12 +160,12 @@ pub enum Login {
 
 /// Whether any account exists; without one the program prints a setup link.
 pub fn any(node: &Node) -> Result<bool, Error> {
-    Ok(node.local(sql::account_count)? > 0)
+    Ok(node.read(sql::account_count)? > 0)
 }
 
 /// All accounts, by name.
 pub fn list(node: &Node) -> Result<Vec<Account>, Error> {
-    Ok(node.local(sql::accounts)?.into_iter().filter_map(Account::from_row).collect())
+    Ok(node.read(sql::accounts)?.into_iter().filter_map(Account::from_row).collect())
 }
 
 /// Makes a new one-time setup token (32 hexadecimal digits) and voids the one before it.
@@ -175,7 +177,7 @@ pub fn new_setup_token(node: &Node, now: i64) -> Result<String, Error> {
 
 /// Whether `token` is the present setup token and unused.
 pub fn setup_open(node: &Node, token: &str) -> Result<bool, Error> {
-    node.local(|conn| sql::setup_link_open(conn, &hash_token(token)))
+    node.read(|conn| sql::setup_link_open(conn, &hash_token(token)))
 }
 
 /// Makes an account with a setup token and uses the token up. An invalid form leaves it unused.
@@ -249,7 +251,7 @@ pub fn login(
 /// The session of a cookie's token, if it is alive at `now`.
 pub fn session(node: &Node, token: &str, now: i64) -> Result<Option<Session>, Error> {
     let hash = hash_token(token);
-    let Some(row) = node.local(|conn| sql::web_session(conn, &hash))? else { return Ok(None) };
+    let Some(row) = node.read(|conn| sql::web_session(conn, &hash))? else { return Ok(None) };
     let idle = now.saturating_sub(row.seen_at).saturating_abs();
     if idle > IDLE_SECONDS {
         node.local(|conn| sql::delete_web_session(conn, &hash))?;
@@ -277,7 +279,7 @@ pub fn change_secret(
     now: i64,
 ) -> Result<(), Error> {
     let secret = hash_secret(&checked_secret("new", new)?)?;
-    let Some(row) = node.local(|conn| sql::account(conn, account))? else {
+    let Some(row) = node.read(|conn| sql::account(conn, account))? else {
         return Err(no_account());
     };
     match attempt(node, &row.name, old, now)? {
@@ -327,7 +329,7 @@ pub fn log(node: &Node, line: AccessRow) -> Result<(), Error> {
 
 /// The last `limit` lines of the access log, newest first.
 pub fn access_log(node: &Node, limit: u32) -> Result<Vec<AccessRow>, Error> {
-    node.local(|conn| sql::access_log(conn, limit))
+    node.read(|conn| sql::access_log(conn, limit))
 }
 
 /// Removes lines of the access log that are past both [`LOG_SECONDS`] and [`LOG_LINES`].
@@ -369,6 +371,10 @@ fn new_row(node: &Node, new: NewAccount, now: i64) -> Result<sql::AccountRow, Er
     if name.is_empty() || name.chars().count() > MAX_CHARS || name.chars().any(char::is_control) {
         return Err(invalid("name", "请填姓名或称呼，最多64字", "Give a name of 1 to 64 characters"));
     }
+    // The name is written into records as `_by`, where such a number must never stand.
+    if let Some(found) = find_personal(&name) {
+        return Err(invalid("name", found.zh(), found.en()));
+    }
     let secret = checked_secret("secret", &new.secret)?;
     Ok(sql::AccountRow {
         id: node.new_id(),
@@ -393,14 +399,7 @@ fn add(node: &Node, row: sql::AccountRow) -> Result<Account, Error> {
 /// A name or secret as compared: trimmed, and with the full-width letters and digits that a
 /// Chinese input method types turned into plain ones.
 fn plain(text: &str) -> String {
-    text.trim()
-        .chars()
-        .map(|c| match c {
-            '\u{3000}' => ' ',
-            '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
-            _ => c,
-        })
-        .collect()
+    half_width(text).trim().to_owned()
 }
 
 fn checked_secret(field: &str, secret: &str) -> Result<String, Error> {
@@ -439,9 +438,7 @@ fn verify(secret: &str, stored: &str) -> bool {
 
 /// 16 random bytes in hexadecimal.
 fn random_token() -> Result<String, Error> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Error::Random)?;
-    Ok(HEXLOWER.encode(&bytes))
+    Ok(HEXLOWER.encode(&directory::random::<16>()?))
 }
 
 /// Tokens have 128 random bits, so a plain SHA-256 keeps a stolen database from naming them.

@@ -1,1 +1,31 @@
-//! node
+//! The running thing: joins `records` (meaning), `sync` (travel), `store` (rest) and `net` (transport).
+//!
+//! [`Node`] is an opened data directory: it commits records ([`Node::commit`]), reads them back from the
+//! views ([`Node::records`]) and knows the roll. [`office`] is what people do with records; [`accounts`]
+//! are the local people; [`enrol`] brings devices in and puts them out. [`network::Network`] listens, dials
+//! and holds one [`conversation`] per peer. `policy` is the one place where roles and documents meet.
+
+pub mod accounts;
+mod conversation;
+mod directory;
+mod documents;
+pub mod enrol;
+mod error;
+mod events;
+pub mod network;
+mod node;
+pub mod office;
+mod peers;
+mod policy;
+mod record;
+
+pub use documents::Edit;
+pub use error::Error;
+pub use events::EventRow;
+pub use network::{Network, NetworkConfig};
+pub use node::{Device, Node, Standing, now};
+pub use peers::PeerRow;
+pub use policy::{Role, document_policy};
+pub use record::{Filter, Record, Way};
+pub use records::{FieldError, Fields, Value};
+pub use sync::NodeId;

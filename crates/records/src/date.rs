@@ -48,7 +48,10 @@ impl DateError {
 /// read here: only the sheet code knows that a cell was a number, see [`from_excel_serial`].
 pub fn parse_date(text: &str, school_year: Option<SchoolYear>) -> Result<Date, DateError> {
     let written = text.trim().to_owned();
-    let half: String = half_width(text).chars().filter(|char| !is_invisible(*char)).collect();
+    let half: String = half_width(text)
+        .chars()
+        .filter(|char| !is_invisible(*char))
+        .collect();
     let clean = without_time(half.trim()).replace(' ', "");
     if clean.is_empty() {
         return Err(DateError::Empty);
@@ -58,7 +61,9 @@ pub fn parse_date(text: &str, school_year: Option<SchoolYear>) -> Result<Date, D
         parts
             .iter()
             .map(|part| {
-                let plain = !part.is_empty() && part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+                let plain = !part.is_empty()
+                    && part.len() <= 4
+                    && part.bytes().all(|byte| byte.is_ascii_digit());
                 plain.then(|| part.parse().ok()).flatten()
             })
             .collect()
@@ -72,7 +77,9 @@ pub fn parse_date(text: &str, school_year: Option<SchoolYear>) -> Result<Date, D
         let (month, day) = rest.split_once('月').ok_or_else(not_a_date)?;
         let day = day.strip_suffix(['日', '号']).unwrap_or(day);
         let pair = numbers(&[month, day]).ok_or_else(not_a_date)?;
-        let [month, day] = pair[..] else { return Err(not_a_date()) };
+        let [month, day] = pair[..] else {
+            return Err(not_a_date());
+        };
         let year = match (year, school_year) {
             (Some(year), _) => four_digits(year).ok_or_else(not_a_date)?,
             (None, Some(school_year)) => school_year.calendar_year_of(month),
@@ -81,15 +88,24 @@ pub fn parse_date(text: &str, school_year: Option<SchoolYear>) -> Result<Date, D
         (year, month, day)
     } else if clean.len() == 8 && clean.bytes().all(|byte| byte.is_ascii_digit()) {
         let parts = numbers(&[&clean[..4], &clean[4..6], &clean[6..]]).ok_or_else(not_a_date)?;
-        let [year, month, day] = parts[..] else { return Err(not_a_date()) };
+        let [year, month, day] = parts[..] else {
+            return Err(not_a_date());
+        };
         (year, month, day)
     } else {
-        let separator = ['-', '/', '.', '。'].into_iter().find(|sign| clean.contains(*sign)).ok_or_else(not_a_date)?;
+        let separator = ['-', '/', '.', '。']
+            .into_iter()
+            .find(|sign| clean.contains(*sign))
+            .ok_or_else(not_a_date)?;
         let parts: Vec<&str> = clean.split(separator).collect();
-        let [year, month, day] = parts[..] else { return Err(not_a_date()) };
+        let [year, month, day] = parts[..] else {
+            return Err(not_a_date());
+        };
         let year = four_digits(year).ok_or_else(not_a_date)?;
         let pair = numbers(&[month, day]).ok_or_else(not_a_date)?;
-        let [month, day] = pair[..] else { return Err(not_a_date()) };
+        let [month, day] = pair[..] else {
+            return Err(not_a_date());
+        };
         (year, month, day)
     };
 
@@ -105,8 +121,18 @@ pub fn parse_date(text: &str, school_year: Option<SchoolYear>) -> Result<Date, D
 pub fn parse_stored_date(text: &str) -> Result<Date, DateError> {
     let bytes = text.as_bytes();
     let shaped = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() });
-    if shaped { parse_date(text, None) } else { Err(DateError::NotADate(text.to_owned())) }
+        && bytes.iter().enumerate().all(|(at, byte)| {
+            if at == 4 || at == 7 {
+                *byte == b'-'
+            } else {
+                byte.is_ascii_digit()
+            }
+        });
+    if shaped {
+        parse_date(text, None)
+    } else {
+        Err(DateError::NotADate(text.to_owned()))
+    }
 }
 
 /// The day of a spreadsheet's date number (whole days; drop the time part before). `from_1904` is the
@@ -120,12 +146,16 @@ pub fn from_excel_serial(serial: i64, from_1904: bool) -> Option<Date> {
         _ => return None,
     };
     let days = i32::try_from(days).ok().filter(|days| *days < 80_000)?;
-    let date = first.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
+    let date = first
+        .checked_add(jiff::Span::new().try_days(days).ok()?)
+        .ok()?;
     (date.year() <= 2100).then_some(date)
 }
 
 /// A school year by the calendar year it starts in: `SchoolYear(2025)` is 2025-09-01 to 2026-08-31.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct SchoolYear(pub i32);
 
@@ -157,7 +187,11 @@ impl SchoolYear {
     }
 
     fn calendar_year_of(self, month: i16) -> i16 {
-        let year = if month >= 9 { self.0 } else { self.0.saturating_add(1) };
+        let year = if month >= 9 {
+            self.0
+        } else {
+            self.0.saturating_add(1)
+        };
         i16::try_from(year).unwrap_or(0)
     }
 }
@@ -180,7 +214,9 @@ fn without_time(text: &str) -> &str {
 }
 
 fn four_digits(text: &str) -> Option<i16> {
-    (text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+    (text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -218,19 +254,50 @@ mod tests {
         let year = Some(SchoolYear(2025));
         assert_eq!(parse_date("9月1日", year), Ok(day(2025, 9, 1)));
         assert_eq!(parse_date("８月３１日", year), Ok(day(2026, 8, 31)));
-        assert_eq!(parse_date("9月1日", None), Err(DateError::NoYear("9月1日".into())));
-        assert!(matches!(parse_date("2月29日", year), Err(DateError::NoSuchDay(_))));
-        assert_eq!(parse_date("2月29日", Some(SchoolYear(2027))), Ok(day(2028, 2, 29)));
+        assert_eq!(
+            parse_date("9月1日", None),
+            Err(DateError::NoYear("9月1日".into()))
+        );
+        assert!(matches!(
+            parse_date("2月29日", year),
+            Err(DateError::NoSuchDay(_))
+        ));
+        assert_eq!(
+            parse_date("2月29日", Some(SchoolYear(2027))),
+            Ok(day(2028, 2, 29))
+        );
     }
 
     #[test]
     fn what_is_no_date_is_refused_and_named() {
-        for text in ["2026.9", "昨天", "26.9.1", "2026-9-1-2", "46266", "2026年", "2026-", "1.9.2026", "２０２６"] {
-            assert!(matches!(parse_date(text, None), Err(DateError::NotADate(_))), "{text}");
+        for text in [
+            "2026.9",
+            "昨天",
+            "26.9.1",
+            "2026-9-1-2",
+            "46266",
+            "2026年",
+            "2026-",
+            "1.9.2026",
+            "２０２６",
+        ] {
+            assert!(
+                matches!(parse_date(text, None), Err(DateError::NotADate(_))),
+                "{text}"
+            );
         }
-        assert!(matches!(parse_date("2026-02-30", None), Err(DateError::NoSuchDay(_))));
-        assert!(matches!(parse_date("2026-13-01", None), Err(DateError::NoSuchDay(_))));
-        assert!(matches!(parse_date("0026-01-01", None), Err(DateError::OutOfRange(_))));
+        assert!(matches!(
+            parse_date("2026-02-30", None),
+            Err(DateError::NoSuchDay(_))
+        ));
+        assert!(matches!(
+            parse_date("2026-13-01", None),
+            Err(DateError::NoSuchDay(_))
+        ));
+        assert!(matches!(
+            parse_date("0026-01-01", None),
+            Err(DateError::OutOfRange(_))
+        ));
         assert_eq!(parse_date("　", None), Err(DateError::Empty));
         assert!(parse_stored_date("2026-09-01").is_ok());
         for text in ["2026.09.01", "2026-9-1", "２０２６-09-01", "2026-09-01 "] {
@@ -245,7 +312,10 @@ mod tests {
         assert_eq!(from_excel_serial(60, false), None);
         assert_eq!(from_excel_serial(61, false), Some(day(1900, 3, 1)));
         assert_eq!(from_excel_serial(46_266, false), Some(day(2026, 9, 1)));
-        assert_eq!(from_excel_serial(46_266 - 1_462, true), Some(day(2026, 9, 1)));
+        assert_eq!(
+            from_excel_serial(46_266 - 1_462, true),
+            Some(day(2026, 9, 1))
+        );
         for serial in [i64::MIN, -1, 0, 200_000, i64::MAX] {
             assert_eq!(from_excel_serial(serial, false), None, "{serial}");
         }

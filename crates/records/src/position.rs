@@ -38,7 +38,10 @@ mod tests {
     fn columns_count_characters() {
         let text = "甲乙\n丙丁戊";
         let at = text.find('戊').unwrap();
-        assert_eq!(Position::of(text, Some(at..at + 1)), Position { line: 2, column: 3 });
+        assert_eq!(
+            Position::of(text, Some(at..at + 1)),
+            Position { line: 2, column: 3 }
+        );
         assert_eq!(Position::of(text, None), Position { line: 1, column: 1 });
     }
 }

@@ -21,7 +21,11 @@ pub fn tidy(text: &str) -> String {
         }
         blank = false;
         let half = half_width_char(char);
-        tidied.push(if half.is_ascii_alphanumeric() { half } else { char });
+        tidied.push(if half.is_ascii_alphanumeric() {
+            half
+        } else {
+            char
+        });
     }
     tidied
 }
@@ -31,12 +35,22 @@ pub fn tidy(text: &str) -> String {
 pub fn person_name(text: &str) -> String {
     let tidied: Vec<char> = tidy(text)
         .chars()
-        .map(|char| if matches!(char, '•' | '‧' | '・' | '．' | '∙' | '⋅') { '·' } else { char })
+        .map(|char| {
+            if matches!(char, '•' | '‧' | '・' | '．' | '∙' | '⋅') {
+                '·'
+            } else {
+                char
+            }
+        })
         .collect();
     let mut name = String::new();
     for (at, char) in tidied.iter().enumerate() {
-        let touches = |other: Option<&char>| other.is_some_and(|other| is_han(*other) || *other == '·');
-        if *char == ' ' && (touches(tidied.get(at + 1)) || touches(at.checked_sub(1).and_then(|at| tidied.get(at)))) {
+        let touches =
+            |other: Option<&char>| other.is_some_and(|other| is_han(*other) || *other == '·');
+        if *char == ' '
+            && (touches(tidied.get(at + 1))
+                || touches(at.checked_sub(1).and_then(|at| tidied.get(at))))
+        {
             continue;
         }
         name.push(*char);
@@ -74,7 +88,10 @@ mod tests {
 
     #[test]
     fn prose_keeps_its_punctuation() {
-        assert_eq!(tidy("  第３次\t研课磨课，\n 说课　评课  "), "第3次 研课磨课， 说课 评课");
+        assert_eq!(
+            tidy("  第３次\t研课磨课，\n 说课　评课  "),
+            "第3次 研课磨课， 说课 评课"
+        );
         assert_eq!(tidy("\u{FEFF}语\u{200B}文"), "语文");
         assert_eq!(tidy(" \u{3000}\n"), "");
     }

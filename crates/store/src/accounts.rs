@@ -266,7 +266,7 @@ pub fn reopen_setup_link(conn: &Connection, token_hash: &[u8]) -> Result<()> {
 }
 
 /// One line of the access log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessRow {
     /// Unix seconds by this node's clock.
     pub at: i64,
@@ -316,4 +316,129 @@ pub fn prune_access_log(conn: &Connection, before: i64, keep: u32) -> Result<usi
     let sql = "DELETE FROM access_log
                WHERE at < ?1 AND rowid <= (SELECT MAX(rowid) FROM access_log) - ?2";
     Ok(conn.execute(sql, params![before, keep])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAILURES: i64 = 5;
+    const LOCK: i64 = 900;
+    /// 2026-01-10, as unix seconds.
+    const NOW: i64 = 1_768_000_000;
+
+    fn database() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(include_str!("../migrations/001_first.sql")).unwrap();
+        let row = AccountRow {
+            id: "a1".into(),
+            name: "李专管员".into(),
+            role: "clerk".into(),
+            secret: "$argon2id$".into(),
+            person: None,
+            created_at: NOW,
+            failures: 0,
+            locked_until: 0,
+            active: true,
+        };
+        assert!(insert_account(&conn, &row).unwrap());
+        assert!(!insert_account(&conn, &AccountRow { id: "a2".into(), ..row }).unwrap());
+        conn
+    }
+
+    fn attempt(conn: &Connection, now: i64) -> Attempt {
+        begin_attempt(conn, "李专管员", now, FAILURES, LOCK).unwrap()
+    }
+
+    #[test]
+    fn the_fifth_failure_locks_and_the_lock_ends() {
+        let conn = database();
+        for failure in 1..=5 {
+            let Attempt::Open(account) = attempt(&conn, NOW) else { panic!("failure {failure}") };
+            assert_eq!(account.failures, failure);
+        }
+        assert_eq!(attempt(&conn, NOW), Attempt::Locked(NOW + LOCK));
+        assert_eq!(attempt(&conn, NOW + LOCK - 1), Attempt::Locked(NOW + LOCK));
+        // Afterwards there are five new attempts, not one.
+        for failure in 1..=5 {
+            let Attempt::Open(account) = attempt(&conn, NOW + LOCK) else { panic!("failure {failure}") };
+            assert_eq!(account.failures, failure);
+        }
+        assert!(matches!(attempt(&conn, NOW + LOCK), Attempt::Locked(_)));
+    }
+
+    #[test]
+    fn a_good_sign_in_forgets_the_failures() {
+        let conn = database();
+        for _ in 0..5 {
+            attempt(&conn, NOW);
+        }
+        clear_failures(&conn, "a1").unwrap();
+        let Attempt::Open(account) = attempt(&conn, NOW) else { panic!() };
+        assert_eq!(account.failures, 1);
+    }
+
+    #[test]
+    fn a_clock_set_back_locks_for_one_lock_and_no_longer() {
+        let conn = database();
+        for _ in 0..5 {
+            attempt(&conn, NOW);
+        }
+        // The battery died: it is 1970 again.
+        assert_eq!(attempt(&conn, 100), Attempt::Locked(100 + LOCK));
+        assert!(matches!(attempt(&conn, 100 + LOCK), Attempt::Open(_)));
+    }
+
+    #[test]
+    fn unknown_and_stopped_accounts_look_alike() {
+        let conn = database();
+        assert_eq!(begin_attempt(&conn, "没有此人", NOW, FAILURES, LOCK).unwrap(), Attempt::Unknown);
+        assert!(set_active(&conn, "a1", false).unwrap());
+        assert_eq!(attempt(&conn, NOW), Attempt::Unknown);
+        assert!(!set_active(&conn, "nobody", false).unwrap());
+    }
+
+    #[test]
+    fn a_setup_link_works_once_and_a_new_one_voids_the_old() {
+        let conn = database();
+        replace_setup_link(&conn, b"one", NOW).unwrap();
+        replace_setup_link(&conn, b"two", NOW).unwrap();
+        assert!(!setup_link_open(&conn, b"one").unwrap() && setup_link_open(&conn, b"two").unwrap());
+        assert!(!use_setup_link(&conn, b"one", NOW).unwrap());
+        assert!(use_setup_link(&conn, b"two", NOW).unwrap());
+        assert!(!use_setup_link(&conn, b"two", NOW).unwrap());
+        reopen_setup_link(&conn, b"two").unwrap();
+        assert!(use_setup_link(&conn, b"two", NOW).unwrap());
+    }
+
+    #[test]
+    fn sessions_of_a_stopped_account_are_no_sessions() {
+        let conn = database();
+        insert_web_session(&conn, b"t1", "a1", "c1", NOW).unwrap();
+        insert_web_session(&conn, b"t2", "a1", "c2", NOW).unwrap();
+        assert_eq!(web_session(&conn, b"t1").unwrap().unwrap().csrf, "c1");
+        delete_web_sessions_of(&conn, "a1", Some(b"t2")).unwrap();
+        assert!(web_session(&conn, b"t1").unwrap().is_none() && web_session(&conn, b"t2").unwrap().is_some());
+        set_active(&conn, "a1", false).unwrap();
+        assert!(web_session(&conn, b"t2").unwrap().is_none());
+        set_active(&conn, "a1", true).unwrap();
+        // From the future: the clock was put back since.
+        prune_web_sessions(&conn, NOW - 100_000, 43_200).unwrap();
+        assert!(web_session(&conn, b"t2").unwrap().is_none());
+    }
+
+    #[test]
+    fn pruning_keeps_the_newest_lines_whatever_the_clock_says() {
+        let conn = database();
+        for at in 0..10 {
+            let act = format!("act{at}");
+            let line = AccessRow { at: NOW + at, act, ..AccessRow::default() };
+            insert_access(&conn, &line).unwrap();
+        }
+        assert_eq!(prune_access_log(&conn, NOW + 3, 0).unwrap(), 3);
+        // A clock in the year 2100 would empty the log without the floor.
+        assert_eq!(prune_access_log(&conn, 4_102_444_800, 5).unwrap(), 2);
+        let left: Vec<String> = access_log(&conn, 100).unwrap().into_iter().map(|line| line.act).collect();
+        assert_eq!(left, ["act9", "act8", "act7", "act6", "act5"]);
+    }
 }

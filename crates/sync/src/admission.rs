@@ -33,7 +33,7 @@ pub trait History {
     ) -> Result<Option<ChangeHash>, Self::Error>;
     /// The actor's highest stored sequence number; 0 if none.
     fn last_seq(&self, key: &DocKey, actor: &ActorId) -> Result<u64, Self::Error>;
-    /// Whether the actor was quarantined in this document and the county has not cut it yet.
+    /// Whether the actor was quarantined in this document.
     fn quarantined(&self, key: &DocKey, actor: &ActorId) -> Result<bool, Self::Error>;
 }
 

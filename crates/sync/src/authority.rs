@@ -91,16 +91,27 @@ pub fn counted<'a>(
 ) -> HashSet<ChangeHash> {
     let mut counted = HashSet::new();
     for head in stored {
-        let own = was_writer(policy, roll, &head.actor.device, key)
-            && match roll.cut(key, &head.actor) {
-                Some(cut) => head.seq < cut.seq || (head.seq == cut.seq && head.hash == cut.hash),
-                None => !roll.is_revoked(&head.actor.device),
-            };
-        if own && head.deps.iter().all(|d| counted.contains(d)) {
+        if counts(policy, roll, key, head, |dep| counted.contains(dep)) {
             counted.insert(head.hash);
         }
     }
     counted
+}
+
+/// Whether one change counts, given which of its dependencies do.
+pub fn counts(
+    policy: &Policy,
+    roll: &Roll,
+    key: &DocKey,
+    head: &Header,
+    dep_counts: impl Fn(&ChangeHash) -> bool,
+) -> bool {
+    was_writer(policy, roll, &head.actor.device, key)
+        && match roll.cut(key, &head.actor) {
+            Some(cut) => head.seq < cut.seq || (head.seq == cut.seq && head.hash == cut.hash),
+            None => !roll.is_revoked(&head.actor.device),
+        }
+        && head.deps.iter().all(dep_counts)
 }
 
 #[cfg(test)]

@@ -425,15 +425,17 @@ impl Roll {
         *key == self.county || self.derived.officers.get(key) == Some(&None)
     }
 
-    /// The few statements that a stranger needs to see whether it is enrolled: officers, hub addresses
-    /// and what is said of the stranger itself. None tells of another device.
+    /// The few statements that a stranger needs to see whether it is enrolled: officers and their grants,
+    /// hub addresses and what is said of the stranger itself. None tells of another school's device.
     pub fn for_stranger(&self, device: &NodeId) -> Vec<Statement> {
         self.statements
             .values()
             .filter(|s| match &s.body {
                 Body::Officer { limit, .. } => limit.is_none(),
                 Body::HubAddress { .. } | Body::RetireOfficer { .. } => true,
-                Body::Grant { device: d, .. } | Body::Revoke { device: d } => d == device,
+                Body::Grant { device: d, .. } | Body::Revoke { device: d } => {
+                    d == device || self.is_officer(d)
+                }
                 _ => false,
             })
             .cloned()

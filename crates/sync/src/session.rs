@@ -323,6 +323,11 @@ impl Session {
         self.phase == Phase::Live
     }
 
+    /// Whether nothing of ours is unread, unsent or unanswered.
+    pub fn is_settled(&self) -> bool {
+        self.is_live() && self.in_flight == 0 && !self.reading && (self.exhausted || self.acked.is_none())
+    }
+
     /// Whether the session is over.
     pub fn is_closed(&self) -> bool {
         self.phase == Phase::Closed

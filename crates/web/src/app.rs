@@ -7,6 +7,7 @@ use node::Node;
 
 use crate::WebConfig;
 use crate::fault::Fault;
+use crate::page;
 use crate::pages::import::Uploads;
 
 /// Cheap to clone; one per served node.
@@ -23,6 +24,8 @@ pub(crate) struct Inner {
     /// Cookies are shared by all ports of a host name, so each node's cookies carry its id: a hub
     /// and three schools on one machine must not sign one another out.
     pub(crate) cookie: String,
+    /// Unix seconds of the program's start, part of the mark of `pages::live`.
+    pub(crate) born: i64,
 }
 
 impl Deref for App {
@@ -37,7 +40,7 @@ impl App {
         let id = node.id().to_string();
         let tail: String = id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let cookie = format!("yanxiu_{tail}");
-        App(Arc::new(Inner { node, config, uploads: Uploads::default(), cookie }))
+        App(Arc::new(Inner { node, config, uploads: Uploads::default(), cookie, born: page::now() }))
     }
 
     /// Runs blocking work on the node away from the async threads.

@@ -95,12 +95,46 @@ impl Form {
 
 /// Reads a whole number (minutes, a year) typed with half- or full-width digits.
 pub fn whole(typed: &str) -> Option<i64> {
-    let plain = records::half_width(typed);
+    let plain = records::text::half_width(typed);
     let digits = plain.trim();
     if digits.len() > 9 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     digits.parse().ok()
+}
+
+/// A whole number that may be left out; an error beside the field when it is none.
+pub fn optional_whole(form: &mut Form, field: &str) -> Option<i64> {
+    if form.get(field).is_empty() {
+        return None;
+    }
+    let number = whole(form.get(field));
+    if number.is_none() {
+        form.fail(field, "请只填数字", "Please enter digits only");
+    }
+    number
+}
+
+/// An amount in hundredths; an error beside the field when it cannot be read.
+pub fn amount(form: &mut Form, field: &str) -> i64 {
+    match records::parse_hundredths(form.get(field)) {
+        Ok(amount) => amount,
+        Err(error) => {
+            form.fail(field, &error.zh(), &error.to_string());
+            0
+        }
+    }
+}
+
+/// A date in any style that schools use, as `YYYY-MM-DD`; an error beside the field when it is none.
+pub fn date(form: &mut Form, field: &str) -> String {
+    match records::parse_date(form.get(field), None) {
+        Ok(date) => date.to_string(),
+        Err(error) => {
+            form.fail(field, &error.zh(), &error.to_string());
+            String::new()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +147,19 @@ mod tests {
         for bad in ["", "4.5", "-3", "+3", "四", "99999999999"] {
             assert_eq!(whole(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn dates_and_amounts_are_read_as_schools_write_them() {
+        let typed = [("date", "２０２６年９月１日"), ("hours_c", "１.５"), ("place", "录播教室"), ("none", "")];
+        let mut form = Form::filled(typed.map(|(k, v)| (k, v.to_owned())));
+        assert_eq!(date(&mut form, "date"), "2026-09-01");
+        assert_eq!(amount(&mut form, "hours_c"), 150);
+        assert_eq!(optional_whole(&mut form, "none"), None);
+        assert!(form.ok());
+        date(&mut form, "place");
+        optional_whole(&mut form, "date");
+        assert!(form.error("place", Lang::Zh).is_some() && form.error("date", Lang::En).is_some());
     }
 
     #[test]

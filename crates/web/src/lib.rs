@@ -1,1 +1,135 @@
-//! web
+//! What people see: the pages of one node, and the tables that they bring and take.
+//!
+//! [`serve`] binds an address and answers until told to stop. A request passes, in this order: the
+//! host name check and the security headers (`guard`), the layer that gives errors a page (`fault`),
+//! and the extractors `Ctx` or `Post` (`who`), which know the signed-in account and have checked the
+//! form's token. A handler in `pages` then asks `node::office` on a blocking thread, and renders a
+//! template of `templates/` with the frame of `page`. Texts are inline pairs of Chinese and English
+//! (`lang`); labels of codes come from the kinds (`labels`).
+//!
+//! Every page works without its script. Nothing is loaded from elsewhere, and what a page says about
+//! a record's way to the county it has from [`node`], which has it from receipts.
+//!
+//! Not here, on purpose: TLS (pages are for this computer, or for a school's own network when `lan` is
+//! on), and anything about sync itself.
+
+mod app;
+mod assets;
+mod fault;
+mod form;
+mod guard;
+pub mod import;
+mod labels;
+mod lang;
+mod page;
+mod pages;
+mod routes;
+pub mod sheet;
+mod who;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use node::Node;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// How the pages of a node are served.
+#[derive(Clone, Debug)]
+pub struct WebConfig {
+    /// Where to listen; port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Whether other computers may connect. Off: an address other than loopback is refused.
+    pub lan: bool,
+    /// Host names, without port, under which the pages may be opened besides addresses and `localhost`.
+    pub names: Vec<String>,
+}
+
+impl Default for WebConfig {
+    fn default() -> WebConfig {
+        WebConfig { listen: SocketAddr::from(([127, 0, 0, 1], 8780)), lan: false, names: Vec::new() }
+    }
+}
+
+/// Why the pages cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is open to other computers, and `lan` is off.
+    #[error("{0} is not a loopback address; turn the LAN on to let other computers open the pages")]
+    NotLoopback(SocketAddr),
+    /// The address is taken or not of this computer.
+    #[error("cannot listen on {addr}: {source}")]
+    Bind {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The server ended by itself.
+    #[error("the page server stopped: {0}")]
+    Stopped(String),
+}
+
+/// Running pages.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where they are, with the real port.
+    pub addr: SocketAddr,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+/// Open connections get this long to finish after the stop.
+const GRACE: Duration = Duration::from_secs(3);
+
+impl Serving {
+    /// The address to open in a browser on this computer.
+    pub fn url(&self) -> String {
+        if self.addr.ip().is_unspecified() {
+            return format!("http://127.0.0.1:{}/", self.addr.port());
+        }
+        format!("http://{}/", self.addr)
+    }
+
+    /// Waits until the pages have stopped.
+    pub async fn wait(self) -> Result<(), Error> {
+        match self.task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Error::Stopped(error.to_string())),
+            Err(error) => Err(Error::Stopped(error.to_string())),
+        }
+    }
+}
+
+/// Binds the address and serves the node's pages until `shutdown` is done. Several nodes of one
+/// process may be served side by side.
+pub async fn serve(
+    node: Node,
+    config: WebConfig,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<Serving, Error> {
+    if !config.lan && !config.listen.ip().is_loopback() {
+        return Err(Error::NotLoopback(config.listen));
+    }
+    let bind = |source| Error::Bind { addr: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
+    let addr = listener.local_addr().map_err(bind)?;
+    let router = routes::router(app::App::new(node, config));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let task = tokio::spawn(async move {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+            shutdown.await;
+            let _ = stop.send(());
+        });
+        tokio::select! {
+            done = async { server.await } => done,
+            // A browser that keeps a connection busy does not hold up the end.
+            () = async {
+                let _ = stopped.await;
+                tokio::time::sleep(GRACE).await;
+            } => Ok(()),
+        }
+    });
+    Ok(Serving { addr, task })
+}

@@ -5,6 +5,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use node::Way;
 use node::office::ClaimState;
+use records::Kinds;
 
 use crate::app::App;
 use crate::assets;
@@ -36,6 +37,8 @@ pub(crate) struct Chrome {
     pub(crate) nav: Vec<Nav>,
     pub(crate) path: String,
     pub(crate) note: Option<Note>,
+    /// Stands for what the page shows; the script asks whether it has moved.
+    pub(crate) mark: String,
     /// Digest of the assets, so that a new version of the program is never shown with old styles.
     pub(crate) version: &'static str,
 }
@@ -58,6 +61,7 @@ impl Chrome {
             nav: Vec::new(),
             path: "/".to_owned(),
             note: None,
+            mark: String::new(),
             version: assets::version(),
         }
     }
@@ -71,6 +75,7 @@ impl Chrome {
             nav: navigation(ctx, here),
             path: ctx.path.clone(),
             note,
+            mark: ctx.mark.clone(),
             ..Chrome::bare(&ctx.app, ctx.l, title)
         }
     }
@@ -187,16 +192,19 @@ pub(crate) fn claim(state: &ClaimState) -> Badge {
     }
 }
 
-/// The state of a session (domain.md §3.4), as far as a school sets it.
+/// The state of a session (domain.md §3.4).
 pub(crate) fn session(state: &str) -> Badge {
-    match state {
-        "draft" => badge("plain", "草稿", "Draft"),
-        "held" => badge("open", "进行中", "Under way"),
-        "ended" => badge("plain", "已结束", "Ended"),
-        "registered" => badge("plain", "已登分", "Credits registered"),
-        "void" => badge("rejected", "已作废", "Void"),
-        _ => badge("plain", "已登记", "Recorded"),
-    }
+    let coded = |class| {
+        let code = Kinds::builtin().latest("session")?.field("state")?.code(state)?;
+        Some(badge(class, &code.zh, &code.en))
+    };
+    let class = match state {
+        "held" => "open",
+        "returned" => "returned",
+        "void" => "rejected",
+        _ => "plain",
+    };
+    coded(class).unwrap_or(badge("disputed", "状态不明", "Unknown state"))
 }
 
 /// Hundredths of a class-hour or credit as people write them: 150 → `1.5`, 200 → `2.0`.
@@ -231,6 +239,21 @@ pub(crate) fn now() -> i64 {
 /// Today's date as `YYYY-MM-DD`: only ever a suggestion in a form that a person sends.
 pub(crate) fn today() -> String {
     jiff::Zoned::now().date().to_string()
+}
+
+/// A moment of the clock as `2026-03-05 17:02`, in the computer's time zone.
+pub(crate) fn moment(at: &i64) -> String {
+    match jiff::Timestamp::from_second(*at) {
+        Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
+/// 32 hexadecimal digits that nobody can guess.
+pub(crate) fn random_token() -> Result<String, Fault> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|e| Fault::Inside(format!("no randomness: {e}")))?;
+    Ok(data_encoding::HEXLOWER.encode(&bytes))
 }
 
 /// The page of a fault.

@@ -17,6 +17,7 @@ use crate::form::Form;
 use crate::guard;
 use crate::lang::Lang;
 use crate::page;
+use crate::pages::live;
 
 /// What a page lets a person do. Which roles hold which right is decided in [`Who::may`] alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub(crate) struct Visit {
     pub(crate) path: String,
     /// Address of the browser, for the access log.
     pub(crate) remote: String,
+    /// What the node's views were like before the page was read (see `pages::live`).
+    pub(crate) mark: String,
     /// The session token of the cookie, as sent.
     pub(crate) token: Option<String>,
     /// The token of forms shown before signing in (double-submit cookie), as sent.
@@ -85,6 +88,8 @@ impl FromRequestParts<App> for Visit {
             Err(_) => String::new(),
         };
         let token = guard::cookie(&parts.headers, &app.cookie).map(str::to_owned);
+        // Before anything is read: a change in between makes the page look old, never new.
+        let mark = live::mark(app);
         let who = match token.clone() {
             Some(token) => {
                 let found = app.run(move |node| accounts::session(node, &token, page::now())).await?;
@@ -100,6 +105,7 @@ impl FromRequestParts<App> for Visit {
             who,
             path,
             remote,
+            mark,
             token,
             form_token: guard::cookie(&parts.headers, &form_cookie).map(str::to_owned),
         })
@@ -114,6 +120,7 @@ pub(crate) struct Ctx {
     pub(crate) who: Who,
     pub(crate) path: String,
     pub(crate) remote: String,
+    pub(crate) mark: String,
 }
 
 impl FromRequestParts<App> for Ctx {
@@ -123,7 +130,10 @@ impl FromRequestParts<App> for Ctx {
         let get = parts.method == axum::http::Method::GET;
         let visit = Visit::from_request_parts(parts, app).await?;
         match visit.who {
-            Some(who) => Ok(Ctx { app: visit.app, l: visit.l, who, path: visit.path, remote: visit.remote }),
+            Some(who) => {
+                let Visit { app, l, path, remote, mark, .. } = visit;
+                Ok(Ctx { app, l, who, path, remote, mark })
+            }
             // A form cannot be replayed after signing in, so the way back is the overview.
             None => Err(Fault::SignIn(if get { visit.path } else { "/".to_owned() })),
         }

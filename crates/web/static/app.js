@@ -54,6 +54,7 @@ async function look() {
   if (!idle) {
     try {
       const answer = await fetch("/state.json", { headers: { Accept: "application/json" }, redirect: "error" });
+      if (answer.status === 401) { show("signed-out"); return; }
       const state = await answer.json();
       wait = 2000;
       document.querySelector("[data-say=offline]")?.setAttribute("hidden", "");

@@ -1,13 +1,15 @@
 //! Attendance (签到): one mark per person and session, whoever took it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use records::Kinds;
 
 use super::claims::ClaimRow;
 use super::draft::Draft;
 use super::lookup::{Row, by_about, record_of};
 use super::roster::Edits;
 use super::{By, invalid, no_such, own_school, turn};
-use crate::{Error, Node, Record};
+use crate::{Error, Filter, Node, Record};
 
 /// One person's line in a session.
 #[derive(Clone, Debug)]
@@ -89,7 +91,13 @@ pub fn mark_attendance(
     if record.text("state") == "void" {
         return Err(invalid("state", "活动已作废", "The session is void"));
     }
-    let known = by_about(node, "attendance", &[session])?.remove(session).unwrap_or_default();
+    let known = node.records(&Filter::kind("attendance").about(session))?;
+    let school = record.school.as_deref().unwrap_or_default();
+    let persons: BTreeSet<String> = node
+        .records(&Filter::kind("person").school(school))?
+        .into_iter()
+        .map(|person| person.id)
+        .collect();
     // The last mark of a person in one form is the one meant.
     let wanted: BTreeMap<&str, &str> =
         marks.iter().map(|(person, status)| (person.as_str(), status.as_str())).collect();
@@ -98,15 +106,17 @@ pub fn mark_attendance(
     for (person, status) in wanted {
         let mut any = false;
         let mut touched = false;
-        for row in known.iter().filter(|row| row.person == person) {
+        for mark in known.iter().filter(|mark| mark.text("person") == person) {
             any = true;
-            let Some(mark) = record_of(node, "attendance", &row.id)? else { continue };
-            if let Some(edit) = Draft::new("attendance").text("status", status).change(&mark, by)? {
+            if let Some(edit) = Draft::new("attendance").text("status", status).change(mark, by)? {
                 edits.push(&mark.doc, edit);
                 touched = true;
             }
         }
         if !any {
+            if !persons.contains(person) {
+                return Err(no_such("person", "教师", "teacher of this school"));
+            }
             let draft = Draft::new("attendance")
                 .text("session", session)
                 .text("person", person)
@@ -117,7 +127,7 @@ pub fn mark_attendance(
         }
         changed += usize::from(touched);
     }
-    if changed > 0 && record.text("state") == "draft" {
+    if changed > 0 && may_move(record.text("state"), "held") {
         let begun = Draft::new("session").text("state", "held").change(&record, by)?;
         begun.into_iter().for_each(|edit| edits.push(&record.doc, edit));
     }
@@ -130,25 +140,28 @@ pub fn mark_attendance(
 pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    let edit = match record.text("state") {
-        "held" => Draft::new("session").text("state", "ended").change(&record, by)?,
-        "ended" if record.others.contains_key("state") => {
-            Draft::new("session").text("state", "ended").change(&record, by)?
-        }
-        "ended" => None,
+    match record.text("state") {
+        "ended" if !record.others.contains_key("state") => return Ok(()),
+        "ended" => {}
+        state if may_move(state, "ended") => {}
         "void" => return Err(invalid("state", "活动已作废", "The session is void")),
-        _ => {
+        "draft" => {
             return Err(invalid(
                 "state",
                 "活动还没有签到，先登记出勤再结束",
                 "Mark attendance before ending the session",
             ));
         }
-    };
-    match edit {
+        _ => return Err(invalid("state", "活动现在不能结束", "The session cannot end in this state")),
+    }
+    match Draft::new("session").text("state", "ended").change(&record, by)? {
         Some(edit) => node.commit(&record.doc, vec![edit]),
         None => Ok(()),
     }
+}
+
+fn may_move(from: &str, to: &str) -> bool {
+    Kinds::builtin().latest("session").is_some_and(|kind| kind.may_move(Some(from), to))
 }
 
 /// The session, if it is one of the node's own school.

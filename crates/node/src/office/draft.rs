@@ -1,9 +1,10 @@
 //! A form on its way into a record: blanks become absent fields, the kind's schema has its say,
 //! and only what really changes is written.
 
-use records::{FieldError, Fields, Kinds, Value};
+use records::date::parse_stored_date;
+use records::{FieldError, Fields, Kind, Kinds, SchoolYear, Value};
 
-use super::By;
+use super::{By, fault, invalid};
 use crate::{Edit, Error, Record};
 
 /// What a form says about one record. A field that the form does not have stays as it is.
@@ -47,7 +48,8 @@ impl Draft {
 
     /// What the schema says about this form as a whole new record; empty = good.
     pub(super) fn faults(&self) -> Vec<FieldError> {
-        check(self.kind, &self.over(Fields::new()))
+        let kind = Value::from(newest_ref(self.kind));
+        check(self.kind, &self.over(Fields::from([("_kind".to_owned(), kind)])))
     }
 
     /// Whether `record` already says what this form says.
@@ -59,7 +61,7 @@ impl Draft {
     pub(super) fn create(self, id: String, by: &By) -> Result<Edit, Error> {
         refuse(self.faults())?;
         let mut fields = vec![
-            ("_kind".to_owned(), Some(Value::from(kind_ref(self.kind)))),
+            ("_kind".to_owned(), Some(Value::from(newest_ref(self.kind)))),
             ("_by".to_owned(), Some(Value::from(by.account.as_str()))),
         ];
         let present = self.fields.into_iter().filter(|(_, value)| value.is_some());
@@ -91,7 +93,6 @@ impl Draft {
 
     /// `base` with this form's fields laid over it.
     fn over(&self, mut base: Fields) -> Fields {
-        base.insert("_kind".into(), Value::from(kind_ref(self.kind)));
         for (field, value) in &self.fields {
             match value {
                 Some(value) => base.insert((*field).to_owned(), value.clone()),
@@ -103,13 +104,34 @@ impl Draft {
 }
 
 /// The kind's newest version as records name it, such as `session/1`.
-fn kind_ref(kind: &str) -> String {
-    todo_kinds(kind)
+fn newest_ref(kind: &str) -> String {
+    Kinds::builtin().latest(kind).map_or_else(|| kind.to_owned(), Kind::reference)
+}
+
+/// The kind that a record's own `_kind` names, if this program knows it and it is of this family.
+pub(super) fn kind_of(kind: &str, fields: &Fields) -> Option<&'static Kind> {
+    let reference = fields.get("_kind").and_then(|value| value.as_text())?;
+    Kinds::builtin().get(reference).filter(|found| found.id == kind)
+}
+
+/// Checks a whole record; empty = good.
+fn check(kind: &str, fields: &Fields) -> Vec<FieldError> {
+    match kind_of(kind, fields) {
+        Some(kind) => kind.check(fields).err().unwrap_or_default(),
+        None => vec![fault(
+            "_kind",
+            "这条记录由更新的版本写成，请先更新程序",
+            "This record was written by a newer program; update this one first",
+        )],
+    }
 }
 
 /// The school year (by its first calendar year) of a date that a person typed.
 pub(super) fn year_of(field: &str, date: &str) -> Result<i32, Error> {
-    todo_dates(field, date)
+    match parse_stored_date(date.trim()) {
+        Ok(date) => Ok(SchoolYear::of(date).0),
+        Err(error) => Err(invalid(field, &error.zh(), &error.to_string())),
+    }
 }
 
 fn refuse(faults: Vec<FieldError>) -> Result<(), Error> {

@@ -63,13 +63,14 @@ pub(super) fn rows(node: &Node, kind: &str, by: By, keys: &[&str]) -> Result<Vec
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let column = match by {
-        By::Id => "id",
-        By::About => "about",
+    // The plus sign keeps SQLite from taking an index by kind where the one by id is exact.
+    let wanted = match by {
+        By::Id => "+kind = ?1 AND id",
+        By::About => "kind = ?1 AND about",
     };
     let sql = format!(
         "SELECT id, doc_key, school, person, about, fields, disputed FROM record
-         WHERE kind = ?1 AND {column} IN (SELECT value FROM json_each(?2)) ORDER BY id"
+         WHERE {wanted} IN (SELECT value FROM json_each(?2)) ORDER BY id"
     );
     let keys = json_list(keys);
     node.read(|conn| {
@@ -124,6 +125,15 @@ pub(super) fn organisation_names(node: &Node) -> Result<HashMap<String, String>,
 /// A list for SQLite's `json_each`.
 pub(super) fn json_list(items: &[&str]) -> String {
     serde_json::Value::from(items).to_string()
+}
+
+/// The newest records of a kind, of one school or of all.
+pub(super) fn newest(kind: &str, school: Option<&str>, limit: u32) -> Filter {
+    let filter = Filter::kind(kind).newest_first().limit(limit);
+    match school {
+        Some(school) => filter.school(school),
+        None => filter,
+    }
 }
 
 /// The record with this id, if it is of this kind.

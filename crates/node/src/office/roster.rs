@@ -216,13 +216,9 @@ pub(super) fn numbered(error: Error, number: usize) -> Error {
     }
 }
 
-/// Edits by document, in order, committed in a few large changes.
+/// Edits by document, in order; each document's in one transaction.
 #[derive(Default)]
 pub(super) struct Edits(BTreeMap<String, Vec<Edit>>);
-
-/// Records of one change. Large enough that a roster is a handful of changes, small enough to stay
-/// far below the size that admission takes.
-const EDITS_PER_CHANGE: usize = 200;
 
 impl Edits {
     pub(super) fn push(&mut self, doc: &str, edit: Edit) {
@@ -230,13 +226,7 @@ impl Edits {
     }
 
     pub(super) fn commit(self, node: &Node) -> Result<(), Error> {
-        for (doc, edits) in self.0 {
-            let mut edits = edits.into_iter().peekable();
-            while edits.peek().is_some() {
-                node.commit(&doc, edits.by_ref().take(EDITS_PER_CHANGE).collect())?;
-            }
-        }
-        Ok(())
+        self.0.into_iter().try_for_each(|(doc, edits)| node.commit(&doc, edits))
     }
 }
 
@@ -343,7 +333,7 @@ fn facts_of(records: Vec<Record>) -> HashMap<String, Vec<Record>> {
 }
 
 /// The row with the latest `from`; of twins the one with the larger id, so that nodes agree.
-fn newest<'a>(facts: impl Iterator<Item = &'a Record>) -> Option<&'a Record> {
+pub(super) fn newest<'a>(facts: impl Iterator<Item = &'a Record>) -> Option<&'a Record> {
     facts.max_by(|a, b| (a.text("from"), &a.id).cmp(&(b.text("from"), &b.id)))
 }
 

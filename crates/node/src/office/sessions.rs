@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::attendance::{Mark, PRESENT, own_session, tallies};
 use super::claims;
 use super::draft::{Draft, year_of};
-use super::lookup::{json_list, organisation_names, record_of};
+use super::lookup::{json_list, newest, organisation_names, record_of};
 use super::roster::roster;
 use super::{By, invalid, own_school, turn};
-use crate::{Error, Filter, Node, Record, Way};
+use crate::{Error, Node, Record, Way};
 
 /// What a form says about a session. Blank text means not known.
 #[derive(Clone, Debug, Default)]
@@ -160,11 +160,7 @@ pub fn void_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
 
 /// Sessions, newest first; of all schools that this node reads if `school` is `None`.
 pub fn sessions(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<SessionRow>, Error> {
-    let mut filter = Filter::kind("session");
-    filter.school = school.map(str::to_owned);
-    filter.limit = Some(limit);
-    filter.newest_first = true;
-    let records = node.records(&filter)?;
+    let records = node.records(&newest("session", school, limit))?;
     rows(node, records)
 }
 
@@ -253,10 +249,11 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
 
 /// The same rule as [`super::attendance::tally`], for many sessions in one pass of SQL.
 fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<String, Counts>, Error> {
+    let present = PRESENT.map(|status| format!("'{status}'")).join(", ");
     let marks_sql = format!(
         "SELECT about, COUNT(*), SUM(present) FROM (
            SELECT about, person,
-                  MAX(disputed) = 0 AND COUNT(DISTINCT status) = 1 AND MIN(status) IN ({PRESENT_SQL}) AS present
+                  MAX(disputed) = 0 AND COUNT(DISTINCT status) = 1 AND MIN(status) IN ({present}) AS present
            FROM (SELECT about, person, disputed, COALESCE(json_extract(fields, '$.status'), '') AS status
                  FROM record WHERE kind = 'attendance' AND about IN (SELECT value FROM json_each(?1)))
            GROUP BY about, person)
@@ -266,22 +263,22 @@ fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<String, Counts>, Err
          FROM record c LEFT JOIN record d ON d.kind = 'decision' AND d.about = c.id
          WHERE c.kind = 'claim' AND c.about IN (SELECT value FROM json_each(?1)) GROUP BY c.about";
     let keys = json_list(sessions);
+    let count = |number: i64| usize::try_from(number).unwrap_or(0);
     node.read(|conn| {
         let mut counts: HashMap<String, Counts> = HashMap::new();
         let mut query = conn.prepare_cached(&marks_sql)?;
         let mut found = query.query([&keys])?;
         while let Some(row) = found.next()? {
             let entry = counts.entry(row.get(0)?).or_default();
-            (entry.marked, entry.present) = (row.get(1)?, row.get(2)?);
+            (entry.marked, entry.present) = (count(row.get(1)?), count(row.get(2)?));
         }
         let mut query = conn.prepare_cached(claims_sql)?;
         let mut found = query.query([&keys])?;
         while let Some(row) = found.next()? {
             let entry = counts.entry(row.get(0)?).or_default();
-            (entry.claims, entry.decided) = (row.get(1)?, row.get(2)?);
+            (entry.claims, entry.decided) = (count(row.get(1)?), count(row.get(2)?));
         }
         Ok(counts)
     })
 }
 
-const PRESENT_SQL: &str = "'present', 'late', 'left_early'";

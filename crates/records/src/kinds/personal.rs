@@ -30,16 +30,25 @@ impl Personal {
     /// Message in English.
     pub fn en(self) -> &'static str {
         match self {
-            Personal::IdentityCard => "holds what looks like an identity-card number, which may not be recorded; remove it",
-            Personal::Mobile => "holds what looks like a mobile number, which may not be recorded; remove it",
-            Personal::BankAccount => "holds a long number like a bank account, which may not be recorded; remove it",
+            Personal::IdentityCard => {
+                "holds what looks like an identity-card number, which may not be recorded; remove it"
+            }
+            Personal::Mobile => {
+                "holds what looks like a mobile number, which may not be recorded; remove it"
+            }
+            Personal::BankAccount => {
+                "holds a long number like a bank account, which may not be recorded; remove it"
+            }
         }
     }
 }
 
 /// The first personal number in a text, if there is one.
 pub fn find_personal(text: &str) -> Option<Personal> {
-    let plain: String = half_width(text).chars().filter(|char| !is_invisible(*char)).collect();
+    let plain: String = half_width(text)
+        .chars()
+        .filter(|char| !is_invisible(*char))
+        .collect();
     let runs = digit_runs(&plain);
     runs.iter()
         .find_map(|run| judge_run(&run.digits, run.then_x))
@@ -69,7 +78,11 @@ fn digit_runs(text: &str) -> Vec<Run> {
         }
         let then_x = matches!(at(index), 'x' | 'X') && !at(index + 1).is_ascii_alphanumeric();
         let joined = matches!(at(index), ' ' | '-' | '\t') && at(index + 1).is_ascii_digit();
-        runs.push(Run { digits: chars.get(start..index).unwrap_or(&[]).iter().collect(), then_x, joined });
+        runs.push(Run {
+            digits: chars.get(start..index).unwrap_or(&[]).iter().collect(),
+            then_x,
+            joined,
+        });
     }
     runs
 }
@@ -80,7 +93,9 @@ fn judge_run(digits: &str, then_x: bool) -> Option<Personal> {
         18 if has_birth_date(digits) => Some(Personal::IdentityCard),
         16.. => Some(Personal::BankAccount),
         11 if is_mobile(digits) => Some(Personal::Mobile),
-        13 if digits.starts_with("86") && digits.get(2..).is_some_and(is_mobile) => Some(Personal::Mobile),
+        13 if digits.starts_with("86") && digits.get(2..).is_some_and(is_mobile) => {
+            Some(Personal::Mobile)
+        }
         _ => None,
     }
 }
@@ -94,13 +109,29 @@ fn judge_groups(runs: &[Run]) -> Option<Personal> {
     });
     let groups: Vec<&Run> = joined.collect();
     let sizes: Vec<usize> = groups.iter().map(|run| run.digits.len()).collect();
-    let text = |count: usize| groups.iter().take(count).map(|run| run.digits.as_str()).collect::<String>();
+    let text = |count: usize| {
+        groups
+            .iter()
+            .take(count)
+            .map(|run| run.digits.as_str())
+            .collect::<String>()
+    };
     match sizes.as_slice() {
         [3, 4, 4, ..] if is_mobile(&text(3)) => Some(Personal::Mobile),
         [6, 8, 4, ..] if has_birth_date(&text(3)) => Some(Personal::IdentityCard),
-        [6, 8, 3, ..] if groups.get(2).is_some_and(|run| run.then_x) => Some(Personal::IdentityCard),
+        [6, 8, 3, ..] if groups.get(2).is_some_and(|run| run.then_x) => {
+            Some(Personal::IdentityCard)
+        }
         // Four groups of four may be four years, also when the check digit of bank cards happens to fit.
-        [4, 4, 4, 4, ..] if groups.iter().take(4).all(|run| run.digits.parse().is_ok_and(|year: u32| (1900..=2100).contains(&year))) => None,
+        [4, 4, 4, 4, ..]
+            if groups.iter().take(4).all(|run| {
+                run.digits
+                    .parse()
+                    .is_ok_and(|year: u32| (1900..=2100).contains(&year))
+            }) =>
+        {
+            None
+        }
         [4, 4, 4, 4, 3, ..] if passes_luhn(&text(5)) => Some(Personal::BankAccount),
         [4, 4, 4, 4, ..] if passes_luhn(&text(4)) => Some(Personal::BankAccount),
         _ => None,
@@ -108,13 +139,22 @@ fn judge_groups(runs: &[Run]) -> Option<Personal> {
 }
 
 fn is_mobile(digits: &str) -> bool {
-    digits.len() == 11 && digits.starts_with('1') && matches!(digits.as_bytes().get(1), Some(b'3'..=b'9'))
+    digits.len() == 11
+        && digits.starts_with('1')
+        && matches!(digits.as_bytes().get(1), Some(b'3'..=b'9'))
 }
 
 /// Whether digits 7 to 14 are a plausible date of birth.
 fn has_birth_date(digits: &str) -> bool {
-    let number = |from: usize, to: usize| digits.get(from..to).and_then(|part| part.parse::<u32>().ok()).unwrap_or(0);
-    (1900..=2100).contains(&number(6, 10)) && (1..=12).contains(&number(10, 12)) && (1..=31).contains(&number(12, 14))
+    let number = |from: usize, to: usize| {
+        digits
+            .get(from..to)
+            .and_then(|part| part.parse::<u32>().ok())
+            .unwrap_or(0)
+    };
+    (1900..=2100).contains(&number(6, 10))
+        && (1..=12).contains(&number(10, 12))
+        && (1..=31).contains(&number(12, 14))
 }
 
 fn passes_luhn(digits: &str) -> bool {
@@ -124,7 +164,11 @@ fn passes_luhn(digits: &str) -> bool {
         .enumerate()
         .map(|(at, byte)| {
             let digit = u32::from(byte.saturating_sub(b'0'));
-            if at % 2 == 0 { digit } else { digit * 2 / 10 + digit * 2 % 10 }
+            if at % 2 == 0 {
+                digit
+            } else {
+                digit * 2 / 10 + digit * 2 % 10
+            }
         })
         .sum();
     sum.is_multiple_of(10)
@@ -140,7 +184,10 @@ mod tests {
         for (text, kind) in [
             ("680123198001011234", Personal::IdentityCard),
             ("身份证：68012319800101123X。", Personal::IdentityCard),
-            ("６８０１２３１９８００１０１１２３ｘ", Personal::IdentityCard),
+            (
+                "６８０１２３１９８００１０１１２３ｘ",
+                Personal::IdentityCard,
+            ),
             ("680123 19800101 1234", Personal::IdentityCard),
             ("680123 19800101 123X", Personal::IdentityCard),
             ("680123\u{200B}198001011234", Personal::IdentityCard),

@@ -255,31 +255,47 @@ impl Kind {
 
     /// Names of the fields whose concurrent different values make a record disputed.
     pub fn counting_fields(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().filter(|field| field.counts).map(|field| field.id.as_str())
+        self.fields
+            .iter()
+            .filter(|field| field.counts)
+            .map(|field| field.id.as_str())
     }
 
     /// Names of the fields that a decision's digest covers.
     pub fn bound_fields(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().filter(|field| field.is_bound()).map(|field| field.id.as_str())
+        self.fields
+            .iter()
+            .filter(|field| field.is_bound())
+            .map(|field| field.id.as_str())
     }
 
     /// Whether the state may change from one value to another (`from` = none: a new record).
     /// Staying is always allowed; a kind without states allows everything.
     pub fn may_move(&self, from: Option<&str>, to: &str) -> bool {
-        let Some(states) = &self.states else { return true };
+        let Some(states) = &self.states else {
+            return true;
+        };
         match from {
             None => states.initial.iter().any(|state| state == to),
             Some(from) => {
                 from == to
-                    || states.moves.iter().any(|each| (each.from == "*" || each.from == from) && each.to.iter().any(|state| state == to))
+                    || states.moves.iter().any(|each| {
+                        (each.from == "*" || each.from == from)
+                            && each.to.iter().any(|state| state == to)
+                    })
             }
         }
     }
 
     fn self_check(&self) -> Result<(), KindsError> {
-        let kind_error = |problem| KindsError::Kind { kind: self.reference(), problem };
+        let kind_error = |problem| KindsError::Kind {
+            kind: self.reference(),
+            problem,
+        };
         if !is_name(&self.id) {
-            return Err(kind_error("the id must be lower-case letters, digits and _"));
+            return Err(kind_error(
+                "the id must be lower-case letters, digits and _",
+            ));
         }
         if self.version == 0 {
             return Err(kind_error("versions start at 1"));
@@ -304,23 +320,35 @@ impl Kind {
             self.field_check(field)?;
         }
         let view = &self.view;
-        for (column, wanted) in [(&view.person, FieldType::Ref), (&view.about, FieldType::Ref), (&view.date, FieldType::Date)] {
+        for (column, wanted) in [
+            (&view.person, FieldType::Ref),
+            (&view.about, FieldType::Ref),
+            (&view.date, FieldType::Date),
+        ] {
             if let Some(id) = column
-                && self.field(id).is_none_or(|field| field.field_type != wanted)
+                && self
+                    .field(id)
+                    .is_none_or(|field| field.field_type != wanted)
             {
                 return Err(kind_error("a view column names no field of the right type"));
             }
         }
         if let Some(states) = &self.states {
             let codes: BTreeSet<&str> = match self.field(&states.field) {
-                Some(field) if field.field_type == FieldType::Code => field.codes.iter().map(|code| code.id.as_str()).collect(),
+                Some(field) if field.field_type == FieldType::Code => {
+                    field.codes.iter().map(|code| code.id.as_str()).collect()
+                }
                 _ => return Err(kind_error("the state field is no code field")),
             };
             let known = |state: &String| codes.contains(state.as_str());
             if states.initial.is_empty() || !states.initial.iter().all(known) {
                 return Err(kind_error("an initial state is missing or unknown"));
             }
-            if !states.moves.iter().all(|each| (each.from == "*" || known(&each.from)) && each.to.iter().all(known)) {
+            if !states
+                .moves
+                .iter()
+                .all(|each| (each.from == "*" || known(&each.from)) && each.to.iter().all(known))
+            {
                 return Err(kind_error("a move names an unknown state"));
             }
         }
@@ -330,7 +358,9 @@ impl Kind {
     fn field_check(&self, field: &Field) -> Result<(), KindsError> {
         let error = |problem| Err(self.field_error(field, problem));
         if !is_name(&field.id) {
-            return error("the id must be lower-case letters, digits and _, and begin with a letter");
+            return error(
+                "the id must be lower-case letters, digits and _, and begin with a letter",
+            );
         }
         if field.zh.is_empty() || field.en.is_empty() {
             return error("needs both labels");
@@ -339,7 +369,9 @@ impl Kind {
         let is_number = matches!(field.field_type, FieldType::Int | FieldType::Hundredths);
         match (is_text, field.max_len) {
             (true, None) => return error("a text needs max_len"),
-            (true, Some(max)) if max == 0 || max > 20_000 || max < field.min_len => return error("max_len makes no sense"),
+            (true, Some(max)) if max == 0 || max > 20_000 || max < field.min_len => {
+                return error("max_len makes no sense");
+            }
             (false, Some(_)) => return error("max_len is for text"),
             _ => {}
         }
@@ -356,7 +388,9 @@ impl Kind {
             return error("a code field needs codes, and only a code field has them");
         }
         let mut seen = BTreeSet::new();
-        if field.codes.iter().any(|code| code.id.is_empty() || code.zh.is_empty() || code.en.is_empty() || !seen.insert(&code.id)) {
+        if field.codes.iter().any(|code| {
+            code.id.is_empty() || code.zh.is_empty() || code.en.is_empty() || !seen.insert(&code.id)
+        }) {
             return error("a code is empty, unlabelled or there twice");
         }
         if (field.field_type == FieldType::Ref) == field.ref_kind.is_none() {
@@ -366,14 +400,20 @@ impl Kind {
     }
 
     fn field_error(&self, field: &Field, problem: &'static str) -> KindsError {
-        KindsError::Field { kind: self.reference(), field: field.id.clone(), problem }
+        KindsError::Field {
+            kind: self.reference(),
+            field: field.id.clone(),
+            problem,
+        }
     }
 }
 
 fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.len() <= 40
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -427,7 +467,10 @@ mod tests {
             assert!(GOOD.contains(from), "{from}");
             let text = GOOD.replacen(from, to, 1);
             let error = Kind::parse("trip.1.toml", &text).unwrap_err();
-            assert!(matches!(error, KindsError::Field { .. } | KindsError::Kind { .. }), "{from} → {to}: {error}");
+            assert!(
+                matches!(error, KindsError::Field { .. } | KindsError::Kind { .. }),
+                "{from} → {to}: {error}"
+            );
         }
     }
 
@@ -435,20 +478,36 @@ mod tests {
     fn a_syntax_error_names_file_line_and_column() {
         let text = GOOD.replacen("type='date'", "type='day'", 1);
         let error = Kind::parse("trip.1.toml", &text).unwrap_err();
-        let KindsError::Syntax { file, position, .. } = &error else { panic!("{error}") };
+        let KindsError::Syntax { file, position, .. } = &error else {
+            panic!("{error}")
+        };
         assert_eq!((file.as_str(), position.line), ("trip.1.toml", 13));
         // A misspelt key is no silent omission.
         let text = GOOD.replacen("required=true", "requierd=true", 1);
-        assert!(matches!(Kind::parse("trip.1.toml", &text), Err(KindsError::Syntax { .. })));
+        assert!(matches!(
+            Kind::parse("trip.1.toml", &text),
+            Err(KindsError::Syntax { .. })
+        ));
     }
 
     #[test]
     fn session_moves_follow_the_domain() {
         let session = Kinds::builtin().latest("session").unwrap();
-        for (from, to) in [("draft", "submitted_for_filing"), ("filed", "held"), ("held", "ended"), ("ended", "credited"), ("ended", "void")] {
+        for (from, to) in [
+            ("draft", "submitted_for_filing"),
+            ("filed", "held"),
+            ("held", "ended"),
+            ("ended", "credited"),
+            ("ended", "void"),
+        ] {
             assert!(session.may_move(Some(from), to), "{from} → {to}");
         }
-        for (from, to) in [("ended", "held"), ("archived", "draft"), ("void", "held"), ("draft", "credited")] {
+        for (from, to) in [
+            ("ended", "held"),
+            ("archived", "draft"),
+            ("void", "held"),
+            ("draft", "credited"),
+        ] {
             assert!(!session.may_move(Some(from), to), "{from} → {to}");
         }
     }

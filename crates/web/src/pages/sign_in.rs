@@ -50,7 +50,7 @@ struct PasswordPage {
 fn open_page(visit: &Visit, title: &str, fill: impl FnOnce(Chrome) -> Result<Response, Fault>) -> Result<Response, Fault> {
     let (token, fresh) = match visit.form_token.as_deref().filter(|t| t.len() == 32) {
         Some(token) => (token.to_owned(), false),
-        None => (random_token()?, true),
+        None => (page::random_token()?, true),
     };
     let chrome = Chrome { csrf: token.clone(), path: visit.path.clone(), ..Chrome::bare(&visit.app, visit.l, title) };
     let mut response = fill(chrome)?;
@@ -58,12 +58,6 @@ fn open_page(visit: &Visit, title: &str, fill: impl FnOnce(Chrome) -> Result<Res
         add_cookie(&mut response, &format!("{}_form={token}; Path=/; HttpOnly; SameSite=Strict", visit.app.cookie));
     }
     Ok(response)
-}
-
-fn random_token() -> Result<String, Fault> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(|e| Fault::Inside(format!("no randomness: {e}")))?;
-    Ok(data_encoding::HEXLOWER.encode(&bytes))
 }
 
 fn add_cookie(response: &mut Response, cookie: &str) {

@@ -1,7 +1,9 @@
-//! Dates as people write them (domain.md §7.2): 2026.9.1, 2026/9/1, 20260901, 2026年9月1日, 9月1日, 1985.9, 1985.
+//! Dates in cells. Full dates are read by `records::parse_date`; here come years and months alone
+//! (1985, 1985.9, 198509, 1985年9月) and date numbers whose cell lost its date format.
 
 use super::grid::Cell;
 use super::text::squeeze;
+use records::{SchoolYear, from_excel_serial, parse_date};
 
 /// A date of which the month or the day may not have been given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,100 +24,65 @@ impl PartialDate {
             _ => None,
         }
     }
+
+    fn from_day(date: records::Date) -> Option<Self> {
+        Some(Self {
+            year: i32::from(date.year()),
+            month: Some(u8::try_from(date.month()).ok()?),
+            day: Some(u8::try_from(date.day()).ok()?),
+        })
+    }
 }
 
-/// Reads a cell as a date. A whole number of five digits in a number cell is a date serial
-/// of the workbook whose date format was lost. `school_year` (its first calendar year)
-/// completes 9月1日; without it such a text is `None`.
-pub fn parse_cell(cell: &Cell, school_year: Option<i32>) -> Option<PartialDate> {
+/// Reads a cell as a date. A whole number of five digits in a number cell is a date number.
+/// `school_year` completes 9月1日; without it such a text is `None`.
+pub fn parse_cell(cell: &Cell, school_year: Option<SchoolYear>) -> Option<PartialDate> {
     if let Cell::Number { text, .. } = cell
         && let Ok(serial) = text.parse::<i64>()
-        && (10_000..=73_050).contains(&serial)
+        && (10_000..=99_999).contains(&serial)
     {
-        return from_serial(serial);
+        return from_excel_serial(serial, false).and_then(PartialDate::from_day);
     }
     parse(&cell.text(), school_year)
 }
 
 /// Reads a text as a date; `None` when it is not one of the styles.
-pub fn parse(text: &str, school_year: Option<i32>) -> Option<PartialDate> {
-    let folded = super::text::tidy(text);
-    // "2026-09-01 00:00:00" and "2026-09-01T08:00": the time of day says nothing here.
-    let cut = folded.find(':').and_then(|colon| folded[..colon].rfind([' ', 'T']));
-    let text = squeeze(cut.map_or(folded.as_str(), |at| &folded[..at]));
-    let has_month_sign = text.contains('月');
+pub fn parse(text: &str, school_year: Option<SchoolYear>) -> Option<PartialDate> {
+    if let Some(found) = year_or_month(&squeeze(text)) {
+        return Some(found);
+    }
+    let text = super::text::tidy(text);
+    let date = parse_date(text.trim_end_matches(['.', '。']), school_year).ok()?;
+    PartialDate::from_day(date)
+}
+
+fn year_or_month(text: &str) -> Option<PartialDate> {
     let unified: String = text
         .chars()
-        .map(|c| match c {
-            '年' | '月' | '.' | '-' | '/' | '。' | '、' | '—' | '–' | '\\' => '/',
-            other => other,
-        })
-        .filter(|c| !matches!(c, '日' | '号'))
+        .map(|c| if matches!(c, '年' | '月' | '.' | '-' | '/' | '。') { '/' } else { c })
         .collect();
-    let parts: Vec<&str> = unified.trim_matches('/').split('/').collect();
-    if parts.iter().any(|p| p.is_empty() || p.len() > 8 || !p.bytes().all(|b| b.is_ascii_digit())) {
-        return None;
-    }
-    let number = |s: &str| s.parse::<i32>().ok();
-    match parts.as_slice() {
-        [one] => match one.len() {
-            4 => valid(number(one)?, None, None),
-            6 => valid(number(one.get(..4)?)?, Some(number(one.get(4..)?)?), None),
-            8 => valid(
-                number(one.get(..4)?)?,
-                Some(number(one.get(4..6)?)?),
-                Some(number(one.get(6..)?)?),
-            ),
-            _ => None,
-        },
-        // "1985.0" is what some programs write for the number 1985.
-        [year, month] if year.len() == 4 && number(month)? == 0 => valid(number(year)?, None, None),
-        [year, month] if year.len() == 4 => valid(number(year)?, Some(number(month)?), None),
-        [month, day] if has_month_sign => {
-            let (month, day) = (number(month)?, number(day)?);
-            let first = school_year?;
-            valid(if month >= 9 { first } else { first + 1 }, Some(month), Some(day))
-        }
-        [year, month, day] if year.len() == 4 => {
-            valid(number(year)?, Some(number(month)?), Some(number(day)?))
-        }
-        _ => None,
-    }
-}
-
-fn valid(year: i32, month: Option<i32>, day: Option<i32>) -> Option<PartialDate> {
-    if !(1900..=2100).contains(&year) {
-        return None;
-    }
-    let month = month.map(|m| u8::try_from(m).ok().filter(|m| (1..=12).contains(m)));
-    let day = day.map(|d| u8::try_from(d).ok());
-    let (month, day) = match (month, day) {
-        (None, _) => (None, None),
-        (Some(month), None) => (Some(month?), None),
-        (Some(month), Some(day)) => {
-            let (month, day) = (month?, day?);
-            jiff::civil::Date::new(
-                i16::try_from(year).ok()?,
-                i8::try_from(month).ok()?,
-                i8::try_from(day).ok()?,
-            )
-            .ok()?;
-            (Some(month), Some(day))
-        }
+    let parts: Vec<&str> = unified.trim_end_matches('/').split('/').collect();
+    let number = |s: &str| {
+        s.parse::<u16>().ok().filter(|_| s.bytes().all(|b| b.is_ascii_digit()))
     };
-    Some(PartialDate { year, month, day })
-}
-
-/// Day number of the 1900 date system (1 March 1900 = 61).
-fn from_serial(serial: i64) -> Option<PartialDate> {
-    let date = jiff::civil::date(1899, 12, 30)
-        .checked_add(jiff::Span::new().try_days(serial).ok()?)
-        .ok()?;
-    valid(
-        i32::from(date.year()),
-        Some(i32::from(date.month())),
-        Some(i32::from(date.day())),
-    )
+    let (year, month) = match parts.as_slice() {
+        [one] if one.len() == 4 => (number(one)?, None),
+        [one] if one.len() == 6 => (number(one.get(..4)?)?, Some(number(one.get(4..)?)?)),
+        // "1985.0" is what some programs write for the number 1985.
+        [year, "0"] if year.len() == 4 => (number(year)?, None),
+        [year, month] if year.len() == 4 && month.len() <= 2 => {
+            (number(year)?, Some(number(month)?))
+        }
+        _ => return None,
+    };
+    let month = match month {
+        None => None,
+        Some(m @ 1..=12) => Some(m as u8),
+        Some(_) => return None,
+    };
+    (1900..=2100)
+        .contains(&year)
+        .then_some(PartialDate { year: i32::from(year), month, day: None })
 }
 
 #[cfg(test)]
@@ -123,7 +90,7 @@ mod tests {
     use super::*;
 
     fn iso(text: &str) -> Option<String> {
-        parse(text, Some(2026)).and_then(|d| d.iso())
+        parse(text, Some(SchoolYear(2026))).and_then(|d| d.iso())
     }
 
     #[test]
@@ -131,7 +98,7 @@ mod tests {
         for text in [
             "2026.9.1", "2026/9/1", "20260901", "9月1日", "2026年9月1日", "2026-09-01", "2026.09.01",
             "２０２６．９．１", "２０２６年９月１日", "2026 年 9 月 1 日", "2026-09-01 00:00:00",
-            "2026-09-01T08:30:00", "2026.9.1.", "2026、9、1", "9月1号",
+            "2026.9.1.", "9月1号",
         ] {
             assert_eq!(iso(text).as_deref(), Some("2026-09-01"), "{text}");
         }
@@ -143,30 +110,32 @@ mod tests {
     #[test]
     fn years_and_months() {
         for text in ["1985", "1985.0", "1985年", "１９８５"] {
-            assert_eq!(parse(text, None), Some(PartialDate { year: 1985, month: None, day: None }), "{text}");
+            let year = PartialDate { year: 1985, month: None, day: None };
+            assert_eq!(parse(text, None), Some(year), "{text}");
         }
-        for text in ["1985.9", "1985-09", "198509", "1985年9月", "1985/9"] {
-            assert_eq!(
-                parse(text, None),
-                Some(PartialDate { year: 1985, month: Some(9), day: None }),
-                "{text}"
-            );
+        for text in ["1985.9", "1985-09", "198509", "1985年9月", "1985/9", "１９８５．０９"] {
+            let month = PartialDate { year: 1985, month: Some(9), day: None };
+            assert_eq!(parse(text, None), Some(month), "{text}");
         }
     }
 
     #[test]
-    fn serials_only_in_number_cells() {
-        let cell = Cell::Number { text: "31291".into(), exact: true };
-        assert_eq!(parse_cell(&cell, None).and_then(|d| d.iso()).as_deref(), Some("1985-09-01"));
+    fn date_numbers_only_in_number_cells() {
+        let number = |text: &str| Cell::Number { text: text.into(), exact: true };
+        let date = parse_cell(&number("31291"), None).and_then(|d| d.iso());
+        assert_eq!(date.as_deref(), Some("1985-09-01"));
         assert_eq!(parse("31291", None), None);
-        let year = Cell::Number { text: "1985".into(), exact: true };
-        assert_eq!(parse_cell(&year, None).map(|d| d.year), Some(1985));
+        assert_eq!(parse_cell(&number("1985"), None).map(|d| d.year), Some(1985));
+        assert_eq!(parse_cell(&number("19850901"), None).map(|d| d.year), Some(1985));
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "不详", "85", "85.9", "2026.13.1", "2026.2.30", "20260231", "3026.1.1", "9/1/26", "1/2/3/4", "年"] {
-            assert_eq!(parse(text, Some(2026)), None, "{text}");
+        for text in [
+            "", "不详", "85", "85.9", "2026.13.1", "2026.13", "2026.2.30", "20260231", "3026.1.1", "9/1/26",
+            "1/2/3/4", "年", "+985", "１９８",
+        ] {
+            assert_eq!(parse(text, Some(SchoolYear(2026))), None, "{text}");
         }
     }
 }

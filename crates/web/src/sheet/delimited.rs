@@ -2,6 +2,7 @@
 
 use super::error::SheetError;
 use super::grid::{Builder, Cell, Limits, Workbook};
+use super::table::unguard;
 use encoding_rs::{GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
 /// Reads a delimited text file.
@@ -36,7 +37,7 @@ pub(super) fn read(bytes: &[u8], file_name: &str, limits: &Limits) -> Result<Wor
         let start = record.position().map_or(0, |p| p.byte() as usize);
         row += blank_lines(body.as_bytes(), start);
         for (column, field) in record.iter().enumerate() {
-            builder.put(row, column, Cell::from_text(field.to_owned()))?;
+            builder.put(row, column, Cell::from_text(unguard(field.to_owned())))?;
         }
         row += 1;
     }

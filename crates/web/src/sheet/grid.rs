@@ -279,3 +279,7 @@ impl<'a> Builder<'a> {
         Workbook { sheets: self.sheets }
     }
 }
+
+#[cfg(test)]
+#[path = "grid_tests.rs"]
+mod tests;

@@ -203,39 +203,19 @@ impl Header {
 /// How far down a heading may stand.
 const SEARCHED: usize = 40;
 
-/// Finds the heading: the row with most known names among the first ones. Titles above it,
+/// Finds the heading: the row, or rows, with most known names among the first ones. Titles above it,
 /// group headings (基本信息 over 姓名, 性别) and blank rows are passed over.
 pub fn find(sheet: &Sheet) -> Option<Header> {
-    let mut best: Option<(usize, BTreeMap<Column, usize>)> = None;
+    let mut best: Option<(usize, usize, BTreeMap<Column, usize>)> = None;
     for row in 0..sheet.rows.len().min(SEARCHED) {
-        let columns = known(sheet, row);
-        if best.as_ref().is_none_or(|(_, most)| columns.len() > most.len()) {
-            best = Some((row, columns));
+        let (last, columns) = joined(sheet, row);
+        let more = best.as_ref().is_none_or(|(_, _, most)| columns.len() > most.len());
+        if more && kind(&columns).is_some() {
+            best = Some((row, last, columns));
         }
     }
-    let (row, mut columns) = best?;
+    let (row, last, columns) = best?;
     let table = kind(&columns)?;
-    // Headings merged over two rows repeat in the second one; its own names join in.
-    let mut last = row;
-    while last + 1 < sheet.rows.len() && last < row + 2 {
-        let below = known(sheet, last + 1);
-        if below.is_empty() || !below.iter().all(|(c, i)| columns.get(c).is_none_or(|j| i == j)) {
-            break;
-        }
-        // A row of data hardly ever holds even one heading as its value.
-        for (column, index) in below {
-            columns.entry(column).or_insert(index);
-        }
-        last += 1;
-    }
-    // Names that stand only in the row above, over merged columns of the heading.
-    if row > 0 {
-        for (column, index) in known(sheet, row - 1) {
-            if !columns.values().any(|i| *i == index) {
-                columns.entry(column).or_insert(index);
-            }
-        }
-    }
     let used: Vec<usize> = columns.values().copied().collect();
     let (mut private, mut unused) = (Vec::new(), Vec::new());
     let width = (row..=last).filter_map(|r| sheet.rows.get(r)).map(Vec::len).max().unwrap_or(0);
@@ -274,6 +254,30 @@ fn kind(columns: &BTreeMap<Column, usize>) -> Option<Table> {
     } else {
         None
     }
+}
+
+/// Known headings of a row and of up to two rows below that carry the heading on.
+fn joined(sheet: &Sheet, row: usize) -> (usize, BTreeMap<Column, usize>) {
+    let mut columns = known(sheet, row);
+    let mut last = row;
+    while !columns.is_empty() && last < row + 2 {
+        let below = known(sheet, last + 1);
+        let taken: Vec<usize> = columns.values().copied().collect();
+        // Under a heading stands the same one again (merged over both rows) or nothing; in a row of
+        // data there is a name under 姓名.
+        let free = taken.iter().all(|index| {
+            let cell = sheet.cell(last + 1, *index);
+            cell.is_blank() || recognise(&cell.text()).is_some_and(|c| columns.get(&c) == Some(index))
+        });
+        if below.is_empty() || !free {
+            break;
+        }
+        for (column, index) in below {
+            columns.entry(column).or_insert(index);
+        }
+        last += 1;
+    }
+    (last, columns)
 }
 
 /// Known headings of a row; of two columns with one meaning the first counts.

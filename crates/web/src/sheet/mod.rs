@@ -1,11 +1,15 @@
 //! Tables of the office in and out: XLSX and CSV, roster import with a preview, export.
 
+pub mod codes;
 pub mod dates;
 mod delimited;
 mod error;
 pub mod grid;
 pub mod header;
+pub mod roster;
+pub mod table;
 pub mod text;
+pub mod write;
 mod xlsx;
 
 pub use error::SheetError;

@@ -25,33 +25,6 @@ pub fn tidy(text: &str) -> String {
     fold(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A person's name: “张 三” and “张　三” are 张三 (names are padded so that two characters
-/// fill the width of three). Spaces stay only between Latin words; the dots of minority
-/// names become U+00B7.
-pub fn clean_name(text: &str) -> String {
-    let folded = tidy(text);
-    let mut out = String::with_capacity(folded.len());
-    let mut chars = folded.chars().peekable();
-    while let Some(c) = chars.next() {
-        let keep = match c {
-            ' ' => {
-                out.chars().last().is_some_and(|p| p.is_ascii_alphabetic())
-                    && chars.peek().is_some_and(|n| n.is_ascii_alphabetic())
-            }
-            _ => true,
-        };
-        if keep {
-            let between = !out.is_empty() && chars.peek().is_some();
-            out.push(match c {
-                '•' | '・' | '‧' | '●' | '∙' | '⋅' => '·',
-                '.' if between && !out.ends_with(|p: char| p.is_ascii()) => '·',
-                other => other,
-            });
-        }
-    }
-    out
-}
-
 /// `C17` for row 16, column 2 (both from 0).
 pub fn address(row: usize, column: usize) -> String {
     let mut letters = Vec::new();
@@ -76,17 +49,6 @@ pub fn shorten(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_lose_padding_but_not_rare_characters() {
-        assert_eq!(clean_name("张 三"), "张三");
-        assert_eq!(clean_name("张　三"), "张三");
-        assert_eq!(clean_name(" 李\u{200B}\u{A0}𬭊 "), "李𬭊");
-        assert_eq!(clean_name("㙇　玉"), "㙇玉");
-        assert_eq!(clean_name("买买提•艾力"), "买买提·艾力");
-        assert_eq!(clean_name("买买提．艾力"), "买买提·艾力");
-        assert_eq!(clean_name("Mary  Ann"), "Mary Ann");
-    }
 
     #[test]
     fn full_width_digits_fold() {

@@ -1,0 +1,77 @@
+//! Finding neighbours over this machine's real network, by multicast.
+
+use std::time::Duration;
+
+use net::{Discovery, Found, county_tag};
+use sync::NodeId;
+use tokio::sync::mpsc::Receiver;
+
+use crate::support::{endpoint, id};
+
+/// The next news of `node` that `fits`; announcements come more than once.
+async fn news(of: &mut Receiver<Found>, node: NodeId, fits: impl Fn(&Found) -> bool) -> Found {
+    tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let found = of.recv().await.expect("discovery goes on");
+            if found.node == node && fits(&found) {
+                return found;
+            }
+        }
+    })
+    .await
+    .expect("no such news within 20 s")
+}
+
+#[tokio::test]
+async fn two_nodes_find_each_other_and_say_goodbye() {
+    // Other tests and other runs on this machine announce too: keys of this test alone.
+    let (school, hub) = (endpoint(201), endpoint(202));
+    let ports = (
+        school.local_addr().unwrap().port(),
+        hub.local_addr().unwrap().port(),
+    );
+    let root = id(200);
+    let (one, mut by_one) = Discovery::start(&id(201), None, ports.0).unwrap();
+    let (two, mut by_two) = Discovery::start(&id(202), Some(&root), ports.1).unwrap();
+
+    let found = news(&mut by_one, id(202), |f| !f.gone).await;
+    assert_eq!(found.county, Some(county_tag(&root)));
+    assert!(
+        found
+            .addrs
+            .iter()
+            .all(|a| a.port() == ports.1 && !a.ip().is_loopback()),
+        "{found:?}"
+    );
+    assert!(!found.addrs.is_empty());
+
+    let found = news(&mut by_two, id(201), |f| !f.gone).await;
+    assert_eq!(found.county, None);
+
+    // Enrolled: the county tag follows.
+    one.set_county(Some(&root)).unwrap();
+    news(&mut by_two, id(201), |f| {
+        f.county == Some(county_tag(&root))
+    })
+    .await;
+
+    drop(two);
+    let found = news(&mut by_one, id(202), |f| f.gone).await;
+    assert!(found.addrs.is_empty());
+    // Nobody ever reports itself.
+    while let Ok(found) = by_one.try_recv() {
+        assert_ne!(found.node, id(201));
+    }
+    drop(one);
+}
+
+#[tokio::test]
+async fn dropping_it_ends_the_news() {
+    let (discovery, mut news) = Discovery::start(&id(210), None, 4433).unwrap();
+    drop(discovery);
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while news.recv().await.is_some() {}
+    })
+    .await
+    .expect("the receiver ends");
+}

@@ -1,0 +1,96 @@
+//! The data directory of a node.
+//!
+//! ```text
+//! device.key        the device's secret key, 64 hexadecimal digits; readable by its owner alone
+//! yanxiu.db         everything recorded and received (SQLite, with -wal and -shm beside it)
+//! county-root/      only where the county was founded: root.key and successor.key, to be taken offline
+//! ```
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use sync::DeviceKey;
+
+use crate::Error;
+
+/// The database file.
+pub fn database(dir: &Path) -> PathBuf {
+    dir.join("yanxiu.db")
+}
+
+/// The device key file.
+pub fn device_key(dir: &Path) -> PathBuf {
+    dir.join("device.key")
+}
+
+/// Where the county root and its successor are written.
+pub fn county_root(dir: &Path) -> PathBuf {
+    dir.join("county-root")
+}
+
+/// Random bytes from the operating system.
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| Error::Random)?;
+    Ok(bytes)
+}
+
+/// Makes the directory; refuses one that holds a node already.
+pub fn make(dir: &Path) -> Result<(), Error> {
+    if device_key(dir).exists() || database(dir).exists() {
+        return Err(Error::AlreadyInitialised(dir.to_path_buf()));
+    }
+    fs::create_dir_all(dir).map_err(file(dir))
+}
+
+/// Writes a new secret key; never over an old one.
+pub fn write_key(path: &Path, key: &DeviceKey) -> Result<(), Error> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(file(parent))?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = options.open(path).map_err(file(path))?;
+    writeln!(out, "{}", HEXLOWER.encode(&key.seed())).map_err(file(path))?;
+    out.sync_all().map_err(file(path))?;
+    // The name must survive a power cut as well as the content.
+    #[cfg(unix)]
+    if let Some(parent) = path.parent() {
+        fs::File::open(parent).and_then(|d| d.sync_all()).map_err(file(parent))?;
+    }
+    Ok(())
+}
+
+/// Reads a secret key.
+pub fn read_key(path: &Path) -> Result<DeviceKey, Error> {
+    let text = fs::read_to_string(path).map_err(file(path))?;
+    let bytes = HEXLOWER.decode(text.trim().as_bytes()).ok();
+    let seed = bytes.and_then(|b| <[u8; 32]>::try_from(b).ok());
+    Ok(DeviceKey::from_seed(seed.ok_or_else(|| Error::BadKey(path.to_path_buf()))?))
+}
+
+pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
+    let path = path.to_path_buf();
+    move |source| Error::File { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_kept_and_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = device_key(dir.path());
+        let key = DeviceKey::from_seed(random().unwrap());
+        write_key(&path, &key).unwrap();
+        assert_eq!(read_key(&path).unwrap().id(), key.id());
+        assert!(write_key(&path, &key).is_err());
+        fs::write(&path, "").unwrap();
+        assert!(matches!(read_key(&path), Err(Error::BadKey(_))));
+    }
+}

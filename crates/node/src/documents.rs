@@ -1,0 +1,388 @@
+//! Automerge documents in memory, built from the changes that count, and the view rows they give.
+//!
+//! Automerge is handed single plain changes that passed admission and nothing else, inside
+//! `catch_unwind`; a document that panicked is thrown away. What is in memory is a cache: rows are the
+//! truth.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use automerge::patches::{PatchAction, PatchLog};
+use automerge::transaction::{CommitOptions, Transactable};
+use automerge::{Automerge, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue};
+use records::{Fields, Kinds, Value};
+use store::changes::{self, Stored};
+use store::{Connection, views};
+use sync::admission::Fault;
+use sync::authority::{Policy, counts};
+use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, Roll};
+
+use crate::{Error, policy};
+
+/// One edit of one record: `None` empties a field.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Edit {
+    /// Record id (UUIDv7 text for a new one).
+    pub id: String,
+    /// Fields to write.
+    pub fields: Vec<(String, Option<Value>)>,
+}
+
+/// A document in memory.
+pub(crate) struct Loaded {
+    doc: Automerge,
+    /// Local sequence up to which stored changes were looked at.
+    pub upto: i64,
+    /// Those among them that count.
+    counted: HashSet<ChangeHash>,
+    /// Which actor wrote which operations: (start, end, seq), by actor.
+    spans: HashMap<ActorId, Vec<(u64, u64, u64)>>,
+    used: u64,
+}
+
+/// A few documents, the least used of which makes room.
+#[derive(Default)]
+pub(crate) struct Cache {
+    loaded: HashMap<i64, Loaded>,
+    clock: u64,
+}
+
+/// Documents kept in memory. A school works in two or three; a hub passes through many.
+const KEPT: usize = 8;
+
+/// Actors that one refresh may find poisonous before it gives the document up.
+const POISONED: usize = 16;
+
+impl Cache {
+    /// Forgets a document, or all of them.
+    pub fn forget(&mut self, doc: Option<i64>) {
+        match doc {
+            Some(doc) => drop(self.loaded.remove(&doc)),
+            None => self.loaded.clear(),
+        }
+    }
+
+    fn take(&mut self, doc: i64) -> Option<Loaded> {
+        self.loaded.remove(&doc)
+    }
+
+    fn give_back(&mut self, doc: i64, mut loaded: Loaded) {
+        self.clock += 1;
+        loaded.used = self.clock;
+        self.loaded.insert(doc, loaded);
+        while self.loaded.len() > KEPT {
+            let oldest = self.loaded.iter().min_by_key(|(_, l)| l.used).map(|(id, _)| *id);
+            if let Some(id) = oldest {
+                self.loaded.remove(&id);
+            }
+        }
+    }
+}
+
+/// What stands around a document operation.
+pub(crate) struct Around<'a> {
+    pub conn: &'a Connection,
+    pub policy: &'a Policy,
+    pub roll: &'a Roll,
+    pub kinds: &'a Kinds,
+    pub now: i64,
+}
+
+impl Loaded {
+    fn empty() -> Loaded {
+        Loaded {
+            doc: Automerge::new(),
+            upto: 0,
+            counted: HashSet::new(),
+            spans: HashMap::new(),
+            used: 0,
+        }
+    }
+
+    /// Applies stored changes; returns the ids of records that they touched, or `None` when Automerge
+    /// could not take them and the document in hand is spoilt.
+    fn apply(
+        mut self,
+        around: &Around<'_>,
+        key: &DocKey,
+        stored: &[Stored],
+    ) -> Result<Option<(Loaded, BTreeSet<String>)>, Error> {
+        let blocked = blocked(around.conn, key)?;
+        let mut counting = Vec::new();
+        for s in stored {
+            let h = &s.change.header;
+            if blocked.get(&h.actor).is_none_or(|from| h.seq < *from)
+                && counts(around.policy, around.roll, key, h, |d| self.counted.contains(d))
+            {
+                self.counted.insert(h.hash);
+                self.note_span(h);
+                counting.push(&s.change);
+            }
+            self.upto = self.upto.max(s.seq);
+        }
+        if counting.is_empty() {
+            return Ok(Some((self, BTreeSet::new())));
+        }
+        let applied = catch_unwind(AssertUnwindSafe(|| apply_all(&mut self.doc, &counting)));
+        Ok(applied.ok().flatten().map(|touched| (self, touched)))
+    }
+
+    fn note_span(&mut self, h: &Header) {
+        self.spans.entry(h.actor).or_default().push((h.start_op, h.start_op + h.ops, h.seq));
+    }
+
+    /// The change that wrote operation `counter` of `actor`.
+    fn part(&self, counter: u64, actor: &automerge::ActorId) -> Option<(ActorId, u64)> {
+        let actor = ActorId::from_bytes(actor.to_bytes())?;
+        let spans = self.spans.get(&actor)?;
+        let at = spans.partition_point(|(start, _, _)| *start <= counter).checked_sub(1)?;
+        spans.get(at).filter(|(_, end, _)| counter < *end).map(|(_, _, seq)| (actor, *seq))
+    }
+
+    /// The view row of one record; `None` when it is no map with a kind.
+    fn row(&self, kinds: &Kinds, doc: i64, key: &DocKey, id: &str) -> Option<views::Row> {
+        let mut fields = Fields::new();
+        let mut others: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        let mut parts: BTreeMap<ActorId, u64> = BTreeMap::new();
+        let mut newest: Option<(u64, ActorId)> = None;
+        let objects = self.doc.get_all(ROOT, id).ok()?;
+        let object = objects.iter().rev().find(|(v, _)| v.is_object()).map(|(_, o)| o)?;
+        for name in self.doc.keys(object) {
+            let mut values = Vec::new();
+            for (value, op) in self.doc.get_all(object, name.as_str()).ok()? {
+                if let ObjId::Id(counter, actor, _) = &op
+                    && let Some((actor, seq)) = self.part(*counter, actor)
+                {
+                    let entry = parts.entry(actor).or_default();
+                    *entry = (*entry).max(seq);
+                    newest = newest.max(Some((*counter, actor)));
+                }
+                if let Some(v) = value.as_scalar().and_then(read_scalar) {
+                    values.push(v);
+                } else if value.is_object() {
+                    values.push(Value::Text(String::from("…")));
+                }
+            }
+            // Automerge lists the winner last.
+            let Some(winner) = values.last().cloned() else { continue };
+            values.dedup();
+            if values.iter().any(|v| *v != winner) {
+                others.insert(name.clone(), values);
+            }
+            fields.insert(name, winner);
+        }
+        let kind_text = fields.get("_kind").and_then(Value::as_text)?.to_string();
+        let (kind, version) = kind_text.split_once('/')?;
+        let version: u32 = version.parse().ok()?;
+        let known = kinds.get(&kind_text);
+        let disputed = others.keys().any(|f| {
+            f == "_kind" || known.and_then(|k| k.field(f)).is_some_and(|field| field.counts)
+        });
+        let text = |f: &str| fields.get(f).and_then(Value::as_text).map(str::to_string);
+        let (school, year) = policy::school_and_year(key);
+        Some(views::Row {
+            doc,
+            doc_key: key.to_string(),
+            school,
+            year,
+            id: id.to_string(),
+            kind: kind.to_string(),
+            version,
+            person: text("person"),
+            about: ["session", "claim", "about", "person"].into_iter().find_map(|f| {
+                // A claim is about its session, a decision about its claim, a staff fact about its person.
+                if f == "claim" && kind != "decision" { None } else { text(f) }
+            }),
+            date: ["date", "decided_on", "claimed_on", "from"].into_iter().find_map(text),
+            fields: serde_json::to_string(&fields).ok()?,
+            others: if others.is_empty() { None } else { serde_json::to_string(&others).ok() },
+            disputed,
+            author: newest.map_or(NodeId([0; 32]), |(_, a)| a.device),
+            parts: parts.into_iter().collect(),
+        })
+    }
+}
+
+fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String>> {
+    let mut parsed = Vec::with_capacity(changes.len());
+    for c in changes {
+        parsed.push(automerge::Change::from_bytes(c.to_chunk()).ok()?);
+    }
+    let mut log = PatchLog::active();
+    doc.apply_changes_log_patches(parsed, &mut log).ok()?;
+    let mut touched = BTreeSet::new();
+    for patch in doc.make_patches(&mut log) {
+        let name = match patch.path.first() {
+            Some((_, Prop::Map(name))) => Some(name.clone()),
+            Some(_) => None,
+            None => match patch.action {
+                PatchAction::PutMap { key, .. } | PatchAction::DeleteMap { key } => Some(key),
+                PatchAction::Conflict { prop: Prop::Map(key) } => Some(key),
+                _ => None,
+            },
+        };
+        touched.extend(name);
+    }
+    Some(touched)
+}
+
+/// Actors whose change Automerge could not take, and from which number on they are left out here until
+/// the county cuts them.
+fn blocked(conn: &Connection, key: &DocKey) -> Result<HashMap<ActorId, u64>, Error> {
+    let unreadable = format!("{:?}", Fault::Unreadable);
+    let all = changes::quarantines(conn)?.into_iter();
+    Ok(all
+        .filter(|q| q.document == key.as_str() && q.fault == unreadable)
+        .map(|q| (q.actor, q.actor_seq))
+        .collect())
+}
+
+/// Applies the counting changes one by one to find the first that Automerge cannot take.
+fn culprit(around: &Around<'_>, id: i64, key: &DocKey) -> Result<Option<Change>, Error> {
+    let mut loaded = Loaded::empty();
+    for s in changes::after(around.conn, id, 0)? {
+        match loaded.apply(around, key, std::slice::from_ref(&s))? {
+            Some((good, _)) => loaded = good,
+            None => return Ok(Some(s.change)),
+        }
+    }
+    Ok(None)
+}
+
+fn read_scalar(value: &ScalarValue) -> Option<Value> {
+    match value {
+        ScalarValue::Str(s) => Some(Value::Text(s.to_string())),
+        ScalarValue::Int(i) => Some(Value::Int(*i)),
+        ScalarValue::Uint(u) => i64::try_from(*u).ok().map(Value::Int),
+        ScalarValue::Boolean(b) => Some(Value::Bool(*b)),
+        // Null is an emptied field: the operation stays, so that its way to the county can be told.
+        _ => None,
+    }
+}
+
+fn write_scalar(value: &Option<Value>) -> ScalarValue {
+    match value {
+        None => ScalarValue::Null,
+        Some(Value::Text(t)) => ScalarValue::Str(t.as_str().into()),
+        Some(Value::Int(i)) => ScalarValue::Int(*i),
+        Some(Value::Bool(b)) => ScalarValue::Boolean(*b),
+    }
+}
+
+impl Cache {
+    /// Brings the views of one document up to its changes. Call it inside a write transaction. A change
+    /// that Automerge cannot take quarantines its author and nothing else.
+    pub fn refresh(&mut self, around: &Around<'_>, id: i64, key: &DocKey, viewed: i64) -> Result<(), Error> {
+        let mut viewed = viewed;
+        for _ in 0..POISONED {
+            if self.try_refresh(around, id, key, viewed)? {
+                return Ok(());
+            }
+            let Some(bad) = culprit(around, id, key)? else { break };
+            tracing::error!(document = %key, actor = ?bad.header.actor, "Automerge cannot take a change");
+            changes::quarantine(around.conn, key, Fault::Unreadable, &bad, None, None, around.now)?;
+            viewed = -1;
+        }
+        Err(Error::Unreadable(key.to_string()))
+    }
+
+    fn try_refresh(&mut self, around: &Around<'_>, id: i64, key: &DocKey, viewed: i64) -> Result<bool, Error> {
+        let conn = around.conn;
+        let mut loaded = self.take(id).filter(|l| viewed >= 0 && l.upto == viewed);
+        if loaded.is_none() && viewed > 0 {
+            let mut before = changes::after(conn, id, 0)?;
+            before.retain(|s| s.seq <= viewed);
+            let Some((whole, _)) = Loaded::empty().apply(around, key, &before)? else { return Ok(false) };
+            loaded = Some(whole);
+        }
+        let loaded = loaded.unwrap_or_else(Loaded::empty);
+        let fresh = loaded.upto == 0;
+        let new = changes::after(conn, id, loaded.upto)?;
+        let Some((loaded, touched)) = loaded.apply(around, key, &new)? else { return Ok(false) };
+        if fresh {
+            views::clear(conn, id)?;
+        }
+        for record in touched {
+            match loaded.row(around.kinds, id, key, &record) {
+                Some(row) => views::put(conn, &row)?,
+                None => views::remove(conn, id, &record)?,
+            }
+        }
+        changes::set_viewed(conn, id, changes::last_of(conn, id)?)?;
+        self.give_back(id, loaded);
+        Ok(true)
+    }
+
+    /// Writes edits as one change of `actor`, with its view rows. Call it inside a write transaction and
+    /// forget the document if that fails. Returns the change, which the caller signs and stores through
+    /// `keep`, or `None` when nothing would change.
+    pub fn edit(
+        &mut self,
+        around: &Around<'_>,
+        key: &DocKey,
+        choose_actor: impl FnOnce(&dyn Fn(&ChangeHash) -> bool) -> Result<ActorId, Error>,
+        edits: &[Edit],
+        keep: impl FnOnce(&Change) -> Result<i64, Error>,
+    ) -> Result<bool, Error> {
+        let conn = around.conn;
+        let known = changes::find(conn, key)?;
+        if let Some(id) = known {
+            let last = changes::last_of(conn, id)?;
+            let viewed = changes::documents(conn)?.into_iter().find(|d| d.id == id).map_or(-1, |d| d.viewed);
+            let ready = self.loaded.get(&id).is_some_and(|l| l.upto == last && viewed == last);
+            if !ready {
+                self.refresh(around, id, key, viewed)?;
+            }
+        }
+        let mut loaded = known.and_then(|id| self.take(id)).unwrap_or_else(Loaded::empty);
+        let actor = choose_actor(&|hash| loaded.counted.contains(hash))?;
+        loaded.doc.set_actor(automerge::ActorId::from(&actor.to_bytes()[..]));
+        let written = catch_unwind(AssertUnwindSafe(|| write_edits(&mut loaded.doc, edits)));
+        let Ok(Ok(written)) = written else { return Err(Error::Unreadable(key.to_string())) };
+        let Some(chunk) = written else {
+            if let Some(id) = known {
+                self.give_back(id, loaded);
+            }
+            return Ok(false);
+        };
+        let change = Change::from_chunk(&chunk).map_err(|_| Error::Unreadable(key.to_string()))?;
+        loaded.counted.insert(change.header.hash);
+        loaded.note_span(&change.header);
+        loaded.upto = keep(&change)?;
+        let id = changes::find(conn, key)?.ok_or(store::Error::BadRow("document"))?;
+        for edit in edits {
+            if let Some(row) = loaded.row(around.kinds, id, key, &edit.id) {
+                views::put(conn, &row)?;
+            }
+        }
+        changes::set_viewed(conn, id, loaded.upto)?;
+        self.give_back(id, loaded);
+        Ok(true)
+    }
+}
+
+/// One transaction, without a time (clocks lie) and without a message; its chunk. `None`: every value
+/// stood there already.
+fn write_edits(doc: &mut Automerge, edits: &[Edit]) -> Result<Option<Vec<u8>>, automerge::AutomergeError> {
+    let mut tx = doc.transaction();
+    for edit in edits {
+        let object = match tx.get(ROOT, edit.id.as_str())? {
+            Some((v, object)) if v.is_object() => object,
+            _ => tx.put_object(ROOT, edit.id.as_str(), ObjType::Map)?,
+        };
+        for (name, value) in &edit.fields {
+            let scalar = write_scalar(value);
+            let now = tx.get_all(&object, name.as_str())?;
+            let same = match now.as_slice() {
+                [(v, _)] => v.as_scalar() == Some(&scalar),
+                [] => value.is_none(),
+                _ => false,
+            };
+            if !same {
+                tx.put(&object, name.as_str(), scalar)?;
+            }
+        }
+    }
+    let (hash, _) = tx.commit_with(CommitOptions::default().with_time(0));
+    Ok(hash.and_then(|_| doc.get_last_local_change()).map(|c| c.raw_bytes().to_vec()))
+}

@@ -1,0 +1,315 @@
+//! Enrolment and revocation (design.md §4). Two-sided: the county approves the device's key, the device
+//! pins the county's root, and both compare 25 digits over both keys.
+//!
+//! ```text
+//! request code   "YXQ" base32( version 1 | device key 32 | checksum 4 )           56 letters and more
+//! answer code    "YXA" base32( version 1 | postcard(county root, county name, statements) | checksum 4 )
+//! checksum       first 4 bytes of SHA-256 over all before it
+//! ```
+//! Both also come as text files that a person can read; the code stands in them after `code:`.
+
+use data_encoding::BASE32_NOPAD;
+use sha2::{Digest, Sha256};
+use store::{changes, peers};
+use sync::identity::comparison_digits;
+use sync::roll::{Body, Statement};
+use sync::{DocKey, NodeId, Roll};
+
+use crate::policy::Role;
+use crate::{Error, Node};
+
+const REQUEST: &str = "YXQ";
+const ANSWER: &str = "YXA";
+const CODE_VERSION: u8 = 1;
+
+/// Longest device name, in bytes (20 Chinese characters): it stands in a signed statement.
+pub const LABEL_BYTES: usize = 60;
+
+/// A device that waits for approval.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pending {
+    /// The device.
+    pub node: NodeId,
+    /// What it calls itself.
+    pub label: String,
+    /// What both sides compare.
+    pub digits: String,
+    /// Unix seconds of its last wish.
+    pub at: i64,
+}
+
+/// A county that this device may join, not pinned yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// Its root key.
+    pub root: NodeId,
+    /// Its name.
+    pub name: String,
+    /// What both sides compare.
+    pub digits: String,
+    /// Whether its statements name this device already.
+    pub approved: bool,
+}
+
+/// What the county hands back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The device.
+    pub device: NodeId,
+    /// What both sides compare.
+    pub digits: String,
+    /// The answer file's text.
+    pub text: String,
+}
+
+fn encode(prefix: &str, body: &[u8]) -> String {
+    let mut bytes = vec![CODE_VERSION];
+    bytes.extend(body);
+    let sum = Sha256::digest(&bytes);
+    bytes.extend(&sum[..4]);
+    format!("{prefix}{}", BASE32_NOPAD.encode(&bytes))
+}
+
+fn decode(prefix: &str, text: &str) -> Option<Vec<u8>> {
+    let after = text.rsplit_once("code:").map_or(text, |(_, code)| code);
+    let clean: String =
+        after.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_uppercase()).collect();
+    let mut bytes = BASE32_NOPAD.decode(clean.strip_prefix(prefix)?.as_bytes()).ok()?;
+    let sum = bytes.split_off(bytes.len().checked_sub(4)?);
+    if Sha256::digest(&bytes)[..4] != sum[..] || *bytes.first()? != CODE_VERSION {
+        return None;
+    }
+    Some(bytes.split_off(1))
+}
+
+fn grouped(code: &str) -> String {
+    let chars: Vec<char> = code.chars().collect();
+    chars.chunks(4).map(|c| c.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+/// The code that a school reads or types to the county: it names this device.
+pub fn request_code(node: &Node) -> String {
+    grouped(&encode(REQUEST, &node.id().0))
+}
+
+/// The same as a file.
+pub fn request_file(node: &Node) -> String {
+    format!(
+        "研修 入网申请 (yanxiu enrolment request)\n设备 label: {}\ncode: {}\n",
+        node.label(),
+        request_code(node)
+    )
+}
+
+/// Reads a request: a code, or a file's text with its label.
+pub fn read_request(text: &str) -> Result<(NodeId, Option<String>), Error> {
+    let key = decode(REQUEST, text).and_then(|b| <[u8; 32]>::try_from(b).ok());
+    let node = NodeId(key.ok_or(Error::BadCode("request"))?);
+    let label = text.lines().find_map(|l| l.split_once("label:")).map(|(_, l)| l.trim().to_string());
+    Ok((node, label.filter(|l| !l.is_empty())))
+}
+
+/// Devices that asked over the network and are not enrolled yet.
+pub fn pending(node: &Node) -> Result<Vec<Pending>, Error> {
+    let Some(root) = node.county_root() else { return Ok(Vec::new()) };
+    let roll = node.roll();
+    let wishes = node.store().read(peers::wishes)?;
+    Ok(wishes
+        .into_iter()
+        .filter(|(device, _, _)| roll.grants(device).next().is_none() && !roll.is_revoked(device))
+        .map(|(device, label, at)| Pending {
+            node: device,
+            label,
+            digits: comparison_digits(&root, &device),
+            at,
+        })
+        .collect())
+}
+
+/// Finds the device that a person means: a request code or file, or the first letters of a pending one.
+pub fn find_request(node: &Node, text: &str) -> Result<(NodeId, Option<String>), Error> {
+    if let Ok(found) = read_request(text) {
+        return Ok(found);
+    }
+    let wanted = text.trim().to_ascii_lowercase();
+    let mut fitting = pending(node)?;
+    fitting.retain(|p| wanted.len() >= 4 && p.node.to_string().starts_with(&wanted));
+    match fitting.as_slice() {
+        [one] => Ok((one.node, Some(one.label.clone()))),
+        _ => Err(Error::BadCode("request")),
+    }
+}
+
+/// Gives a device its roles. `label` names it for people (never a person's name).
+pub fn approve(
+    node: &Node,
+    device: &NodeId,
+    label: &str,
+    grants: &[(Role, String)],
+) -> Result<Answer, Error> {
+    let root = officer(node)?;
+    let label = cut_text(label, LABEL_BYTES);
+    let bodies = grants.iter().map(|(role, scope)| Body::Grant {
+        device: *device,
+        role: role.code(),
+        scope: scope.clone(),
+        label: label.clone(),
+    });
+    issue(node, bodies.collect())?;
+    node.store().write(|tx| peers::remove_wish(tx, device))?;
+    let digits = comparison_digits(&root, device);
+    Ok(Answer { device: *device, text: answer_file(node, device, &digits)?, digits })
+}
+
+fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Error> {
+    let state = node.roll_state();
+    let statements: Vec<Vec<u8>> =
+        state.roll.for_stranger(device).iter().map(Statement::to_bytes).collect();
+    let body = postcard::to_stdvec(&(state.roll.county(), &state.county_name, statements))
+        .map_err(|_| Error::BadCode("answer"))?;
+    Ok(format!(
+        "研修 入网批复 (yanxiu enrolment answer)\n县 county: {}\n核对码 digits: {digits}\ncode: {}\n",
+        state.county_name,
+        encode(ANSWER, &body)
+    ))
+}
+
+/// Takes the county's answer (file or code) as a candidate; [`confirm`] pins it after the digits were compared.
+pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
+    let body = decode(ANSWER, answer).ok_or(Error::BadCode("answer"))?;
+    let (root, name, statements): (NodeId, String, Vec<Vec<u8>>) =
+        postcard::from_bytes(&body).map_err(|_| Error::BadCode("answer"))?;
+    if let Some(pinned) = node.county_root() {
+        if pinned != root {
+            return Err(Error::WrongAnswer("it is another county's"));
+        }
+        let good = statements.iter().filter_map(|s| Statement::from_bytes(s).ok()).collect();
+        node.add_statements(good)?;
+        return candidate_of(node, root, name, true);
+    }
+    let good: Vec<Statement> = statements.iter().filter_map(|s| Statement::from_bytes(s).ok()).collect();
+    let mut roll = Roll::new(root);
+    roll.add_all(good.iter().cloned());
+    if !roll.is_member(&node.id()) {
+        return Err(Error::WrongAnswer("it is for another device"));
+    }
+    keep_candidate(node, root, &name, &good, true)?;
+    candidate_of(node, root, name, true)
+}
+
+fn candidate_of(node: &Node, root: NodeId, name: String, approved: bool) -> Result<Candidate, Error> {
+    Ok(Candidate { root, name, digits: comparison_digits(&root, &node.id()), approved })
+}
+
+type Kept = (NodeId, String, Vec<Vec<u8>>);
+
+fn kept(node: &Node) -> Result<Option<Kept>, Error> {
+    let bytes = node.store().read(|c| store::meta(c, "candidate"))?;
+    Ok(bytes.and_then(|b| postcard::from_bytes(&b).ok()))
+}
+
+/// Keeps what a county says, unless another candidate stands (`replace` puts it aside).
+pub(crate) fn keep_candidate(
+    node: &Node,
+    root: NodeId,
+    name: &str,
+    statements: &[Statement],
+    replace: bool,
+) -> Result<(), Error> {
+    let mut all = match kept(node)? {
+        Some((known, _, all)) if known == root => all,
+        Some(_) if !replace => return Ok(()),
+        _ => Vec::new(),
+    };
+    for bytes in statements.iter().filter(|s| s.county == root).map(Statement::to_bytes) {
+        if !all.contains(&bytes) && all.len() < 1_000 {
+            all.push(bytes);
+        }
+    }
+    let value: Kept = (root, cut_text(name, 200), all);
+    let bytes = postcard::to_stdvec(&value).map_err(|_| Error::BadCode("answer"))?;
+    Ok(node.store().write(|tx| store::set_meta(tx, "candidate", &bytes))?)
+}
+
+/// Forgets a candidate: the person begins anew, perhaps with another hub.
+pub fn forget_candidate(node: &Node) -> Result<(), Error> {
+    Ok(node.store().write(|tx| store::set_meta(tx, "candidate", b""))?)
+}
+
+/// The county that waits to be confirmed.
+pub fn candidate(node: &Node) -> Result<Option<Candidate>, Error> {
+    if node.county_root().is_some() {
+        return Ok(None);
+    }
+    let Some((root, name, statements)) = kept(node)? else { return Ok(None) };
+    let mut roll = Roll::new(root);
+    roll.add_all(statements.iter().filter_map(|s| Statement::from_bytes(s).ok()));
+    let approved = roll.is_member(&node.id());
+    candidate_of(node, root, name, approved).map(Some)
+}
+
+/// Pins the candidate's root: a person has compared the digits.
+pub fn confirm(node: &Node) -> Result<Candidate, Error> {
+    let found = candidate(node)?.ok_or(Error::WrongAnswer("no county has answered yet"))?;
+    let Some((root, name, statements)) = kept(node)? else { return Err(Error::NotEnrolled) };
+    let good: Vec<Statement> = statements.iter().filter_map(|s| Statement::from_bytes(s).ok()).collect();
+    node.pin_county(root, &name, &good)?;
+    Ok(found)
+}
+
+/// Puts a device out. What the county holds of it counts; what it writes or sends afterwards does not.
+pub fn revoke(node: &Node, device: &NodeId) -> Result<(), Error> {
+    officer(node)?;
+    let mut bodies = vec![Body::Revoke { device: *device }];
+    let cuts: Vec<Body> = node.store().read(|c| {
+        let mut cuts = Vec::new();
+        for d in changes::documents(c)? {
+            for (actor, seq, hash) in changes::vector(c, d.id)? {
+                if actor.device == *device {
+                    cuts.push(Body::Cut { document: d.key.clone(), actor, seq, hash });
+                }
+            }
+        }
+        Ok::<_, Error>(cuts)
+    })?;
+    bodies.extend(cuts);
+    issue(node, bodies)
+}
+
+/// Ends an actor in a document after `seq` (clone, poisonous change, revocation moved).
+pub fn cut(node: &Node, document: &DocKey, actor: sync::ActorId, seq: u64, hash: sync::ChangeHash) -> Result<(), Error> {
+    officer(node)?;
+    issue(node, vec![Body::Cut { document: document.clone(), actor, seq, hash }])
+}
+
+/// Publishes where this hub listens; every member learns it with the roll.
+pub fn publish_address(node: &Node, address: &str) -> Result<(), Error> {
+    officer(node)?;
+    let known = node.roll().hubs().any(|(hub, a)| hub == node.id() && a == address);
+    if known {
+        return Ok(());
+    }
+    issue(node, vec![Body::HubAddress { hub: node.id(), address: address.to_string() }])
+}
+
+fn officer(node: &Node) -> Result<NodeId, Error> {
+    let root = node.county_root().ok_or(Error::NotTheCounty)?;
+    if node.roll().is_officer(&node.id()) { Ok(root) } else { Err(Error::NotTheCounty) }
+}
+
+fn issue(node: &Node, bodies: Vec<Body>) -> Result<(), Error> {
+    let roll = node.roll();
+    let number = roll.last_number() + 1;
+    let key = &node.0.key;
+    let statements = bodies.into_iter().map(|b| Statement::sign(roll.county(), key, number, b)).collect();
+    node.add_statements(statements)?;
+    Ok(())
+}
+
+fn cut_text(text: &str, bytes: usize) -> String {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_string()
+}

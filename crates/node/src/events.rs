@@ -1,0 +1,170 @@
+//! What the operator reads of refusals, faults and waiting changes, in both languages.
+
+use sync::NodeId;
+use sync::admission::{Fault, Verdict, Wait};
+use sync::wire::Refusal;
+
+use crate::{Error, Node};
+
+/// One line of the operator's list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EventRow {
+    /// Unix seconds of the last time.
+    pub at: i64,
+    /// Stable code.
+    pub code: String,
+    /// The other node.
+    pub peer: Option<NodeId>,
+    /// Its name, or its first letters.
+    pub peer_label: String,
+    /// The document.
+    pub document: String,
+    /// What happened and what to do.
+    pub text_zh: String,
+    /// The same in English.
+    pub text_en: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// Stable code of a verdict, and whether we gave it or the peer did.
+pub(crate) fn verdict_code(verdict: Verdict, ours: bool) -> String {
+    let side = if ours { "here" } else { "there" };
+    match verdict {
+        Verdict::Held(w) => format!("held-{side}-{w:?}"),
+        Verdict::Dropped(f) => format!("dropped-{side}-{f:?}"),
+        Verdict::Quarantined(f) => format!("quarantined-{side}-{f:?}"),
+        Verdict::Stored | Verdict::Known => format!("stored-{side}"),
+    }
+}
+
+/// Stable code of a refusal.
+pub(crate) fn refusal_code(refusal: Refusal, ours: bool) -> String {
+    format!("{}-{refusal:?}", if ours { "we-refused" } else { "they-refused" })
+}
+
+impl Node {
+    /// The newest events.
+    pub fn events(&self, limit: u32) -> Result<Vec<EventRow>, Error> {
+        let rows = self.store().read(|c| store::events::list(c, limit))?;
+        Ok(rows
+            .into_iter()
+            .map(|e| {
+                let (text_zh, text_en) = words(&e.code);
+                EventRow {
+                    at: e.at,
+                    peer_label: e.peer.map(|p| self.device_label(&p)).unwrap_or_default(),
+                    peer: e.peer,
+                    document: e.document,
+                    text_zh: with_detail(text_zh, &e.detail),
+                    text_en: with_detail(text_en, &e.detail),
+                    code: e.code,
+                    count: e.count,
+                }
+            })
+            .collect())
+    }
+}
+
+fn with_detail(text: String, detail: &str) -> String {
+    if detail.is_empty() { text } else { format!("{text} ({detail})") }
+}
+
+fn words(code: &str) -> (String, String) {
+    let pair = |zh: &str, en: &str| (zh.to_string(), en.to_string());
+    let same = |value: &str, name: String| value == name;
+    for (refusal, ours) in [
+        Refusal::NotEnrolled,
+        Refusal::Revoked,
+        Refusal::OtherCounty,
+        Refusal::Version,
+        Refusal::Protocol,
+        Refusal::Unavailable,
+    ]
+    .into_iter()
+    .flat_map(|r| [(r, true), (r, false)])
+    {
+        if same(code, refusal_code(refusal, ours)) {
+            return refusal_words(refusal, ours);
+        }
+    }
+    let waits = [Wait::Dependency, Wait::UnknownAuthor, Wait::NotTheWriter, Wait::Quarantine];
+    let faults = [
+        Fault::Malformed,
+        Fault::NoTip,
+        Fault::Equivocation,
+        Fault::SequenceGap,
+        Fault::MissingPredecessor,
+        Fault::BadStartOp,
+        Fault::Unreadable,
+    ];
+    let verdicts = waits
+        .into_iter()
+        .map(Verdict::Held)
+        .chain(faults.into_iter().map(Verdict::Dropped))
+        .chain(faults.into_iter().map(Verdict::Quarantined));
+    for verdict in verdicts {
+        for ours in [true, false] {
+            if same(code, verdict_code(verdict, ours)) {
+                return verdict_words(verdict, ours);
+            }
+        }
+    }
+    match code {
+        "bad-receipt" => pair("对方的回执签名不对，已断开；请核对对方设备", "The peer's receipt had a wrong signature; check that device"),
+        "still-different" => pair("同步后两边仍不一致；请导出本页发给县级管理员", "Both sides still differ after a repair; send this page to the county office"),
+        "unreadable" => pair("有一份文档暂时无法读取，其余数据不受影响；请联系县级管理员", "One document cannot be read; all other data is unaffected; tell the county office"),
+        other => pair(other, other),
+    }
+}
+
+fn refusal_words(refusal: Refusal, ours: bool) -> (String, String) {
+    let (zh, en) = match (refusal, ours) {
+        (Refusal::NotEnrolled, true) => ("拒绝了一台未入网的设备；如是本县学校，请在“设备”页核对并批准", "Refused a device that is not enrolled; if it is one of ours, approve it on the Devices page"),
+        (Refusal::NotEnrolled, false) => ("对方说本机尚未入网；请完成入网申请并等县里批准", "The peer says that this device is not enrolled; finish enrolment and wait for the county's approval"),
+        (Refusal::Revoked, true) => ("拒绝了一台已撤销的设备", "Refused a device that was revoked"),
+        (Refusal::Revoked, false) => ("本机已被县里撤销，撤销后登记的内容不再计入；请联系县级管理员", "This device was revoked by the county; what it writes no longer counts; ask the county office"),
+        (Refusal::OtherCounty, true) => ("拒绝了别县的设备", "Refused a device of another county"),
+        (Refusal::OtherCounty, false) => ("对方属于别的县；请核对地址", "The peer belongs to another county; check the address"),
+        (Refusal::Version, _) => ("两边程序版本不能互通；请升级较旧的一台", "The two programs have no common protocol version; update the older one"),
+        (Refusal::Protocol, true) => ("对方发来不合规的数据，已断开", "The peer sent data against the protocol; disconnected"),
+        (Refusal::Protocol, false) => ("对方认为本机发来的数据不合规；请升级本机程序", "The peer found our data against the protocol; update this program"),
+        (Refusal::Unavailable, _) => ("对方暂时不能工作，稍后会自动再试", "The peer cannot work just now; it will be tried again"),
+    };
+    (zh.to_string(), en.to_string())
+}
+
+fn verdict_words(verdict: Verdict, ours: bool) -> (String, String) {
+    let (zh, en) = match verdict {
+        Verdict::Held(Wait::NotTheWriter) => ("改动的作者无权写这份文档，不入账、不计数", "The author of a change may not write this document; it is not taken and counts nowhere"),
+        Verdict::Held(Wait::UnknownAuthor) => ("改动的作者不在名册上，待核实后才收", "The author of a change is not in the roll; it waits"),
+        Verdict::Held(Wait::Dependency) => ("改动还缺前面的内容，待同步", "A change waits for earlier ones"),
+        Verdict::Held(Wait::Quarantine) => ("作者在这份文档中已被隔离，等县里处理", "The author is quarantined in this document until the county decides"),
+        Verdict::Dropped(Fault::NoTip) => ("改动没有作者本人的签名，已丢弃", "A change without its author's signature was dropped"),
+        Verdict::Dropped(_) => ("收到损坏的改动，已丢弃", "A damaged change was dropped"),
+        Verdict::Quarantined(Fault::Equivocation) => ("同一设备用同一序号写了两份不同内容（可能被复制或还原过），已隔离并保留证据", "One device wrote two changes under one number (copied or restored?); quarantined, evidence kept"),
+        Verdict::Quarantined(_) => ("设备签名的改动前后不连贯，已隔离并保留证据", "A device signed a change that does not continue its own; quarantined, evidence kept"),
+        Verdict::Stored | Verdict::Known => ("已保存", "Stored"),
+    };
+    let (side_zh, side_en) = if ours { ("本机：", "Here: ") } else { ("对方：", "At the peer: ") };
+    (format!("{side_zh}{zh}"), format!("{side_en}{en}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_words() {
+        for code in [
+            refusal_code(Refusal::Revoked, false),
+            verdict_code(Verdict::Held(Wait::NotTheWriter), true),
+            verdict_code(Verdict::Quarantined(Fault::Equivocation), false),
+            verdict_code(Verdict::Dropped(Fault::NoTip), true),
+            "bad-receipt".to_string(),
+        ] {
+            let (zh, en) = words(&code);
+            assert!(zh != code && en != code, "{code}");
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Listens, finds and dials: one task that knows whom to reach and when, one conversation per peer.
+//!
+//! Dialled are the hub addresses of the roll, typed addresses and neighbours of the county found by mDNS,
+//! each with its own jittered back-off so that a county never comes in step. A local commit shortens the
+//! wait; a peer that is connected is not dialled.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use net::{Discovery, Found};
+use net::{Endpoint, Link, Tuning};
+use sync::NodeId;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::conversation::{Ended, Manner, converse};
+use crate::{Error, Node, directory, enrol};
+
+/// How a node reaches others. All of it has defaults.
+#[derive(Clone, Debug)]
+pub struct NetworkConfig {
+    /// UDP address to listen on.
+    pub listen: SocketAddr,
+    /// `host:port` that a hub publishes in the roll for its schools; `None`: do not publish.
+    pub publish: Option<String>,
+    /// Find neighbours by mDNS.
+    pub mdns: bool,
+    /// Stay connected when both sides are equal.
+    pub keep_open: bool,
+    /// Shortest wait before dialling again.
+    pub retry_min: Duration,
+    /// Longest wait.
+    pub retry_max: Duration,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> NetworkConfig {
+        NetworkConfig {
+            listen: SocketAddr::from(([0, 0, 0, 0], 4433)),
+            publish: None,
+            mdns: true,
+            keep_open: true,
+            retry_min: Duration::from_secs(2),
+            retry_max: Duration::from_secs(300),
+        }
+    }
+}
+
+/// A running network side of a node.
+pub struct Network {
+    endpoint: Endpoint,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    address: SocketAddr,
+}
+
+impl Network {
+    /// Binds and starts. Must run inside a tokio runtime.
+    pub async fn start(node: Node, config: NetworkConfig) -> Result<Network, Error> {
+        let endpoint = Endpoint::bind(config.listen, &node.0.key, Tuning::default())?;
+        let address = endpoint.local_addr()?;
+        if let (Some(publish), true) = (&config.publish, node.is_county()) {
+            enrol::publish_address(&node, publish)?;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let (discovery, found) = match config.mdns {
+            true => match Discovery::start(&node.id(), node.county_root().as_ref(), address.port()) {
+                Ok((discovery, found)) => (Some(discovery), Some(found)),
+                Err(error) => {
+                    tracing::warn!(%error, "no neighbours will be found by themselves");
+                    (None, None)
+                }
+            },
+            false => (None, None),
+        };
+        let hall = Arc::new(Hall { node: node.clone(), open: Mutex::new(HashMap::new()), config });
+        let accepting = accept_all(hall.clone(), endpoint.clone(), stopped.clone());
+        let dialling = dial_all(hall, endpoint.clone(), discovery, found, stopped);
+        let task = tokio::spawn(async move {
+            tokio::join!(accepting, dialling);
+        });
+        Ok(Network { endpoint, stop, task, address })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends all conversations and waits until their last words are said.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = tokio::time::timeout(Duration::from_secs(8), self.task).await;
+        self.endpoint.close();
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.endpoint.wait_idle()).await;
+    }
+}
+
+/// Where conversations meet: at most one per peer goes on.
+struct Hall {
+    node: Node,
+    open: Mutex<HashMap<NodeId, Guest>>,
+    config: NetworkConfig,
+}
+
+struct Guest {
+    since: Instant,
+    dialled_by: NodeId,
+    stop: watch::Sender<bool>,
+    number: u64,
+}
+
+/// Two links of the same two nodes within this time are a crossing: both sides keep the same one.
+const CROSSING: Duration = Duration::from_secs(5);
+
+impl Hall {
+    /// Lets a link in, or turns it away because a better one with that peer is open.
+    fn enter(&self, peer: NodeId, dialled_by: NodeId) -> Option<(u64, watch::Receiver<bool>)> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = open.get(&peer).map_or(0, |g| g.number + 1);
+        if let Some(old) = open.get(&peer) {
+            let crossing = old.since.elapsed() < CROSSING && old.dialled_by != dialled_by;
+            if crossing && old.dialled_by < dialled_by {
+                return None;
+            }
+            old.stop.send_replace(true);
+        }
+        let (stop, stopped) = watch::channel(false);
+        open.insert(peer, Guest { since: Instant::now(), dialled_by, stop, number });
+        self.node.set_connected(&peer, true);
+        Some((number, stopped))
+    }
+
+    fn leave(&self, peer: NodeId, number: u64) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.get(&peer).is_some_and(|g| g.number == number) {
+            open.remove(&peer);
+            self.node.set_connected(&peer, false);
+        }
+    }
+
+    fn is_open(&self, peer: &NodeId) -> bool {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).contains_key(peer)
+    }
+
+    fn end_all(&self) {
+        for guest in self.open.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            guest.stop.send_replace(true);
+        }
+    }
+
+    async fn talk(&self, link: Link, dialled: Option<String>) -> Ended {
+        let peer = link.peer();
+        let by = if dialled.is_some() { self.node.id() } else { peer };
+        let nothing = Ended { in_sync: false, refused: false };
+        let Some((number, stopped)) = self.enter(peer, by) else {
+            link.close(1, "another link of the same two nodes is open");
+            return nothing;
+        };
+        let manner = Manner { dialled, keep_open: self.config.keep_open };
+        let result = converse(self.node.clone(), link, manner, stopped).await;
+        self.leave(peer, number);
+        result.unwrap_or_else(|error| {
+            tracing::warn!(peer = %peer.short(), %error, "a session ended");
+            nothing
+        })
+    }
+}
+
+async fn accept_all(hall: Arc<Hall>, endpoint: Endpoint, mut stopped: watch::Receiver<bool>) {
+    let mut talks = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => break,
+            link = endpoint.accept() => {
+                let Some(link) = link else { break };
+                let hall = hall.clone();
+                talks.spawn(async move { hall.talk(link, None).await });
+            }
+            Some(_) = talks.join_next() => {}
+        }
+    }
+    hall.end_all();
+    while talks.join_next().await.is_some() {}
+}
+
+/// One address to dial.
+struct Target {
+    node: Option<NodeId>,
+    source: Source,
+    due: Instant,
+    wait: Duration,
+    dialling: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Roll,
+    Typed,
+    Neighbour,
+}
+
+/// A neighbour with the larger id waits so long before it dials: usually the other has come by then.
+const POLITE: Duration = Duration::from_secs(4);
+
+async fn dial_all(
+    hall: Arc<Hall>,
+    endpoint: Endpoint,
+    discovery: Option<Discovery>,
+    mut found: Option<mpsc::Receiver<Found>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut targets: HashMap<String, Target> = HashMap::new();
+    let mut talks = tokio::task::JoinSet::new();
+    let mut changed = hall.node.watch();
+    let mut roll_changed = hall.node.0.roll_changed.subscribe();
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    collect(&hall, &mut targets);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => break,
+            Some(done) = talks.join_next() => {
+                if let Ok((address, reached)) = done {
+                    finished(&hall, &mut targets, address, reached);
+                }
+            }
+            Some(neighbour) = next(&mut found) => meet(&hall, &mut targets, neighbour),
+            Ok(()) = roll_changed.changed() => {
+                collect(&hall, &mut targets);
+                if let Some(d) = &discovery {
+                    let _ = d.set_county(hall.node.county_root().as_ref());
+                }
+            }
+            // Something to say: do not sit out a long back-off.
+            Ok(()) = changed.changed() => {
+                let soon = Instant::now() + hall.config.retry_min;
+                for t in targets.values_mut() {
+                    t.due = t.due.min(soon);
+                }
+            }
+            _ = tick.tick() => {
+                outside(&hall).await;
+                dial_due(&hall, &endpoint, &mut targets, &mut talks);
+            }
+        }
+    }
+    hall.end_all();
+    while talks.join_next().await.is_some() {}
+}
+
+async fn next(found: &mut Option<mpsc::Receiver<Found>>) -> Option<Found> {
+    match found {
+        Some(f) => f.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Commands beside the running node write to the same database.
+async fn outside(hall: &Hall) {
+    let node = hall.node.clone();
+    match tokio::task::spawn_blocking(move || node.notice_outside_changes()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the database could not be read"),
+        Err(_) => {}
+    }
+}
+
+/// Addresses of the roll and typed ones.
+fn collect(hall: &Hall, targets: &mut HashMap<String, Target>) {
+    let roll = hall.node.roll();
+    let me = hall.node.id();
+    let mut wanted: Vec<(String, Option<NodeId>, Source)> = roll
+        .hubs()
+        .filter(|(hub, _)| *hub != me)
+        .map(|(hub, address)| (address.to_string(), Some(hub), Source::Roll))
+        .collect();
+    wanted.extend(hall.node.addresses().unwrap_or_default().into_iter().map(|a| (a, None, Source::Typed)));
+    targets.retain(|a, t| t.source == Source::Neighbour || wanted.iter().any(|(w, _, _)| w == a));
+    for (address, node, source) in wanted {
+        add(hall, targets, address, node, source, Duration::ZERO);
+    }
+}
+
+fn add(
+    hall: &Hall,
+    targets: &mut HashMap<String, Target>,
+    address: String,
+    node: Option<NodeId>,
+    source: Source,
+    after: Duration,
+) {
+    let due = Instant::now() + after + jitter(hall.config.retry_min / 4);
+    let wait = hall.config.retry_min;
+    let target = targets.entry(address).or_insert(Target { node, source, due, wait, dialling: false });
+    target.node = node.or(target.node);
+    target.due = target.due.min(due);
+}
+
+fn meet(hall: &Hall, targets: &mut HashMap<String, Target>, found: Found) {
+    let ours = hall.node.county_root().map(|r| net::county_tag(&r));
+    if found.gone {
+        targets.retain(|_, t| t.source != Source::Neighbour || t.node != Some(found.node) || t.dialling);
+        return;
+    }
+    if found.node == hall.node.id() || ours.is_none() || found.county != ours {
+        return;
+    }
+    let after = if hall.node.id() < found.node { Duration::ZERO } else { POLITE };
+    for address in found.addrs {
+        add(hall, targets, address.to_string(), Some(found.node), Source::Neighbour, after);
+    }
+}
+
+type Talks = tokio::task::JoinSet<(String, Option<Ended>)>;
+
+fn dial_due(hall: &Arc<Hall>, endpoint: &Endpoint, targets: &mut HashMap<String, Target>, talks: &mut Talks) {
+    let now = Instant::now();
+    let mut being_dialled: Vec<NodeId> =
+        targets.values().filter(|t| t.dialling).filter_map(|t| t.node).collect();
+    for (address, target) in targets.iter_mut() {
+        let busy = target.node.is_some_and(|n| hall.is_open(&n) || being_dialled.contains(&n));
+        if target.dialling || target.due > now || busy {
+            continue;
+        }
+        target.dialling = true;
+        being_dialled.extend(target.node);
+        let (hall, endpoint, address, expect) = (hall.clone(), endpoint.clone(), address.clone(), target.node);
+        talks.spawn(async move {
+            let reached = dial(&hall, &endpoint, &address, expect).await;
+            (address, reached)
+        });
+    }
+}
+
+async fn dial(hall: &Hall, endpoint: &Endpoint, address: &str, expect: Option<NodeId>) -> Option<Ended> {
+    let name = address.to_string();
+    let resolved = tokio::task::spawn_blocking(move || name.to_socket_addrs().ok()?.next()).await.ok()??;
+    match endpoint.connect(resolved, expect).await {
+        Ok(link) if link.peer() == hall.node.id() => None,
+        Ok(link) if hall.is_open(&link.peer()) => {
+            link.close(1, "another link of the same two nodes is open");
+            Some(Ended { in_sync: true, refused: false })
+        }
+        Ok(link) => Some(hall.talk(link, Some(address.to_string())).await),
+        Err(error) => {
+            tracing::debug!(%address, %error, "no answer");
+            None
+        }
+    }
+}
+
+/// After a conversation (or none): when to dial again.
+fn finished(hall: &Hall, targets: &mut HashMap<String, Target>, address: String, reached: Option<Ended>) {
+    let Some(target) = targets.get_mut(&address) else { return };
+    target.dialling = false;
+    let config = &hall.config;
+    target.wait = match reached {
+        Some(Ended { in_sync: true, .. }) => config.retry_min,
+        // Refused: a person has to act first; waiting for approval is what a school does for hours.
+        _ => (target.wait * 2).min(config.retry_max),
+    };
+    let waiting_for_approval = hall.node.standing() != crate::Standing::Member;
+    if waiting_for_approval {
+        target.wait = target.wait.min(config.retry_min * 4);
+    }
+    target.due = Instant::now() + target.wait / 2 + jitter(target.wait);
+}
+
+/// A random part of `most`.
+fn jitter(most: Duration) -> Duration {
+    let random = directory::random::<4>().map_or(0, u32::from_be_bytes);
+    most.mul_f64(f64::from(random) / f64::from(u32::MAX))
+}

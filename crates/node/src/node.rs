@@ -1,0 +1,544 @@
+//! One node: its directory, key, store, roll and documents. Blocking, thread-safe, cheap to clone.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use records::Kinds;
+use store::{Connection, Store, changes};
+use sync::admission::History;
+use sync::authority::{Policy, may_read, may_write};
+use sync::roll::{Body, Statement};
+use sync::tip::sign_tip;
+use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::documents::{Around, Cache, Edit};
+use crate::policy::{Role, document_policy};
+use crate::{Error, directory};
+
+/// A node. Clones share everything.
+#[derive(Clone)]
+pub struct Node(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub dir: PathBuf,
+    pub key: DeviceKey,
+    pub store: Store,
+    pub store_id: StoreId,
+    pub policy: Policy,
+    pub kinds: &'static Kinds,
+    roll: RwLock<RollState>,
+    documents: Mutex<Cache>,
+    /// Counts commits of changes, for those who pass them on.
+    pub changed: watch::Sender<u64>,
+    /// Counts changes of the roll.
+    pub roll_changed: watch::Sender<u64>,
+    outside: Mutex<i64>,
+    /// Peers with an open session.
+    pub connected: Mutex<HashSet<NodeId>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct RollState {
+    /// The pinned county's roll; before enrolment an empty one under a zero key.
+    pub roll: Arc<Roll>,
+    pub pinned: bool,
+    pub county_name: String,
+    /// Statements stored, to notice what another process added.
+    statements: u64,
+}
+
+/// Where a device stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// No county is pinned.
+    NotEnrolled,
+    /// A county is pinned, and its roll does not name this device (yet).
+    Waiting,
+    /// A device of the county.
+    Member,
+    /// Out.
+    Revoked,
+}
+
+/// A device of the county.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Device {
+    /// Its key.
+    pub node: NodeId,
+    /// Its name.
+    pub label: String,
+    /// Its role.
+    pub role: Role,
+    /// Where the role holds.
+    pub scope: String,
+    /// Whether it is out.
+    pub revoked: bool,
+}
+
+/// Edits in one change, so that a change stays far below the caps.
+const EDITS_PER_CHANGE: usize = 200;
+
+impl Node {
+    /// Opens an existing data directory.
+    pub fn open(dir: &Path) -> Result<Node, Error> {
+        if !directory::device_key(dir).exists() {
+            return Err(Error::NotInitialised(dir.to_path_buf()));
+        }
+        let key = directory::read_key(&directory::device_key(dir))?;
+        let store = Store::open(&directory::database(dir))?;
+        let fresh = StoreId(directory::random()?);
+        let store_id = store.write(|tx| match store::meta(tx, "store_id")? {
+            Some(id) => Ok(StoreId(id.try_into().map_err(|_| store::Error::BadRow("store id"))?)),
+            None => {
+                store::set_meta(tx, "store_id", &fresh.0)?;
+                Ok::<_, store::Error>(fresh)
+            }
+        })?;
+        let roll = RwLock::new(load_roll(&store)?);
+        let outside = Mutex::new(store.outside_version()?);
+        let kinds = Kinds::builtin();
+        let node = Node(Arc::new(Inner {
+            dir: dir.to_path_buf(),
+            key,
+            store,
+            store_id,
+            policy: document_policy(),
+            kinds,
+            roll,
+            documents: Mutex::new(Cache::default()),
+            changed: watch::Sender::new(0),
+            roll_changed: watch::Sender::new(0),
+            outside,
+            connected: Mutex::new(HashSet::new()),
+        }));
+        node.refresh_views()?;
+        Ok(node)
+    }
+
+    /// Makes a school PC's or a mentor's laptop's data directory; it is enrolled afterwards.
+    pub fn init_member(dir: &Path, label: &str) -> Result<Node, Error> {
+        directory::make(dir)?;
+        let store = Store::open(&directory::database(dir))?;
+        store.write(|tx| store::set_meta(tx, "label", label.as_bytes()))?;
+        drop(store);
+        // Last: a directory with a key is a whole one.
+        let key = DeviceKey::from_seed(directory::random()?);
+        directory::write_key(&directory::device_key(dir), &key)?;
+        Node::open(dir)
+    }
+
+    /// Founds a county: root and successor keys (to be taken offline), and this device as its hub,
+    /// officer and auditor.
+    pub fn init_county(dir: &Path, name: &str) -> Result<Node, Error> {
+        directory::make(dir)?;
+        let root = DeviceKey::from_seed(directory::random()?);
+        let successor = DeviceKey::from_seed(directory::random()?);
+        let device = DeviceKey::from_seed(directory::random()?);
+        let county = root.id();
+        let grant = |role: Role| Body::Grant {
+            device: device.id(),
+            role: role.code(),
+            scope: String::new(),
+            label: name.to_string(),
+        };
+        let hash = sha2::Digest::finalize(sha2::Digest::chain_update(
+            <sha2::Sha256 as sha2::Digest>::new(),
+            successor.id().0,
+        ));
+        let bodies = [
+            Body::Successor { hash: hash.into() },
+            Body::Officer { key: device.id(), limit: None },
+            grant(Role::County),
+            grant(Role::Auditor),
+        ];
+        let statements: Vec<Statement> = bodies
+            .into_iter()
+            .enumerate()
+            .map(|(i, body)| Statement::sign(county, &root, i as u64 + 1, body))
+            .collect();
+        let store = Store::open(&directory::database(dir))?;
+        store.write(|tx| {
+            store::set_meta(tx, "county", &county.0)?;
+            store::set_meta(tx, "county_name", name.as_bytes())?;
+            store::set_meta(tx, "label", name.as_bytes())?;
+            store::roll::insert(tx, &statements, now())
+        })?;
+        drop(store);
+        let root_dir = directory::county_root(dir);
+        directory::write_key(&root_dir.join("root.key"), &root)?;
+        directory::write_key(&root_dir.join("successor.key"), &successor)?;
+        directory::write_key(&directory::device_key(dir), &device)?;
+        Node::open(dir)
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// This device.
+    pub fn id(&self) -> NodeId {
+        self.0.key.id()
+    }
+
+    /// Names this life of the database.
+    pub fn store_id(&self) -> StoreId {
+        self.0.store_id
+    }
+
+    /// What the device calls itself.
+    pub fn label(&self) -> String {
+        self.meta_text("label").unwrap_or_default()
+    }
+
+    /// The pinned county's name.
+    pub fn county_name(&self) -> Option<String> {
+        let state = self.roll_state();
+        state.pinned.then_some(state.county_name)
+    }
+
+    /// The pinned county's root key.
+    pub fn county_root(&self) -> Option<NodeId> {
+        let state = self.roll_state();
+        state.pinned.then(|| state.roll.county())
+    }
+
+    /// Where this device stands.
+    pub fn standing(&self) -> Standing {
+        let state = self.roll_state();
+        match state.pinned {
+            false => Standing::NotEnrolled,
+            true if state.roll.is_revoked(&self.id()) => Standing::Revoked,
+            true if state.roll.is_member(&self.id()) => Standing::Member,
+            true => Standing::Waiting,
+        }
+    }
+
+    /// Whether the device holds a role today; the scopes it holds it in.
+    pub fn scopes(&self, role: Role) -> Vec<String> {
+        if self.standing() != Standing::Member {
+            return Vec::new();
+        }
+        let roll = self.roll();
+        let me = self.id();
+        let grants = roll.grants(&me);
+        grants.filter(|g| g.role == role.code()).map(|g| g.scope.clone()).collect()
+    }
+
+    /// Whether this is a device of the county office.
+    pub fn is_county(&self) -> bool {
+        !self.scopes(Role::County).is_empty()
+    }
+
+    /// Whether this device may decide on credits.
+    pub fn is_auditor(&self) -> bool {
+        !self.scopes(Role::Auditor).is_empty()
+    }
+
+    /// The school whose PC this is (an organisation's record id).
+    pub fn home_school(&self) -> Option<String> {
+        self.scopes(Role::School).into_iter().next()
+    }
+
+    /// Every device that the roll names, with each of its roles.
+    pub fn devices(&self) -> Vec<Device> {
+        let roll = self.roll();
+        let mut all: Vec<Device> = roll
+            .devices()
+            .flat_map(|(node, grants)| {
+                let revoked = roll.is_revoked(node);
+                grants.iter().filter_map(move |g| {
+                    let (label, scope) = (g.label.clone(), g.scope.clone());
+                    Some(Device { node: *node, label, role: Role::of(g.role)?, scope, revoked })
+                })
+            })
+            .collect();
+        all.sort_by(|a, b| (a.role, &a.scope, &a.label, a.node).cmp(&(b.role, &b.scope, &b.label, b.node)));
+        all
+    }
+
+    /// The name of a device for people.
+    pub fn device_label(&self, node: &NodeId) -> String {
+        let roll = self.roll();
+        let label = roll.grants(node).map(|g| g.label.clone()).find(|l| !l.is_empty());
+        label.unwrap_or_else(|| node.short())
+    }
+
+    /// Whether the device is this one or another of the same school.
+    pub(crate) fn is_ours(&self, device: &NodeId) -> bool {
+        *device == self.id()
+            || self.home_school().is_some_and(|school| {
+                self.roll().grants(device).any(|g| g.role == Role::School.code() && g.scope == school)
+            })
+    }
+
+    /// Whether a receipt of this node means 已到县.
+    pub(crate) fn is_county_store(&self, node: &NodeId) -> bool {
+        let roll = self.roll();
+        roll.is_member(node) && roll.grants(node).any(|g| g.role == Role::County.code())
+    }
+
+    /// A new record id: a UUIDv7, whose time part is this node's clock and decides nothing.
+    pub fn new_id(&self) -> String {
+        Uuid::now_v7().to_string()
+    }
+
+    /// Writes records into a document this device may write: signed, and on the disk with their view rows
+    /// when this returns. Many edits become several changes of one transaction.
+    pub fn commit(&self, document: &str, edits: Vec<Edit>) -> Result<(), Error> {
+        let key = DocKey::parse(document).ok_or_else(|| Error::NotTheWriter(document.to_string()))?;
+        match self.standing() {
+            Standing::Member => {}
+            Standing::Revoked => return Err(Error::Revoked),
+            _ => return Err(Error::NotEnrolled),
+        }
+        let roll = self.roll();
+        if !may_write(&self.0.policy, &roll, &self.id(), &key) {
+            return Err(Error::NotTheWriter(document.to_string()));
+        }
+        let mut cache = self.documents();
+        let result = self.0.store.write(|tx| {
+            let around = self.around(tx, &roll);
+            let mut changed = false;
+            for part in edits.chunks(EDITS_PER_CHANGE) {
+                changed |= cache.edit(
+                    &around,
+                    &key,
+                    |counts| self.actor(tx, &key, counts),
+                    part,
+                    |change| {
+                        let tip = sign_tip(&self.0.key, &roll.county(), &key, &change.header);
+                        Ok(changes::insert(tx, &key, change, Some(&tip), None, around.now)?)
+                    },
+                )?;
+            }
+            Ok::<bool, Error>(changed)
+        });
+        match result {
+            Ok(changed) => {
+                if changed {
+                    self.0.changed.send_modify(|n| *n += 1);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                cache.forget(None);
+                Err(error)
+            }
+        }
+    }
+
+    /// The actor to write as: key and incarnation. A new incarnation begins when our last change of the
+    /// document no longer counts (a cut took it): the next could not name it as its predecessor.
+    fn actor(
+        &self,
+        c: &Connection,
+        key: &DocKey,
+        counts: &dyn Fn(&sync::ChangeHash) -> bool,
+    ) -> Result<ActorId, Error> {
+        let stored = store::meta(c, "incarnation")?.and_then(|b| <[u8; 4]>::try_from(b).ok());
+        if let Some(incarnation) = stored {
+            let actor = ActorId { device: self.id(), incarnation };
+            let past = changes::Past(c);
+            let last = past.last_seq(key, &actor)?;
+            let hash = past.at(key, &actor, last)?;
+            if !past.quarantined(key, &actor)? && hash.is_none_or(|h| counts(&h)) {
+                return Ok(actor);
+            }
+        }
+        let incarnation = directory::random()?;
+        store::set_meta(c, "incarnation", &incarnation)?;
+        Ok(ActorId { device: self.id(), incarnation })
+    }
+
+    /// Brings all views up to the stored changes; one bad document never stops the others.
+    pub(crate) fn refresh_views(&self) -> Result<usize, Error> {
+        let mut done = 0;
+        let roll = self.roll();
+        for d in self.0.store.read(changes::unviewed)? {
+            let mut cache = self.documents();
+            let result = self.0.store.write(|tx| {
+                let viewed = changes::documents(tx)?.into_iter().find(|x| x.id == d.id).map_or(-1, |x| x.viewed);
+                cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+            });
+            match result {
+                Ok(()) => done += 1,
+                Err(Error::Unreadable(key)) => {
+                    cache.forget(Some(d.id));
+                    self.note_event("unreadable", None, &key, "")?;
+                }
+                Err(other) => {
+                    cache.forget(Some(d.id));
+                    return Err(other);
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Takes statements into the roll. What counts is computed again for every document when any is new.
+    pub(crate) fn add_statements(&self, statements: Vec<Statement>) -> Result<Vec<Statement>, Error> {
+        let mut state = self.0.roll.write().unwrap_or_else(PoisonError::into_inner);
+        let mut roll = (*state.roll).clone();
+        let added = roll.add_all(statements.iter().cloned());
+        let new: Vec<Statement> = statements
+            .into_iter()
+            .zip(added)
+            .filter(|(_, a)| *a == sync::roll::Added::New)
+            .map(|(s, _)| s)
+            .collect();
+        if new.is_empty() {
+            return Ok(new);
+        }
+        let recount = new.iter().any(|s| !matches!(s.body, Body::HubAddress { .. } | Body::Successor { .. }));
+        let mut cache = self.documents();
+        self.0.store.write(|tx| {
+            store::roll::insert(tx, &new, now())?;
+            if recount {
+                cache.forget(None);
+                changes::forget_views(tx)?;
+                store::admitting::retry(tx, &self.0.policy, &roll, now())?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        drop(cache);
+        state.statements += new.len() as u64;
+        state.roll = Arc::new(roll);
+        drop(state);
+        if recount {
+            self.refresh_views()?;
+        }
+        self.0.roll_changed.send_modify(|n| *n += 1);
+        self.0.changed.send_modify(|n| *n += 1);
+        Ok(new)
+    }
+
+    /// Looks whether another process (a command beside the running node) has written to the database.
+    pub fn notice_outside_changes(&self) -> Result<bool, Error> {
+        let version = self.0.store.outside_version()?;
+        {
+            let mut seen = self.0.outside.lock().unwrap_or_else(PoisonError::into_inner);
+            if *seen == version {
+                return Ok(false);
+            }
+            *seen = version;
+        }
+        let statements = self.0.store.read(store::roll::count)?;
+        let (known, pinned) = {
+            let state = self.roll_state();
+            (state.statements, state.pinned)
+        };
+        let pinned_now = self.0.store.read(|c| store::meta(c, "county"))?.is_some();
+        if statements != known || pinned != pinned_now {
+            let fresh = load_roll(&self.0.store)?;
+            *self.0.roll.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+            self.documents().forget(None);
+            self.0.roll_changed.send_modify(|n| *n += 1);
+        }
+        self.refresh_views()?;
+        self.0.changed.send_modify(|n| *n += 1);
+        Ok(true)
+    }
+
+    /// Reads the tables with SQL of one's own.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> store::Result<T>) -> Result<T, Error> {
+        Ok(self.0.store.read(work)?)
+    }
+
+    /// Writes tables that never travel (accounts, the access log) in one transaction.
+    pub fn local<T>(&self, work: impl FnOnce(&Connection) -> store::Result<T>) -> Result<T, Error> {
+        Ok(self.0.store.write(|tx| work(tx))?)
+    }
+
+    /// The kinds that this node knows.
+    pub fn kinds(&self) -> &Kinds {
+        self.0.kinds
+    }
+
+    /// Changes whenever something was committed or received: wait on it to show it.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    /// The present roll.
+    pub fn roll(&self) -> Arc<Roll> {
+        self.roll_state().roll
+    }
+
+    pub(crate) fn roll_state(&self) -> RollState {
+        self.0.roll.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Pins a county: its roll becomes this node's.
+    pub(crate) fn pin_county(&self, county: NodeId, name: &str, statements: &[Statement]) -> Result<(), Error> {
+        self.0.store.write(|tx| {
+            store::roll::clear(tx)?;
+            store::set_meta(tx, "county", &county.0)?;
+            store::set_meta(tx, "county_name", name.as_bytes())?;
+            store::roll::insert(tx, statements, now())
+        })?;
+        *self.0.roll.write().unwrap_or_else(PoisonError::into_inner) = load_roll(&self.0.store)?;
+        self.0.roll_changed.send_modify(|n| *n += 1);
+        Ok(())
+    }
+
+    pub(crate) fn may_read(&self, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
+        may_read(&self.0.policy, roll, peer, key)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn note_event(
+        &self,
+        code: &str,
+        peer: Option<&NodeId>,
+        document: &str,
+        detail: &str,
+    ) -> Result<(), Error> {
+        Ok(self.0.store.write(|tx| store::events::add(tx, code, peer, document, detail, now()))?)
+    }
+
+    pub(crate) fn meta_text(&self, key: &str) -> Option<String> {
+        let bytes = self.0.store.read(|c| store::meta(c, key)).ok().flatten()?;
+        String::from_utf8(bytes).ok()
+    }
+
+    fn around<'a>(&'a self, conn: &'a Connection, roll: &'a Roll) -> Around<'a> {
+        Around { conn, policy: &self.0.policy, roll, kinds: self.0.kinds, now: now() }
+    }
+
+    /// Lock order: roll, documents, store.
+    fn documents(&self) -> MutexGuard<'_, Cache> {
+        self.0.documents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Node({} at {})", self.id().short(), self.0.dir.display())
+    }
+}
+
+fn load_roll(store: &Store) -> Result<RollState, Error> {
+    Ok(store.read(|c| {
+        let county = store::meta(c, "county")?.and_then(|b| <[u8; 32]>::try_from(b).ok()).map(NodeId);
+        let name = store::meta(c, "county_name")?.and_then(|b| String::from_utf8(b).ok());
+        Ok::<_, store::Error>(RollState {
+            roll: Arc::new(store::roll::load(c, county.unwrap_or(NodeId([0; 32])))?),
+            pinned: county.is_some(),
+            county_name: name.unwrap_or_default(),
+            statements: store::roll::count(c)?,
+        })
+    })?)
+}
+
+/// Unix seconds by this node's clock: for people and logs; nothing is ordered or refused by it.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+}

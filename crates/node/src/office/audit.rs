@@ -1,0 +1,232 @@
+//! The county's audit of claims: 认定, 核减, 不予认定, 退回补正.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+
+use records::{Fields, claim_digest};
+
+use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh};
+use super::draft::Draft;
+use super::lookup::{By as Pick, Row, by_id, record_of, rows};
+use super::roster::Edits;
+use super::{By, invalid, no_such, turn};
+use crate::{Error, Filter, Node};
+
+/// Claims that wait for the auditors of this node, the longest waiting first: those without a
+/// decision, then those changed after theirs (审后改动) or with decisions that differ. Claims of
+/// the auditor's own school are not among them.
+pub fn audit_queue(node: &Node, limit: u32) -> Result<Vec<ClaimRow>, Error> {
+    if !node.is_auditor() {
+        return Ok(Vec::new());
+    }
+    let home = node.home_school().unwrap_or_default();
+    let mut ids = undecided(node, &home, limit)?;
+    let room = limit.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+    if room > 0 {
+        ids.extend(reopened(node, &home, room)?);
+    }
+    let keys: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut claims = by_id(node, "claim", &keys)?;
+    let claims: Vec<Row> = ids.iter().filter_map(|id| claims.remove(id)).collect();
+    let weighed = weigh(node, claims)?;
+    Ok(weighed.into_iter().filter(|w| !w.superseded).map(|w| w.row).collect())
+}
+
+/// Decides on a claim of another school: `recognised`, `reduced` (with fewer credits than claimed),
+/// `rejected` or `returned`; all but the first need a reason. The decision binds the content of
+/// claim and session as they are now. A decision that is already there is renewed.
+#[allow(clippy::too_many_arguments)]
+pub fn decide(
+    node: &Node,
+    by: &By,
+    claim: &str,
+    verdict: &str,
+    credits_c: Option<i64>,
+    reason: &str,
+    note: &str,
+    decided_on: &str,
+) -> Result<(), Error> {
+    if !node.is_auditor() {
+        return Err(invalid("verdict", "只有县级审核员才能审核学分", "Only a county auditor may decide"));
+    }
+    let _turn = turn();
+    let row = rows(node, "claim", Pick::Id, &[claim])?;
+    let weighed = weigh(node, row)?.pop().ok_or_else(|| no_such("claim", "登分", "claim"))?;
+    allowed(node, by, &weighed, verdict)?;
+    let (hours_c, credits_c) = amounts(&weighed.row, verdict, credits_c)?;
+    if verdict != "recognised" && reason.trim().is_empty() {
+        return Err(invalid("reason", "请选择理由", "Give a reason"));
+    }
+    let Some(session) = &weighed.session else {
+        return Err(invalid("session", "活动记录还没有同步到本机（待同步）", "The session has not arrived here yet"));
+    };
+    let draft = || {
+        Draft::new("decision")
+            .text("verdict", verdict)
+            .int("hours_c", Some(hours_c))
+            .int("credits_c", Some(credits_c))
+            .text("reason", reason)
+            .text("note", note)
+            .text("decided_on", decided_on)
+            .text("binds", &claim_digest(&weighed.claim.fields, &session.fields))
+    };
+    let mut edits = Edits::default();
+    // Of twins made on two devices all are renewed, so that they agree again.
+    for twin in &weighed.decisions {
+        let Some(record) = record_of(node, "decision", &twin.id)? else { continue };
+        if let Some(edit) = draft().change(&record, by)? {
+            edits.push(&record.doc, edit);
+        }
+    }
+    if weighed.decisions.is_empty() {
+        let doc = weighed.claim.doc.replacen("log/", "ledger/", 1);
+        edits.push(&doc, draft().text("claim", claim).create(node.new_id(), by)?);
+    }
+    edits.commit(node)
+}
+
+/// Who may give this verdict on this claim, and whether it may have it now.
+fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str) -> Result<(), Error> {
+    let row = &weighed.row;
+    let own_account = node
+        .read(|conn| store::accounts::account_named(conn, &by.account))?
+        .and_then(|account| account.person);
+    if node.home_school().as_deref() == Some(row.school.as_str())
+        || own_account.as_deref() == Some(row.person.as_str())
+    {
+        return Err(invalid(
+            "claim",
+            "不能审核本校或本人的学分",
+            "Nobody decides on claims of the own school or the own person",
+        ));
+    }
+    if weighed.superseded {
+        return Err(invalid("claim", "此登分已被更正，请审核新的一条", "A later claim takes its place; decide on that one"));
+    }
+    if !GIVING.contains(&verdict) {
+        return Ok(());
+    }
+    // Differing decisions are what this one settles; the rest must be settled by the school.
+    if !weighed.sound {
+        return Err(invalid(
+            "claim",
+            "此登分待核（内容有争议、活动作废或出勤已改），不能认定",
+            "This claim is in dispute or no longer founded; it cannot be recognised",
+        ));
+    }
+    let twins = node.records(&Filter::kind("claim").about(&row.session))?;
+    let twins = twins.into_iter().filter(|c| c.text("person") == row.person && c.id != row.id);
+    let twins = weigh(node, twins.map(Row::from).collect())?;
+    if twins.iter().any(|twin| !twin.superseded && twin.given().is_some()) {
+        return Err(invalid(
+            "claim",
+            "同一人同一活动已有认定的学分（重复）",
+            "Credit for this person and session has already been given (duplicate)",
+        ));
+    }
+    Ok(())
+}
+
+/// Class-hours and credits (hundredths) that a verdict gives.
+fn amounts(row: &ClaimRow, verdict: &str, credits_c: Option<i64>) -> Result<(i64, i64), Error> {
+    match verdict {
+        "recognised" if credits_c.is_none_or(|credits| credits == row.credits_c) => {
+            Ok((row.hours_c, row.credits_c))
+        }
+        "recognised" => Err(invalid(
+            "credits_c",
+            "认定的学分应等于登记的学分；要减少请用“核减”",
+            "Recognised credits equal those claimed; to give fewer, reduce",
+        )),
+        "reduced" => match credits_c {
+            Some(credits) if (0..row.credits_c).contains(&credits) => {
+                // In proportion and rounded down, so that never more hours than claimed come out.
+                let hours = i128::from(row.hours_c) * i128::from(credits) / i128::from(row.credits_c);
+                Ok((i64::try_from(hours).unwrap_or(0), credits))
+            }
+            _ => Err(invalid(
+                "credits_c",
+                "核减后的学分应不小于0并小于登记的学分",
+                "Reduced credits must be 0 or more and fewer than claimed",
+            )),
+        },
+        "rejected" | "returned" => Ok((0, 0)),
+        _ => Err(invalid("verdict", "请选择审核结论", "Choose a verdict")),
+    }
+}
+
+/// Ids of claims without any decision and without a successor, oldest first.
+fn undecided(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> {
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT c.id FROM record c
+             WHERE c.kind = 'claim' AND c.school IS NOT ?1
+               AND NOT EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id)
+               AND NOT EXISTS (SELECT 1 FROM record s WHERE s.kind = 'claim' AND s.about = c.about
+                               AND json_extract(s.fields, '$.supersedes') = c.id)
+             ORDER BY c.date, c.id LIMIT ?2",
+        )?;
+        let mut found = query.query((home, limit))?;
+        let mut ids = Vec::new();
+        while let Some(row) = found.next()? {
+            ids.push(row.get(0)?);
+        }
+        Ok(ids)
+    })
+}
+
+/// Ids of claims whose decision must be renewed or settled.
+fn reopened(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> {
+    let (differing, changed) = node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT about FROM record WHERE kind = 'decision'
+             GROUP BY about HAVING COUNT(*) > 1 OR MAX(disputed) = 1",
+        )?;
+        let mut found = query.query(())?;
+        let mut differing: Vec<String> = Vec::new();
+        while let Some(row) = found.next()? {
+            differing.push(row.get(0)?);
+        }
+        // A digest of every decided claim: sessions are read once each, the rest is a hash.
+        let mut query = conn.prepare_cached(
+            "SELECT c.id, c.fields, c.about, s.fields, json_extract(d.fields, '$.binds')
+             FROM record d
+             JOIN record c ON c.kind = 'claim' AND c.id = d.about
+             JOIN record s ON s.doc = c.doc AND s.id = c.about
+             WHERE d.kind = 'decision' AND c.school IS NOT ?1",
+        )?;
+        let mut sessions: HashMap<String, Fields> = HashMap::new();
+        let mut found = query.query([home])?;
+        let mut changed = Vec::new();
+        while let Some(row) = found.next()? {
+            let id: String = row.get(0)?;
+            let claim = parsed(&row.get::<_, String>(1)?);
+            let session = match sessions.entry(row.get(2)?) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(parsed(&row.get::<_, String>(3)?)),
+            };
+            let binds: Option<String> = row.get(4)?;
+            if binds.unwrap_or_default() != claim_digest(&claim, session) {
+                changed.push(id);
+            }
+        }
+        Ok((differing, changed))
+    })?;
+    let mut seen = BTreeSet::new();
+    let candidates: Vec<&str> = differing
+        .iter()
+        .chain(&changed)
+        .map(String::as_str)
+        .filter(|id| seen.insert(*id))
+        .collect();
+    let waiting = weigh(node, rows(node, "claim", Pick::Id, &candidates)?)?
+        .into_iter()
+        .filter(|w| !w.superseded && w.row.school != home)
+        .filter(|w| w.decisions_differ || w.row.state == ClaimState::ChangedAfterDecision)
+        .map(|w| w.row.id);
+    Ok(waiting.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
+}
+
+fn parsed(json: &str) -> Fields {
+    serde_json::from_str(json).unwrap_or_default()
+}

@@ -1,0 +1,349 @@
+//! Claims (登分): what a school registers for each person who took part, and what became of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use records::claim_digest;
+use records::rules::r1;
+
+use super::attendance::{Tally, own_session, tallies};
+use super::draft::{Draft, kind_of};
+use super::lookup::{Row, by_about, by_id, newest, organisation_names};
+use super::roster::Edits;
+use super::{By, invalid, turn};
+use crate::{Error, Filter, Node, Record, Way};
+
+/// How far a claim has come. Shown from receipts and decisions alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimState {
+    /// 已保存在本校.
+    SavedAtSchool,
+    /// 已由他人带走: another node holds it, the county does not yet say so.
+    Carried,
+    /// 已到县.
+    AtCounty,
+    /// The county has spoken, on this very content.
+    Decided {
+        /// Code: recognised, reduced, rejected or returned.
+        verdict: String,
+        /// Credits given, in hundredths.
+        credits_c: i64,
+        /// Class-hours given, in hundredths.
+        hours_c: i64,
+        /// Code of the reason.
+        reason: String,
+        /// 审核意见.
+        note: String,
+        /// Label of the account that decided.
+        by: String,
+        /// `YYYY-MM-DD`.
+        on: String,
+    },
+    /// 审后改动: claim or session changed after the decision, which must be renewed.
+    ChangedAfterDecision,
+}
+
+/// A claim in a list.
+#[derive(Clone, Debug)]
+pub struct ClaimRow {
+    /// Record id.
+    pub id: String,
+    /// Record id of the school.
+    pub school: String,
+    /// Name of the school.
+    pub school_name: String,
+    /// Record id of the person.
+    pub person: String,
+    /// 姓名; empty where this node may not read it.
+    pub person_name: String,
+    /// Record id of the session.
+    pub session: String,
+    /// 活动名称; empty while the session has not arrived (待同步).
+    pub session_title: String,
+    /// Date of the session, `YYYY-MM-DD`.
+    pub date: String,
+    /// Code of the course category.
+    pub category: String,
+    /// Code of the sub-category.
+    pub sub: String,
+    /// Code of the channel.
+    pub channel: String,
+    /// Class-hours claimed, in hundredths.
+    pub hours_c: i64,
+    /// Credits claimed, in hundredths.
+    pub credits_c: i64,
+    /// Date that the clerk gave, `YYYY-MM-DD`.
+    pub claimed_on: String,
+    /// How far it has come.
+    pub state: ClaimState,
+    /// 待核: it rests on something that is in dispute, void, missing or no longer so. Counts zero.
+    pub disputed: bool,
+}
+
+/// A claim with everything that decides what it is worth.
+pub(super) struct Weighed {
+    pub(super) row: ClaimRow,
+    /// The claim's own record.
+    pub(super) claim: Row,
+    /// The session's record, if it is here.
+    pub(super) session: Option<Row>,
+    /// A later claim takes its place.
+    pub(super) superseded: bool,
+    /// What it rests on is here, undisputed, and as its kinds allow.
+    pub(super) sound: bool,
+    /// Several decisions differ, or one is itself in dispute or not as its kind allows.
+    pub(super) decisions_differ: bool,
+    /// The county's decisions on it.
+    pub(super) decisions: Vec<Row>,
+}
+
+impl Weighed {
+    /// Class-hours and credits (hundredths) that the county has given for it, if they count now.
+    pub(super) fn given(&self) -> Option<(i64, i64)> {
+        match &self.row.state {
+            ClaimState::Decided { verdict, hours_c, credits_c, .. }
+                if !self.row.disputed && GIVING.contains(&verdict.as_str()) =>
+            {
+                Some((*hours_c, *credits_c))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Verdicts that give credits.
+pub(super) const GIVING: [&str; 2] = ["recognised", "reduced"];
+
+/// Claims, newest first; of all schools that this node reads if `school` is `None`.
+pub fn claims(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<ClaimRow>, Error> {
+    let records = node.records(&newest("claim", school, limit))?;
+    let weighed = weigh(node, records.into_iter().map(Row::from).collect())?;
+    Ok(weighed.into_iter().map(|weighed| weighed.row).collect())
+}
+
+/// The claim of each person for one session; of several the one that stands.
+pub(super) fn of_session(node: &Node, session: &str) -> Result<HashMap<String, ClaimRow>, Error> {
+    let records = node.records(&Filter::kind("claim").about(session))?;
+    let mut standing: HashMap<String, ClaimRow> = HashMap::new();
+    for weighed in weigh(node, records.into_iter().map(Row::from).collect())? {
+        if weighed.superseded {
+            continue;
+        }
+        let gives = weighed.given().is_some();
+        match standing.get(&weighed.row.person) {
+            Some(_) if !gives => {}
+            _ => {
+                standing.insert(weighed.row.person.clone(), weighed.row);
+            }
+        }
+    }
+    Ok(standing)
+}
+
+/// Registers a claim (登分) for everyone who counts as present in an ended session of the node's
+/// own school; how many claims were made or brought up to date. Doing it again changes nothing,
+/// unless the session has changed since, or the county has returned a claim (退回补正): then a new
+/// claim names the old.
+pub fn register_claims(
+    node: &Node,
+    by: &By,
+    session: &str,
+    claimed_on: &str,
+) -> Result<usize, Error> {
+    let _turn = turn();
+    let record = own_session(node, session)?;
+    if !matches!(record.text("state"), "ended" | "credited") {
+        return Err(invalid(
+            "state",
+            "活动结束后才能登分",
+            "Credit is registered after the session has ended",
+        ));
+    }
+    if record.disputed {
+        return Err(invalid(
+            "session",
+            "活动内容有两种说法（待核），先选定再登分",
+            "Two devices say different things about this session; choose first",
+        ));
+    }
+    let marks = tallies(node, &[session])?.remove(session).unwrap_or_default();
+    let own = node.records(&Filter::kind("claim").about(session))?;
+    let by_claim: HashMap<String, Record> = own.iter().map(|r| (r.id.clone(), r.clone())).collect();
+    let weighed = weigh(node, own.into_iter().map(Row::from).collect())?;
+
+    let mut edits = Edits::default();
+    let mut changed = 0;
+    for (person, mark) in &marks {
+        if !mark.present() {
+            continue;
+        }
+        let standing: Vec<&Weighed> =
+            weighed.iter().filter(|w| w.row.person == *person && !w.superseded).collect();
+        let (returned, live): (Vec<_>, Vec<_>) = standing.into_iter().partition(|w| is_returned(w));
+        if live.is_empty() {
+            let mut draft = content(&record, person)?.text("claimed_on", claimed_on);
+            if let Some(old) = returned.last() {
+                draft = draft.text("supersedes", &old.row.id);
+            }
+            edits.push(&record.doc, draft.create(node.new_id(), by)?);
+            changed += 1;
+            continue;
+        }
+        let mut touched = false;
+        for old in live.iter().filter_map(|w| by_claim.get(&w.row.id)) {
+            if let Some(edit) = content(&record, person)?.change(old, by)? {
+                edits.push(&old.doc, edit);
+                touched = true;
+            }
+        }
+        changed += usize::from(touched);
+    }
+    edits.commit(node)?;
+    Ok(changed)
+}
+
+fn is_returned(weighed: &Weighed) -> bool {
+    matches!(&weighed.row.state, ClaimState::Decided { verdict, .. } if verdict == "returned")
+        && !weighed.decisions_differ
+}
+
+/// What a claim of this person says, from the session as it is now.
+fn content(session: &Record, person: &str) -> Result<Draft, Error> {
+    let hours_c = session.int("hours_c");
+    let credits_c = r1().credits_of(hours_c).map_err(|error| invalid("hours_c", &error.zh(), &error.to_string()))?;
+    Ok(Draft::new("claim")
+        .text("person", person)
+        .text("session", &session.id)
+        .text("rule_ref", &r1().reference())
+        .text("category", session.text("category"))
+        .text("sub", session.text("sub"))
+        .text("channel", session.text("channel"))
+        .int("hours_c", Some(hours_c))
+        .int("credits_c", Some(credits_c)))
+}
+
+/// Brings claims together with their sessions, marks, decisions and names. Keeps their order.
+pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error> {
+    let distinct = |of: fn(&Row) -> &str| -> Vec<&str> {
+        claims.iter().map(of).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let ids = distinct(|claim| &claim.id);
+    let session_ids = distinct(|claim| &claim.about);
+    let sessions = by_id(node, "session", &session_ids)?;
+    let marks = tallies(node, &session_ids)?;
+    let mut decisions = by_about(node, "decision", &ids)?;
+    let persons = by_id(node, "person", &distinct(|claim| &claim.person))?;
+    let superseded = superseded(node, &session_ids)?;
+    let schools = organisation_names(node)?;
+    let county = node.is_county() || node.is_auditor();
+    let home = node.home_school();
+
+    Ok(claims
+        .into_iter()
+        .map(|claim| {
+            let session = sessions.get(&claim.about);
+            let decisions = decisions.remove(&claim.id).unwrap_or_default();
+            let mark = marks.get(&claim.about).and_then(|marks| marks.get(&claim.person));
+            let way = match claim.way {
+                _ if county => ClaimState::AtCounty,
+                Some(Way::AtCounty) => ClaimState::AtCounty,
+                Some(Way::Carried) => ClaimState::Carried,
+                Some(Way::Saved) => ClaimState::SavedAtSchool,
+                // Another device wrote it: at its own school it is saved, anywhere else it travels.
+                Some(Way::Received) | None if home.as_deref() == Some(&claim.school) => {
+                    ClaimState::SavedAtSchool
+                }
+                Some(Way::Received) | None => ClaimState::Carried,
+            };
+            let decisions_differ = differ(&decisions);
+            let sound = sound(&claim, session, mark);
+            let text = |field: &str| claim.text(field).to_owned();
+            let row = ClaimRow {
+                id: claim.id.clone(),
+                school_name: schools.get(&claim.school).cloned().unwrap_or_default(),
+                school: claim.school.clone(),
+                person: claim.person.clone(),
+                person_name: persons.get(&claim.person).map_or("", |p| p.text("name")).to_owned(),
+                session: claim.about.clone(),
+                session_title: session.map_or("", |s| s.text("title")).to_owned(),
+                date: session.map_or("", |s| s.text("date")).to_owned(),
+                category: text("category"),
+                sub: text("sub"),
+                channel: text("channel"),
+                hours_c: claim.int("hours_c"),
+                credits_c: claim.int("credits_c"),
+                claimed_on: text("claimed_on"),
+                state: decided(&claim, session, &decisions).unwrap_or(way),
+                disputed: decisions_differ || !sound,
+            };
+            Weighed {
+                row,
+                sound,
+                superseded: superseded.contains(&claim.id),
+                session: session.cloned(),
+                claim,
+                decisions_differ,
+                decisions,
+            }
+        })
+        .collect())
+}
+
+/// Whether what a claim rests on is here, undisputed, and as its kinds allow.
+fn sound(claim: &Row, session: Option<&Row>, mark: Option<&Tally>) -> bool {
+    session.is_some_and(|session| {
+        as_kind("claim", claim) && as_kind("session", session) && session.text("state") != "void"
+    }) && mark.is_some_and(Tally::present)
+}
+
+/// Whether a row is undisputed and as its kind allows; anything else is shown and counts zero.
+fn as_kind(kind: &str, row: &Row) -> bool {
+    let known = kind_of(kind, &row.fields);
+    !row.disputed && known.is_some_and(|kind| kind.check(&row.fields).is_ok())
+}
+
+/// Whether several decisions on one claim say different things. Which auditor is right is for
+/// people to settle; until then the claim counts zero.
+fn differ(decisions: &[Row]) -> bool {
+    let said = |row: &Row| (row.text("verdict").to_owned(), row.int("credits_c"), row.int("hours_c"));
+    let first = decisions.first().map(said);
+    decisions.iter().any(|row| !as_kind("decision", row) || Some(said(row)) != first)
+}
+
+/// What the county has said about a claim; `None` while it has said nothing.
+fn decided(claim: &Row, session: Option<&Row>, decisions: &[Row]) -> Option<ClaimState> {
+    // Of several the latest is shown; if they differ, the row is marked as disputed besides.
+    let newest = |a: &&Row, b: &&Row| (a.text("decided_on"), &a.id).cmp(&(b.text("decided_on"), &b.id));
+    let latest = decisions.iter().max_by(newest)?;
+    let Some(session) = session else { return Some(ClaimState::ChangedAfterDecision) };
+    let digest = claim_digest(&claim.fields, &session.fields);
+    let Some(bound) = decisions.iter().filter(|row| row.text("binds") == digest).max_by(newest) else {
+        return Some(ClaimState::ChangedAfterDecision);
+    };
+    let shown = if differ(decisions) { latest } else { bound };
+    let text = |field: &str| shown.text(field).to_owned();
+    Some(ClaimState::Decided {
+        verdict: text("verdict"),
+        credits_c: shown.int("credits_c"),
+        hours_c: shown.int("hours_c"),
+        reason: text("reason"),
+        note: text("note"),
+        by: text("_by"),
+        on: text("decided_on"),
+    })
+}
+
+/// Ids of claims of these sessions in whose place a later claim stands.
+fn superseded(node: &Node, sessions: &[&str]) -> Result<BTreeSet<String>, Error> {
+    let claims = by_about(node, "claim", sessions)?;
+    let by_key: BTreeMap<&str, &Row> =
+        claims.values().flatten().map(|claim| (claim.id.as_str(), claim)).collect();
+    Ok(by_key
+        .values()
+        .filter_map(|claim| {
+            // Only a claim of the same person and session can take another's place.
+            let old = by_key.get(claim.text("supersedes"))?;
+            (old.person == claim.person && old.about == claim.about && old.id != claim.id)
+                .then(|| old.id.clone())
+        })
+        .collect())
+}

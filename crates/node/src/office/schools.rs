@@ -1,0 +1,135 @@
+//! The county's list of schools with what has come from each: counts by SQL alone, since a county
+//! has well over a hundred thousand records.
+
+use std::collections::HashMap;
+
+use super::organisations::{Organisation, organisations};
+use super::roster::GONE;
+use crate::{Device, Error, Node, Role};
+
+/// One school as the county sees it.
+#[derive(Clone, Debug)]
+pub struct SchoolRow {
+    /// Record id of the organisation.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Code: county_town, township, street or village.
+    pub rural: String,
+    /// Code of the kind, such as `primary_school`.
+    pub org_kind: String,
+    /// Devices of the school in the roll that are not revoked.
+    pub enrolled_devices: usize,
+    /// Unix seconds of the last contact with any of them, by this node's clock.
+    pub last_contact: Option<i64>,
+    /// Persons in service.
+    pub teachers: u64,
+    /// Sessions.
+    pub sessions: u64,
+    /// Attendance records (人次).
+    pub attendances: u64,
+    /// Claims on which nobody has decided.
+    pub open_claims: u64,
+    /// Claims with a decision.
+    pub decided_claims: u64,
+}
+
+/// Kinds of organisation that hold no records of teachers of their own.
+const NO_SCHOOL: [&str; 8] = [
+    "authority",
+    "hub",
+    "research_office",
+    "media_station",
+    "area",
+    "host_university",
+    "agency",
+    "feature_base",
+];
+
+/// All schools in use, and every other organisation from which there are devices or records.
+pub fn schools(node: &Node) -> Result<Vec<SchoolRow>, Error> {
+    let mut counts = counts(node)?;
+    let mut contact = HashMap::new();
+    for peer in node.read(store::peers::list)? {
+        contact.insert(peer.node, peer.seen_at);
+    }
+    let devices = node.devices();
+    let mut rows = Vec::new();
+    for Organisation { id, name, rural, org_kind, active, .. } in organisations(node)? {
+        let (mut enrolled_devices, mut last_contact) = (0, None);
+        let own = |device: &&Device| device.role == Role::School && device.scope == id && !device.revoked;
+        for device in devices.iter().filter(own) {
+            enrolled_devices += 1;
+            last_contact = last_contact.max(contact.get(&device.node).copied().flatten());
+        }
+        let counted = counts.remove(&id);
+        let school = active && !NO_SCHOOL.contains(&org_kind.as_str());
+        if !school && counted.is_none() && enrolled_devices == 0 {
+            continue;
+        }
+        let Counts { teachers, sessions, attendances, claims, decided } = counted.unwrap_or_default();
+        rows.push(SchoolRow {
+            id,
+            name,
+            rural,
+            org_kind,
+            enrolled_devices,
+            last_contact,
+            teachers,
+            sessions,
+            attendances,
+            open_claims: claims.saturating_sub(decided),
+            decided_claims: decided,
+        });
+    }
+    Ok(rows)
+}
+
+#[derive(Default)]
+struct Counts {
+    teachers: u64,
+    sessions: u64,
+    attendances: u64,
+    claims: u64,
+    decided: u64,
+}
+
+fn counts(node: &Node) -> Result<HashMap<String, Counts>, Error> {
+    let gone = GONE.map(|status| format!("'{status}'")).join(", ");
+    // Only persons need a look into their fields, and a county has few of them.
+    let teachers_sql = format!(
+        "SELECT school, COUNT(DISTINCT id) FROM record WHERE kind = 'person' AND school IS NOT NULL
+           AND COALESCE(json_extract(fields, '$.status'), '') NOT IN ({gone}) GROUP BY school"
+    );
+    node.read(|conn| {
+        let mut counts: HashMap<String, Counts> = HashMap::new();
+        let mut query = conn.prepare_cached(&teachers_sql)?;
+        let mut found = query.query(())?;
+        while let Some(row) = found.next()? {
+            counts.entry(row.get(0)?).or_default().teachers = row.get::<_, i64>(1)?.unsigned_abs();
+        }
+        let mut query = conn.prepare_cached(
+            "SELECT school, kind, COUNT(*) FROM record
+             WHERE kind IN ('session', 'attendance', 'claim') AND school IS NOT NULL GROUP BY kind, school",
+        )?;
+        let mut found = query.query(())?;
+        while let Some(row) = found.next()? {
+            let entry = counts.entry(row.get(0)?).or_default();
+            let count = row.get::<_, i64>(2)?.unsigned_abs();
+            match row.get::<_, String>(1)?.as_str() {
+                "session" => entry.sessions = count,
+                "attendance" => entry.attendances = count,
+                _ => entry.claims = count,
+            }
+        }
+        let mut query = conn.prepare_cached(
+            "SELECT school, COUNT(DISTINCT about) FROM record
+             WHERE kind = 'decision' AND school IS NOT NULL GROUP BY school",
+        )?;
+        let mut found = query.query(())?;
+        while let Some(row) = found.next()? {
+            counts.entry(row.get(0)?).or_default().decided = row.get::<_, i64>(1)?.unsigned_abs();
+        }
+        Ok(counts)
+    })
+}

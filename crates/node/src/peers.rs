@@ -1,0 +1,100 @@
+//! Other nodes, as the sync page and `yanxiu status` show them.
+
+use sync::NodeId;
+
+use crate::{Error, Node};
+
+/// A node that was met.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerRow {
+    /// Who.
+    pub node: NodeId,
+    /// Its name.
+    pub label: String,
+    /// Whether it is a county store.
+    pub county: bool,
+    /// Whether it was revoked.
+    pub revoked: bool,
+    /// Where it was reached last.
+    pub address: Option<String>,
+    /// Unix seconds of the last contact.
+    pub seen_at: Option<i64>,
+    /// Unix seconds when both sides were last found equal.
+    pub in_sync_at: Option<i64>,
+    /// Whether a session is open now.
+    pub connected: bool,
+    /// Changes and bytes that it may read and has not acknowledged.
+    pub waiting: (u32, u64),
+}
+
+impl Node {
+    /// All nodes that were met, last seen first.
+    pub fn peers(&self) -> Result<Vec<PeerRow>, Error> {
+        let roll = self.roll();
+        let connected = self.connected();
+        self.store().read(|c| {
+            let mut rows = Vec::new();
+            for p in store::peers::list(c)? {
+                let may = |key: &sync::DocKey| self.may_read(&roll, &p.node, key);
+                rows.push(PeerRow {
+                    label: self.device_label(&p.node),
+                    county: self.is_county_store(&p.node),
+                    revoked: roll.is_revoked(&p.node),
+                    waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), may)?,
+                    node: p.node,
+                    address: p.address,
+                    seen_at: p.seen_at,
+                    in_sync_at: p.in_sync_at,
+                    connected: connected.contains(&p.node),
+                });
+            }
+            Ok(rows)
+        })
+    }
+
+    /// Typed addresses.
+    pub fn addresses(&self) -> Result<Vec<String>, Error> {
+        Ok(self.store().read(store::peers::addresses)?)
+    }
+
+    /// Keeps an address (`host:port`) to dial.
+    pub fn add_address(&self, address: &str) -> Result<(), Error> {
+        let good = address.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|p| p > 0)
+        });
+        if !good {
+            return Err(Error::BadAddress(address.to_string()));
+        }
+        self.store().write(|tx| store::peers::add_address(tx, address, crate::now()))?;
+        self.0.roll_changed.send_modify(|n| *n += 1);
+        Ok(())
+    }
+
+    /// Forgets an address.
+    pub fn remove_address(&self, address: &str) -> Result<(), Error> {
+        Ok(self.store().write(|tx| store::peers::remove_address(tx, address))?)
+    }
+
+    /// Actors under quarantine, with document and fault.
+    pub fn quarantines(&self) -> Result<Vec<store::changes::Quarantined>, Error> {
+        Ok(self.store().read(store::changes::quarantines)?)
+    }
+
+    /// Changes that wait, by document and author.
+    pub fn held(&self) -> Result<Vec<store::admitting::HeldRow>, Error> {
+        Ok(self.store().read(store::admitting::held)?)
+    }
+
+    pub(crate) fn connected(&self) -> std::collections::HashSet<NodeId> {
+        self.0.connected.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_connected(&self, peer: &NodeId, connected: bool) {
+        let mut all = self.0.connected.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if connected {
+            all.insert(*peer);
+        } else {
+            all.remove(peer);
+        }
+    }
+}

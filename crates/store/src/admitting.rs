@@ -1,0 +1,198 @@
+//! Takes a piece from a peer: judged by `sync::admission`, stored, held or quarantined in one transaction.
+
+use rusqlite::{Connection, params};
+use sync::admission::{Fault, Offered, Verdict, Wait, admit};
+use sync::authority::Policy;
+use sync::tip::Receipt;
+use sync::{ChangeHash, DocKey, NodeId, Roll, limits};
+
+use crate::changes::{self, Past};
+use crate::{Result, fixed};
+
+/// What became of a piece.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outcome {
+    /// New changes in the store.
+    pub stored: usize,
+    /// The last change of each actor and document of the piece that is stored (now or before).
+    pub receipts: Vec<Receipt>,
+    /// Verdicts other than `Stored` and `Known`.
+    pub verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
+}
+
+/// Judges and stores one piece. Call it inside a write transaction.
+pub fn take(
+    c: &Connection,
+    policy: &Policy,
+    roll: &Roll,
+    offered: &[Offered],
+    from: Option<&NodeId>,
+    now: i64,
+) -> Result<Outcome> {
+    let mut outcome = judge(c, policy, roll, offered, from, now)?;
+    if outcome.stored > 0 {
+        outcome.stored += retry(c, policy, roll, now)?;
+    }
+    Ok(outcome)
+}
+
+fn judge(
+    c: &Connection,
+    policy: &Policy,
+    roll: &Roll,
+    offered: &[Offered],
+    from: Option<&NodeId>,
+    now: i64,
+) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for judged in admit(policy, roll, offered, &Past(c))? {
+        let Some(offer) = offered.get(judged.index) else { continue };
+        let (key, tip) = (&offer.document, offer.tip.as_ref());
+        match (judged.verdict, &judged.change) {
+            (Verdict::Stored, Some(change)) => {
+                changes::insert(c, key, change, tip, from, now)?;
+                outcome.stored += 1;
+            }
+            (Verdict::Held(wait), Some(change)) => hold(c, key, change, tip, wait, from, now)?,
+            (Verdict::Quarantined(fault), Some(change)) => {
+                changes::quarantine(c, key, fault, change, tip, from, now)?;
+            }
+            _ => {}
+        }
+        match (judged.verdict, judged.change) {
+            (Verdict::Stored | Verdict::Known, Some(change)) => {
+                let h = change.header;
+                let receipt = Receipt { document: key.clone(), actor: h.actor, seq: h.seq, hash: h.hash };
+                match outcome.receipts.iter_mut().find(|r| r.document == *key && r.actor == h.actor) {
+                    Some(r) if r.seq < receipt.seq => *r = receipt,
+                    Some(_) => {}
+                    None => outcome.receipts.push(receipt),
+                }
+            }
+            (verdict, change) => {
+                let hash = change.map_or([0; 32], |c| c.header.hash);
+                outcome.verdicts.push((key.clone(), hash, verdict));
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+fn hold(
+    c: &Connection,
+    key: &DocKey,
+    change: &sync::Change,
+    tip: Option<&sync::tip::Tip>,
+    wait: Wait,
+    from: Option<&NodeId>,
+    now: i64,
+) -> Result<()> {
+    let device = change.header.actor.device.0;
+    let (all, own): (i64, i64) = c
+        .prepare_cached("SELECT COUNT(*), COALESCE(SUM(substr(actor, 1, 32) = ?), 0) FROM held")?
+        .query_row(params![device], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    // No room: dropped here, and found missing by the next check with whoever has it.
+    if all >= limits::HELD_CHANGES as i64 || own >= limits::HELD_PER_AUTHOR as i64 {
+        return Ok(());
+    }
+    c.prepare_cached(
+        "INSERT INTO held (document, hash, actor, actor_seq, wait, body, tip, from_peer, at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (document, hash) DO UPDATE SET wait = excluded.wait, tip = COALESCE(held.tip, excluded.tip)",
+    )?
+    .execute(params![
+        key.as_str(),
+        change.header.hash,
+        change.header.actor.to_bytes(),
+        change.header.seq as i64,
+        format!("{wait:?}"),
+        change.body,
+        tip.map(|t| t.to_vec()),
+        from.map(|n| n.0),
+        now
+    ])?;
+    Ok(())
+}
+
+/// Judges all held changes again, after new changes or new roll statements; returns how many were stored.
+pub fn retry(c: &Connection, policy: &Policy, roll: &Roll, now: i64) -> Result<usize> {
+    let mut stored = 0;
+    loop {
+        let mut statement =
+            c.prepare_cached("SELECT id, document, body, tip, from_peer FROM held ORDER BY id")?;
+        let rows = statement.query_map([], |r| {
+            Ok((
+                r.get::<_, i64>(0)?,
+                r.get::<_, String>(1)?,
+                r.get::<_, Vec<u8>>(2)?,
+                r.get::<_, Option<Vec<u8>>>(3)?,
+                r.get::<_, Option<Vec<u8>>>(4)?,
+            ))
+        })?;
+        let (mut ids, mut offered, mut from) = (Vec::new(), Vec::new(), None);
+        for row in rows {
+            let (id, document, body, tip, peer) = row?;
+            let Some(document) = DocKey::parse(&document) else { continue };
+            let tip = tip.map(|t| fixed(t, "tip")).transpose()?;
+            ids.push(id);
+            offered.push(Offered { document, body, tip });
+            from = peer.or(from);
+        }
+        if offered.is_empty() {
+            return Ok(stored);
+        }
+        let from = from.map(|n| fixed(n, "peer").map(NodeId)).transpose()?;
+        let mut progress = 0;
+        for judged in admit(policy, roll, &offered, &Past(c))? {
+            let (Some(offer), Some(id)) = (offered.get(judged.index), ids.get(judged.index)) else {
+                continue;
+            };
+            match (judged.verdict, &judged.change) {
+                (Verdict::Held(_), _) | (Verdict::Dropped(Fault::NoTip), _) => continue,
+                (Verdict::Stored, Some(change)) => {
+                    changes::insert(c, &offer.document, change, offer.tip.as_ref(), from.as_ref(), now)?;
+                    progress += 1;
+                }
+                (Verdict::Quarantined(fault), Some(change)) => {
+                    let tip = offer.tip.as_ref();
+                    changes::quarantine(c, &offer.document, fault, change, tip, from.as_ref(), now)?;
+                }
+                _ => {}
+            }
+            c.prepare_cached("DELETE FROM held WHERE id = ?")?.execute([id])?;
+        }
+        if progress == 0 {
+            return Ok(stored);
+        }
+        stored += progress;
+    }
+}
+
+/// One line of the operator's list of waiting changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldRow {
+    /// The document.
+    pub document: String,
+    /// Who wrote them.
+    pub device: NodeId,
+    /// What they wait for (the name of a `sync::admission::Wait`).
+    pub wait: String,
+    /// How many.
+    pub count: u64,
+    /// Unix seconds of the newest.
+    pub at: i64,
+}
+
+/// Waiting changes by document, author and reason.
+pub fn held(c: &Connection) -> Result<Vec<HeldRow>> {
+    let mut statement = c.prepare_cached(
+        "SELECT document, substr(actor, 1, 32), wait, COUNT(*), MAX(at) FROM held GROUP BY 1, 2, 3 ORDER BY 5 DESC",
+    )?;
+    let rows = statement
+        .query_map([], |r| Ok((r.get(0)?, r.get::<_, Vec<u8>>(1)?, r.get(2)?, r.get::<_, i64>(3)?, r.get(4)?)))?;
+    rows.map(|row| {
+        let (document, device, wait, count, at) = row?;
+        Ok(HeldRow { document, device: NodeId(fixed(device, "device")?), wait, count: count as u64, at })
+    })
+    .collect()
+}

@@ -1,0 +1,197 @@
+//! What is known of other nodes: cursors, receipts, contact, typed addresses, wishes to be enrolled.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sync::tip::Receipt;
+use sync::{ActorId, NodeId, StoreId};
+
+use crate::{Result, changes, fixed};
+
+/// A node that was met.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// Who.
+    pub node: NodeId,
+    /// Its store when last seen.
+    pub store: Option<StoreId>,
+    /// Our local sequence that this store has acknowledged.
+    pub acked: Option<u64>,
+    /// Hash of what it could read then.
+    pub scope: Option<Vec<u8>>,
+    /// Where it was reached last.
+    pub address: Option<String>,
+    /// Unix seconds of the last contact.
+    pub seen_at: Option<i64>,
+    /// Unix seconds of the last time both sides were equal.
+    pub in_sync_at: Option<i64>,
+}
+
+/// One peer.
+pub fn get(c: &Connection, node: &NodeId) -> Result<Option<Peer>> {
+    Ok(list(c)?.into_iter().find(|p| p.node == *node))
+}
+
+/// All peers, last seen first.
+pub fn list(c: &Connection) -> Result<Vec<Peer>> {
+    let mut statement = c.prepare_cached(
+        "SELECT node, store, acked, scope, address, seen_at, in_sync_at FROM peer ORDER BY seen_at DESC",
+    )?;
+    let rows = statement.query_map([], |r| {
+        Ok((
+            r.get::<_, Vec<u8>>(0)?,
+            r.get::<_, Option<Vec<u8>>>(1)?,
+            r.get::<_, Option<i64>>(2)?,
+            r.get(3)?,
+            r.get(4)?,
+            r.get(5)?,
+            r.get(6)?,
+        ))
+    })?;
+    rows.map(|row| {
+        let (node, store, acked, scope, address, seen_at, in_sync_at) = row?;
+        Ok(Peer {
+            node: NodeId(fixed(node, "peer")?),
+            store: store.map(|s| fixed(s, "store id").map(StoreId)).transpose()?,
+            acked: acked.map(|a| a as u64),
+            scope,
+            address,
+            seen_at,
+            in_sync_at,
+        })
+    })
+    .collect()
+}
+
+/// Notes a contact: the peer's store, and where it was reached. Another store voids the cursor.
+pub fn met(
+    c: &Connection,
+    node: &NodeId,
+    store: &StoreId,
+    scope: &[u8],
+    address: Option<&str>,
+    at: i64,
+) -> Result<()> {
+    c.prepare_cached(
+        "INSERT INTO peer (node, store, scope, address, seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (node) DO UPDATE SET
+            acked = CASE WHEN store IS ?2 AND scope IS ?3 THEN acked END,
+            store = ?2, scope = ?3, address = COALESCE(?4, address), seen_at = ?5",
+    )?
+    .execute(params![node.0, store.0, scope, address, at])?;
+    Ok(())
+}
+
+/// Moves the cursor for the peer's present store; never backwards.
+pub fn set_acked(c: &Connection, node: &NodeId, upto: u64, at: i64) -> Result<()> {
+    c.prepare_cached("UPDATE peer SET acked = MAX(COALESCE(acked, 0), ?), seen_at = ? WHERE node = ?")?
+        .execute(params![upto as i64, at, node.0])?;
+    Ok(())
+}
+
+/// Both sides were equal.
+pub fn in_sync(c: &Connection, node: &NodeId, at: i64) -> Result<()> {
+    c.prepare_cached("UPDATE peer SET in_sync_at = ?1, seen_at = ?1 WHERE node = ?2")?
+        .execute(params![at, node.0])?;
+    Ok(())
+}
+
+/// Keeps verified receipts of a peer's store. A receipt for something that is not here, or of another
+/// hash than ours at that number, is not about our changes and is passed over.
+pub fn keep_receipts(
+    c: &Connection,
+    node: &NodeId,
+    store: &StoreId,
+    receipts: &[Receipt],
+    at: i64,
+) -> Result<()> {
+    for r in receipts {
+        let Some(doc) = changes::find(c, &r.document)? else { continue };
+        c.prepare_cached(
+            "INSERT INTO receipt (node, store, doc, actor, seq, hash, at)
+             SELECT ?1, ?2, doc, actor, actor_seq, hash, ?7 FROM change
+             WHERE doc = ?3 AND actor = ?4 AND actor_seq = ?5 AND hash = ?6
+             ON CONFLICT (node, store, doc, actor) DO UPDATE SET
+                hash = CASE WHEN excluded.seq > seq THEN excluded.hash ELSE hash END,
+                seq = MAX(seq, excluded.seq), at = excluded.at",
+        )?
+        .execute(params![node.0, store.0, doc, r.actor.to_bytes(), r.seq as i64, r.hash, at])?;
+    }
+    Ok(())
+}
+
+/// Up to which sequence number the present stores of the given nodes hold each actor of each document.
+pub fn held_by(c: &Connection, nodes: &[NodeId]) -> Result<HashMap<(i64, ActorId), u64>> {
+    let mut held = HashMap::new();
+    let mut statement = c.prepare_cached(
+        "SELECT r.doc, r.actor, r.seq FROM receipt r JOIN peer p ON p.node = r.node AND p.store = r.store
+         WHERE r.node = ?",
+    )?;
+    for node in nodes {
+        let rows = statement
+            .query_map(params![node.0], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?)))?;
+        for row in rows {
+            let (doc, actor, seq) = row?;
+            let entry = held.entry((doc, changes::actor_of(&actor)?)).or_insert(0);
+            *entry = (*entry).max(seq as u64);
+        }
+    }
+    Ok(held)
+}
+
+/// Typed addresses.
+pub fn addresses(c: &Connection) -> Result<Vec<String>> {
+    let mut statement = c.prepare_cached("SELECT address FROM address ORDER BY at")?;
+    let rows = statement.query_map([], |r| r.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Keeps a typed address.
+pub fn add_address(c: &Connection, address: &str, at: i64) -> Result<()> {
+    c.prepare_cached("INSERT OR IGNORE INTO address (address, at) VALUES (?, ?)")?.execute((address, at))?;
+    Ok(())
+}
+
+/// Forgets a typed address.
+pub fn remove_address(c: &Connection, address: &str) -> Result<()> {
+    c.prepare_cached("DELETE FROM address WHERE address = ?")?.execute([address])?;
+    Ok(())
+}
+
+/// Wishes kept at most; a flood of them drops the oldest.
+const WISHES: i64 = 500;
+
+/// Keeps a device's wish to be enrolled.
+pub fn add_wish(c: &Connection, node: &NodeId, label: &str, at: i64) -> Result<()> {
+    c.prepare_cached("INSERT OR REPLACE INTO wish (node, label, at) VALUES (?, ?, ?)")?
+        .execute(params![node.0, label, at])?;
+    c.prepare_cached(
+        "DELETE FROM wish WHERE node NOT IN (SELECT node FROM wish ORDER BY at DESC LIMIT ?)",
+    )?
+    .execute([WISHES])?;
+    Ok(())
+}
+
+/// Wishes, newest first: node, label, unix seconds.
+pub fn wishes(c: &Connection) -> Result<Vec<(NodeId, String, i64)>> {
+    let mut statement = c.prepare_cached("SELECT node, label, at FROM wish ORDER BY at DESC")?;
+    let rows = statement.query_map([], |r| Ok((r.get::<_, Vec<u8>>(0)?, r.get(1)?, r.get(2)?)))?;
+    rows.map(|row| {
+        let (node, label, at) = row?;
+        Ok((NodeId(fixed(node, "peer")?), label, at))
+    })
+    .collect()
+}
+
+/// Forgets a wish.
+pub fn remove_wish(c: &Connection, node: &NodeId) -> Result<()> {
+    c.prepare_cached("DELETE FROM wish WHERE node = ?")?.execute(params![node.0])?;
+    Ok(())
+}
+
+/// A wish's label.
+pub fn wish_label(c: &Connection, node: &NodeId) -> Result<Option<String>> {
+    Ok(c.prepare_cached("SELECT label FROM wish WHERE node = ?")?
+        .query_row(params![node.0], |r| r.get(0))
+        .optional()?)
+}

@@ -1,0 +1,176 @@
+//! Tables computed from documents. They hold nothing that cannot be computed again.
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, params, params_from_iter};
+use sync::{ActorId, NodeId};
+
+use crate::{Error, Result, changes, fixed};
+
+/// One record as the views hold it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Row {
+    /// Document row.
+    pub doc: i64,
+    /// Document key.
+    pub doc_key: String,
+    /// School of the key, if it has one.
+    pub school: Option<String>,
+    /// School year of the key, if it has one.
+    pub year: Option<i32>,
+    /// Record id.
+    pub id: String,
+    /// Kind id.
+    pub kind: String,
+    /// Kind version.
+    pub version: u32,
+    /// The person it is about.
+    pub person: Option<String>,
+    /// The record it is about.
+    pub about: Option<String>,
+    /// Its date.
+    pub date: Option<String>,
+    /// JSON object of winning values.
+    pub fields: String,
+    /// JSON object of fields with several concurrent values.
+    pub others: Option<String>,
+    /// Whether such a field counts.
+    pub disputed: bool,
+    /// Device of the newest value.
+    pub author: NodeId,
+    /// The changes its values stand in: each actor's highest.
+    pub parts: Vec<(ActorId, u64)>,
+}
+
+/// Removes all rows of a document.
+pub fn clear(c: &Connection, doc: i64) -> Result<()> {
+    c.prepare_cached("DELETE FROM record WHERE doc = ?")?.execute([doc])?;
+    Ok(())
+}
+
+/// Removes one row.
+pub fn remove(c: &Connection, doc: i64, id: &str) -> Result<()> {
+    c.prepare_cached("DELETE FROM record WHERE doc = ? AND id = ?")?.execute((doc, id))?;
+    Ok(())
+}
+
+/// Writes one row.
+pub fn put(c: &Connection, r: &Row) -> Result<()> {
+    let parts: Vec<u8> =
+        r.parts.iter().flat_map(|(a, s)| a.to_bytes().into_iter().chain(s.to_be_bytes())).collect();
+    c.prepare_cached(
+        "INSERT OR REPLACE INTO record (doc, doc_key, school, year, id, kind, version, person, about, date,
+            fields, others, disputed, author, parts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        r.doc, r.doc_key, r.school, r.year, r.id, r.kind, r.version, r.person, r.about, r.date, r.fields,
+        r.others, r.disputed, r.author.0, parts
+    ])?;
+    Ok(())
+}
+
+/// Which rows to read; every given part must hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Filter {
+    /// Kind id.
+    pub kind: Option<String>,
+    /// Record id.
+    pub id: Option<String>,
+    /// School.
+    pub school: Option<String>,
+    /// Person.
+    pub person: Option<String>,
+    /// Record it is about.
+    pub about: Option<String>,
+    /// By date, newest first (else oldest first).
+    pub newest_first: bool,
+    /// At most so many.
+    pub limit: Option<u32>,
+}
+
+fn clause(f: &Filter) -> (String, Vec<Sql>) {
+    let mut parts = vec!["1".to_string()];
+    let mut values = Vec::new();
+    let columns =
+        [("kind", &f.kind), ("id", &f.id), ("school", &f.school), ("person", &f.person), ("about", &f.about)];
+    for (column, wanted) in columns {
+        if let Some(v) = wanted {
+            parts.push(format!("{column} = ?"));
+            values.push(Sql::Text(v.clone()));
+        }
+    }
+    (parts.join(" AND "), values)
+}
+
+/// Reads rows.
+pub fn list(c: &Connection, f: &Filter) -> Result<Vec<Row>> {
+    let (clause, values) = clause(f);
+    let order = if f.newest_first { "date DESC, id DESC" } else { "date, id" };
+    let limit = f.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
+    let mut statement = c.prepare_cached(&format!(
+        "SELECT doc, doc_key, school, year, id, kind, version, person, about, date, fields, others, disputed,
+            author, parts FROM record WHERE {clause} ORDER BY {order}{limit}"
+    ))?;
+    let rows = statement.query_map(params_from_iter(values), |r| {
+        Ok((
+            Row {
+                doc: r.get(0)?,
+                doc_key: r.get(1)?,
+                school: r.get(2)?,
+                year: r.get(3)?,
+                id: r.get(4)?,
+                kind: r.get(5)?,
+                version: r.get(6)?,
+                person: r.get(7)?,
+                about: r.get(8)?,
+                date: r.get(9)?,
+                fields: r.get(10)?,
+                others: r.get(11)?,
+                disputed: r.get(12)?,
+                author: NodeId([0; 32]),
+                parts: Vec::new(),
+            },
+            r.get::<_, Vec<u8>>(13)?,
+            r.get::<_, Vec<u8>>(14)?,
+        ))
+    })?;
+    rows.map(|row| {
+        let (mut row, author, parts) = row?;
+        row.author = NodeId(fixed(author, "author")?);
+        row.parts = read_parts(&parts)?;
+        Ok(row)
+    })
+    .collect()
+}
+
+fn read_parts(bytes: &[u8]) -> Result<Vec<(ActorId, u64)>> {
+    bytes
+        .chunks_exact(ActorId::LEN + 8)
+        .map(|part| {
+            let (actor, seq) = part.split_at(ActorId::LEN);
+            let seq = seq.try_into().map_err(|_| Error::BadRow("record"))?;
+            Ok((changes::actor_of(actor)?, u64::from_be_bytes(seq)))
+        })
+        .collect()
+}
+
+/// Counts rows.
+pub fn count(c: &Connection, f: &Filter) -> Result<u64> {
+    let (clause, values) = clause(f);
+    let n: i64 = c
+        .prepare_cached(&format!("SELECT COUNT(*) FROM record WHERE {clause}"))?
+        .query_row(params_from_iter(values), |r| r.get(0))?;
+    Ok(n as u64)
+}
+
+/// The parts of every record that a school's or all documents hold: (document row, parts).
+pub fn parts(c: &Connection, author: Option<&NodeId>) -> Result<Vec<(i64, Vec<(ActorId, u64)>)>> {
+    let mut statement = c.prepare_cached("SELECT doc, parts FROM record WHERE ?1 IS NULL OR author = ?1")?;
+    let rows = statement
+        .query_map(params![author.map(|a| a.0)], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?)))?;
+    rows.map(|row| {
+        let (doc, parts) = row?;
+        Ok((doc, read_parts(&parts)?))
+    })
+    .collect()
+}

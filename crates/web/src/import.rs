@@ -1,0 +1,131 @@
+//! Joins the tables of [`crate::sheet`] with the office of [`node`]: what is known before an
+//! import, and carrying out a plan that a person has seen. The command line uses it too.
+
+use std::collections::HashMap;
+
+use node::Node;
+use node::office::{self, By, Organisation, OrganisationInput, Teacher, TeacherInput};
+
+use crate::sheet::roster::{
+    HomeSchool, KnownOrganisation, KnownTeacher, OrganisationFacts, OrganisationRow, RosterContext, RosterPlan, TeacherFacts,
+};
+
+/// What the plan of an import needs to know of this node. `school_year` is the calendar year in
+/// which the school year of the import begins.
+pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Error> {
+    let organisations = office::organisations(node)?;
+    let home = node.home_school();
+    let teachers = match &home {
+        Some(school) => office::roster(node, school)?,
+        None => Vec::new(),
+    };
+    let home_school = home.map(|id| {
+        let known = organisations.iter().find(|o| o.id == id);
+        let text = |of: fn(&Organisation) -> &String| known.map(|o| of(o).clone()).unwrap_or_default();
+        HomeSchool { name: text(|o| &o.name), short_name: text(|o| &o.short_name), code: text(|o| &o.school_code), id }
+    });
+    Ok(RosterContext {
+        home_school,
+        is_county: node.is_county(),
+        organisations: organisations.into_iter().map(known_organisation).collect(),
+        teachers: teachers.into_iter().map(known_teacher).collect(),
+        school_year,
+    })
+}
+
+/// Carries out a plan; how many organisations and teachers were new or changed. Doing it again
+/// changes nothing.
+pub fn apply(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node::Error> {
+    let mut done = organisations(node, by, plan)?;
+    if let Some(school) = &plan.school {
+        let rows = plan.teachers.new.iter().chain(&plan.teachers.changed);
+        let teachers: Vec<_> = rows.map(|row| (row.id.clone(), teacher_input(&row.facts))).collect();
+        if !teachers.is_empty() {
+            done += office::save_teachers(node, by, school, teachers)?;
+        }
+    }
+    Ok(done)
+}
+
+/// Saves organisations; those below one that the same file brings come after it, when it has an id.
+fn organisations(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node::Error> {
+    let mut waiting: Vec<&OrganisationRow> = plan.organisations.add.iter().chain(&plan.organisations.change).collect();
+    let mut done = 0;
+    while !waiting.is_empty() {
+        let ids: HashMap<String, String> = office::organisations(node)?.into_iter().map(|o| (o.name, o.id)).collect();
+        let ready = |row: &&OrganisationRow| row.parent_name.is_empty() || ids.contains_key(&row.parent_name);
+        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
+        // Two that name each other as the one above: saved without, rather than not at all.
+        let (now, later) = if now.is_empty() { (later, Vec::new()) } else { (now, later) };
+        let batch = now.iter().map(|row| (row.id.clone(), organisation_input(row, &ids))).collect();
+        done += office::save_organisations(node, by, batch)?;
+        waiting = later;
+    }
+    Ok(done)
+}
+
+fn organisation_input(row: &OrganisationRow, ids: &HashMap<String, String>) -> OrganisationInput {
+    let facts = row.facts.clone();
+    OrganisationInput {
+        name: facts.name,
+        short_name: facts.short_name,
+        org_kind: facts.org_kind,
+        school_code: facts.school_code,
+        division: facts.division,
+        rural: facts.rural,
+        parent: ids.get(&row.parent_name).cloned().unwrap_or(facts.parent),
+    }
+}
+
+fn known_organisation(o: Organisation) -> KnownOrganisation {
+    KnownOrganisation {
+        id: o.id,
+        facts: OrganisationFacts {
+            name: o.name,
+            short_name: o.short_name,
+            org_kind: o.org_kind,
+            school_code: o.school_code,
+            division: o.division,
+            rural: o.rural,
+            parent: o.parent,
+        },
+    }
+}
+
+fn teacher_input(facts: &TeacherFacts) -> TeacherInput {
+    let facts = facts.clone();
+    TeacherInput {
+        teacher_code: facts.teacher_code,
+        name: facts.name,
+        sex: facts.sex,
+        birth_year: facts.birth_year,
+        status: facts.status,
+        post: facts.post,
+        title: facts.title,
+        subject: facts.subject,
+        stage: facts.stage,
+        homeroom: facts.homeroom,
+        teaching_from: facts.teaching_from,
+        from: facts.from,
+    }
+}
+
+fn known_teacher(t: Teacher) -> KnownTeacher {
+    KnownTeacher {
+        id: t.id,
+        facts: TeacherFacts {
+            teacher_code: t.teacher_code,
+            name: t.name,
+            sex: t.sex,
+            birth_year: t.birth_year,
+            status: t.status,
+            post: t.post,
+            title: t.title,
+            subject: t.subject,
+            stage: t.stage,
+            homeroom: t.homeroom,
+            teaching_from: t.teaching_from,
+            from: t.from,
+        },
+    }
+}

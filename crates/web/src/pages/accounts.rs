@@ -1,0 +1,157 @@
+//! Accounts of this node, and its access log.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect, Response};
+use node::accounts::{self, AccessRow, Account, NewAccount, Role};
+use node::office;
+
+use crate::fault::Fault;
+use crate::form::Form;
+use crate::labels::{self, Choice};
+use crate::lang::Lang;
+use crate::page::{self, Chrome, html, moment};
+use crate::who::{Ctx, Post, Right};
+
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct AccountsPage {
+    l: Lang,
+    c: Chrome,
+    f: Form,
+    accounts: Vec<Account>,
+    own: String,
+    roles: Vec<Choice>,
+    /// Teachers of the school, for accounts of one teacher.
+    teachers: Vec<Choice>,
+    log: Vec<AccessRow>,
+}
+
+impl AccountsPage {
+    fn locked(&self, account: &Account) -> bool {
+        account.locked_until.is_some_and(|until| until > page::now())
+    }
+
+    fn act(&self, code: &str) -> String {
+        act(self.l, code).to_owned()
+    }
+}
+
+/// Lines of the access log on the page; the log itself keeps at least six months.
+const LINES: u32 = 100;
+
+fn act(l: Lang, code: &str) -> &str {
+    match code {
+        "login" => l.t("登录", "signed in"),
+        "login_failed" => l.t("登录失败", "sign-in failed"),
+        "login_locked" => l.t("登录被锁", "sign-in locked"),
+        "password" => l.t("改密码", "changed the PIN"),
+        "decide" => l.t("审核学分", "decided on a claim"),
+        "import" => l.t("导入", "imported"),
+        "export" => l.t("导出", "exported"),
+        "account" => l.t("新建账号", "made an account"),
+        "reset" => l.t("重设密码", "reset a PIN"),
+        "activate" => l.t("启用账号", "enabled an account"),
+        "deactivate" => l.t("停用账号", "disabled an account"),
+        "approve" => l.t("批准设备", "approved a device"),
+        "revoke" => l.t("撤销设备", "revoked a device"),
+        "enrol" => l.t("加入本县", "joined the county"),
+        other => other,
+    }
+}
+
+/// `GET /accounts`
+pub(crate) async fn list(ctx: Ctx) -> Result<Response, Fault> {
+    accounts_page(&ctx, Form::default()).await
+}
+
+async fn accounts_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
+    ctx.need(Right::Manage)?;
+    // Names of teachers are content, which a bare administrator does not see.
+    let school = ctx.app.node.home_school().filter(|_| ctx.may(Right::Read));
+    let (accounts, teachers, log) = ctx
+        .run(move |n| {
+            let teachers = match school {
+                Some(school) => office::roster(n, &school)?,
+                None => Vec::new(),
+            };
+            Ok((accounts::list(n)?, teachers, accounts::access_log(n, LINES)?))
+        })
+        .await?;
+    let l = ctx.l;
+    html(&AccountsPage {
+        l,
+        c: Chrome::new(ctx, l.t("账号", "Accounts"), "accounts"),
+        f,
+        accounts,
+        own: ctx.who.account.id.clone(),
+        roles: labels::roles(l, ctx.app.node.is_county()),
+        teachers: teachers.into_iter().map(|t| Choice::new(t.id, t.name)).collect(),
+        log,
+    })
+}
+
+/// `POST /accounts`
+pub(crate) async fn create(Post { ctx, mut form }: Post) -> Result<Response, Fault> {
+    ctx.need(Right::Manage)?;
+    let role = labels::roles(ctx.l, ctx.app.node.is_county()).into_iter().find(|r| r.code == form.get("role"));
+    let role = role.and_then(|r| Role::from_code(&r.code));
+    if role.is_none() {
+        form.fail("role", "请选择一项", "Please choose one");
+    }
+    let person = Some(form.text("person")).filter(|p| !p.is_empty());
+    if role == Some(Role::Teacher) && person.is_none() {
+        form.fail("person", "请选择是哪位教师", "Choose the teacher");
+    }
+    // Whoever may manage accounts must not be able to give away rights that he does not hold: an
+    // administrator, who sees no records, makes no account that does.
+    let above = role.is_some_and(|r| r != Role::Admin) && !ctx.may(Right::Read);
+    if above && any_with_content(&ctx).await? {
+        form.fail("role", "请看得到记录的人来建这种账号", "An account that sees records is made by somebody who does");
+    }
+    let (Some(role), true) = (role, form.ok()) else { return accounts_page(&ctx, form).await };
+    let new = NewAccount { name: form.text("name"), role, secret: form.raw("secret").to_owned(), person };
+    let made = ctx.app.attempt(move |n| accounts::create(n, new, page::now())).await?;
+    after(&ctx, form, "account", made.map(|a| a.name)).await
+}
+
+/// Whether anybody here holds an account that reads records. While there is none, the administrator
+/// who made the first account must be able to make one.
+async fn any_with_content(ctx: &Ctx) -> Result<bool, Fault> {
+    let accounts = ctx.run(accounts::list).await?;
+    Ok(accounts.iter().any(|a| a.active && matches!(a.role, Role::Clerk | Role::Auditor)))
+}
+
+/// `POST /accounts/{id}/{act}`: `reset`, `activate`, `deactivate`.
+pub(crate) async fn change(Path((id, what)): Path<(String, String)>, Post { ctx, form }: Post) -> Result<Response, Fault> {
+    ctx.need(Right::Manage)?;
+    let account = ctx.run(accounts::list).await?.into_iter().find(|a| a.id == id).ok_or(Fault::NotFound)?;
+    let own = account.id == ctx.who.account.id;
+    let secret = form.raw("new").to_owned();
+    let (code, done) = match what.as_str() {
+        // Taking over another's account by a reset would take over its rights as well.
+        "reset" if !own && (ctx.may(Right::Read) || account.role == Role::Admin) => {
+            ("reset", ctx.app.attempt(move |n| accounts::reset_secret(n, &id, &secret)).await?)
+        }
+        "activate" => ("activate", ctx.app.attempt(move |n| accounts::set_active(n, &id, true)).await?),
+        // Nobody locks himself out.
+        "deactivate" if !own => ("deactivate", ctx.app.attempt(move |n| accounts::set_active(n, &id, false)).await?),
+        "reset" | "deactivate" => return Err(Fault::Forbidden),
+        _ => return Err(Fault::NotFound),
+    };
+    after(&ctx, form, code, done.map(|()| account.name)).await
+}
+
+async fn after(ctx: &Ctx, mut form: Form, act: &'static str, done: Result<String, node::Error>) -> Result<Response, Fault> {
+    match done {
+        Ok(name) => {
+            ctx.log(act, &name).await;
+            Ok(Redirect::to("/accounts?done=account").into_response())
+        }
+        Err(node::Error::Invalid(errors)) => {
+            form.fail_all(&errors);
+            accounts_page(ctx, form).await
+        }
+        Err(other) => Err(other.into()),
+    }
+}

@@ -1,0 +1,99 @@
+//! Claims (学分登记) of a school with their way to the county.
+
+use askama::Template;
+use axum::extract::Query;
+use axum::response::Response;
+use node::office::{self, ClaimRow, ClaimState};
+use serde::Deserialize;
+
+use crate::fault::Fault;
+use crate::labels::{self, Choice};
+use crate::lang::Lang;
+use crate::page::{self, Chrome, DISPUTED, amount, html};
+use crate::pages::sessions::{MOST, PAGE, more};
+use crate::who::{Ctx, Right};
+
+#[derive(Template)]
+#[template(path = "claims.html")]
+struct ClaimsPage {
+    l: Lang,
+    c: Chrome,
+    q: String,
+    state: String,
+    states: Vec<Choice>,
+    rows: Vec<ClaimRow>,
+    more: Option<String>,
+}
+
+impl ClaimsPage {
+    fn label(&self, kind: &str, field: &str, code: &str) -> String {
+        labels::label(self.l, kind, field, code)
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Search {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    state: String,
+    limit: Option<u32>,
+}
+
+/// Which group of the filter a claim belongs to.
+pub(crate) fn group(claim: &ClaimRow) -> &'static str {
+    match &claim.state {
+        _ if claim.disputed => "disputed",
+        ClaimState::SavedAtSchool | ClaimState::Carried => "here",
+        ClaimState::AtCounty => "county",
+        ClaimState::ChangedAfterDecision => "changed",
+        ClaimState::Decided { verdict, .. } => match verdict.as_str() {
+            "recognised" | "reduced" => "given",
+            "returned" => "returned",
+            _ => "rejected",
+        },
+    }
+}
+
+/// The words of the filter.
+fn groups(l: Lang) -> Vec<Choice> {
+    let all = [
+        ("here", l.t("还没到县", "Not yet at the county")),
+        ("county", l.t("已到县，等审核", "At the county, waiting")),
+        ("given", l.t("已认定或核减", "Recognised or reduced")),
+        ("returned", l.t("县退回", "Returned")),
+        ("rejected", l.t("不予认定", "Rejected")),
+        ("changed", l.t("审后改动", "Changed after decision")),
+        ("disputed", l.t("待核", "To be settled")),
+    ];
+    all.map(|(code, label)| Choice::new(code, label)).to_vec()
+}
+
+/// `GET /claims`
+pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Response, Fault> {
+    ctx.need(Right::Read)?;
+    let school = ctx.school()?;
+    let Search { q, state, limit } = search;
+    let filtered = !(q.is_empty() && state.is_empty());
+    // A filter looks through everything; only the plain list is cut.
+    let limit = if filtered { MOST } else { limit.unwrap_or(PAGE).clamp(1, MOST) };
+    let mut rows = ctx.run(move |n| office::claims(n, Some(&school), limit)).await?;
+    let more = more("/claims", rows.len(), limit);
+    if !state.is_empty() {
+        rows.retain(|r| group(r) == state);
+    }
+    let wanted = records::text::person_name(&q);
+    if !wanted.is_empty() {
+        rows.retain(|r| r.person_name.contains(&wanted) || r.session_title.contains(q.trim()));
+    }
+    let l = ctx.l;
+    html(&ClaimsPage {
+        l,
+        c: Chrome::new(&ctx, l.t("学分登记", "Claims"), "claims"),
+        q,
+        state,
+        states: groups(l),
+        rows,
+        more,
+    })
+}

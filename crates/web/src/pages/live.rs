@@ -1,0 +1,45 @@
+//! How fresh a page is. `/state.json` answers with a small mark that moves whenever the node
+//! committed or received anything; the script then fetches the page again and swaps the states.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use node::Node;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::fault::Fault;
+use crate::who::Visit;
+
+#[derive(Serialize)]
+struct State {
+    mark: String,
+}
+
+/// Stands for all that the node shows. The start of the program is part of it, because the count
+/// begins anew then.
+pub(crate) fn mark(app: &App) -> String {
+    format!("{}-{}", app.born, *app.node.watch().borrow())
+}
+
+/// `GET /state.json`
+pub(crate) async fn state(visit: Visit) -> Result<Response, Fault> {
+    if visit.who.is_none() {
+        return Ok((StatusCode::UNAUTHORIZED, Json(State { mark: String::new() })).into_response());
+    }
+    Ok(Json(State { mark: visit.mark }).into_response())
+}
+
+/// How this node's records stand with the county.
+pub(crate) struct Link {
+    /// Records without a receipt of a county store.
+    pub(crate) waiting: u64,
+    /// Unix seconds of the last contact with a county node.
+    pub(crate) county_at: Option<i64>,
+}
+
+/// Reads [`Link`].
+pub(crate) fn link(node: &Node) -> Result<Link, node::Error> {
+    let county_at = node.peers()?.into_iter().filter(|p| p.county).filter_map(|p| p.last_contact).max();
+    Ok(Link { waiting: node.not_at_county()?, county_at })
+}

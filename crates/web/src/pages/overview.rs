@@ -1,0 +1,242 @@
+//! The first page: at a school what is to do next and how far the records have come, at the county
+//! what came in and who has been silent.
+
+use askama::Template;
+use axum::response::Response;
+use node::accounts::Role;
+use node::office::{self, ClaimRow, SchoolRow, SessionRow};
+use node::{Node, Standing};
+
+use crate::fault::Fault;
+use crate::lang::Lang;
+use crate::page::{Chrome, ago, amount, html};
+use crate::pages::claims::group;
+use crate::pages::live::{self, Link};
+use crate::pages::sessions::MOST;
+use crate::who::{Ctx, Right};
+
+/// One thing to do, in the order in which a clerk would do it.
+pub(crate) struct Todo {
+    pub(crate) text: String,
+    pub(crate) hint: &'static str,
+    pub(crate) href: String,
+    pub(crate) action: &'static str,
+}
+
+#[derive(Default)]
+pub(crate) struct Figures {
+    teachers: usize,
+    sessions: usize,
+    claims: usize,
+    given: usize,
+    given_credits_c: i64,
+}
+
+#[derive(Template)]
+#[template(path = "overview_school.html")]
+struct SchoolPage {
+    l: Lang,
+    c: Chrome,
+    read: bool,
+    todo: Vec<Todo>,
+    n: Figures,
+    link: Link,
+}
+
+#[derive(Template)]
+#[template(path = "overview_county.html")]
+struct CountyPage {
+    l: Lang,
+    c: Chrome,
+    read: bool,
+    audit: bool,
+    n: CountyFigures,
+    /// Schools that have never or not for a week been in touch, the longest silent first.
+    silent: Vec<SchoolRow>,
+    wishes: usize,
+}
+
+#[derive(Default)]
+pub(crate) struct CountyFigures {
+    schools: usize,
+    town: usize,
+    enrolled: usize,
+    teachers: u64,
+    town_teachers: u64,
+    sessions: u64,
+    attendances: u64,
+    open: u64,
+    decided: u64,
+}
+
+/// After this many seconds without contact a school is named on the county's first page.
+const SILENT: i64 = 7 * 86_400;
+
+/// `GET /`
+pub(crate) async fn show(ctx: Ctx) -> Result<Response, Fault> {
+    let account = &ctx.who.account;
+    if let (Role::Teacher, Some(person)) = (account.role, &account.person) {
+        return crate::pages::card::show(ctx.clone(), axum::extract::Path(person.clone())).await;
+    }
+    if ctx.app.node.is_county() { county(ctx).await } else { school(ctx).await }
+}
+
+async fn school(ctx: Ctx) -> Result<Response, Fault> {
+    let l = ctx.l;
+    let (read, enter) = (ctx.may(Right::Read), ctx.may(Right::Enter));
+    let (n, mut todo, link) = ctx
+        .run(move |node| {
+            let link = live::link(node)?;
+            let mut todo = Vec::new();
+            standing(node, l, &mut todo);
+            let Some(school) = node.home_school().filter(|_| read) else { return Ok((Figures::default(), todo, link)) };
+            let teachers = office::roster(node, &school)?;
+            let sessions = office::sessions(node, Some(&school), MOST)?;
+            let claims = office::claims(node, Some(&school), MOST)?;
+            let in_service = teachers.iter().filter(|t| t.in_service()).count();
+            work(l, in_service, &sessions, &claims, &mut todo);
+            Ok((figures(in_service, &sessions, &claims), todo, link))
+        })
+        .await?;
+    if !enter {
+        todo.retain(|t| t.href == "/sync");
+    }
+    html(&SchoolPage { l, c: Chrome::new(&ctx, l.t("总览", "Overview"), ""), read, todo, n, link })
+}
+
+fn figures(teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow]) -> Figures {
+    let given = claims.iter().filter(|c| group(c) == "given");
+    let credits = given.clone().map(|c| match &c.state {
+        office::ClaimState::Decided { credits_c, .. } => *credits_c,
+        _ => 0,
+    });
+    Figures {
+        teachers,
+        sessions: sessions.iter().filter(|s| s.state != "void").count(),
+        claims: claims.len(),
+        given: given.count(),
+        given_credits_c: credits.sum(),
+    }
+}
+
+/// Whether this node belongs to a county yet.
+fn standing(node: &Node, l: Lang, todo: &mut Vec<Todo>) {
+    let (text, hint) = match node.standing() {
+        Standing::Member => return,
+        Standing::Revoked => (
+            l.t("本机已被县里撤销", "This computer was revoked by the county"),
+            l.t("新的记录不再计入。请联系县教师进修学校。", "New records count no longer. Please call the county centre."),
+        ),
+        _ => (
+            l.t("先把本机加入本县", "First enrol this computer in the county"),
+            l.t("加入之后才能登记本校的记录。", "Records of the school can be entered afterwards."),
+        ),
+    };
+    todo.push(Todo { text: text.to_owned(), hint, href: "/sync".to_owned(), action: l.t("去看看", "Open") });
+}
+
+/// What the clerk should do next, most pressing first.
+fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], todo: &mut Vec<Todo>) {
+    let mut add = |zh: String, en: String, hint: (&'static str, &'static str), href: String, action: (&'static str, &'static str)| {
+        todo.push(Todo {
+            text: l.pick(&zh, &en).to_owned(),
+            hint: l.t(hint.0, hint.1),
+            href,
+            action: l.t(action.0, action.1),
+        });
+    };
+    if teachers == 0 {
+        add(
+            "花名册还是空的".into(),
+            "The roster is empty".into(),
+            ("导入县里发的表格，或一位一位添加。", "Import the county's table, or add teachers one by one."),
+            "/import".into(),
+            ("导入花名册", "Import the roster"),
+        );
+    }
+    let returned = claims.iter().filter(|c| group(c) == "returned").count();
+    if returned > 0 {
+        add(
+            format!("县退回 {returned} 条登记"),
+            format!("{returned} claims were returned"),
+            ("看退回的理由，改正后在活动页重新登分。", "Read the reason, correct it, and register again on the session's page."),
+            "/claims?state=returned".into(),
+            ("查看", "Open"),
+        );
+    }
+    let disputed = claims.iter().filter(|c| c.disputed).count() + sessions.iter().filter(|s| s.disputed).count();
+    if disputed > 0 {
+        add(
+            format!("待核 {disputed} 处"),
+            format!("{disputed} to be settled"),
+            ("两处记录不一样，选定之前不计学分。", "Two records differ; they count nothing until one is chosen."),
+            "/claims?state=disputed".into(),
+            ("去核对", "Settle"),
+        );
+    }
+    for s in sessions.iter().filter(|s| matches!(s.state.as_str(), "draft" | "held")).take(5) {
+        let begun = s.state == "held";
+        add(
+            format!("{} {}", s.date, s.title),
+            format!("{} {}", s.date, s.title),
+            if begun {
+                ("已记考勤，还没结束。", "Attendance is marked; not ended yet.")
+            } else {
+                ("还没记考勤。", "No attendance yet.")
+            },
+            format!("/sessions/{}", s.id),
+            if begun { ("结束活动", "End it") } else { ("记考勤", "Mark attendance") },
+        );
+    }
+    let unclaimed: Vec<&SessionRow> = sessions.iter().filter(|s| s.state == "ended" && s.claims < s.present).collect();
+    for s in unclaimed.iter().take(5) {
+        add(
+            format!("{} {}", s.date, s.title),
+            format!("{} {}", s.date, s.title),
+            ("已结束，还没登完分。", "Ended; credits are not all registered."),
+            format!("/sessions/{}", s.id),
+            ("登分", "Register credits"),
+        );
+    }
+}
+
+async fn county(ctx: Ctx) -> Result<Response, Fault> {
+    let l = ctx.l;
+    let (read, manage) = (ctx.may(Right::Read), ctx.may(Right::Manage));
+    let (rows, wishes) = ctx
+        .run(move |node| {
+            let rows = if read { office::schools(node)? } else { Vec::new() };
+            let wishes = if manage { node::enrol::pending(node)?.len() } else { 0 };
+            Ok((rows, wishes))
+        })
+        .await?;
+    let n = county_figures(&rows);
+    let since = crate::page::now() - SILENT;
+    let mut silent: Vec<SchoolRow> = rows.into_iter().filter(|s| s.last_contact.is_none_or(|at| at < since)).collect();
+    silent.sort_by_key(|s| (s.enrolled_devices == 0, s.last_contact));
+    html(&CountyPage {
+        l,
+        c: Chrome::new(&ctx, l.t("总览", "Overview"), ""),
+        read,
+        audit: ctx.may(Right::Audit),
+        n,
+        silent,
+        wishes,
+    })
+}
+
+fn county_figures(rows: &[SchoolRow]) -> CountyFigures {
+    let mut n = CountyFigures { schools: rows.len(), ..CountyFigures::default() };
+    for s in rows {
+        let town = s.rural == "county_town";
+        n.town += usize::from(town);
+        n.town_teachers += if town { s.teachers } else { 0 };
+        n.enrolled += usize::from(s.enrolled_devices > 0);
+        n.teachers += s.teachers;
+        n.sessions += s.sessions;
+        n.attendances += s.attendances;
+        n.open += s.open_claims;
+        n.decided += s.decided_claims;
+    }
+    n
+}

@@ -1,0 +1,173 @@
+//! The roster (花名册) of a school: list, search, add and change a teacher.
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::response::{IntoResponse, Redirect, Response};
+use node::office::{self, Teacher, TeacherInput};
+use serde::Deserialize;
+
+use crate::fault::Fault;
+use crate::form::{self, Form};
+use crate::labels::{self, Choice};
+use crate::lang::Lang;
+use crate::page::{self, Chrome, DISPUTED, html};
+use crate::who::{Ctx, Post, Right};
+
+#[derive(Template)]
+#[template(path = "roster.html")]
+struct RosterPage {
+    l: Lang,
+    c: Chrome,
+    q: String,
+    all: usize,
+    teachers: Vec<Teacher>,
+    enter: bool,
+}
+
+impl RosterPage {
+    fn label(&self, kind: &str, field: &str, code: &str) -> String {
+        labels::label(self.l, kind, field, code)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "teacher_form.html")]
+struct TeacherPage {
+    l: Lang,
+    c: Chrome,
+    f: Form,
+    id: String,
+    sexes: Vec<Choice>,
+    statuses: Vec<Choice>,
+    posts: Vec<Choice>,
+    titles: Vec<Choice>,
+    stages: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Search {
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /roster`
+pub(crate) async fn list(ctx: Ctx, Query(Search { q }): Query<Search>) -> Result<Response, Fault> {
+    ctx.need(Right::Read)?;
+    let school = ctx.school()?;
+    let mut teachers = ctx.run(move |n| office::roster(n, &school)).await?;
+    let all = teachers.len();
+    let wanted = records::text::person_name(&q).to_lowercase();
+    if !wanted.is_empty() {
+        teachers.retain(|t| {
+            [&t.name, &t.teacher_code, &t.subject].iter().any(|text| text.to_lowercase().contains(&wanted))
+        });
+    }
+    let l = ctx.l;
+    html(&RosterPage {
+        l,
+        c: Chrome::new(&ctx, l.t("花名册", "Roster"), "roster"),
+        q,
+        all,
+        teachers,
+        enter: ctx.may(Right::Enter),
+    })
+}
+
+/// `GET /roster/new`
+pub(crate) async fn new(ctx: Ctx) -> Result<Response, Fault> {
+    ctx.need(Right::Enter)?;
+    ctx.school()?;
+    let values = [("status", "serving".to_owned()), ("post", "teacher".to_owned()), ("from", page::today())];
+    teacher_page(&ctx, Form::filled(values), String::new())
+}
+
+/// `GET /roster/{id}`
+pub(crate) async fn edit(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
+    ctx.need(Right::Enter)?;
+    let school = ctx.school()?;
+    let wanted = id.clone();
+    let found = ctx.run(move |n| office::teacher(n, &wanted)).await?;
+    let Some(t) = found.filter(|t| t.school == school) else { return Err(Fault::NotFound) };
+    let year = |y: Option<i64>| y.map(|y| y.to_string()).unwrap_or_default();
+    let f = Form::filled([
+        ("name", t.name),
+        ("teacher_code", t.teacher_code),
+        ("sex", t.sex),
+        ("birth_year", year(t.birth_year)),
+        ("status", t.status),
+        ("post", t.post),
+        ("title", t.title),
+        ("subject", t.subject),
+        ("stage", t.stage),
+        ("homeroom", if t.homeroom { "1".to_owned() } else { String::new() }),
+        ("teaching_from", year(t.teaching_from)),
+        ("from", if t.from.is_empty() { page::today() } else { t.from }),
+    ]);
+    teacher_page(&ctx, f, id)
+}
+
+fn teacher_page(ctx: &Ctx, f: Form, id: String) -> Result<Response, Fault> {
+    let l = ctx.l;
+    let title = if id.is_empty() { l.t("添加教师", "Add a teacher") } else { l.t("修改教师信息", "Change a teacher") };
+    html(&TeacherPage {
+        l,
+        c: Chrome::new(ctx, title, "roster"),
+        f,
+        id,
+        sexes: labels::choices(l, "person", "sex"),
+        statuses: labels::choices(l, "person", "status"),
+        posts: labels::choices(l, "staff_fact", "post"),
+        titles: labels::choices(l, "staff_fact", "title"),
+        stages: labels::choices(l, "staff_fact", "stage"),
+    })
+}
+
+/// `POST /roster/new`
+pub(crate) async fn create(post: Post) -> Result<Response, Fault> {
+    save(post, String::new()).await
+}
+
+/// `POST /roster/{id}`
+pub(crate) async fn change(Path(id): Path<String>, post: Post) -> Result<Response, Fault> {
+    save(post, id).await
+}
+
+async fn save(Post { ctx, mut form }: Post, id: String) -> Result<Response, Fault> {
+    ctx.need(Right::Enter)?;
+    let school = ctx.school()?;
+    let input = read(&mut form);
+    if !form.ok() {
+        return teacher_page(&ctx, form, id);
+    }
+    let (by, target) = (ctx.who.by(), (!id.is_empty()).then(|| id.clone()));
+    let saved = ctx.app.attempt(move |n| office::save_teacher(n, &by, &school, target.as_deref(), input)).await?;
+    match saved {
+        Ok(_) => Ok(Redirect::to("/roster?done=saved").into_response()),
+        Err(node::Error::Invalid(errors)) => {
+            form.fail_all(&errors);
+            teacher_page(&ctx, form, id)
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn read(form: &mut Form) -> TeacherInput {
+    TeacherInput {
+        teacher_code: records::text::half_width(form.get("teacher_code")),
+        name: records::text::person_name(form.get("name")),
+        sex: form.text("sex"),
+        birth_year: year(form, "birth_year"),
+        status: form.text("status"),
+        post: form.text("post"),
+        title: form.text("title"),
+        subject: records::text::tidy(form.get("subject")),
+        stage: form.text("stage"),
+        homeroom: form.has("homeroom"),
+        teaching_from: year(form, "teaching_from"),
+        from: form::date(form, "from"),
+    }
+}
+
+fn year(form: &mut Form, field: &str) -> Option<i64> {
+    form::optional_whole(form, field)
+}

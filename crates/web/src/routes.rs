@@ -1,0 +1,90 @@
+//! Which address leads to which page.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::app::App;
+use crate::fault::{self, Fault};
+use crate::pages::{
+    accounts, audit, card, claims, county, devices, export, import, live, overview, roster, session_form, sessions, sign_in, sync,
+};
+use crate::{assets, guard};
+
+/// A form of 300 teachers' attendance is about 20 KB.
+const FORM_BYTES: usize = 512 * 1024;
+
+/// All pages of a node.
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .merge(open())
+        .merge(school())
+        .merge(county())
+        .merge(office())
+        .fallback(|| async { Fault::NotFound })
+        .method_not_allowed_fallback(|| async { Fault::NotFound })
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(from_fn_with_state(app.clone(), fault::show))
+        .layer(from_fn_with_state(app.clone(), guard::protect))
+        .with_state(app)
+}
+
+/// Without an account.
+fn open() -> Router<App> {
+    Router::new()
+        .route("/health", get(health))
+        .route("/static/{name}", get(assets::serve))
+        .route("/lang/{code}", get(sign_in::language))
+        .route("/login", get(sign_in::login_form).post(sign_in::login))
+        .route("/setup/{token}", get(sign_in::setup_form).post(sign_in::setup))
+        .route("/state.json", get(live::state))
+}
+
+async fn health() -> String {
+    format!("ok yanxiu {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// A school's work.
+fn school() -> Router<App> {
+    Router::new()
+        .route("/roster", get(roster::list))
+        .route("/roster/new", get(roster::new).post(roster::create))
+        .route("/roster/{id}", get(roster::edit).post(roster::change))
+        .route("/sessions/new", get(session_form::new).post(session_form::create))
+        .route("/sessions/{id}/edit", get(session_form::edit).post(session_form::change))
+        .route("/sessions/{id}/void", get(session_form::ask_void).post(session_form::void))
+        .route("/sessions/{id}/attendance", post(sessions::mark))
+        .route("/sessions/{id}/end", post(sessions::end))
+        .route("/sessions/{id}/claims", post(sessions::register))
+        .route("/claims", get(claims::list))
+        .route("/export", get(export::form))
+        .route("/export/{what}", get(export::download))
+}
+
+/// The county's work.
+fn county() -> Router<App> {
+    Router::new()
+        .route("/schools", get(county::list))
+        .route("/schools/{id}", get(county::show))
+        .route("/audit", get(audit::queue).post(audit::recognise))
+        .route("/audit/{id}", get(audit::show).post(audit::decide))
+        .route("/devices", get(devices::list).post(devices::approve))
+        .route("/devices/{id}/revoke", get(devices::ask_revoke).post(devices::revoke))
+}
+
+/// Of every node.
+fn office() -> Router<App> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", get(sessions::show))
+        .route("/teachers/{id}", get(card::show))
+        .route("/import", get(import::form).post(import::upload).layer(DefaultBodyLimit::max(import::MAX_BYTES)))
+        .route("/import/confirm", post(import::confirm))
+        .route("/sync", get(sync::show).post(sync::act))
+        .route("/accounts", get(accounts::list).post(accounts::create))
+        .route("/accounts/{id}/{act}", post(accounts::change))
+        .route("/password", get(sign_in::password_form).post(sign_in::password))
+        .route("/logout", post(sign_in::logout))
+}

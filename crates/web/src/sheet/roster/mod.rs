@@ -1,0 +1,347 @@
+//! What importing a roster would do: a plan that a person sees before anything is written.
+//!
+//! Pure: table and known records in, plan out. One bad row is named with its cell and stops no
+//! other. A file that was imported before plans no change.
+
+mod organisations;
+mod plan;
+mod row;
+mod teachers;
+#[cfg(test)]
+mod tests;
+
+pub use plan::plan_roster;
+use std::collections::BTreeMap;
+
+/// What is known at this node before the import.
+#[derive(Clone, Debug, Default)]
+pub struct RosterContext {
+    /// The school whose teachers may be written here; `None` at the county.
+    pub home_school: Option<HomeSchool>,
+    /// Whether organisations may be written here.
+    pub is_county: bool,
+    /// Organisations of the registry.
+    pub organisations: Vec<KnownOrganisation>,
+    /// Teachers of the home school.
+    pub teachers: Vec<KnownTeacher>,
+    /// Calendar year in which the school year of the import begins.
+    pub school_year: i32,
+}
+
+/// The node's own school.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HomeSchool {
+    /// Record id of the organisation.
+    pub id: String,
+    /// 名称.
+    pub name: String,
+    /// 简称, or empty.
+    pub short_name: String,
+    /// 学校标识码, or empty.
+    pub code: String,
+}
+
+/// An organisation with its record id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownOrganisation {
+    /// Record id.
+    pub id: String,
+    /// What the registry says.
+    pub facts: OrganisationFacts,
+}
+
+/// A teacher with the record id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownTeacher {
+    /// Record id of the person.
+    pub id: String,
+    /// What the school's base document says.
+    pub facts: TeacherFacts,
+}
+
+/// Fields of an organisation; empty text is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrganisationFacts {
+    /// 名称.
+    pub name: String,
+    /// 简称.
+    pub short_name: String,
+    /// Code of the kind.
+    pub org_kind: String,
+    /// 学校标识码, 10 digits.
+    pub school_code: String,
+    /// Division code, 6 digits.
+    pub division: String,
+    /// Code of town or rural.
+    pub rural: String,
+    /// Record id of the organisation above.
+    pub parent: String,
+}
+
+/// Fields of a teacher; empty text and `None` are not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeacherFacts {
+    /// 教师编号.
+    pub teacher_code: String,
+    /// 姓名.
+    pub name: String,
+    /// Code of GB/T 2261.1.
+    pub sex: String,
+    /// Year of birth.
+    pub birth_year: Option<i64>,
+    /// Code of the status.
+    pub status: String,
+    /// Code of the post.
+    pub post: String,
+    /// Code of the professional title.
+    pub title: String,
+    /// Subject taught.
+    pub subject: String,
+    /// Code of the stage.
+    pub stage: String,
+    /// Homeroom teacher (班主任).
+    pub homeroom: bool,
+    /// First year of teaching.
+    pub teaching_from: Option<i64>,
+    /// Since when the facts hold, `YYYY-MM-DD`. Not compared.
+    pub from: String,
+}
+
+/// One value that the import changes, as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Name of the field in Chinese.
+    pub zh: String,
+    /// Name of the field in English.
+    pub en: String,
+    /// Value before; empty when there was none.
+    pub old: String,
+    /// Value after.
+    pub new: String,
+}
+
+/// One organisation that the import adds or changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrganisationRow {
+    /// Record id; `None` for a new one.
+    pub id: Option<String>,
+    /// All fields after the import.
+    pub facts: OrganisationFacts,
+    /// Name of an organisation above it that the same import adds, so that it has no id yet; or empty.
+    pub parent_name: String,
+    /// What changes; empty for a new one.
+    pub changes: Vec<Change>,
+    /// Where it stands in the file: “学校!A4”.
+    pub at: String,
+}
+
+/// One teacher that the import adds or changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeacherRow {
+    /// Record id; `None` for a new one.
+    pub id: Option<String>,
+    /// All fields after the import.
+    pub facts: TeacherFacts,
+    /// What changes; empty for a new one.
+    pub changes: Vec<Change>,
+    /// Where the row stands in the file: “教师花名册!B5”.
+    pub at: String,
+}
+
+/// Organisations of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrganisationPlan {
+    /// Not known so far.
+    pub add: Vec<OrganisationRow>,
+    /// Known with other values.
+    pub change: Vec<OrganisationRow>,
+    /// Known just so.
+    pub same: usize,
+}
+
+/// Teachers of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeacherPlan {
+    /// Not known so far.
+    pub new: Vec<TeacherRow>,
+    /// Known with other values.
+    pub changed: Vec<TeacherRow>,
+    /// Known just so.
+    pub same: usize,
+    /// Teachers of the home school that do not stand in the file; the import leaves them as they are.
+    pub not_in_file: usize,
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The row is imported, without the value.
+    Warn,
+    /// The row is not imported.
+    Error,
+}
+
+/// Something wrong with one cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Name of the sheet.
+    pub sheet: String,
+    /// Address of the cell: `C17`.
+    pub cell: String,
+    /// What stands there, shortened; long numbers are masked.
+    pub value: String,
+    /// What is wrong, in Chinese.
+    pub zh: String,
+    /// What is wrong, in English.
+    pub en: String,
+    /// Whether the row is left out.
+    pub severity: Severity,
+}
+
+/// Something to know about the whole file or a sheet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
+}
+
+/// Rows that are no data, or not ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Blank rows between or below the data.
+    pub blank: usize,
+    /// 合计, 小计, 总计.
+    pub totals: usize,
+    /// The heading again (printed page by page), and remarks at the foot (制表人 …).
+    pub remarks: usize,
+    /// Rows of other schools, by the name that stands there.
+    pub other_schools: BTreeMap<String, usize>,
+    /// Teachers in a file that the county imports: their names belong to the schools' documents only.
+    pub teachers_at_county: usize,
+}
+
+impl Skipped {
+    /// Rows of all other schools.
+    pub fn other_school_rows(&self) -> usize {
+        self.other_schools.values().sum()
+    }
+}
+
+/// What the import would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RosterPlan {
+    /// Record id of the school whose teachers are written; `None` at the county.
+    pub school: Option<String>,
+    /// Organisations, at the county only.
+    pub organisations: OrganisationPlan,
+    /// Teachers, at their own school only.
+    pub teachers: TeacherPlan,
+    /// By cell; at most [`MAX_PROBLEMS`].
+    pub problems: Vec<Problem>,
+    /// Problems beyond those listed.
+    pub more_problems: usize,
+    /// About the file as a whole.
+    pub notes: Vec<Note>,
+    /// Rows passed over.
+    pub skipped: Skipped,
+}
+
+/// Problems that a plan lists one by one.
+pub const MAX_PROBLEMS: usize = 500;
+
+impl RosterPlan {
+    /// True when applying the plan would write nothing.
+    pub fn is_empty(&self) -> bool {
+        self.organisations.add.is_empty()
+            && self.organisations.change.is_empty()
+            && self.teachers.new.is_empty()
+            && self.teachers.changed.is_empty()
+    }
+
+    /// Listed problems that keep a row out.
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|p| p.severity == Severity::Error).count()
+    }
+
+    /// The plan in a few lines of Chinese.
+    pub fn summary_zh(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let (o, t) = (&self.organisations, &self.teachers);
+        if o.add.len() + o.change.len() + o.same > 0 {
+            lines.push(format!(
+                "机构：新增 {}，变更 {}，无变化 {}",
+                o.add.len(),
+                o.change.len(),
+                o.same
+            ));
+        }
+        if self.school.is_some() {
+            lines.push(format!(
+                "教师：新增 {}，变更 {}，无变化 {}；不在文件中的本校教师 {} 人，保持不动",
+                t.new.len(),
+                t.changed.len(),
+                t.same,
+                t.not_in_file
+            ));
+        }
+        let s = &self.skipped;
+        lines.push(format!(
+            "略过：空行 {}，合计行 {}，表头和附注 {}，外校 {}",
+            s.blank,
+            s.totals,
+            s.remarks,
+            s.other_school_rows()
+        ));
+        if !self.problems.is_empty() {
+            lines.push(format!(
+                "问题：{} 处，其中 {} 处使该行不能导入",
+                self.problems.len() + self.more_problems,
+                self.errors()
+            ));
+        }
+        lines.extend(self.notes.iter().map(|n| n.zh.clone()));
+        lines
+    }
+
+    /// The plan in a few lines of English.
+    pub fn summary_en(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let (o, t) = (&self.organisations, &self.teachers);
+        if o.add.len() + o.change.len() + o.same > 0 {
+            lines.push(format!(
+                "Organisations: {} new, {} changed, {} unchanged",
+                o.add.len(),
+                o.change.len(),
+                o.same
+            ));
+        }
+        if self.school.is_some() {
+            lines.push(format!(
+                "Teachers: {} new, {} changed, {} unchanged; {} of this school are not in the file and stay as they are",
+                t.new.len(),
+                t.changed.len(),
+                t.same,
+                t.not_in_file
+            ));
+        }
+        let s = &self.skipped;
+        lines.push(format!(
+            "Passed over: {} blank rows, {} totals, {} headings and remarks, {} of other schools",
+            s.blank,
+            s.totals,
+            s.remarks,
+            s.other_school_rows()
+        ));
+        if !self.problems.is_empty() {
+            lines.push(format!(
+                "Problems: {}, of which {} keep their row out",
+                self.problems.len() + self.more_problems,
+                self.errors()
+            ));
+        }
+        lines.extend(self.notes.iter().map(|n| n.en.clone()));
+        lines
+    }
+}
