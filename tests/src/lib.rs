@@ -1,1 +1,178 @@
-//! Scenarios through the public surface.
+//! What the scenarios share: a county of real nodes in one process, each with its own directory, keys and
+//! QUIC endpoint on loopback.
+
+use std::time::{Duration, Instant};
+
+use node::enrol;
+use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
+use node::{Network, NetworkConfig, Node, Role};
+use tempfile::TempDir;
+
+/// A node, its directory, and its network while it is up.
+pub struct Place {
+    /// The node.
+    pub node: Node,
+    /// Its data directory, removed when dropped.
+    pub dir: TempDir,
+    network: Option<Network>,
+    /// UDP port, kept over restarts.
+    port: u16,
+}
+
+/// The account that the scenarios type as.
+pub fn clerk() -> By {
+    By { account: "李专管员".into() }
+}
+
+/// The county's auditor.
+pub fn auditor() -> By {
+    By { account: "王审核员".into() }
+}
+
+impl Place {
+    /// A county with its hub.
+    pub fn county() -> Place {
+        let dir = tempfile::tempdir().expect("a directory");
+        Place::at(Node::init_county(&dir.path().join("data"), "云岭县").expect("a county"), dir)
+    }
+
+    /// A device that is not enrolled.
+    pub fn device(label: &str) -> Place {
+        let dir = tempfile::tempdir().expect("a directory");
+        Place::at(Node::init_member(&dir.path().join("data"), label).expect("a device"), dir)
+    }
+
+    fn at(node: Node, dir: TempDir) -> Place {
+        Place { node, dir, network: None, port: 0 }
+    }
+
+    /// A device enrolled by file at a school of the county.
+    pub fn school(county: &Place, school: &str, label: &str) -> Place {
+        let place = Place::device(label);
+        place.enrol(county, &[(Role::School, school.to_string())]);
+        place
+    }
+
+    /// Enrols by file, both sides comparing the digits.
+    pub fn enrol(&self, county: &Place, grants: &[(Role, String)]) {
+        let (device, label) = enrol::read_request(&enrol::request_file(&self.node)).expect("a request");
+        let answer = enrol::approve(&county.node, &device, &label.unwrap_or_default(), grants).expect("approved");
+        let offer = enrol::accept(&self.node, &answer.text).expect("an answer");
+        assert_eq!(offer.digits, answer.digits);
+        enrol::confirm(&self.node).expect("pinned");
+    }
+
+    /// Goes online on loopback, without mDNS, with short waits.
+    pub async fn up(&mut self) {
+        assert!(self.network.is_none(), "already up");
+        let config = NetworkConfig {
+            listen: ([127, 0, 0, 1], self.port).into(),
+            mdns: false,
+            retry_min: Duration::from_millis(150),
+            retry_max: Duration::from_secs(2),
+            ..NetworkConfig::default()
+        };
+        let network = Network::start(self.node.clone(), config).await.expect("network");
+        self.port = network.local_addr().port();
+        self.network = Some(network);
+    }
+
+    /// Goes offline.
+    pub async fn down(&mut self) {
+        if let Some(network) = self.network.take() {
+            network.stop().await;
+        }
+    }
+
+    /// `host:port` of this node.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Dials another place from now on.
+    pub fn knows(&self, other: &Place) {
+        self.node.add_address(&other.address()).expect("an address");
+    }
+
+    /// The codes of this node's events.
+    pub fn event_codes(&self) -> Vec<String> {
+        self.node.events(100).expect("events").into_iter().map(|e| e.code).collect()
+    }
+}
+
+/// Waits until `test` holds; fails after `seconds` with `what`.
+pub async fn until(what: &str, seconds: u64, mut test: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while !test() {
+        assert!(Instant::now() < end, "not within {seconds} s: {what}");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
+
+/// Makes a school at the county; its record id.
+pub fn add_school(county: &Place, name: &str) -> String {
+    let input = OrganisationInput {
+        name: name.into(),
+        org_kind: "primary_school".into(),
+        rural: "township".into(),
+        ..OrganisationInput::default()
+    };
+    office::save_organisations(&county.node, &auditor(), vec![(None, input)]).expect("a school");
+    let all = office::organisations(&county.node).expect("organisations");
+    all.into_iter().find(|o| o.name == name).expect("the school").id
+}
+
+/// Puts a teacher on the school's roster; the record id.
+pub fn add_teacher(place: &Place, name: &str, code: &str) -> String {
+    let school = place.node.home_school().expect("a school");
+    let input = TeacherInput {
+        teacher_code: code.into(),
+        name: name.into(),
+        sex: "2".into(),
+        birth_year: Some(1985),
+        status: "serving".into(),
+        post: "teacher".into(),
+        title: "first".into(),
+        subject: "语文".into(),
+        stage: "primary".into(),
+        from: "2025-09-01".into(),
+        ..TeacherInput::default()
+    };
+    office::save_teacher(&place.node, &clerk(), &school, None, input).expect("a teacher")
+}
+
+/// A school-based session of four class-hours, still open; the record id.
+pub fn add_session(place: &Place, title: &str, date: &str) -> String {
+    let school = place.node.home_school().expect("a school");
+    let input = SessionInput {
+        title: title.into(),
+        theme: "读懂学生的错误".into(),
+        date: date.into(),
+        place: "多媒体教室".into(),
+        form: "school_based".into(),
+        category: "practice".into(),
+        channel: "school".into(),
+        hours_c: 400,
+        lecturers: "教研组".into(),
+        ..SessionInput::default()
+    };
+    office::save_session(&place.node, &clerk(), &school, None, input).expect("a session")
+}
+
+/// A session that was held with these people and whose credit is registered (登分); the record id.
+pub fn held_session(place: &Place, title: &str, date: &str, people: &[String]) -> String {
+    let session = add_session(place, title, date);
+    let marks: Vec<(String, String)> = people.iter().map(|p| (p.clone(), "present".into())).collect();
+    office::mark_attendance(&place.node, &clerk(), &session, &marks).expect("marks");
+    office::end_session(&place.node, &clerk(), &session).expect("ended");
+    office::register_claims(&place.node, &clerk(), &session, date).expect("claims");
+    session
+}
+
+/// Titles of the sessions that a node knows, sorted.
+pub fn titles(place: &Place) -> Vec<String> {
+    let mut all: Vec<String> =
+        office::sessions(&place.node, None, 10_000).expect("sessions").into_iter().map(|s| s.title).collect();
+    all.sort();
+    all
+}

@@ -453,3 +453,6 @@ fn invalid(field: &str, zh: &str, en: &str) -> Error {
 fn no_account() -> Error {
     invalid("account", "没有这个账号", "There is no such account")
 }
+
+#[cfg(test)]
+mod tests;

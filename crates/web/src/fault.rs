@@ -23,14 +23,47 @@ pub(crate) enum Fault {
     Stale,
     /// The form or file could not be read; both texts say why.
     Unreadable(&'static str, &'static str),
+    /// This node cannot do it at all; both texts say why and what to do.
+    Refused(&'static str, &'static str),
     /// A fault inside; the text goes to the log only.
     Inside(String),
 }
 
 impl From<node::Error> for Fault {
     fn from(error: node::Error) -> Fault {
-        Fault::Inside(chain(&error))
+        match error {
+            node::Error::NotEnrolled => Fault::Refused(
+                "本机还没有加入本县，不能登记。请先在“同步”页办理加入。",
+                "This computer does not belong to the county yet, so nothing can be entered. Enrol it on the Sync page first.",
+            ),
+            node::Error::Revoked => Fault::Refused(
+                "本机已被县里撤销，新的登记不再计入。请联系县教师进修学校。",
+                "This computer was revoked by the county; new entries count no longer. Please call the county centre.",
+            ),
+            node::Error::NotTheWriter(_) | node::Error::NotTheCounty => Fault::Refused(
+                "这台设备没有权限写这份记录。请联系县教师进修学校核对设备的角色。",
+                "This device may not write these records. Ask the county centre to check its role.",
+            ),
+            other => Fault::Inside(chain(&other)),
+        }
     }
+}
+
+/// The words of an error that a person caused and can correct, to stand beside the field; everything
+/// else is a fault of its own.
+pub(crate) fn said(error: node::Error) -> Result<(String, String), Fault> {
+    let zh = match &error {
+        node::Error::Invalid(list) => {
+            let join = |of: fn(&records::FieldError) -> &str| list.iter().map(of).collect::<Vec<_>>().join("; ");
+            return Ok((join(|e| &e.zh), join(|e| &e.en)));
+        }
+        node::Error::BadCode("answer") => "这不是批复码：有字母缺失或写错。请整段复制，或用批复文件的内容。",
+        node::Error::BadCode(_) => "这不是申请码：有字母缺失或写错。请整段复制，或用申请文件的内容。",
+        node::Error::WrongAnswer(_) => "这份批复不是给本机的，或者来自别的县。请向县里重要一份。",
+        node::Error::BadAddress(_) => "地址不对，请写成 主机:端口，如 192.168.1.10:4433",
+        _ => return Err(error.into()),
+    };
+    Ok((zh.to_owned(), error.to_string()))
 }
 
 impl From<askama::Error> for Fault {
@@ -93,6 +126,7 @@ impl IntoResponse for Fault {
             Fault::Unreadable(zh, en) => {
                 (StatusCode::BAD_REQUEST, ("读不了提交的内容", "The submission could not be read"), (zh, en))
             }
+            Fault::Refused(zh, en) => (StatusCode::CONFLICT, ("现在不能做这件事", "This cannot be done now"), (zh, en)),
             Fault::Inside(text) => {
                 number = short_id();
                 tracing::error!(number, "{text}");

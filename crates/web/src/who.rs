@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use axum::RequestExt;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use node::Node;
+use node::{Node, Standing};
 use node::accounts::{self, AccessRow, Account, Role};
 use node::office::By;
 use subtle::ConstantTimeEq;
@@ -153,7 +153,15 @@ impl Ctx {
 
     /// The school of this node, for pages that only a school's node has.
     pub(crate) fn school(&self) -> Result<String, Fault> {
-        self.app.node.home_school().ok_or(Fault::NotFound)
+        let none = || match self.app.node.standing() {
+            Standing::Member if self.app.node.is_county() => Fault::Forbidden,
+            Standing::Member => Fault::Refused(
+                "这台设备不是学校的电脑，没有本校的记录。",
+                "This device is not a school's computer and has no records of a school of its own.",
+            ),
+            _ => node::Error::NotEnrolled.into(),
+        };
+        self.app.node.home_school().ok_or_else(none)
     }
 
     /// Refuses pages that only the county's node has.

@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
 use super::random::{Random, apportion};
-use super::schools::SampleSchool;
+use super::schools::{SampleSchool, SchoolKind};
 use super::size::{CountySize, SubjectSeats};
 use super::teachers::SampleTeacher;
 
@@ -222,13 +222,20 @@ pub(super) fn delivery(
         .collect();
     let attendances = apportion(total, &weights, 30, 150);
     let lectures = apportion(size.trainer_lectures, &vec![1; sessions], 1, 10);
-    let hosts: Vec<usize> = (0..schools.len())
-        .filter(|at| {
+    let hosts_for = |stage: &str| -> Vec<usize> {
+        let fits = |each: &SampleSchool| match each.kind {
+            SchoolKind::NineYear => true,
+            SchoolKind::Junior => stage == "junior",
+            SchoolKind::CentralPrimary => stage == "primary",
+            _ => false,
+        };
+        let rural = |at: &usize| {
             schools
                 .get(*at)
-                .is_some_and(|each| !each.in_county_town() && each.teachers >= 20)
-        })
-        .collect();
+                .is_some_and(|each| !each.in_county_town() && each.teachers >= 20 && fits(each))
+        };
+        (0..schools.len()).filter(rural).collect()
+    };
     let mut counts = attendances.into_iter().zip(lectures);
     let mut list = Vec::new();
     for year in 0..size.delivery_years {
@@ -256,7 +263,7 @@ pub(super) fn delivery(
                         .unwrap_or("stage_diagnose"),
                     stage: seats.stage,
                     subject: seats.subject,
-                    host: random.pick(&hosts).copied().unwrap_or(0),
+                    host: random.pick(&hosts_for(seats.stage)).copied().unwrap_or(0),
                     from,
                     days: size.delivery_days,
                     trainers: own,

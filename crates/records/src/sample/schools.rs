@@ -131,13 +131,11 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn group(&mut self, counts: &SchoolCounts, town: bool) {
-        let county = self.size.name;
         let seat = names::township(0);
         // Rural schools lie in the townships after the county seat, then in the zone.
         let places = self.size.townships.saturating_sub(1).max(1);
         let township = |number: usize| names::township(1 + number % places);
-        let zone = (self.size.dev_zones > 0)
-            .then(|| format!("{}经济开发区", county.trim_end_matches('县')));
+        let zone = (self.size.dev_zones > 0).then(|| "经济开发区".to_owned());
 
         // Secondary schools of the county town are numbered through, as counties do.
         let mut secondary = 0;

@@ -432,7 +432,15 @@ fn projects_hold_together() {
     assert_eq!((between(4000, 8000), between(0, 4000)), (30, 10));
     let team: BTreeSet<usize> = county.team.iter().map(|each| each.teacher).collect();
     for session in county.delivery() {
-        assert!(!county.schools[session.host].in_county_town());
+        let host = &county.schools[session.host];
+        assert!(!host.in_county_town());
+        let primary = session.stage == "primary";
+        assert!(
+            host.kind == SchoolKind::NineYear
+                || (host.kind == SchoolKind::CentralPrimary) == primary,
+            "{}",
+            host.name
+        );
         assert!(
             session
                 .trainers

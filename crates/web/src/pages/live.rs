@@ -40,6 +40,6 @@ pub(crate) struct Link {
 
 /// Reads [`Link`].
 pub(crate) fn link(node: &Node) -> Result<Link, node::Error> {
-    let county_at = node.peers()?.into_iter().filter(|p| p.county).filter_map(|p| p.last_contact).max();
+    let county_at = node.peers()?.into_iter().filter(|p| p.county).filter_map(|p| p.seen_at).max();
     Ok(Link { waiting: node.not_at_county()?, county_at })
 }

@@ -1,9 +1,10 @@
 //! The office's forms as tables: 花名册, 学时学分登记表 (F8), 学校学分汇总表 (F2) of domain.md §6.
 
 use super::error::SheetError;
-use super::roster::{OrganisationFacts, TeacherFacts};
+use super::roster::TeacherFacts;
 use super::table::{Out, Table, to_csv, to_xlsx};
 use node::office::{ClaimRow, ClaimState, Teacher};
+use records::sample::{County, SampleSchool, SampleTeacher, SchoolKind};
 use records::{Kinds, Lang, show_hundredths};
 
 /// What every exported sheet says about itself. Empty parts are left out.
@@ -96,30 +97,16 @@ fn facts(t: &Teacher) -> TeacherFacts {
     }
 }
 
-/// One school of a county's roster.
-#[derive(Clone, Debug, Default)]
-pub struct RosterSchool {
-    /// The school; `facts.parent` is not written, `parent_name` is.
-    pub facts: OrganisationFacts,
-    /// Name of the organisation above, or empty.
-    pub parent_name: String,
-    /// Its teachers.
-    pub teachers: Vec<TeacherFacts>,
-}
-
-/// The workbook that a county office hands out: sheets 学校 and 教师花名册, with title rows, codes
-/// as text, a 小计 row after each school's teachers and a 合计 row at the end.
+/// The workbook that a county office hands out, of the made-up county: sheets 学校 and 教师花名册,
+/// with title rows, codes as text, years as numbers, titles in older wordings too, a 小计 row after
+/// each school's teachers and a 合计 row at the end.
 ///
 /// # Errors
 /// [`SheetError::Write`].
-pub fn county_roster(
-    county: &str,
-    school_year: &str,
-    schools: &[RosterSchool],
-) -> Result<Vec<u8>, SheetError> {
+pub fn county_roster(county: &County) -> Result<Vec<u8>, SheetError> {
     let mut list = Table {
         sheet: "学校".into(),
-        title: format!("{county}{school_year}学校一览表"),
+        title: format!("{}学校一览表", county.name),
         heads: vec![
             ("序号", 6.0),
             ("学校名称", 30.0),
@@ -127,7 +114,6 @@ pub fn county_roster(
             ("学校标识码", 13.0),
             ("学校类别", 16.0),
             ("城乡类型", 10.0),
-            ("行政区划代码", 13.0),
             ("上级单位", 28.0),
             ("教师数", 8.0),
         ],
@@ -135,39 +121,75 @@ pub fn county_roster(
     };
     let mut roster = Table {
         sheet: "教师花名册".into(),
-        title: format!("{county}{school_year}教师花名册"),
+        title: format!("{}教师花名册", county.name),
         heads: TEACHER_HEADS.to_vec(),
         ..Table::default()
     };
-    let mut all = 0;
-    for (number, school) in (1usize..).zip(schools) {
-        let f = &school.facts;
-        list.rows.push(vec![
-            number.into(),
-            f.name.as_str().into(),
-            f.short_name.as_str().into(),
-            f.school_code.as_str().into(),
-            label("organisation", "org_kind", &f.org_kind),
-            label("organisation", "rural", &f.rural),
-            f.division.as_str().into(),
-            school.parent_name.as_str().into(),
-            school.teachers.len().into(),
-        ]);
-        for teacher in &school.teachers {
+    let mut all = 0usize;
+    for (index, school) in county.schools.iter().enumerate() {
+        let mut count = 0usize;
+        for teacher in county.teachers_of(index).filter_map(|at| county.teachers.get(at)) {
+            count += 1;
             all += 1;
-            roster.rows.push(teacher_row(all, teacher, &f.name, &f.school_code));
+            let title = match teacher.title_label {
+                "" => label("staff_fact", "title", teacher.title),
+                written => written.into(),
+            };
+            let facts = sample_facts(teacher);
+            let mut row = teacher_row(all, &facts, &school.name, &school.school_code);
+            let at = TEACHER_HEADS.iter().position(|(head, _)| *head == "职称");
+            if let Some(place) = at.and_then(|at| row.get_mut(at)) {
+                *place = title;
+            }
+            roster.rows.push(row);
         }
-        if !school.teachers.is_empty() {
-            roster.rows.push(total("小计", school.teachers.len(), TEACHER_HEADS.len()));
-        }
+        roster.rows.push(total("小计", count, TEACHER_HEADS.len()));
+        list.rows.push(vec![
+            (index + 1).into(),
+            school.name.as_str().into(),
+            school.short_name.as_str().into(),
+            school.school_code.as_str().into(),
+            label("organisation", "org_kind", school.kind.org_kind()),
+            label("organisation", "rural", school.rural),
+            central_school(county, school).into(),
+            count.into(),
+        ]);
     }
-    let mut sum = total("合计", schools.len(), list.heads.len());
-    if let Some(last) = sum.last_mut() {
+    list.total = total("合计", county.schools.len(), list.heads.len());
+    if let Some(last) = list.total.last_mut() {
         *last = all.into();
     }
-    list.rows.push(sum);
-    roster.rows.push(total("合计", all, TEACHER_HEADS.len()));
+    roster.total = total("合计", all, TEACHER_HEADS.len());
     to_xlsx(&[list, roster])
+}
+
+fn sample_facts(t: &SampleTeacher) -> TeacherFacts {
+    TeacherFacts {
+        teacher_code: t.teacher_code.clone(),
+        name: t.name.clone(),
+        sex: t.sex.into(),
+        birth_year: Some(t.birth_year),
+        status: t.status.into(),
+        post: t.post.into(),
+        title: t.title.into(),
+        subject: t.subject.into(),
+        stage: t.stage.into(),
+        homeroom: t.homeroom,
+        teaching_from: Some(t.teaching_from),
+        from: String::new(),
+    }
+}
+
+/// The township's central school, which is above its village schools and teaching points.
+fn central_school<'a>(county: &'a County, school: &SampleSchool) -> &'a str {
+    if !matches!(school.kind, SchoolKind::VillagePrimary | SchoolKind::TeachingPoint) {
+        return "";
+    }
+    let above = county
+        .schools
+        .iter()
+        .find(|s| s.kind == SchoolKind::CentralPrimary && s.township == school.township);
+    above.map_or("", |s| &s.name)
 }
 
 /// A row with a word in the first and a count in the third column.

@@ -242,6 +242,8 @@ pub struct RosterPlan {
     pub problems: Vec<Problem>,
     /// Problems beyond those listed.
     pub more_problems: usize,
+    /// Problems that keep a row out, listed or not.
+    pub errors: usize,
     /// About the file as a whole.
     pub notes: Vec<Note>,
     /// Rows passed over.
@@ -258,11 +260,6 @@ impl RosterPlan {
             && self.organisations.change.is_empty()
             && self.teachers.new.is_empty()
             && self.teachers.changed.is_empty()
-    }
-
-    /// Listed problems that keep a row out.
-    pub fn errors(&self) -> usize {
-        self.problems.iter().filter(|p| p.severity == Severity::Error).count()
     }
 
     /// The plan in a few lines of Chinese.
@@ -298,7 +295,7 @@ impl RosterPlan {
             lines.push(format!(
                 "问题：{} 处，其中 {} 处使该行不能导入",
                 self.problems.len() + self.more_problems,
-                self.errors()
+                self.errors
             ));
         }
         lines.extend(self.notes.iter().map(|n| n.zh.clone()));
@@ -338,7 +335,7 @@ impl RosterPlan {
             lines.push(format!(
                 "Problems: {}, of which {} keep their row out",
                 self.problems.len() + self.more_problems,
-                self.errors()
+                self.errors
             ));
         }
         lines.extend(self.notes.iter().map(|n| n.en.clone()));

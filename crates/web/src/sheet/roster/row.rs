@@ -14,6 +14,7 @@ const MAX_TEXT: usize = 200;
 
 impl RosterPlan {
     pub(super) fn problem(&mut self, problem: Problem) {
+        self.errors += usize::from(problem.severity == Severity::Error);
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(problem);
         } else {

@@ -111,7 +111,12 @@ impl<'a> Teachers<'a> {
     }
 
     pub(super) fn finish(self, plan: &mut RosterPlan) {
-        if self.rows_of_home == 0 && plan.skipped.other_school_rows() > 0 {
+        if self.home.name.is_empty() && self.home.code.is_empty() && plan.skipped.other_school_rows() > 0 {
+            plan.note(
+                "本机还没有收到县里的机构登记，不知道本校名称；请先与县里同步，再导入".into(),
+                "This node has not received the county's list of schools and does not know its own name; sync first".into(),
+            );
+        } else if self.rows_of_home == 0 && plan.skipped.other_school_rows() > 0 {
             let names: Vec<&str> =
                 plan.skipped.other_schools.keys().take(5).map(String::as_str).collect();
             let (home, names) = (&self.home.name, names.join("、"));

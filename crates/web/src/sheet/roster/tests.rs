@@ -342,6 +342,67 @@ fn very_many_problems_are_counted() {
         text.push_str("张三,里\n");
     }
     let plan = plan_roster(&csv(&text), &school(vec![]));
-    assert_eq!((plan.problems.len(), plan.more_problems), (MAX_PROBLEMS, 7));
+    assert_eq!((plan.problems.len(), plan.more_problems, plan.errors), (MAX_PROBLEMS, 7, 507));
     assert!(plan.summary_zh().iter().any(|l| l.contains("507")), "{:?}", plan.summary_zh());
+}
+
+#[test]
+fn a_school_that_does_not_know_its_own_name_yet() {
+    let mut context = school(vec![]);
+    context.home_school = Some(HomeSchool { id: HOME.into(), ..HomeSchool::default() });
+    let plan = plan_roster(&csv(ROSTER), &context);
+    assert!(plan.is_empty());
+    assert!(plan.notes.iter().any(|n| n.zh.contains("先与县里同步")), "{:?}", plan.notes);
+}
+
+/// XLSX as an office makes it: merged title, heading over two rows, a school merged over its rows,
+/// codes and years as numbers, a real date cell, a formula.
+#[test]
+fn a_workbook_with_merged_cells_and_numbers() {
+    use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook as Book};
+    let mut book = Book::new();
+    let (plain, date) = (Format::new(), Format::new().set_num_format("yyyy-mm-dd"));
+    let sheet = book.add_worksheet();
+    sheet.set_name("花名册").unwrap();
+    sheet.merge_range(0, 0, 0, 6, "河口镇中心小学教师花名册", &plain).unwrap();
+    for (column, head) in [(0, "学校"), (1, "姓名"), (2, "教师编号")] {
+        sheet.merge_range(1, column, 2, column, head, &plain).unwrap();
+    }
+    sheet.merge_range(1, 3, 1, 4, "时间", &plain).unwrap();
+    sheet.merge_range(1, 5, 2, 5, "身份证号码", &plain).unwrap();
+    sheet.merge_range(1, 6, 2, 6, "职称", &plain).unwrap();
+    sheet.write_string(2, 3, "出生年月").unwrap();
+    sheet.write_string(2, 4, "参加工作时间").unwrap();
+    sheet.merge_range(3, 0, 6, 0, "河口中心小学", &plain).unwrap();
+    sheet.write_string(3, 1, "张　𬭊").unwrap();
+    sheet.write_number(3, 2, 21001).unwrap();
+    sheet.write_number(3, 3, 1985).unwrap();
+    sheet.write_datetime_with_format(3, 4, ExcelDateTime::from_ymd(2008, 9, 1).unwrap(), &date).unwrap();
+    sheet.write_number(3, 5, 680_123_198_501_011_234.0).unwrap();
+    sheet.write_string(3, 6, "一级").unwrap();
+    sheet.write_string(5, 1, "合计").unwrap();
+    sheet.write_string(6, 1, "㙇玉").unwrap();
+    sheet.write_formula(6, 2, Formula::new("=21000+2").set_result("21002")).unwrap();
+    sheet.write_string(6, 3, "１９９０．０３").unwrap();
+    sheet.write_number(6, 4, 41153).unwrap();
+    sheet.write_string(6, 6, "中级").unwrap();
+    let bytes = book.save_to_buffer().unwrap();
+    let plan = plan_roster(&read(&bytes, "x.xlsx").unwrap(), &school(vec![]));
+    assert_eq!(plan.problems, []);
+    let seen: Vec<_> = plan
+        .teachers
+        .new
+        .iter()
+        .map(|t| (t.facts.name.as_str(), t.facts.teacher_code.as_str(), t.facts.birth_year, t.facts.teaching_from, t.at.as_str()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("张𬭊", "21001", Some(1985), Some(2008), "花名册!B4"),
+            ("㙇玉", "21002", Some(1990), Some(2012), "花名册!B7"),
+        ]
+    );
+    assert_eq!((plan.skipped.blank, plan.skipped.totals), (1, 1));
+    assert!(plan.notes.iter().any(|n| n.zh.contains("身份证号码")));
+    assert!(!format!("{plan:?}").contains("68012319"), "the number is nowhere in the plan");
 }

@@ -1,0 +1,110 @@
+//! The way of a record (design.md §2): school → county → decision → school, by receipts alone.
+
+use node::Way;
+use node::office::{self, ClaimState};
+use yanxiu_tests::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_reaches_the_county_and_the_decision_comes_back() {
+    let mut county = Place::county();
+    let school_id = add_school(&county, "青石小学");
+    let mut school = Place::school(&county, &school_id, "青石小学 办公室电脑");
+    let person = add_teacher(&school, "欧阳㙇", "T001");
+    let session = held_session(&school, "听评课：分数的意义", "2025-10-16", std::slice::from_ref(&person));
+
+    let saved = school.node.record(&session).unwrap().unwrap();
+    assert_eq!(saved.way, Way::Saved, "nothing is shown as synced without a receipt");
+    assert!(school.node.not_at_county().unwrap() >= 5);
+
+    county.up().await;
+    school.up().await;
+    school.knows(&county);
+    until("the county has the session", 20, || titles(&county) == ["听评课：分数的意义"]).await;
+    until("receipts are at the school", 20, || school.node.not_at_county().unwrap() == 0).await;
+    assert_eq!(school.node.record(&session).unwrap().unwrap().way, Way::AtCounty);
+    let claim = office::claims(&school.node, None, 10).unwrap().pop().unwrap();
+    assert_eq!(claim.state, ClaimState::AtCounty);
+
+    let queue = office::audit_queue(&county.node, 10).unwrap();
+    assert_eq!(queue.len(), 1);
+    assert_eq!(queue[0].person_name, "欧阳㙇");
+    office::decide(&county.node, &auditor(), &queue[0].id, "recognised", None, "", "", "2025-10-20").unwrap();
+    until("the decision is at the school", 20, || {
+        let claim = office::claims(&school.node, None, 10).unwrap().pop().unwrap();
+        matches!(claim.state, ClaimState::Decided { ref verdict, credits_c: 40, .. } if verdict == "recognised")
+    })
+    .await;
+    let card = office::credit_card(&school.node, &person).unwrap().unwrap();
+    assert_eq!(card.lines.len(), 1);
+    school.down().await;
+    county.down().await;
+}
+
+/// Acceptance 6: every link is down while the school works; on return all catches up by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_school_works_alone_and_catches_up_by_itself() {
+    let mut county = Place::county();
+    let school_id = add_school(&county, "石门村小");
+    let mut school = Place::school(&county, &school_id, "石门村小 电脑");
+    county.up().await;
+    let address = county.address();
+    county.down().await;
+    school.up().await;
+    school.node.add_address(&address).unwrap();
+    let people: Vec<String> = (0..8).map(|i| add_teacher(&school, &format!("教师{i}"), &format!("T{i}"))).collect();
+    for day in 1..=20 {
+        held_session(&school, &format!("第{day:02}次集体备课"), &format!("2025-11-{day:02}"), &people);
+    }
+    // Everything works without a link: card, claims, roster.
+    assert_eq!(titles(&school).len(), 20);
+    assert_eq!(office::claims(&school.node, None, 1000).unwrap().len(), 160);
+    assert_eq!(school.node.not_at_county().unwrap(), 16 + 20 + 320);
+    county.up().await;
+    until("all is at the county", 30, || school.node.not_at_county().unwrap() == 0).await;
+    assert_eq!(titles(&county), titles(&school));
+    assert_eq!(office::audit_queue(&county.node, 1000).unwrap().len(), 160);
+    school.down().await;
+    county.down().await;
+}
+
+/// Acceptance 7: two devices of one school, apart from the first minute on.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_devices_of_one_school_that_were_apart_lose_nothing() {
+    let county = Place::county();
+    let school_id = add_school(&county, "双河九年制学校");
+    let mut a = Place::school(&county, &school_id, "双河 教务处");
+    let mut b = Place::school(&county, &school_id, "双河 教研组");
+    let one = add_teacher(&a, "张三", "T001");
+    let two = add_teacher(&b, "李四", "T002");
+    held_session(&a, "甲机的活动", "2025-10-01", &[one]);
+    held_session(&b, "乙机的活动", "2025-10-02", &[two]);
+    a.up().await;
+    b.up().await;
+    // No hub in sight: they know each other only from the county's statements.
+    county_tells(&county, &a, &b);
+    b.knows(&a);
+    until("both have all", 20, || {
+        [&a, &b].iter().all(|p| {
+            titles(p) == ["乙机的活动", "甲机的活动"] && office::roster(&p.node, &school_id).unwrap().len() == 2
+        })
+    })
+    .await;
+    until("each knows that the other holds it", 20, || {
+        [&a, &b].iter().all(|p| {
+            let all = p.node.records(&node::Filter::kind("session")).unwrap();
+            all.iter().all(|r| r.way == Way::Carried)
+        })
+    })
+    .await;
+    a.down().await;
+    b.down().await;
+}
+
+/// Both devices hear of one another's grant by file, as two schools without a network would.
+fn county_tells(county: &Place, a: &Place, b: &Place) {
+    for (to, about) in [(a, b), (b, a)] {
+        let grants = [(node::Role::School, to.node.home_school().unwrap())];
+        let answer = node::enrol::approve(&county.node, &about.node.id(), "双河", &grants).unwrap();
+        node::enrol::accept(&to.node, &answer.text).unwrap();
+    }
+}
