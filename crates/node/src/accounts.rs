@@ -63,8 +63,13 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 5] =
-        [Role::Clerk, Role::Auditor, Role::Admin, Role::Teacher, Role::Leader];
+    pub const ALL: [Role; 5] = [
+        Role::Clerk,
+        Role::Auditor,
+        Role::Admin,
+        Role::Teacher,
+        Role::Leader,
+    ];
 
     /// The code kept in the database and sent by forms.
     pub fn code(self) -> &'static str {
@@ -165,7 +170,11 @@ pub fn any(node: &Node) -> Result<bool, Error> {
 
 /// All accounts, by name.
 pub fn list(node: &Node) -> Result<Vec<Account>, Error> {
-    Ok(node.read(sql::accounts)?.into_iter().filter_map(Account::from_row).collect())
+    Ok(node
+        .read(sql::accounts)?
+        .into_iter()
+        .filter_map(Account::from_row)
+        .collect())
 }
 
 /// Makes a new one-time setup token (32 hexadecimal digits) and voids the one before it.
@@ -222,7 +231,13 @@ pub fn login(
             })?;
             let id = row.id.clone();
             match Account::from_row(row) {
-                Some(account) => (Login::In { token, session: Session { account, csrf } }, id),
+                Some(account) => (
+                    Login::In {
+                        token,
+                        session: Session { account, csrf },
+                    },
+                    id,
+                ),
                 None => (Login::Wrong, id),
             }
         }
@@ -234,24 +249,27 @@ pub fn login(
         Login::Wrong => "login_failed",
         Login::Locked { .. } => "login_locked",
     };
-    log(
-        node,
-        AccessRow {
-            at: now,
-            account,
-            name: name.chars().take(MAX_CHARS).collect(),
-            act: act.into(),
-            object: String::new(),
-            remote: remote.into(),
-        },
-    )?;
+    let line = AccessRow {
+        at: now,
+        account,
+        name: name.chars().take(MAX_CHARS).collect(),
+        act: act.into(),
+        object: String::new(),
+        remote: remote.into(),
+    };
+    log(node, line)?;
+    if matches!(outcome, Login::In { .. }) {
+        prune_access_log(node, now)?;
+    }
     Ok(outcome)
 }
 
 /// The session of a cookie's token, if it is alive at `now`.
 pub fn session(node: &Node, token: &str, now: i64) -> Result<Option<Session>, Error> {
     let hash = hash_token(token);
-    let Some(row) = node.read(|conn| sql::web_session(conn, &hash))? else { return Ok(None) };
+    let Some(row) = node.read(|conn| sql::web_session(conn, &hash))? else {
+        return Ok(None);
+    };
     let idle = now.saturating_sub(row.seen_at).saturating_abs();
     if idle > IDLE_SECONDS {
         node.local(|conn| sql::delete_web_session(conn, &hash))?;
@@ -260,7 +278,10 @@ pub fn session(node: &Node, token: &str, now: i64) -> Result<Option<Session>, Er
     if idle >= TOUCH_SECONDS {
         node.local(|conn| sql::touch_web_session(conn, &hash, now))?;
     }
-    Ok(Account::from_row(row.account).map(|account| Session { account, csrf: row.csrf }))
+    Ok(Account::from_row(row.account).map(|account| Session {
+        account,
+        csrf: row.csrf,
+    }))
 }
 
 /// Ends the session of a cookie's token.
@@ -287,7 +308,11 @@ pub fn change_secret(
             sql::set_secret(conn, account, &secret)?;
             sql::delete_web_sessions_of(conn, account, Some(&hash_token(token)))
         }),
-        Checked::Wrong => Err(invalid("old", "原密码不对", "The old PIN or password is wrong")),
+        Checked::Wrong => Err(invalid(
+            "old",
+            "原密码不对",
+            "The old PIN or password is wrong",
+        )),
         Checked::Locked { seconds } => {
             let minutes = (seconds + 59) / 60;
             Err(Error::Invalid(vec![FieldError {
@@ -353,11 +378,17 @@ fn attempt(node: &Node, name: &str, secret: &str, now: i64) -> Result<Checked, E
             verify(secret, NOBODY);
             Checked::Wrong
         }
-        sql::Attempt::Locked(until) => Checked::Locked { seconds: until.saturating_sub(now) },
+        sql::Attempt::Locked(until) => Checked::Locked {
+            seconds: until.saturating_sub(now),
+        },
         sql::Attempt::Open(row) => {
             if verify(secret, &row.secret) {
                 node.local(|conn| sql::clear_failures(conn, &row.id))?;
-                Checked::Good(sql::AccountRow { failures: 0, locked_until: 0, ..row })
+                Checked::Good(sql::AccountRow {
+                    failures: 0,
+                    locked_until: 0,
+                    ..row
+                })
             } else {
                 Checked::Wrong
             }
@@ -369,7 +400,11 @@ fn attempt(node: &Node, name: &str, secret: &str, now: i64) -> Result<Checked, E
 fn new_row(node: &Node, new: NewAccount, now: i64) -> Result<sql::AccountRow, Error> {
     let name = plain(&new.name);
     if name.is_empty() || name.chars().count() > MAX_CHARS || name.chars().any(char::is_control) {
-        return Err(invalid("name", "请填姓名或称呼，最多64字", "Give a name of 1 to 64 characters"));
+        return Err(invalid(
+            "name",
+            "请填姓名或称呼，最多64字",
+            "Give a name of 1 to 64 characters",
+        ));
     }
     // The name is written into records as `_by`, where such a number must never stand.
     if let Some(found) = find_personal(&name) {
@@ -391,7 +426,11 @@ fn new_row(node: &Node, new: NewAccount, now: i64) -> Result<sql::AccountRow, Er
 
 fn add(node: &Node, row: sql::AccountRow) -> Result<Account, Error> {
     if !node.local(|conn| sql::insert_account(conn, &row))? {
-        return Err(invalid("name", "这个名称已有账号", "There is already an account of this name"));
+        return Err(invalid(
+            "name",
+            "这个名称已有账号",
+            "There is already an account of this name",
+        ));
     }
     Account::from_row(row).ok_or_else(no_account)
 }
@@ -424,16 +463,21 @@ fn hasher() -> Result<Argon2<'static>, Error> {
 
 fn hash_secret(secret: &str) -> Result<String, Error> {
     let _one = HASHING.lock().unwrap_or_else(PoisonError::into_inner);
-    let hash: PasswordHash =
-        hasher()?.hash_password(secret.as_bytes()).map_err(|_| Error::Hashing)?;
+    let hash: PasswordHash = hasher()?
+        .hash_password(secret.as_bytes())
+        .map_err(|_| Error::Hashing)?;
     Ok(hash.to_string())
 }
 
 /// Whether `secret` as typed belongs to the PHC string `stored`.
 fn verify(secret: &str, stored: &str) -> bool {
     let _one = HASHING.lock().unwrap_or_else(PoisonError::into_inner);
-    let (Ok(argon2), Ok(stored)) = (hasher(), PasswordHash::new(stored)) else { return false };
-    argon2.verify_password(plain(secret).as_bytes(), &stored).is_ok()
+    let (Ok(argon2), Ok(stored)) = (hasher(), PasswordHash::new(stored)) else {
+        return false;
+    };
+    argon2
+        .verify_password(plain(secret).as_bytes(), &stored)
+        .is_ok()
 }
 
 /// 16 random bytes in hexadecimal.
@@ -447,7 +491,11 @@ fn hash_token(token: &str) -> Vec<u8> {
 }
 
 fn invalid(field: &str, zh: &str, en: &str) -> Error {
-    Error::Invalid(vec![FieldError { field: field.into(), zh: zh.into(), en: en.into() }])
+    Error::Invalid(vec![FieldError {
+        field: field.into(),
+        zh: zh.into(),
+        en: en.into(),
+    }])
 }
 
 fn no_account() -> Error {

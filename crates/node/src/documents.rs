@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use automerge::patches::{PatchAction, PatchLog};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{Automerge, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue};
+use records::kinds::View;
 use records::{Fields, Kinds, Value};
 use store::changes::{self, Stored};
 use store::{Connection, views};
@@ -178,7 +179,11 @@ impl Loaded {
         let disputed = others.keys().any(|f| {
             f == "_kind" || known.and_then(|k| k.field(f)).is_some_and(|field| field.counts)
         });
-        let text = |f: &str| fields.get(f).and_then(Value::as_text).map(str::to_string);
+        // The kind says which field names the person, the record it belongs to and the date.
+        let view = |column: fn(&View) -> &Option<String>| {
+            let field = column(&known?.view).as_deref()?;
+            fields.get(field).and_then(Value::as_text).map(str::to_string)
+        };
         let (school, year) = policy::school_and_year(key);
         Some(views::Row {
             doc,
@@ -188,12 +193,9 @@ impl Loaded {
             id: id.to_string(),
             kind: kind.to_string(),
             version,
-            person: text("person"),
-            about: ["session", "claim", "about", "person"].into_iter().find_map(|f| {
-                // A claim is about its session, a decision about its claim, a staff fact about its person.
-                if f == "claim" && kind != "decision" { None } else { text(f) }
-            }),
-            date: ["date", "decided_on", "claimed_on", "from"].into_iter().find_map(text),
+            person: view(|v| &v.person),
+            about: view(|v| &v.about),
+            date: view(|v| &v.date),
             fields: serde_json::to_string(&fields).ok()?,
             others: if others.is_empty() { None } else { serde_json::to_string(&others).ok() },
             disputed,

@@ -109,6 +109,11 @@ pub fn read_request(text: &str) -> Result<(NodeId, Option<String>), Error> {
     Ok((node, label.filter(|l| !l.is_empty())))
 }
 
+/// The digits that both sides compare before they trust one another.
+pub fn digits(county_root: &NodeId, device: &NodeId) -> String {
+    comparison_digits(county_root, device)
+}
+
 /// Devices that asked over the network and are not enrolled yet.
 pub fn pending(node: &Node) -> Result<Vec<Pending>, Error> {
     let Some(root) = node.county_root() else { return Ok(Vec::new()) };

@@ -131,7 +131,11 @@ pub fn begin_attempt(
          RETURNING {COLUMNS}"
     );
     let open = conn
-        .query_row(&sql, params![name, now, max_failures, lock_seconds], account_row)
+        .query_row(
+            &sql,
+            params![name, now, max_failures, lock_seconds],
+            account_row,
+        )
         .optional()?;
     if let Some(account) = open {
         return Ok(Attempt::Open(account));
@@ -144,7 +148,10 @@ pub fn begin_attempt(
 
 /// Forgets the failures of an account after a good sign-in or an administrator's reset.
 pub fn clear_failures(conn: &Connection, id: &str) -> Result<()> {
-    conn.execute("UPDATE account SET failures = 0, locked_until = 0 WHERE id = ?1", [id])?;
+    conn.execute(
+        "UPDATE account SET failures = 0, locked_until = 0 WHERE id = ?1",
+        [id],
+    )?;
     Ok(())
 }
 
@@ -155,7 +162,10 @@ pub fn set_secret(conn: &Connection, id: &str, secret: &str) -> Result<bool> {
 
 /// Lets an account sign in or stops it; `false` if there is no such account.
 pub fn set_active(conn: &Connection, id: &str, active: bool) -> Result<bool> {
-    Ok(conn.execute("UPDATE account SET active = ?2 WHERE id = ?1", params![id, active])? == 1)
+    Ok(conn.execute(
+        "UPDATE account SET active = ?2 WHERE id = ?1",
+        params![id, active],
+    )? == 1)
 }
 
 /// A page session of a signed-in account.
@@ -186,12 +196,17 @@ pub fn insert_web_session(
 
 /// The page session with this token hash, if its account may still sign in.
 pub fn web_session(conn: &Connection, token_hash: &[u8]) -> Result<Option<WebSessionRow>> {
-    let sql = "SELECT a.id, a.name, a.role, a.secret, a.person, a.created_at, COALESCE(a.failures, 0),
+    let sql =
+        "SELECT a.id, a.name, a.role, a.secret, a.person, a.created_at, COALESCE(a.failures, 0),
                       COALESCE(a.locked_until, 0), a.active, w.csrf, w.seen_at
                FROM web_session w JOIN account a ON a.id = w.account
                WHERE w.token_hash = ?1 AND a.active = 1";
     let found = conn.query_row(sql, [token_hash], |row| {
-        Ok(WebSessionRow { account: account_row(row)?, csrf: row.get(9)?, seen_at: row.get(10)? })
+        Ok(WebSessionRow {
+            account: account_row(row)?,
+            csrf: row.get(9)?,
+            seen_at: row.get(10)?,
+        })
     });
     Ok(found.optional()?)
 }
@@ -207,16 +222,15 @@ pub fn touch_web_session(conn: &Connection, token_hash: &[u8], now: i64) -> Resu
 
 /// Ends one page session.
 pub fn delete_web_session(conn: &Connection, token_hash: &[u8]) -> Result<()> {
-    conn.execute("DELETE FROM web_session WHERE token_hash = ?1", [token_hash])?;
+    conn.execute(
+        "DELETE FROM web_session WHERE token_hash = ?1",
+        [token_hash],
+    )?;
     Ok(())
 }
 
 /// Ends the page sessions of an account, except the one with token hash `keep`.
-pub fn delete_web_sessions_of(
-    conn: &Connection,
-    account: &str,
-    keep: Option<&[u8]>,
-) -> Result<()> {
+pub fn delete_web_sessions_of(conn: &Connection, account: &str, keep: Option<&[u8]>) -> Result<()> {
     conn.execute(
         "DELETE FROM web_session WHERE account = ?1 AND (?2 IS NULL OR token_hash <> ?2)",
         params![account, keep],
@@ -227,7 +241,10 @@ pub fn delete_web_sessions_of(
 /// Removes page sessions last used further than `idle` seconds from `now`, in either direction:
 /// one from the future was used before the clock was put back.
 pub fn prune_web_sessions(conn: &Connection, now: i64, idle: i64) -> Result<()> {
-    conn.execute("DELETE FROM web_session WHERE ABS(?1 - seen_at) > ?2", [now, idle])?;
+    conn.execute(
+        "DELETE FROM web_session WHERE ABS(?1 - seen_at) > ?2",
+        [now, idle],
+    )?;
     Ok(())
 }
 
@@ -261,7 +278,10 @@ pub fn use_setup_link(conn: &Connection, token_hash: &[u8], now: i64) -> Result<
 
 /// Gives a setup link back after the account could not be made with it.
 pub fn reopen_setup_link(conn: &Connection, token_hash: &[u8]) -> Result<()> {
-    conn.execute("UPDATE setup_link SET used_at = NULL WHERE token_hash = ?1", [token_hash])?;
+    conn.execute(
+        "UPDATE setup_link SET used_at = NULL WHERE token_hash = ?1",
+        [token_hash],
+    )?;
     Ok(())
 }
 
@@ -329,7 +349,8 @@ mod tests {
 
     fn database() -> Connection {
         let conn = Connection::open_in_memory().unwrap();
-        conn.execute_batch(include_str!("../migrations/001_first.sql")).unwrap();
+        conn.execute_batch(include_str!("../migrations/001_first.sql"))
+            .unwrap();
         let row = AccountRow {
             id: "a1".into(),
             name: "李专管员".into(),
@@ -342,7 +363,16 @@ mod tests {
             active: true,
         };
         assert!(insert_account(&conn, &row).unwrap());
-        assert!(!insert_account(&conn, &AccountRow { id: "a2".into(), ..row }).unwrap());
+        assert!(
+            !insert_account(
+                &conn,
+                &AccountRow {
+                    id: "a2".into(),
+                    ..row
+                }
+            )
+            .unwrap()
+        );
         conn
     }
 
@@ -354,14 +384,18 @@ mod tests {
     fn the_fifth_failure_locks_and_the_lock_ends() {
         let conn = database();
         for failure in 1..=5 {
-            let Attempt::Open(account) = attempt(&conn, NOW) else { panic!("failure {failure}") };
+            let Attempt::Open(account) = attempt(&conn, NOW) else {
+                panic!("failure {failure}")
+            };
             assert_eq!(account.failures, failure);
         }
         assert_eq!(attempt(&conn, NOW), Attempt::Locked(NOW + LOCK));
         assert_eq!(attempt(&conn, NOW + LOCK - 1), Attempt::Locked(NOW + LOCK));
         // Afterwards there are five new attempts, not one.
         for failure in 1..=5 {
-            let Attempt::Open(account) = attempt(&conn, NOW + LOCK) else { panic!("failure {failure}") };
+            let Attempt::Open(account) = attempt(&conn, NOW + LOCK) else {
+                panic!("failure {failure}")
+            };
             assert_eq!(account.failures, failure);
         }
         assert!(matches!(attempt(&conn, NOW + LOCK), Attempt::Locked(_)));
@@ -374,7 +408,9 @@ mod tests {
             attempt(&conn, NOW);
         }
         clear_failures(&conn, "a1").unwrap();
-        let Attempt::Open(account) = attempt(&conn, NOW) else { panic!() };
+        let Attempt::Open(account) = attempt(&conn, NOW) else {
+            panic!()
+        };
         assert_eq!(account.failures, 1);
     }
 
@@ -392,7 +428,10 @@ mod tests {
     #[test]
     fn unknown_and_stopped_accounts_look_alike() {
         let conn = database();
-        assert_eq!(begin_attempt(&conn, "没有此人", NOW, FAILURES, LOCK).unwrap(), Attempt::Unknown);
+        assert_eq!(
+            begin_attempt(&conn, "没有此人", NOW, FAILURES, LOCK).unwrap(),
+            Attempt::Unknown
+        );
         assert!(set_active(&conn, "a1", false).unwrap());
         assert_eq!(attempt(&conn, NOW), Attempt::Unknown);
         assert!(!set_active(&conn, "nobody", false).unwrap());
@@ -403,7 +442,9 @@ mod tests {
         let conn = database();
         replace_setup_link(&conn, b"one", NOW).unwrap();
         replace_setup_link(&conn, b"two", NOW).unwrap();
-        assert!(!setup_link_open(&conn, b"one").unwrap() && setup_link_open(&conn, b"two").unwrap());
+        assert!(
+            !setup_link_open(&conn, b"one").unwrap() && setup_link_open(&conn, b"two").unwrap()
+        );
         assert!(!use_setup_link(&conn, b"one", NOW).unwrap());
         assert!(use_setup_link(&conn, b"two", NOW).unwrap());
         assert!(!use_setup_link(&conn, b"two", NOW).unwrap());
@@ -418,7 +459,10 @@ mod tests {
         insert_web_session(&conn, b"t2", "a1", "c2", NOW).unwrap();
         assert_eq!(web_session(&conn, b"t1").unwrap().unwrap().csrf, "c1");
         delete_web_sessions_of(&conn, "a1", Some(b"t2")).unwrap();
-        assert!(web_session(&conn, b"t1").unwrap().is_none() && web_session(&conn, b"t2").unwrap().is_some());
+        assert!(
+            web_session(&conn, b"t1").unwrap().is_none()
+                && web_session(&conn, b"t2").unwrap().is_some()
+        );
         set_active(&conn, "a1", false).unwrap();
         assert!(web_session(&conn, b"t2").unwrap().is_none());
         set_active(&conn, "a1", true).unwrap();
@@ -432,13 +476,21 @@ mod tests {
         let conn = database();
         for at in 0..10 {
             let act = format!("act{at}");
-            let line = AccessRow { at: NOW + at, act, ..AccessRow::default() };
+            let line = AccessRow {
+                at: NOW + at,
+                act,
+                ..AccessRow::default()
+            };
             insert_access(&conn, &line).unwrap();
         }
         assert_eq!(prune_access_log(&conn, NOW + 3, 0).unwrap(), 3);
         // A clock in the year 2100 would empty the log without the floor.
         assert_eq!(prune_access_log(&conn, 4_102_444_800, 5).unwrap(), 2);
-        let left: Vec<String> = access_log(&conn, 100).unwrap().into_iter().map(|line| line.act).collect();
+        let left: Vec<String> = access_log(&conn, 100)
+            .unwrap()
+            .into_iter()
+            .map(|line| line.act)
+            .collect();
         assert_eq!(left, ["act9", "act8", "act7", "act6", "act5"]);
     }
 }

@@ -82,13 +82,14 @@ impl Form {
     }
 
     /// The error beside a field in the page's language.
-    pub fn error(&self, field: &str, l: Lang) -> Option<&str> {
+    pub fn error(&self, field: &str, l: &Lang) -> Option<&str> {
         self.errors.get(field).map(|(zh, en)| l.pick(zh, en))
     }
 
     /// Errors of fields that the page does not show, so that none is lost: listed above the form.
-    pub fn other_errors(&self, shown: &[&str], l: Lang) -> Vec<&str> {
-        let others = self.errors.iter().filter(|(k, _)| !shown.contains(&k.as_str()));
+    /// `shown` names the fields that the page has, separated by blanks.
+    pub fn other_errors(&self, shown: &str, l: &Lang) -> Vec<&str> {
+        let others = self.errors.iter().filter(|(k, _)| !shown.split(' ').any(|s| s == k.as_str()));
         others.map(|(_, (zh, en))| l.pick(zh, en)).collect()
     }
 }
@@ -159,7 +160,7 @@ mod tests {
         assert!(form.ok());
         date(&mut form, "place");
         optional_whole(&mut form, "date");
-        assert!(form.error("place", Lang::Zh).is_some() && form.error("date", Lang::En).is_some());
+        assert!(form.error("place", &Lang::Zh).is_some() && form.error("date", &Lang::En).is_some());
     }
 
     #[test]
@@ -169,8 +170,8 @@ mod tests {
         form.fail("hidden", "缺活动", "no session");
         assert_eq!(form.get("name"), "王𬭊");
         assert_eq!(form.get("date"), "昨天");
-        assert_eq!(form.error("date", Lang::En), Some("not a date"));
-        assert_eq!(form.other_errors(&["name", "date"], Lang::Zh), ["缺活动"]);
+        assert_eq!(form.error("date", &Lang::En), Some("not a date"));
+        assert_eq!(form.other_errors("name date", &Lang::Zh), ["缺活动"]);
         assert!(form.chosen("date", "昨天", "x") && form.chosen("sex", "0", "0"));
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn label(l: Lang, kind: &str, field: &str, code: &str) -> String {
 }
 
 /// What a role is called.
-pub(crate) fn role(l: Lang, role: Role) -> &'static str {
+pub(crate) fn role(l: &Lang, role: &Role) -> &'static str {
     match role {
         Role::Clerk => l.t("师训专管员", "School training officer"),
         Role::Auditor => l.t("县学分审核员", "County credit auditor"),
@@ -48,7 +48,7 @@ pub(crate) fn roles(l: Lang, county: bool) -> Vec<Choice> {
     } else {
         &[Role::Clerk, Role::Leader, Role::Teacher, Role::Admin]
     };
-    fitting.iter().map(|r| Choice::new(r.code(), role(l, *r))).collect()
+    fitting.iter().map(|r| Choice::new(r.code(), role(&l, r))).collect()
 }
 
 #[cfg(test)]

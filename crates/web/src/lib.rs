@@ -27,6 +27,8 @@ mod routes;
 pub mod sheet;
 mod who;
 
+pub use pages::export::table as export_table;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;

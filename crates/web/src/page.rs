@@ -213,8 +213,8 @@ pub(crate) fn amount(hundredths: &i64) -> String {
 }
 
 /// How long ago something was, by this computer's clock: for "last contact" lines only.
-pub(crate) fn ago(l: Lang, at: Option<i64>) -> String {
-    let Some(at) = at else { return l.t("还没有", "never").to_owned() };
+pub(crate) fn ago(l: &Lang, at: &Option<i64>) -> String {
+    let Some(at) = *at else { return l.t("还没有", "never").to_owned() };
     let seconds = now() - at;
     match seconds {
         // The clock was put back since; an amount would be a guess.
@@ -226,7 +226,12 @@ pub(crate) fn ago(l: Lang, at: Option<i64>) -> String {
     }
 }
 
-fn unit(l: Lang, n: i64, zh: &str, en: &str) -> String {
+/// [`ago`] for a moment that is known.
+pub(crate) fn ago_at(l: &Lang, at: &i64) -> String {
+    ago(l, &Some(*at))
+}
+
+fn unit(l: &Lang, n: i64, zh: &str, en: &str) -> String {
     format!("{n} {}", l.pick(zh, en))
 }
 
@@ -295,8 +300,8 @@ mod tests {
 
     #[test]
     fn time_that_ran_backwards_is_not_invented() {
-        assert_eq!(ago(Lang::En, None), "never");
-        assert_eq!(ago(Lang::En, Some(now() - 90)), "1 min ago");
-        assert!(ago(Lang::En, Some(now() + 10_000)).starts_with("unknown"));
+        assert_eq!(ago(&Lang::En, &None), "never");
+        assert_eq!(ago(&Lang::En, &Some(now() - 90)), "1 min ago");
+        assert!(ago(&Lang::En, &Some(now() + 10_000)).starts_with("unknown"));
     }
 }

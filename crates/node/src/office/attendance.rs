@@ -74,7 +74,10 @@ pub(super) fn tallies(
     sessions: &[&str],
 ) -> Result<HashMap<String, BTreeMap<String, Tally>>, Error> {
     let marks = by_about(node, "attendance", sessions)?;
-    Ok(marks.into_iter().map(|(session, rows)| (session, tally(&rows))).collect())
+    Ok(marks
+        .into_iter()
+        .map(|(session, rows)| (session, tally(&rows)))
+        .collect())
 }
 
 /// Marks persons of a session of the node's own school; how many marks were new or changed. A mark
@@ -99,8 +102,10 @@ pub fn mark_attendance(
         .map(|person| person.id)
         .collect();
     // The last mark of a person in one form is the one meant.
-    let wanted: BTreeMap<&str, &str> =
-        marks.iter().map(|(person, status)| (person.as_str(), status.as_str())).collect();
+    let wanted: BTreeMap<&str, &str> = marks
+        .iter()
+        .map(|(person, status)| (person.as_str(), status.as_str()))
+        .collect();
     let mut edits = Edits::default();
     let mut changed = 0;
     for (person, status) in wanted {
@@ -108,7 +113,10 @@ pub fn mark_attendance(
         let mut touched = false;
         for mark in known.iter().filter(|mark| mark.text("person") == person) {
             any = true;
-            if let Some(edit) = Draft::new("attendance").text("status", status).change(mark, by)? {
+            if let Some(edit) = Draft::new("attendance")
+                .text("status", status)
+                .change(mark, by)?
+            {
                 edits.push(&mark.doc, edit);
                 touched = true;
             }
@@ -128,8 +136,12 @@ pub fn mark_attendance(
         changed += usize::from(touched);
     }
     if changed > 0 && may_move(record.text("state"), "held") {
-        let begun = Draft::new("session").text("state", "held").change(&record, by)?;
-        begun.into_iter().for_each(|edit| edits.push(&record.doc, edit));
+        let begun = Draft::new("session")
+            .text("state", "held")
+            .change(&record, by)?;
+        begun
+            .into_iter()
+            .for_each(|edit| edits.push(&record.doc, edit));
     }
     edits.commit(node)?;
     Ok(changed)
@@ -152,16 +164,27 @@ pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
                 "Mark attendance before ending the session",
             ));
         }
-        _ => return Err(invalid("state", "活动现在不能结束", "The session cannot end in this state")),
+        _ => {
+            return Err(invalid(
+                "state",
+                "活动现在不能结束",
+                "The session cannot end in this state",
+            ));
+        }
     }
-    match Draft::new("session").text("state", "ended").change(&record, by)? {
+    match Draft::new("session")
+        .text("state", "ended")
+        .change(&record, by)?
+    {
         Some(edit) => node.commit(&record.doc, vec![edit]),
         None => Ok(()),
     }
 }
 
 fn may_move(from: &str, to: &str) -> bool {
-    Kinds::builtin().latest("session").is_some_and(|kind| kind.may_move(Some(from), to))
+    Kinds::builtin()
+        .latest("session")
+        .is_some_and(|kind| kind.may_move(Some(from), to))
 }
 
 /// The session, if it is one of the node's own school.

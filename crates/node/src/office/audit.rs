@@ -1,7 +1,8 @@
 //! The county's audit of claims: 认定, 核减, 不予认定, 退回补正.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use records::{Fields, claim_digest};
 
@@ -29,7 +30,11 @@ pub fn audit_queue(node: &Node, limit: u32) -> Result<Vec<ClaimRow>, Error> {
     let mut claims = by_id(node, "claim", &keys)?;
     let claims: Vec<Row> = ids.iter().filter_map(|id| claims.remove(id)).collect();
     let weighed = weigh(node, claims)?;
-    Ok(weighed.into_iter().filter(|w| !w.superseded).map(|w| w.row).collect())
+    Ok(weighed
+        .into_iter()
+        .filter(|w| !w.superseded)
+        .map(|w| w.row)
+        .collect())
 }
 
 /// Decides on a claim of another school: `recognised`, `reduced` (with fewer credits than claimed),
@@ -47,18 +52,28 @@ pub fn decide(
     decided_on: &str,
 ) -> Result<(), Error> {
     if !node.is_auditor() {
-        return Err(invalid("verdict", "只有县级审核员才能审核学分", "Only a county auditor may decide"));
+        return Err(invalid(
+            "verdict",
+            "只有县级审核员才能审核学分",
+            "Only a county auditor may decide",
+        ));
     }
     let _turn = turn();
     let row = rows(node, "claim", Pick::Id, &[claim])?;
-    let weighed = weigh(node, row)?.pop().ok_or_else(|| no_such("claim", "登分", "claim"))?;
+    let weighed = weigh(node, row)?
+        .pop()
+        .ok_or_else(|| no_such("claim", "登分", "claim"))?;
     allowed(node, by, &weighed, verdict)?;
     let (hours_c, credits_c) = amounts(&weighed.row, verdict, credits_c)?;
     if verdict != "recognised" && reason.trim().is_empty() {
         return Err(invalid("reason", "请选择理由", "Give a reason"));
     }
     let Some(session) = &weighed.session else {
-        return Err(invalid("session", "活动记录还没有同步到本机（待同步）", "The session has not arrived here yet"));
+        return Err(invalid(
+            "session",
+            "活动记录还没有同步到本机（待同步）",
+            "The session has not arrived here yet",
+        ));
     };
     let draft = || {
         Draft::new("decision")
@@ -68,19 +83,27 @@ pub fn decide(
             .text("reason", reason)
             .text("note", note)
             .text("decided_on", decided_on)
-            .text("binds", &claim_digest(&weighed.claim.fields, &session.fields))
+            .text(
+                "binds",
+                &claim_digest(&weighed.claim.fields, &session.fields),
+            )
     };
     let mut edits = Edits::default();
     // Of twins made on two devices all are renewed, so that they agree again.
     for twin in &weighed.decisions {
-        let Some(record) = record_of(node, "decision", &twin.id)? else { continue };
+        let Some(record) = record_of(node, "decision", &twin.id)? else {
+            continue;
+        };
         if let Some(edit) = draft().change(&record, by)? {
             edits.push(&record.doc, edit);
         }
     }
     if weighed.decisions.is_empty() {
         let doc = weighed.claim.doc.replacen("log/", "ledger/", 1);
-        edits.push(&doc, draft().text("claim", claim).create(node.new_id(), by)?);
+        edits.push(
+            &doc,
+            draft().text("claim", claim).create(node.new_id(), by)?,
+        );
     }
     edits.commit(node)
 }
@@ -101,7 +124,11 @@ fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str) -> Result<(),
         ));
     }
     if weighed.superseded {
-        return Err(invalid("claim", "此登分已被更正，请审核新的一条", "A later claim takes its place; decide on that one"));
+        return Err(invalid(
+            "claim",
+            "此登分已被更正，请审核新的一条",
+            "A later claim takes its place; decide on that one",
+        ));
     }
     if !GIVING.contains(&verdict) {
         return Ok(());
@@ -115,9 +142,14 @@ fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str) -> Result<(),
         ));
     }
     let twins = node.records(&Filter::kind("claim").about(&row.session))?;
-    let twins = twins.into_iter().filter(|c| c.text("person") == row.person && c.id != row.id);
+    let twins = twins
+        .into_iter()
+        .filter(|c| c.text("person") == row.person && c.id != row.id);
     let twins = weigh(node, twins.map(Row::from).collect())?;
-    if twins.iter().any(|twin| !twin.superseded && twin.given().is_some()) {
+    if twins
+        .iter()
+        .any(|twin| !twin.superseded && twin.given().is_some())
+    {
         return Err(invalid(
             "claim",
             "同一人同一活动已有认定的学分（重复）",
@@ -141,7 +173,8 @@ fn amounts(row: &ClaimRow, verdict: &str, credits_c: Option<i64>) -> Result<(i64
         "reduced" => match credits_c {
             Some(credits) if (0..row.credits_c).contains(&credits) => {
                 // In proportion and rounded down, so that never more hours than claimed come out.
-                let hours = i128::from(row.hours_c) * i128::from(credits) / i128::from(row.credits_c);
+                let hours =
+                    i128::from(row.hours_c) * i128::from(credits) / i128::from(row.credits_c);
                 Ok((i64::try_from(hours).unwrap_or(0), credits))
             }
             _ => Err(invalid(
@@ -155,15 +188,13 @@ fn amounts(row: &ClaimRow, verdict: &str, credits_c: Option<i64>) -> Result<(i64
     }
 }
 
-/// Ids of claims without any decision and without a successor, oldest first.
+/// Ids of claims without any decision, oldest first.
 fn undecided(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> {
     node.read(|conn| {
         let mut query = conn.prepare_cached(
             "SELECT c.id FROM record c
              WHERE c.kind = 'claim' AND c.school IS NOT ?1
                AND NOT EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id)
-               AND NOT EXISTS (SELECT 1 FROM record s WHERE s.kind = 'claim' AND s.about = c.about
-                               AND json_extract(s.fields, '$.supersedes') = c.id)
              ORDER BY c.date, c.id LIMIT ?2",
         )?;
         let mut found = query.query((home, limit))?;
@@ -176,55 +207,97 @@ fn undecided(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> 
 }
 
 /// Ids of claims whose decision must be renewed or settled.
-fn reopened(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> {
-    let (differing, changed) = node.read(|conn| {
-        let mut query = conn.prepare_cached(
-            "SELECT about FROM record WHERE kind = 'decision'
-             GROUP BY about HAVING COUNT(*) > 1 OR MAX(disputed) = 1",
-        )?;
-        let mut found = query.query(())?;
-        let mut differing: Vec<String> = Vec::new();
-        while let Some(row) = found.next()? {
-            differing.push(row.get(0)?);
-        }
-        // A digest of every decided claim: sessions are read once each, the rest is a hash.
-        let mut query = conn.prepare_cached(
-            "SELECT c.id, c.fields, c.about, s.fields, json_extract(d.fields, '$.binds')
-             FROM record d
-             JOIN record c ON c.kind = 'claim' AND c.id = d.about
-             JOIN record s ON s.doc = c.doc AND s.id = c.about
-             WHERE d.kind = 'decision' AND c.school IS NOT ?1",
-        )?;
-        let mut sessions: HashMap<String, Fields> = HashMap::new();
-        let mut found = query.query([home])?;
-        let mut changed = Vec::new();
-        while let Some(row) = found.next()? {
-            let id: String = row.get(0)?;
-            let claim = parsed(&row.get::<_, String>(1)?);
-            let session = match sessions.entry(row.get(2)?) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(parsed(&row.get::<_, String>(3)?)),
-            };
-            let binds: Option<String> = row.get(4)?;
-            if binds.unwrap_or_default() != claim_digest(&claim, session) {
-                changed.push(id);
+pub(super) fn reopened(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut waiting = Vec::new();
+    for suspects in suspects(node, home)? {
+        let keys: Vec<&str> = suspects.iter().map(String::as_str).collect();
+        for some in keys.chunks(200) {
+            let weighed = weigh(node, rows(node, "claim", Pick::Id, some)?)?;
+            let open = weighed
+                .into_iter()
+                .filter(|w| !w.superseded)
+                .filter(|w| w.decisions_differ || w.row.state == ClaimState::ChangedAfterDecision);
+            waiting.extend(open.map(|w| w.row.id));
+            if waiting.len() >= limit {
+                waiting.truncate(limit);
+                return Ok(waiting);
             }
         }
-        Ok((differing, changed))
-    })?;
+    }
+    Ok(waiting)
+}
+
+/// What the suspects of a school were computed from: the roll, and how far the views of the
+/// school's documents had come.
+type Stand = ([u8; 8], Vec<(String, i64)>);
+
+/// By store and school. A digest of every decided claim of a county takes seconds, of one school
+/// milliseconds, and between two looks at the queue hardly any school has changed.
+static SUSPECTS: Mutex<Suspects> = Mutex::new(BTreeMap::new());
+
+type Suspects = BTreeMap<([u8; 16], String), (Stand, Vec<String>)>;
+
+/// Per school: ids of claims that are not what their decision binds, or have several decisions.
+fn suspects(node: &Node, home: &str) -> Result<Vec<Vec<String>>, Error> {
+    let roll = node.roll().digest();
+    let mut known = SUSPECTS.lock().unwrap_or_else(PoisonError::into_inner);
+    node.read(|conn| {
+        let mut schools: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
+        let mut query = conn.prepare_cached(
+            "SELECT key, viewed FROM document WHERE key LIKE 'log/%' OR key LIKE 'ledger/%' ORDER BY key",
+        )?;
+        let mut found = query.query(())?;
+        while let Some(row) = found.next()? {
+            let key: String = row.get(0)?;
+            if let Some(school) = key.split('/').nth(1).filter(|school| *school != home) {
+                schools.entry(school.to_owned()).or_default().push((key.clone(), row.get(1)?));
+            }
+        }
+        let mut all = Vec::new();
+        for (school, documents) in schools {
+            let stand = (roll, documents);
+            let key = (node.store_id().0, school);
+            let fresh = match known.get(&key).filter(|(of, _)| *of == stand) {
+                Some((_, ids)) => ids.clone(),
+                None => {
+                    let ids = suspects_of(conn, &key.1)?;
+                    known.insert(key, (stand, ids.clone()));
+                    ids
+                }
+            };
+            all.push(fresh);
+        }
+        Ok(all)
+    })
+}
+
+fn suspects_of(conn: &store::Connection, school: &str) -> store::Result<Vec<String>> {
+    let mut query = conn.prepare_cached(
+        "SELECT c.id, d.disputed, json_extract(d.fields, '$.binds'), c.fields, c.about, s.fields
+         FROM record d
+         JOIN record c ON +c.kind = 'claim' AND c.id = d.about
+         JOIN record s ON s.doc = c.doc AND s.id = c.about
+         WHERE d.kind = 'decision' AND d.school = ?1",
+    )?;
+    let mut sessions: HashMap<String, Fields> = HashMap::new();
     let mut seen = BTreeSet::new();
-    let candidates: Vec<&str> = differing
-        .iter()
-        .chain(&changed)
-        .map(String::as_str)
-        .filter(|id| seen.insert(*id))
-        .collect();
-    let waiting = weigh(node, rows(node, "claim", Pick::Id, &candidates)?)?
-        .into_iter()
-        .filter(|w| !w.superseded && w.row.school != home)
-        .filter(|w| w.decisions_differ || w.row.state == ClaimState::ChangedAfterDecision)
-        .map(|w| w.row.id);
-    Ok(waiting.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
+    let mut ids = BTreeSet::new();
+    let mut found = query.query([school])?;
+    while let Some(row) = found.next()? {
+        let id: String = row.get(0)?;
+        let binds: Option<String> = row.get(2)?;
+        let claim = parsed(row.get_ref(3)?.as_str().unwrap_or_default());
+        let session = match sessions.entry(row.get(4)?) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(parsed(row.get_ref(5)?.as_str().unwrap_or_default())),
+        };
+        let again = !seen.insert(id.clone());
+        if again || row.get(1)? || binds.unwrap_or_default() != claim_digest(&claim, session) {
+            ids.insert(id);
+        }
+    }
+    Ok(ids.into_iter().collect())
 }
 
 fn parsed(json: &str) -> Fields {

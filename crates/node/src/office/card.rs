@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
-use records::rules::{Credited, PersonFacts, RuleSet, credit_card as evaluate, r1};
 use records::date::parse_stored_date;
+use records::rules::{Credited, PersonFacts, RuleSet, credit_card as evaluate, r1};
 use records::{CreditCard, SchoolYear};
 use sha2::{Digest, Sha256};
 
@@ -31,7 +31,9 @@ pub struct CardView {
 
 /// The credit card of a person, `None` if this node has no such person.
 pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error> {
-    let Some(teacher) = teacher(node, person)? else { return Ok(None) };
+    let Some(teacher) = teacher(node, person)? else {
+        return Ok(None);
+    };
     let rules = r1();
     let claims = node.records(&Filter::kind("claim").person(person))?;
     let mut weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
@@ -41,7 +43,13 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
     let cutoff = cutoff(&weighed);
     let mut lines: Vec<ClaimRow> = weighed.into_iter().map(|w| w.row).collect();
     lines.sort_by(|a, b| (&b.date, &b.id).cmp(&(&a.date, &a.id)));
-    Ok(Some(CardView { teacher, card, lines, ruleset_title: rules.head.title_zh.clone(), cutoff }))
+    Ok(Some(CardView {
+        teacher,
+        card,
+        lines,
+        ruleset_title: rules.head.title_zh.clone(),
+        cutoff,
+    }))
 }
 
 /// One session counts once for one person, also when two devices that were apart each registered
@@ -57,7 +65,12 @@ fn settle_twins(weighed: &mut [Weighed]) {
         let said = |at: &usize| {
             weighed.get(*at).map(|w| {
                 let row = &w.row;
-                (w.given(), row.category.clone(), row.sub.clone(), row.channel.clone())
+                (
+                    w.given(),
+                    row.category.clone(),
+                    row.sub.clone(),
+                    row.channel.clone(),
+                )
             })
         };
         let first = twins.first().and_then(said);
@@ -99,7 +112,9 @@ fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts,
     let year = |year: i64| i32::try_from(year).ok().map(SchoolYear);
     Ok(PersonFacts {
         title: teacher.title.clone(),
-        title_label: newest(rows.iter()).map_or("", |row| row.text("title_label")).to_owned(),
+        title_label: newest(rows.iter())
+            .map_or("", |row| row.text("title_label"))
+            .to_owned(),
         stage: teacher.stage.clone(),
         org_kind: school.map_or_else(String::new, |school| school.text("org_kind").to_owned()),
         post: teacher.post.clone(),
@@ -114,16 +129,32 @@ fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts,
 /// or until the next row begins.
 fn homeroom_in_cycle(mut rows: Vec<Record>, rules: &RuleSet) -> bool {
     let years = rules.cycle_years();
-    let first = years.first().and_then(|year| year.start()).map(|day| day.to_string());
-    let last = years.last().and_then(|year| year.end()).map(|day| day.to_string());
-    let (Some(first), Some(last)) = (first, last) else { return false };
+    let first = years
+        .first()
+        .and_then(|year| year.start())
+        .map(|day| day.to_string());
+    let last = years
+        .last()
+        .and_then(|year| year.end())
+        .map(|day| day.to_string());
+    let (Some(first), Some(last)) = (first, last) else {
+        return false;
+    };
     rows.sort_by(|a, b| (a.text("from"), &a.id).cmp(&(b.text("from"), &b.id)));
     rows.iter().enumerate().any(|(at, row)| {
         let next = rows.get(at + 1..).unwrap_or_default();
-        let next = next.iter().map(|row| row.text("from")).find(|from| *from > row.text("from"));
+        let next = next
+            .iter()
+            .map(|row| row.text("from"))
+            .find(|from| *from > row.text("from"));
         // Stored dates are `YYYY-MM-DD`, so text order is the order of days.
         let ends_before = |end: &str, inclusive: bool| {
-            !end.is_empty() && if inclusive { end < first.as_str() } else { end <= first.as_str() }
+            !end.is_empty()
+                && if inclusive {
+                    end < first.as_str()
+                } else {
+                    end <= first.as_str()
+                }
         };
         row.flag("homeroom")
             && row.text("from") <= last.as_str()
@@ -133,10 +164,15 @@ fn homeroom_in_cycle(mut rows: Vec<Record>, rules: &RuleSet) -> bool {
 }
 
 fn cutoff(weighed: &[Weighed]) -> String {
-    let counting = weighed.iter().filter(|w| !w.superseded).filter_map(|w| match &w.row.state {
-        ClaimState::Decided { on, .. } => w.given().map(|given| (w.row.id.as_str(), given, on.as_str())),
-        _ => None,
-    });
+    let counting = weighed
+        .iter()
+        .filter(|w| !w.superseded)
+        .filter_map(|w| match &w.row.state {
+            ClaimState::Decided { on, .. } => w
+                .given()
+                .map(|given| (w.row.id.as_str(), given, on.as_str())),
+            _ => None,
+        });
     let mut counting: Vec<_> = counting.collect();
     counting.sort_unstable();
     let latest = counting.iter().map(|(_, _, on)| *on).max().unwrap_or("—");

@@ -100,9 +100,12 @@ impl Weighed {
     /// Class-hours and credits (hundredths) that the county has given for it, if they count now.
     pub(super) fn given(&self) -> Option<(i64, i64)> {
         match &self.row.state {
-            ClaimState::Decided { verdict, hours_c, credits_c, .. }
-                if !self.row.disputed && GIVING.contains(&verdict.as_str()) =>
-            {
+            ClaimState::Decided {
+                verdict,
+                hours_c,
+                credits_c,
+                ..
+            } if !self.row.disputed && GIVING.contains(&verdict.as_str()) => {
                 Some((*hours_c, *credits_c))
             }
             _ => None,
@@ -165,7 +168,9 @@ pub fn register_claims(
             "Two devices say different things about this session; choose first",
         ));
     }
-    let marks = tallies(node, &[session])?.remove(session).unwrap_or_default();
+    let marks = tallies(node, &[session])?
+        .remove(session)
+        .unwrap_or_default();
     let own = node.records(&Filter::kind("claim").about(session))?;
     let by_claim: HashMap<String, Record> = own.iter().map(|r| (r.id.clone(), r.clone())).collect();
     let weighed = weigh(node, own.into_iter().map(Row::from).collect())?;
@@ -176,8 +181,10 @@ pub fn register_claims(
         if !mark.present() {
             continue;
         }
-        let standing: Vec<&Weighed> =
-            weighed.iter().filter(|w| w.row.person == *person && !w.superseded).collect();
+        let standing: Vec<&Weighed> = weighed
+            .iter()
+            .filter(|w| w.row.person == *person && !w.superseded)
+            .collect();
         let (returned, live): (Vec<_>, Vec<_>) = standing.into_iter().partition(|w| is_returned(w));
         if live.is_empty() {
             let mut draft = content(&record, person)?.text("claimed_on", claimed_on);
@@ -209,7 +216,9 @@ fn is_returned(weighed: &Weighed) -> bool {
 /// What a claim of this person says, from the session as it is now.
 fn content(session: &Record, person: &str) -> Result<Draft, Error> {
     let hours_c = session.int("hours_c");
-    let credits_c = r1().credits_of(hours_c).map_err(|error| invalid("hours_c", &error.zh(), &error.to_string()))?;
+    let credits_c = r1()
+        .credits_of(hours_c)
+        .map_err(|error| invalid("hours_c", &error.zh(), &error.to_string()))?;
     Ok(Draft::new("claim")
         .text("person", person)
         .text("session", &session.id)
@@ -224,7 +233,12 @@ fn content(session: &Record, person: &str) -> Result<Draft, Error> {
 /// Brings claims together with their sessions, marks, decisions and names. Keeps their order.
 pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error> {
     let distinct = |of: fn(&Row) -> &str| -> Vec<&str> {
-        claims.iter().map(of).collect::<BTreeSet<_>>().into_iter().collect()
+        claims
+            .iter()
+            .map(of)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     };
     let ids = distinct(|claim| &claim.id);
     let session_ids = distinct(|claim| &claim.about);
@@ -242,7 +256,9 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
         .map(|claim| {
             let session = sessions.get(&claim.about);
             let decisions = decisions.remove(&claim.id).unwrap_or_default();
-            let mark = marks.get(&claim.about).and_then(|marks| marks.get(&claim.person));
+            let mark = marks
+                .get(&claim.about)
+                .and_then(|marks| marks.get(&claim.person));
             let way = match claim.way {
                 _ if county => ClaimState::AtCounty,
                 Some(Way::AtCounty) => ClaimState::AtCounty,
@@ -262,7 +278,10 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 school_name: schools.get(&claim.school).cloned().unwrap_or_default(),
                 school: claim.school.clone(),
                 person: claim.person.clone(),
-                person_name: persons.get(&claim.person).map_or("", |p| p.text("name")).to_owned(),
+                person_name: persons
+                    .get(&claim.person)
+                    .map_or("", |p| p.text("name"))
+                    .to_owned(),
                 session: claim.about.clone(),
                 session_title: session.map_or("", |s| s.text("title")).to_owned(),
                 date: session.map_or("", |s| s.text("date")).to_owned(),
@@ -304,22 +323,36 @@ fn as_kind(kind: &str, row: &Row) -> bool {
 /// Whether several decisions on one claim say different things. Which auditor is right is for
 /// people to settle; until then the claim counts zero.
 fn differ(decisions: &[Row]) -> bool {
-    let said = |row: &Row| (row.text("verdict").to_owned(), row.int("credits_c"), row.int("hours_c"));
+    let said = |row: &Row| {
+        (
+            row.text("verdict").to_owned(),
+            row.int("credits_c"),
+            row.int("hours_c"),
+        )
+    };
     let first = decisions.first().map(said);
-    decisions.iter().any(|row| !as_kind("decision", row) || Some(said(row)) != first)
+    decisions
+        .iter()
+        .any(|row| !as_kind("decision", row) || Some(said(row)) != first)
 }
 
 /// What the county has said about a claim; `None` while it has said nothing.
 fn decided(claim: &Row, session: Option<&Row>, decisions: &[Row]) -> Option<ClaimState> {
     // Of several the latest is shown; if they differ, the row is marked as disputed besides.
-    let newest = |a: &&Row, b: &&Row| (a.text("decided_on"), &a.id).cmp(&(b.text("decided_on"), &b.id));
+    let newest =
+        |a: &&Row, b: &&Row| (a.text("decided_on"), &a.id).cmp(&(b.text("decided_on"), &b.id));
     let latest = decisions.iter().max_by(newest)?;
-    let Some(session) = session else { return Some(ClaimState::ChangedAfterDecision) };
-    let digest = claim_digest(&claim.fields, &session.fields);
-    let Some(bound) = decisions.iter().filter(|row| row.text("binds") == digest).max_by(newest) else {
-        return Some(ClaimState::ChangedAfterDecision);
+    let digest = session.map(|session| claim_digest(&claim.fields, &session.fields));
+    let bound = decisions
+        .iter()
+        .filter(|row| Some(row.text("binds")) == digest.as_deref());
+    let shown = match bound.max_by(newest) {
+        _ if differ(decisions) => latest,
+        Some(bound) => bound,
+        // The change is what was asked for; the claim waits for the school, not for the county.
+        None if latest.text("verdict") == "returned" => latest,
+        None => return Some(ClaimState::ChangedAfterDecision),
     };
-    let shown = if differ(decisions) { latest } else { bound };
     let text = |field: &str| shown.text(field).to_owned();
     Some(ClaimState::Decided {
         verdict: text("verdict"),
@@ -335,8 +368,11 @@ fn decided(claim: &Row, session: Option<&Row>, decisions: &[Row]) -> Option<Clai
 /// Ids of claims of these sessions in whose place a later claim stands.
 fn superseded(node: &Node, sessions: &[&str]) -> Result<BTreeSet<String>, Error> {
     let claims = by_about(node, "claim", sessions)?;
-    let by_key: BTreeMap<&str, &Row> =
-        claims.values().flatten().map(|claim| (claim.id.as_str(), claim)).collect();
+    let by_key: BTreeMap<&str, &Row> = claims
+        .values()
+        .flatten()
+        .map(|claim| (claim.id.as_str(), claim))
+        .collect();
     Ok(by_key
         .values()
         .filter_map(|claim| {

@@ -15,13 +15,17 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(kind: &'static str) -> Draft {
-        Draft { kind, fields: Vec::new() }
+        Draft {
+            kind,
+            fields: Vec::new(),
+        }
     }
 
     /// A text, date, code or reference; blank means absent.
     pub(super) fn text(mut self, field: &'static str, text: &str) -> Draft {
         let text = text.trim();
-        self.fields.push((field, (!text.is_empty()).then(|| Value::from(text))));
+        self.fields
+            .push((field, (!text.is_empty()).then(|| Value::from(text))));
         self
     }
 
@@ -49,12 +53,17 @@ impl Draft {
     /// What the schema says about this form as a whole new record; empty = good.
     pub(super) fn faults(&self) -> Vec<FieldError> {
         let kind = Value::from(newest_ref(self.kind));
-        check(self.kind, &self.over(Fields::from([("_kind".to_owned(), kind)])))
+        check(
+            self.kind,
+            &self.over(Fields::from([("_kind".to_owned(), kind)])),
+        )
     }
 
     /// Whether `record` already says what this form says.
     pub(super) fn says_as(&self, record: &Record) -> bool {
-        self.fields.iter().all(|(field, value)| record.fields.get(*field) == value.as_ref())
+        self.fields
+            .iter()
+            .all(|(field, value)| record.fields.get(*field) == value.as_ref())
     }
 
     /// The edit that makes a new record with this id.
@@ -88,7 +97,10 @@ impl Draft {
         if record.text("_by") != by.account {
             fields.push(("_by".into(), Some(Value::from(by.account.as_str()))));
         }
-        Ok(Some(Edit { id: record.id.clone(), fields }))
+        Ok(Some(Edit {
+            id: record.id.clone(),
+            fields,
+        }))
     }
 
     /// `base` with this form's fields laid over it.
@@ -105,13 +117,17 @@ impl Draft {
 
 /// The kind's newest version as records name it, such as `session/1`.
 fn newest_ref(kind: &str) -> String {
-    Kinds::builtin().latest(kind).map_or_else(|| kind.to_owned(), Kind::reference)
+    Kinds::builtin()
+        .latest(kind)
+        .map_or_else(|| kind.to_owned(), Kind::reference)
 }
 
 /// The kind that a record's own `_kind` names, if this program knows it and it is of this family.
 pub(super) fn kind_of(kind: &str, fields: &Fields) -> Option<&'static Kind> {
     let reference = fields.get("_kind").and_then(|value| value.as_text())?;
-    Kinds::builtin().get(reference).filter(|found| found.id == kind)
+    Kinds::builtin()
+        .get(reference)
+        .filter(|found| found.id == kind)
 }
 
 /// Checks a whole record; empty = good.
@@ -135,5 +151,9 @@ pub(super) fn year_of(field: &str, date: &str) -> Result<i32, Error> {
 }
 
 fn refuse(faults: Vec<FieldError>) -> Result<(), Error> {
-    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(faults))
+    }
 }

@@ -22,11 +22,17 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn text(&self, field: &str) -> &str {
-        self.fields.get(field).and_then(|value| value.as_text()).unwrap_or_default()
+        self.fields
+            .get(field)
+            .and_then(|value| value.as_text())
+            .unwrap_or_default()
     }
 
     pub(super) fn int(&self, field: &str) -> i64 {
-        self.fields.get(field).and_then(|value| value.as_int()).unwrap_or_default()
+        self.fields
+            .get(field)
+            .and_then(|value| value.as_int())
+            .unwrap_or_default()
     }
 }
 
@@ -100,7 +106,10 @@ pub(super) fn rows(node: &Node, kind: &str, by: By, keys: &[&str]) -> Result<Vec
 
 /// The rows of [`rows`] by their id.
 pub(super) fn by_id(node: &Node, kind: &str, ids: &[&str]) -> Result<HashMap<String, Row>, Error> {
-    Ok(rows(node, kind, By::Id, ids)?.into_iter().map(|row| (row.id.clone(), row)).collect())
+    Ok(rows(node, kind, By::Id, ids)?
+        .into_iter()
+        .map(|row| (row.id.clone(), row))
+        .collect())
 }
 
 /// The rows of [`rows`] grouped by what they are about.
@@ -119,7 +128,10 @@ pub(super) fn by_about(
 /// Names of organisations by id.
 pub(super) fn organisation_names(node: &Node) -> Result<HashMap<String, String>, Error> {
     let organisations = node.records(&Filter::kind("organisation"))?;
-    Ok(organisations.into_iter().map(|o| (o.id.clone(), o.text("name").to_owned())).collect())
+    Ok(organisations
+        .into_iter()
+        .map(|o| (o.id.clone(), o.text("name").to_owned()))
+        .collect())
 }
 
 /// A list for SQLite's `json_each`.

@@ -75,9 +75,17 @@ fn invalid(field: &str, zh: &str, en: &str) -> Error {
 }
 
 fn fault(field: &str, zh: &str, en: &str) -> FieldError {
-    FieldError { field: field.into(), zh: zh.into(), en: en.into() }
+    FieldError {
+        field: field.into(),
+        zh: zh.into(),
+        en: en.into(),
+    }
 }
 
 fn no_such(field: &str, zh: &str, en: &str) -> Error {
-    invalid(field, &format!("本机没有这条{zh}记录"), &format!("There is no such {en} on this node"))
+    invalid(
+        field,
+        &format!("本机没有这条{zh}记录"),
+        &format!("There is no such {en} on this node"),
+    )
 }

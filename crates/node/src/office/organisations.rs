@@ -75,8 +75,11 @@ pub fn check_organisation(input: &OrganisationInput) -> Vec<FieldError> {
 
 /// All organisations, by school code, then name.
 pub fn organisations(node: &Node) -> Result<Vec<Organisation>, Error> {
-    let mut all: Vec<Organisation> =
-        node.records(&Filter::kind("organisation"))?.into_iter().map(shown).collect();
+    let mut all: Vec<Organisation> = node
+        .records(&Filter::kind("organisation"))?
+        .into_iter()
+        .map(shown)
+        .collect();
     all.sort_by(|a, b| {
         (a.school_code.is_empty(), &a.school_code, &a.name, &a.id).cmp(&(
             b.school_code.is_empty(),
@@ -96,7 +99,11 @@ pub fn save_organisations(
     organisations: Vec<(Option<String>, OrganisationInput)>,
 ) -> Result<usize, Error> {
     if !node.is_county() {
-        return Err(invalid("", "机构由县里登记", "Organisations are registered by the county"));
+        return Err(invalid(
+            "",
+            "机构由县里登记",
+            "Organisations are registered by the county",
+        ));
     }
     let _turn = turn();
     let known: HashMap<String, Record> = node
@@ -108,7 +115,11 @@ pub fn save_organisations(
     let mut changed = 0;
     for (at, (id, input)) in organisations.into_iter().enumerate() {
         let edit = match &id {
-            None => input.draft().flag("active", true).create(node.new_id(), by).map(Some),
+            None => input
+                .draft()
+                .flag("active", true)
+                .create(node.new_id(), by)
+                .map(Some),
             Some(id) => match known.get(id) {
                 Some(record) => input.draft().change(record, by),
                 None => Err(no_such("id", "机构", "organisation")),
@@ -134,7 +145,11 @@ fn shown(record: Record) -> Organisation {
         rural: text("rural"),
         parent: text("parent"),
         // Absent means that nobody has said otherwise.
-        active: record.fields.get("active").and_then(|flag| flag.as_bool()).unwrap_or(true),
+        active: record
+            .fields
+            .get("active")
+            .and_then(|flag| flag.as_bool())
+            .unwrap_or(true),
         way: record.way,
         disputed: record.disputed,
         id: record.id,

@@ -116,7 +116,13 @@ const OTHER_FACTS: [&str; 4] = ["title_label", "novice_year", "weekly_lessons", 
 /// What the kinds say about a form, field by field; empty = good. For previews.
 pub fn check_teacher(input: &TeacherInput) -> Vec<FieldError> {
     let mut faults = input.person().faults();
-    faults.extend(input.facts().text("person", SOMEBODY).text("from", &input.from).faults());
+    faults.extend(
+        input
+            .facts()
+            .text("person", SOMEBODY)
+            .text("from", &input.from)
+            .faults(),
+    );
     faults
 }
 
@@ -135,14 +141,19 @@ pub fn roster(node: &Node, school: &str) -> Result<Vec<Teacher>, Error> {
         .collect();
     teachers.sort_by(|a, b| {
         let key = |t: &Teacher| (t.teacher_code.is_empty(), t.teacher_code.clone());
-        key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name)).then_with(|| a.id.cmp(&b.id))
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| a.id.cmp(&b.id))
     });
     Ok(teachers)
 }
 
 /// One teacher.
 pub fn teacher(node: &Node, id: &str) -> Result<Option<Teacher>, Error> {
-    let Some(person) = record_of(node, "person", id)? else { return Ok(None) };
+    let Some(person) = record_of(node, "person", id)? else {
+        return Ok(None);
+    };
     let facts = node.records(&Filter::kind("staff_fact").person(id))?;
     Ok(Some(shown(person, &facts)))
 }
@@ -171,7 +182,10 @@ pub fn save_teacher(
             "Another teacher on the roster has this code",
         ));
     }
-    let id = id.map_or_else(|| Target::New(node.new_id()), |id| Target::Known(id.to_owned()));
+    let id = id.map_or_else(
+        || Target::New(node.new_id()),
+        |id| Target::Known(id.to_owned()),
+    );
     let mut edits = Edits::default();
     known.save(node, by, school, &id, &input, &mut edits)?;
     edits.commit(node)?;
@@ -207,7 +221,10 @@ pub(super) fn numbered(error: Error, number: usize) -> Error {
             faults
                 .into_iter()
                 .map(|f| {
-                    let (zh, en) = (format!("第{number}条：{}", f.zh), format!("Entry {number}: {}", f.en));
+                    let (zh, en) = (
+                        format!("第{number}条：{}", f.zh),
+                        format!("Entry {number}: {}", f.en),
+                    );
                     fault(&f.field, &zh, &en)
                 })
                 .collect(),
@@ -226,7 +243,9 @@ impl Edits {
     }
 
     pub(super) fn commit(self, node: &Node) -> Result<(), Error> {
-        self.0.into_iter().try_for_each(|(doc, edits)| node.commit(&doc, edits))
+        self.0
+            .into_iter()
+            .try_for_each(|(doc, edits)| node.commit(&doc, edits))
     }
 }
 
@@ -252,7 +271,10 @@ struct Known {
 impl Known {
     fn load(node: &Node, school: &str) -> Result<Known, Error> {
         let facts = facts_of(node.records(&Filter::kind("staff_fact").school(school))?);
-        Ok(Known { persons: persons(node, school)?, facts })
+        Ok(Known {
+            persons: persons(node, school)?,
+            facts,
+        })
     }
 
     /// Adds the edits for one teacher; whether there are any.
@@ -288,7 +310,11 @@ impl Known {
             }
         }
         let from = input.from.trim();
-        let rows = self.facts.get(target.id()).map(Vec::as_slice).unwrap_or_default();
+        let rows = self
+            .facts
+            .get(target.id())
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let same_day: Vec<&Record> = rows.iter().filter(|row| row.text("from") == from).collect();
         // Every row of that day is brought to what the form says, so that twins made by two devices
         // agree again.
@@ -316,7 +342,9 @@ impl Known {
 fn persons(node: &Node, school: &str) -> Result<HashMap<String, Record>, Error> {
     let mut persons: HashMap<String, Record> = HashMap::new();
     for record in node.records(&Filter::kind("person").school(school))? {
-        let older = persons.get(&record.id).is_some_and(|known| known.year >= record.year);
+        let older = persons
+            .get(&record.id)
+            .is_some_and(|known| known.year >= record.year);
         if !older {
             persons.insert(record.id.clone(), record);
         }
@@ -327,7 +355,10 @@ fn persons(node: &Node, school: &str) -> Result<HashMap<String, Record>, Error> 
 fn facts_of(records: Vec<Record>) -> HashMap<String, Vec<Record>> {
     let mut facts: HashMap<String, Vec<Record>> = HashMap::new();
     for record in records {
-        facts.entry(record.text("person").to_owned()).or_default().push(record);
+        facts
+            .entry(record.text("person").to_owned())
+            .or_default()
+            .push(record);
     }
     facts
 }
@@ -353,7 +384,10 @@ fn shown(person: Record, facts: &[Record]) -> Teacher {
         teacher_code: person.text("teacher_code").to_owned(),
         name: person.text("name").to_owned(),
         sex: person.text("sex").to_owned(),
-        birth_year: person.fields.get("birth_year").and_then(|year| year.as_int()),
+        birth_year: person
+            .fields
+            .get("birth_year")
+            .and_then(|year| year.as_int()),
         status: person.text("status").to_owned(),
         post: text("post"),
         title: text("title"),

@@ -55,9 +55,18 @@ pub fn schools(node: &Node) -> Result<Vec<SchoolRow>, Error> {
     }
     let devices = node.devices();
     let mut rows = Vec::new();
-    for Organisation { id, name, rural, org_kind, active, .. } in organisations(node)? {
+    for Organisation {
+        id,
+        name,
+        rural,
+        org_kind,
+        active,
+        ..
+    } in organisations(node)?
+    {
         let (mut enrolled_devices, mut last_contact) = (0, None);
-        let own = |device: &&Device| device.role == Role::School && device.scope == id && !device.revoked;
+        let own =
+            |device: &&Device| device.role == Role::School && device.scope == id && !device.revoked;
         for device in devices.iter().filter(own) {
             enrolled_devices += 1;
             last_contact = last_contact.max(contact.get(&device.node).copied().flatten());
@@ -67,7 +76,13 @@ pub fn schools(node: &Node) -> Result<Vec<SchoolRow>, Error> {
         if !school && counted.is_none() && enrolled_devices == 0 {
             continue;
         }
-        let Counts { teachers, sessions, attendances, claims, decided } = counted.unwrap_or_default();
+        let Counts {
+            teachers,
+            sessions,
+            attendances,
+            claims,
+            decided,
+        } = counted.unwrap_or_default();
         rows.push(SchoolRow {
             id,
             name,
@@ -123,12 +138,14 @@ fn counts(node: &Node) -> Result<HashMap<String, Counts>, Error> {
             }
         }
         let mut query = conn.prepare_cached(
-            "SELECT school, COUNT(DISTINCT about) FROM record
-             WHERE kind = 'decision' AND school IS NOT NULL GROUP BY school",
+            // From the index by `about` alone; all decisions on one claim stand in one document.
+            "SELECT substr(k.key, 8, 36), COUNT(DISTINCT r.about)
+             FROM record r INDEXED BY record_about JOIN document k ON k.id = r.doc
+             WHERE r.kind = 'decision' AND k.key LIKE 'ledger/%' GROUP BY r.doc",
         )?;
         let mut found = query.query(())?;
         while let Some(row) = found.next()? {
-            counts.entry(row.get(0)?).or_default().decided = row.get::<_, i64>(1)?.unsigned_abs();
+            counts.entry(row.get(0)?).or_default().decided += row.get::<_, i64>(1)?.unsigned_abs();
         }
         Ok(counts)
     })

@@ -127,7 +127,11 @@ pub fn save_session(
     let _turn = turn();
     let Some(id) = id else {
         let id = node.new_id();
-        let edit = input.draft().text("host", school).text("state", "draft").create(id.clone(), by)?;
+        let edit = input
+            .draft()
+            .text("host", school)
+            .text("state", "draft")
+            .create(id.clone(), by)?;
         let year = year_of("date", &input.date)?;
         node.commit(&format!("log/{school}/{year}"), vec![edit])?;
         return Ok(id);
@@ -135,7 +139,10 @@ pub fn save_session(
     let record = own_session(node, id)?;
     let edit = input.draft().change(&record, by)?;
     // A record stays in its document, and the document is its school year.
-    if record.year.is_some_and(|year| year_of("date", &input.date).is_ok_and(|new| new != year)) {
+    if record
+        .year
+        .is_some_and(|year| year_of("date", &input.date).is_ok_and(|new| new != year))
+    {
         return Err(invalid(
             "date",
             "日期不能改到另一学年，请作废后重新登记",
@@ -152,7 +159,10 @@ pub fn save_session(
 pub fn void_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    match Draft::new("session").text("state", "void").change(&record, by)? {
+    match Draft::new("session")
+        .text("state", "void")
+        .change(&record, by)?
+    {
         Some(edit) => node.commit(&record.doc, vec![edit]),
         None => Ok(()),
     }
@@ -166,12 +176,19 @@ pub fn sessions(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<Ses
 
 /// One session with its marks and claims.
 pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
-    let Some(record) = record_of(node, "session", id)? else { return Ok(None) };
+    let Some(record) = record_of(node, "session", id)? else {
+        return Ok(None);
+    };
     let number = |field: &str| record.fields.get(field).and_then(|value| value.as_int());
-    let (theme, lecturers) = (record.text("theme").to_owned(), record.text("lecturers").to_owned());
+    let (theme, lecturers) = (
+        record.text("theme").to_owned(),
+        record.text("lecturers").to_owned(),
+    );
     let (minutes, lecture_minutes) = (number("minutes"), number("lecture_minutes"));
     let school = record.school.clone().unwrap_or_default();
-    let Some(row) = rows(node, vec![record])?.pop() else { return Ok(None) };
+    let Some(row) = rows(node, vec![record])?.pop() else {
+        return Ok(None);
+    };
 
     let mut tallies = tallies(node, &[id])?.remove(id).unwrap_or_default();
     let mut claims = claims::of_session(node, id)?;
@@ -197,11 +214,20 @@ pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
             status: Some(tally.status),
             disputed: tally.disputed,
             claim: claims.remove(&person),
-            name: node.record(&person)?.map_or_else(String::new, |p| p.text("name").to_owned()),
+            name: node
+                .record(&person)?
+                .map_or_else(String::new, |p| p.text("name").to_owned()),
             person,
         });
     }
-    Ok(Some(SessionDetail { row, theme, lecturers, minutes, lecture_minutes, marks }))
+    Ok(Some(SessionDetail {
+        row,
+        theme,
+        lecturers,
+        minutes,
+        lecture_minutes,
+        marks,
+    }))
 }
 
 /// Counts of a session's people.
@@ -281,4 +307,3 @@ fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<String, Counts>, Err
         Ok(counts)
     })
 }
-

@@ -310,6 +310,13 @@ fn a4_figures_shrink_with_the_years_in_service() {
         last.cells[0].text_zh,
         "不作要求（任职年限不足），已得 0.0 学分"
     );
+    // Few years before retirement are no late entry: nothing shrinks and the cells stay.
+    let retiring = PersonFacts {
+        retires: parse_stored_date("2026-06-30").ok(),
+        ..ordinary()
+    };
+    let card = credit_card(r1(), &retiring, &[]);
+    assert!(min(&card, "total.ordinary") == 3600 && card.cells.iter().all(|cell| !cell.waived));
     // Rounding shows only where a figure does not divide: in whole credits, 36 × 3/5 = 21.6.
     let mut rules = r1().clone();
     rules.prorate.round_to = crate::Amount(100);
@@ -370,6 +377,8 @@ fn a5_seniors_have_54_with_the_same_or_a_scaled_table() {
     );
     assert_eq!(card.cells[0].min_c, 150);
     assert_eq!(card.total().unwrap().min_c, 5400);
+    // What seniors have of their own is not part of the table.
+    assert_eq!(card.requirement("senior.extra18").unwrap().min_c, 1800);
     // Nothing scales for the others.
     assert_eq!(
         credit_card(&rules, &ordinary(), &[])
@@ -671,6 +680,7 @@ proptest! {
             prop_assert!(cell.subs.iter().map(|sub| sub.earned_c).sum::<i64>() <= cell.earned_c);
         }
         prop_assert_eq!(card.total().unwrap().earned_c, card.total_c);
+        prop_assert!(card.limits.iter().all(|limit| (0..=limit.whole_minutes).contains(&limit.part_minutes)));
         // Nothing gets lost: a line is in a cell, unplaced or excluded.
         let counted: std::collections::BTreeSet<&String> = lines.iter().map(|line| &line.id)
             .filter(|id| card.excluded.iter().all(|each| each.id != **id)).collect();

@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::form::Form;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
-use crate::page::{self, Chrome, html, moment};
+use crate::page::{self, Chrome, html};
 use crate::who::{Ctx, Post, Right};
 
 #[derive(Template)]

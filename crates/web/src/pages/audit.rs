@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::form::{self, Form};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
-use crate::page::{self, Chrome, DISPUTED, amount, html};
+use crate::page::{self, Chrome, DISPUTED, html};
 use crate::pages::sessions::more;
 use crate::who::{Ctx, Post, Right};
 
@@ -56,8 +56,8 @@ struct OnePage {
 }
 
 impl OnePage {
-    fn label(&self, field: &str, code: &str) -> String {
-        labels::label(self.l, "session", field, code)
+    fn label(&self, kind: &str, field: &str, code: &str) -> String {
+        labels::label(self.l, kind, field, code)
     }
 }
 

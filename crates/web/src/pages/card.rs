@@ -9,7 +9,7 @@ use node::office::{self, CardView, ClaimRow, ClaimState};
 use crate::fault::Fault;
 use crate::labels;
 use crate::lang::Lang;
-use crate::page::{self, Chrome, DISPUTED, amount, html};
+use crate::page::{self, Chrome, DISPUTED, html};
 use crate::who::{Ctx, Right};
 
 #[derive(Template)]
@@ -33,8 +33,16 @@ impl CardPage<'_> {
         self.l.into()
     }
 
-    fn cell(&self, category: &str, channel: &str) -> i64 {
-        self.v.card.cell(category, channel).map_or(0, |cell| cell.earned_c)
+    fn cell(&self, category: &str, channel: &str) -> String {
+        page::amount(&self.v.card.cell(category, channel).map_or(0, |cell| cell.earned_c))
+    }
+
+    fn category(&self, category: &str) -> String {
+        page::amount(&self.v.card.category_c(category))
+    }
+
+    fn channel(&self, channel: &str) -> String {
+        page::amount(&self.v.card.channel_c(channel))
     }
 }
 

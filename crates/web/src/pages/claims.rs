@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::fault::Fault;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
-use crate::page::{self, Chrome, DISPUTED, amount, html};
+use crate::page::{self, Chrome, DISPUTED, html};
 use crate::pages::sessions::{MOST, PAGE, more};
 use crate::who::{Ctx, Right};
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::fault::Fault;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
-use crate::page::{self, Chrome, ago, html};
+use crate::page::{self, Chrome, html};
 use crate::pages::sessions::PAGE;
 use crate::who::{Ctx, Right};
 
@@ -22,15 +22,36 @@ struct SchoolsPage {
     rurals: Vec<Choice>,
     rural: String,
     q: String,
+    sum: Sum,
+}
+
+/// The last line of the table.
+#[derive(Default)]
+struct Sum {
+    devices: usize,
+    teachers: u64,
+    sessions: u64,
+    attendances: u64,
+    open: u64,
+    decided: u64,
+}
+
+impl Sum {
+    fn of(rows: &[SchoolRow]) -> Sum {
+        rows.iter().fold(Sum::default(), |sum, s| Sum {
+            devices: sum.devices + s.enrolled_devices,
+            teachers: sum.teachers + s.teachers,
+            sessions: sum.sessions + s.sessions,
+            attendances: sum.attendances + s.attendances,
+            open: sum.open + s.open_claims,
+            decided: sum.decided + s.decided_claims,
+        })
+    }
 }
 
 impl SchoolsPage {
     fn label(&self, field: &str, code: &str) -> String {
         labels::label(self.l, "organisation", field, code)
-    }
-
-    fn sum(&self, of: impl Fn(&SchoolRow) -> u64) -> u64 {
-        self.rows.iter().map(of).sum()
     }
 }
 
@@ -74,6 +95,7 @@ pub(crate) async fn list(ctx: Ctx, Query(Search { rural, q }): Query<Search>) ->
     html(&SchoolsPage {
         l,
         c: Chrome::new(&ctx, l.t("学校", "Schools"), "schools"),
+        sum: Sum::of(&rows),
         rows,
         rurals: labels::choices(l, "organisation", "rural"),
         rural,

@@ -13,7 +13,7 @@ use crate::fault::{Fault, said};
 use crate::form::Form;
 use crate::labels::Choice;
 use crate::lang::Lang;
-use crate::page::{Chrome, ago, html};
+use crate::page::{self, Chrome, html};
 use crate::who::{Ctx, Post, Right};
 
 /// A device of the roll as the page shows it.

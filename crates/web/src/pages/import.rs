@@ -72,6 +72,8 @@ struct ImportPage {
     c: Chrome,
     f: Form,
     years: Vec<Choice>,
+    /// The year that the select shows at first.
+    year: String,
 }
 
 #[derive(Template)]
@@ -113,7 +115,7 @@ fn import_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     let this = this_year();
     let label = |y: SchoolYear| if l.zh() { y.zh() } else { y.en() };
     let years = [0, -1, 1].map(|d| SchoolYear(this.0 + d)).map(|y| Choice::new(y.0.to_string(), label(y))).to_vec();
-    html(&ImportPage { l, c: Chrome::new(ctx, l.t("从表格导入", "Import a table"), "import"), f, years })
+    html(&ImportPage { l, c: Chrome::new(ctx, l.t("从表格导入", "Import a table"), "import"), f, years, year: this.0.to_string() })
 }
 
 fn this_year() -> SchoolYear {

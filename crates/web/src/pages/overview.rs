@@ -9,7 +9,7 @@ use node::{Node, Standing};
 
 use crate::fault::Fault;
 use crate::lang::Lang;
-use crate::page::{Chrome, ago, amount, html};
+use crate::page::{self, Chrome, html};
 use crate::pages::claims::group;
 use crate::pages::live::{self, Link};
 use crate::pages::sessions::MOST;
@@ -211,7 +211,7 @@ async fn county(ctx: Ctx) -> Result<Response, Fault> {
         })
         .await?;
     let n = county_figures(&rows);
-    let since = crate::page::now() - SILENT;
+    let since = page::now() - SILENT;
     let mut silent: Vec<SchoolRow> = rows.into_iter().filter(|s| s.last_contact.is_none_or(|at| at < since)).collect();
     silent.sort_by_key(|s| (s.enrolled_devices == 0, s.last_contact));
     html(&CountyPage {

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::form::{self, Form};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
-use crate::page::{self, Chrome, amount, html};
+use crate::page::{self, Chrome, html};
 use crate::who::{Ctx, Post, Right};
 
 #[derive(Template)]
@@ -58,7 +58,7 @@ pub(crate) async fn edit(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         ("category", s.row.category),
         ("sub", s.row.sub),
         ("channel", s.row.channel),
-        ("hours_c", amount(&s.row.hours_c)),
+        ("hours_c", page::amount(&s.row.hours_c)),
         ("lecturers", s.lecturers),
         ("minutes", minutes(s.minutes)),
         ("lecture_minutes", minutes(s.lecture_minutes)),

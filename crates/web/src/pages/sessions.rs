@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::form::{self, Form};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
-use crate::page::{self, Chrome, DISPUTED, amount, html};
+use crate::page::{self, Chrome, DISPUTED, html};
 use crate::who::{Ctx, Post, Right};
 
 /// How many lines a list shows before one asks for more.
@@ -76,10 +76,6 @@ impl SessionPage {
 
     fn said(&self, person: &str) -> &str {
         self.said.get(person).map_or("", String::as_str)
-    }
-
-    fn draft(&self) -> bool {
-        self.s.row.state == "draft"
     }
 
     fn held(&self) -> bool {
@@ -192,7 +188,7 @@ fn differing(node: &Node, id: &str, l: Lang) -> Result<Vec<(String, String)>, no
     let Some(record) = node.record(id)? else { return Ok(Vec::new()) };
     let kind = Kinds::builtin().latest("session");
     let shown = |field: &str, value: &node::Value| match value.as_int() {
-        Some(number) if field.ends_with("_c") => amount(&number),
+        Some(number) if field.ends_with("_c") => page::amount(&number),
         _ => labels::label(l, "session", field, &value.to_string()),
     };
     let line = |(field, values): (&String, &Vec<node::Value>)| {

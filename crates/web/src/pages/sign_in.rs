@@ -36,6 +36,8 @@ struct SetupPage {
     f: Form,
     open: bool,
     roles: Vec<Choice>,
+    /// The role that is chosen at first.
+    first: String,
 }
 
 #[derive(Template)]
@@ -44,6 +46,8 @@ struct PasswordPage {
     l: Lang,
     c: Chrome,
     f: Form,
+    /// Name, label and browser hint of each field.
+    fields: [[&'static str; 3]; 3],
 }
 
 /// A page with a form that is shown before signing in: sets the form cookie if there is none.
@@ -142,8 +146,9 @@ pub(crate) async fn setup_form(visit: Visit, Path(token): Path<String>) -> Resul
 fn setup_page(visit: &Visit, f: Form, open: bool) -> Result<Response, Fault> {
     let l = visit.l;
     let roles = first_roles(l, visit.app.node.is_county());
+    let first = roles.first().map(|r| r.code.clone()).unwrap_or_default();
     let title = if open { l.t("建立第一个账号", "Make the first account") } else { l.t("链接无效", "This link is not valid") };
-    open_page(visit, title, |c| html(&SetupPage { l, c, f, open, roles }))
+    open_page(visit, title, |c| html(&SetupPage { l, c, f, open, roles, first }))
 }
 
 /// The first account must be able to do the work of this node or to make other accounts.
@@ -185,7 +190,12 @@ pub(crate) async fn password_form(ctx: Ctx) -> Result<Response, Fault> {
 
 fn password_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     let l = ctx.l;
-    html(&PasswordPage { l, c: Chrome::new(ctx, l.t("改密码", "Change PIN or password"), "password"), f })
+    let fields = [
+        ["old", l.t("原来的", "Present one"), "current-password"],
+        ["new", l.t("新的", "New one"), "new-password"],
+        ["again", l.t("新的再输一次", "New one once more"), "new-password"],
+    ];
+    html(&PasswordPage { l, c: Chrome::new(ctx, l.t("改密码", "Change PIN or password"), "password"), f, fields })
 }
 
 /// `POST /password`

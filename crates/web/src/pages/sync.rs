@@ -11,7 +11,7 @@ use qrcode::render::svg;
 use crate::fault::{Fault, said};
 use crate::form::Form;
 use crate::lang::Lang;
-use crate::page::{Chrome, ago, html, moment};
+use crate::page::{self, Chrome, html};
 use crate::pages::live::{self, Link};
 use crate::who::{Ctx, Post, Right};
 

@@ -15,71 +15,212 @@ const SEX: Aliases = &[
 ];
 
 const STATUS: Aliases = &[
-    ("serving", &["在职", "在编在岗", "在岗在编", "在职在岗", "在编", "正常", "在校", "是", "正常在岗"]),
+    (
+        "serving",
+        &[
+            "在职",
+            "在编在岗",
+            "在岗在编",
+            "在职在岗",
+            "在编",
+            "正常",
+            "在校",
+            "是",
+            "正常在岗",
+        ],
+    ),
     ("posted_out", &["借调", "借出", "外派学习"]),
     ("maternity", &["产假中", "休产假"]),
     ("sick", &["长期病假", "病休", "长病假"]),
-    ("off_post", &["否", "不在岗", "长期离岗", "离岗退养", "内退"]),
+    (
+        "off_post",
+        &["否", "不在岗", "长期离岗", "离岗退养", "内退"],
+    ),
     ("retired", &["已退休"]),
     ("transferred", &["调离", "已调出", "已调离"]),
     ("left", &["辞职", "已离职", "解聘"]),
 ];
 
 const POST: Aliases = &[
-    ("principal", &["园长", "书记", "党支部书记", "总支书记", "校长兼书记", "教学点负责人"]),
-    ("vice_principal", &["副园长", "副书记", "教学副校长", "业务副校长"]),
+    (
+        "principal",
+        &[
+            "园长",
+            "书记",
+            "党支部书记",
+            "总支书记",
+            "校长兼书记",
+            "教学点负责人",
+        ],
+    ),
+    (
+        "vice_principal",
+        &["副园长", "副书记", "教学副校长", "业务副校长"],
+    ),
     ("dean", &["教务主任", "教导处主任", "教务处主任"]),
-    ("research_dean", &["教科室主任", "教科研主任", "科研主任", "教研室主任", "教科处主任"]),
+    (
+        "research_dean",
+        &[
+            "教科室主任",
+            "教科研主任",
+            "科研主任",
+            "教研室主任",
+            "教科处主任",
+        ],
+    ),
     (
         "middle",
         &[
-            "中层干部", "主任", "副主任", "教导副主任", "教务副主任", "德育主任", "政教主任", "政教处主任", "总务主任",
-            "总务处主任", "办公室主任", "工会主席", "团委书记", "少先队大队辅导员", "大队辅导员",
+            "中层干部",
+            "主任",
+            "副主任",
+            "教导副主任",
+            "教务副主任",
+            "德育主任",
+            "政教主任",
+            "政教处主任",
+            "总务主任",
+            "总务处主任",
+            "办公室主任",
+            "工会主席",
+            "团委书记",
+            "少先队大队辅导员",
+            "大队辅导员",
         ],
     ),
     (
         "teacher",
         &[
-            "教师", "专任", "任课教师", "科任教师", "学科教师", "一线教师", "普通教师", "班主任", "教研组长",
-            "备课组长", "年级组长", "代课教师",
+            "教师",
+            "专任",
+            "任课教师",
+            "科任教师",
+            "学科教师",
+            "一线教师",
+            "普通教师",
+            "班主任",
+            "教研组长",
+            "备课组长",
+            "年级组长",
+            "代课教师",
         ],
     ),
-    ("staff", &["职工", "工勤", "工勤人员", "后勤", "后勤人员", "行政人员", "教辅", "教辅人员", "保育员", "会计"]),
+    (
+        "staff",
+        &[
+            "职工",
+            "工勤",
+            "工勤人员",
+            "后勤",
+            "后勤人员",
+            "行政人员",
+            "教辅",
+            "教辅人员",
+            "保育员",
+            "会计",
+        ],
+    ),
     ("trainer", &["培训教师", "师训员", "师训专干"]),
 ];
 
 // Older titles by the table of the 2015 reform: 小学高级 became 一级, 中学高级 became 高级.
 const TITLE: Aliases = &[
-    ("full_senior", &["正高级教师", "正高", "正高级讲师", "中小学正高级", "中小学正高级教师"]),
+    (
+        "full_senior",
+        &[
+            "正高级教师",
+            "正高",
+            "正高级讲师",
+            "中小学正高级",
+            "中小学正高级教师",
+        ],
+    ),
     (
         "senior",
         &[
-            "高级教师", "中小学高级", "中小学高级教师", "副高", "副高级", "中学高级", "中学高级教师", "中教高级", "中高",
+            "高级教师",
+            "中小学高级",
+            "中小学高级教师",
+            "副高",
+            "副高级",
+            "中学高级",
+            "中学高级教师",
+            "中教高级",
+            "中高",
             "高级讲师",
         ],
     ),
     (
         "first",
         &[
-            "一级教师", "中小学一级", "中小学一级教师", "中级", "中学一级", "中学一级教师", "中教一级", "中一", "小学高级",
-            "小学高级教师", "小教高级", "小高", "幼教高级", "讲师",
+            "一级教师",
+            "中小学一级",
+            "中小学一级教师",
+            "中级",
+            "中学一级",
+            "中学一级教师",
+            "中教一级",
+            "中一",
+            "小学高级",
+            "小学高级教师",
+            "小教高级",
+            "小高",
+            "幼教高级",
+            "讲师",
         ],
     ),
     (
         "second",
         &[
-            "二级教师", "中小学二级", "中小学二级教师", "初级", "助理级", "中学二级", "中学二级教师", "中教二级", "中二",
-            "小学一级", "小学一级教师", "小教一级", "小一", "幼教一级", "助理讲师",
+            "二级教师",
+            "中小学二级",
+            "中小学二级教师",
+            "初级",
+            "助理级",
+            "中学二级",
+            "中学二级教师",
+            "中教二级",
+            "中二",
+            "小学一级",
+            "小学一级教师",
+            "小教一级",
+            "小一",
+            "幼教一级",
+            "助理讲师",
         ],
     ),
     (
         "third",
         &[
-            "三级教师", "中小学三级", "中小学三级教师", "员级", "中学三级", "中学三级教师", "小学二级", "小学二级教师",
-            "小学三级", "小学三级教师",
+            "三级教师",
+            "中小学三级",
+            "中小学三级教师",
+            "员级",
+            "中学三级",
+            "中学三级教师",
+            "小学二级",
+            "小学二级教师",
+            "小学三级",
+            "小学三级教师",
         ],
     ),
-    ("none", &["无", "无职称", "未定级", "未定", "暂无", "未评职称", "未评级", "没有", "见习", "见习期", "-", "/"]),
+    (
+        "none",
+        &[
+            "无",
+            "无职称",
+            "未定级",
+            "未定",
+            "暂无",
+            "未评职称",
+            "未评级",
+            "没有",
+            "见习",
+            "见习期",
+            "-",
+            "/",
+        ],
+    ),
 ];
 
 const STAGE: Aliases = &[
@@ -91,28 +232,69 @@ const STAGE: Aliases = &[
 
 const ORG_KIND: Aliases = &[
     ("authority", &["教育局", "教体局", "教育行政"]),
-    ("hub", &["教师发展中心", "进修学校", "教师进修学校", "县教师发展中心", "县教师进修学校"]),
+    (
+        "hub",
+        &[
+            "教师发展中心",
+            "进修学校",
+            "教师进修学校",
+            "县教师发展中心",
+            "县教师进修学校",
+        ],
+    ),
     ("area", &["学区", "片", "片区", "大学区"]),
-    ("central_school", &["中心学校", "中心小学", "乡镇中心校", "乡镇中心小学"]),
+    (
+        "central_school",
+        &["中心学校", "中心小学", "乡镇中心校", "乡镇中心小学"],
+    ),
     (
         "secondary_school",
         &[
-            "初中", "高中", "初级中学", "高级中学", "完全中学", "完中", "普通高中", "普通初中", "普通中学", "独立初中",
+            "初中",
+            "高中",
+            "初级中学",
+            "高级中学",
+            "完全中学",
+            "完中",
+            "普通高中",
+            "普通初中",
+            "普通中学",
+            "独立初中",
             "十二年一贯制",
         ],
     ),
     ("primary_school", &["普通小学", "村小", "村小学"]),
-    ("nine_year_school", &["九年一贯制", "九年制", "九年制学校", "一贯制学校"]),
+    (
+        "nine_year_school",
+        &["九年一贯制", "九年制", "九年制学校", "一贯制学校"],
+    ),
     ("complete_primary", &["完小"]),
     ("teaching_point", &["小学教学点", "村教学点"]),
     ("kindergarten", &["中心幼儿园", "独立幼儿园", "公办幼儿园"]),
     ("special_school", &["特教", "特校", "特殊教育", "特教学校"]),
-    ("vocational_school", &["职校", "职高", "职业高中", "职业中学", "中职", "中等职业学校", "职教中心"]),
+    (
+        "vocational_school",
+        &[
+            "职校",
+            "职高",
+            "职业高中",
+            "职业中学",
+            "中职",
+            "中等职业学校",
+            "职教中心",
+        ],
+    ),
 ];
 
 const RURAL: Aliases = &[
-    ("county_town", &["城区", "县城区", "城镇", "城关", "城市", "主城区"]),
-    ("township", &["镇区", "镇", "乡", "乡镇中心", "镇乡结合区", "集镇"]),
+    (
+        "county_town",
+        &["城区", "县城区", "城镇", "城关", "城市", "主城区"],
+    ),
+    (
+        "township",
+        &["镇区", "镇", "乡", "乡镇中心", "镇乡结合区", "集镇"],
+    ),
     ("street", &["街道"]),
     ("village", &["村", "乡村", "农村", "村级"]),
 ];
@@ -142,7 +324,10 @@ pub fn code_of(kind: &str, field: &str, text: &str) -> Option<String> {
         .split(['、', ',', '/', ';', '+', '兼', '；'])
         .filter_map(|part| exact(kind, field, part))
         .collect();
-    codes.iter().map(|c| c.id.clone()).find(|id| parts.contains(id))
+    codes
+        .iter()
+        .map(|c| c.id.clone())
+        .find(|id| parts.contains(id))
 }
 
 /// Squeezed, lower case, without bracketed remarks.
@@ -165,9 +350,14 @@ fn exact(kind: &str, field: &str, text: &str) -> Option<String> {
         return None;
     }
     let codes = &Kinds::builtin().latest(kind)?.field(field)?.codes;
-    let own = codes.iter().find(|c| c.id == text || plain(&c.zh) == text).map(|c| c.id.clone());
+    let own = codes
+        .iter()
+        .find(|c| c.id == text || plain(&c.zh) == text)
+        .map(|c| c.id.clone());
     own.or_else(|| {
-        let found = aliases(field).iter().find(|(_, names)| names.contains(&text));
+        let found = aliases(field)
+            .iter()
+            .find(|(_, names)| names.contains(&text));
         found.map(|(id, _)| (*id).to_owned())
     })
 }
@@ -209,9 +399,11 @@ pub fn kind_from_name(name: &str) -> Option<&'static str> {
 pub fn truth(text: &str) -> Option<bool> {
     let text = squeeze(text).to_lowercase();
     match text.as_str() {
-        "是" | "有" | "√" | "✓" | "✔" | "y" | "yes" | "1" | "true" | "担任" | "班主任" | "任" => Some(true),
-        "否" | "无" | "×" | "✗" | "✘" | "x" | "n" | "no" | "0" | "false" | "不是" | "非" | "不" | "未" | "-" | "—"
-        | "/" | "不担任" | "未担任" => Some(false),
+        "是" | "有" | "√" | "✓" | "✔" | "y" | "yes" | "1" | "true" | "担任" | "班主任" | "任" => {
+            Some(true)
+        }
+        "否" | "无" | "×" | "✗" | "✘" | "x" | "n" | "no" | "0" | "false" | "不是" | "非" | "不"
+        | "未" | "-" | "—" | "/" | "不担任" | "未担任" => Some(false),
         other => (other.ends_with('班') || other.ends_with("班班主任")).then_some(true),
     }
 }
@@ -232,7 +424,11 @@ mod tests {
                 for (code, names) in aliases(field) {
                     assert!(known.code(code).is_some(), "{field} {code}");
                     for name in *names {
-                        assert_eq!(code_of(kind, field, name).as_deref(), Some(*code), "{field} {name}");
+                        assert_eq!(
+                            code_of(kind, field, name).as_deref(),
+                            Some(*code),
+                            "{field} {name}"
+                        );
                     }
                 }
             }
@@ -243,11 +439,20 @@ mod tests {
     fn wordings_of_rosters() {
         let staff = |field, text| code_of("staff_fact", field, text);
         assert_eq!(staff("title", "中学高级教师").as_deref(), Some("senior"));
-        assert_eq!(staff("title", "小学高级（２０１２年评）").as_deref(), Some("first"));
+        assert_eq!(
+            staff("title", "小学高级（２０１２年评）").as_deref(),
+            Some("first")
+        );
         assert_eq!(staff("title", "特级").as_deref(), None);
         assert_eq!(staff("post", "教师兼班主任").as_deref(), Some("teacher"));
-        assert_eq!(staff("post", "党支部书记、校长").as_deref(), Some("principal"));
-        assert_eq!(staff("post", "教师/副校长").as_deref(), Some("vice_principal"));
+        assert_eq!(
+            staff("post", "党支部书记、校长").as_deref(),
+            Some("principal")
+        );
+        assert_eq!(
+            staff("post", "教师/副校长").as_deref(),
+            Some("vice_principal")
+        );
         assert_eq!(code_of("person", "sex", " 男 ").as_deref(), Some("1"));
         assert_eq!(code_of("person", "sex", "２").as_deref(), Some("2"));
         assert_eq!(code_of("person", "sex", "里").as_deref(), None);
@@ -255,7 +460,10 @@ mod tests {
         assert_eq!(truth("√"), Some(true));
         assert_eq!(truth("否"), Some(false));
         assert_eq!(truth("待定"), None);
-        assert_eq!(kind_from_name("云岭县河口镇中心小学"), Some("central_school"));
+        assert_eq!(
+            kind_from_name("云岭县河口镇中心小学"),
+            Some("central_school")
+        );
         assert_eq!(kind_from_name("云岭县第一中学"), Some("secondary_school"));
         assert_eq!(kind_from_name("某单位"), None);
     }

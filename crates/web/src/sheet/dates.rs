@@ -59,11 +59,19 @@ pub fn parse(text: &str, school_year: Option<SchoolYear>) -> Option<PartialDate>
 fn year_or_month(text: &str) -> Option<PartialDate> {
     let unified: String = text
         .chars()
-        .map(|c| if matches!(c, '年' | '月' | '.' | '-' | '/' | '。') { '/' } else { c })
+        .map(|c| {
+            if matches!(c, '年' | '月' | '.' | '-' | '/' | '。') {
+                '/'
+            } else {
+                c
+            }
+        })
         .collect();
     let parts: Vec<&str> = unified.trim_end_matches('/').split('/').collect();
     let number = |s: &str| {
-        s.parse::<u16>().ok().filter(|_| s.bytes().all(|b| b.is_ascii_digit()))
+        s.parse::<u16>()
+            .ok()
+            .filter(|_| s.bytes().all(|b| b.is_ascii_digit()))
     };
     let (year, month) = match parts.as_slice() {
         [one] if one.len() == 4 => (number(one)?, None),
@@ -80,9 +88,11 @@ fn year_or_month(text: &str) -> Option<PartialDate> {
         Some(m @ 1..=12) => Some(m as u8),
         Some(_) => return None,
     };
-    (1900..=2100)
-        .contains(&year)
-        .then_some(PartialDate { year: i32::from(year), month, day: None })
+    (1900..=2100).contains(&year).then_some(PartialDate {
+        year: i32::from(year),
+        month,
+        day: None,
+    })
 }
 
 #[cfg(test)]
@@ -96,9 +106,19 @@ mod tests {
     #[test]
     fn every_style_of_the_domain_file() {
         for text in [
-            "2026.9.1", "2026/9/1", "20260901", "9月1日", "2026年9月1日", "2026-09-01", "2026.09.01",
-            "２０２６．９．１", "２０２６年９月１日", "2026 年 9 月 1 日", "2026-09-01 00:00:00",
-            "2026.9.1.", "9月1号",
+            "2026.9.1",
+            "2026/9/1",
+            "20260901",
+            "9月1日",
+            "2026年9月1日",
+            "2026-09-01",
+            "2026.09.01",
+            "２０２６．９．１",
+            "２０２６年９月１日",
+            "2026 年 9 月 1 日",
+            "2026-09-01 00:00:00",
+            "2026.9.1.",
+            "9月1号",
         ] {
             assert_eq!(iso(text).as_deref(), Some("2026-09-01"), "{text}");
         }
@@ -110,30 +130,66 @@ mod tests {
     #[test]
     fn years_and_months() {
         for text in ["1985", "1985.0", "1985年", "１９８５"] {
-            let year = PartialDate { year: 1985, month: None, day: None };
+            let year = PartialDate {
+                year: 1985,
+                month: None,
+                day: None,
+            };
             assert_eq!(parse(text, None), Some(year), "{text}");
         }
-        for text in ["1985.9", "1985-09", "198509", "1985年9月", "1985/9", "１９８５．０９"] {
-            let month = PartialDate { year: 1985, month: Some(9), day: None };
+        for text in [
+            "1985.9",
+            "1985-09",
+            "198509",
+            "1985年9月",
+            "1985/9",
+            "１９８５．０９",
+        ] {
+            let month = PartialDate {
+                year: 1985,
+                month: Some(9),
+                day: None,
+            };
             assert_eq!(parse(text, None), Some(month), "{text}");
         }
     }
 
     #[test]
     fn date_numbers_only_in_number_cells() {
-        let number = |text: &str| Cell::Number { text: text.into(), exact: true };
+        let number = |text: &str| Cell::Number {
+            text: text.into(),
+            exact: true,
+        };
         let date = parse_cell(&number("31291"), None).and_then(|d| d.iso());
         assert_eq!(date.as_deref(), Some("1985-09-01"));
         assert_eq!(parse("31291", None), None);
-        assert_eq!(parse_cell(&number("1985"), None).map(|d| d.year), Some(1985));
-        assert_eq!(parse_cell(&number("19850901"), None).map(|d| d.year), Some(1985));
+        assert_eq!(
+            parse_cell(&number("1985"), None).map(|d| d.year),
+            Some(1985)
+        );
+        assert_eq!(
+            parse_cell(&number("19850901"), None).map(|d| d.year),
+            Some(1985)
+        );
     }
 
     #[test]
     fn nonsense_is_refused() {
         for text in [
-            "", "不详", "85", "85.9", "2026.13.1", "2026.13", "2026.2.30", "20260231", "3026.1.1", "9/1/26",
-            "1/2/3/4", "年", "+985", "１９８",
+            "",
+            "不详",
+            "85",
+            "85.9",
+            "2026.13.1",
+            "2026.13",
+            "2026.2.30",
+            "20260231",
+            "3026.1.1",
+            "9/1/26",
+            "1/2/3/4",
+            "年",
+            "+985",
+            "１９８",
         ] {
             assert_eq!(parse(text, Some(SchoolYear(2026))), None, "{text}");
         }

@@ -15,9 +15,17 @@ pub(super) fn read(bytes: &[u8], file_name: &str, limits: &Limits) -> Result<Wor
 
     // Excel's own first line "sep=;" names the delimiter and is no row of the table, but it is line 1.
     let first = text.lines().next().unwrap_or("");
-    let named = first.trim().strip_prefix("sep=").and_then(|d| d.bytes().next());
+    let named = first
+        .trim()
+        .strip_prefix("sep=")
+        .and_then(|d| d.bytes().next());
     let (body, mut row) = match named {
-        Some(_) => (text.get(first.len()..).unwrap_or("").trim_start_matches(['\r', '\n']), 1),
+        Some(_) => (
+            text.get(first.len()..)
+                .unwrap_or("")
+                .trim_start_matches(['\r', '\n']),
+            1,
+        ),
         None => (text.as_str(), 0),
     };
     let delimiter = named.unwrap_or_else(|| find_delimiter(body));
@@ -147,13 +155,17 @@ mod tests {
         assert_eq!(rows("姓名;性别\n\"张,三\";男\n".as_bytes()), expected);
         assert_eq!(rows("姓名\t性别\n张,三\t男\n".as_bytes()), expected);
         assert_eq!(rows("姓名,性别\n\"张,三\",男\n".as_bytes()), expected);
-        assert_eq!(rows("sep=;\r\n姓名;性别\r\n".as_bytes()), vec![vec![], vec!["姓名", "性别"]]);
+        assert_eq!(
+            rows("sep=;\r\n姓名;性别\r\n".as_bytes()),
+            vec![vec![], vec!["姓名", "性别"]]
+        );
     }
 
     #[test]
     fn blank_lines_count_as_rows() {
         for end in ["\n", "\r\n", "\r"] {
-            let text = format!("{end}标题{end}{end}{end}姓名,性别{end}\"两{end}行\",男{end}{end}李四,女");
+            let text =
+                format!("{end}标题{end}{end}{end}姓名,性别{end}\"两{end}行\",男{end}{end}李四,女");
             let table = rows(text.as_bytes());
             assert_eq!(table[1], ["标题"], "{end:?}");
             assert_eq!(table[4], ["姓名", "性别"], "{end:?}");
@@ -165,6 +177,9 @@ mod tests {
     #[test]
     fn pictures_are_no_tables() {
         let png = [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13];
-        assert_eq!(read(&png, "x.csv", &Limits::default()), Err(SheetError::NotATable));
+        assert_eq!(
+            read(&png, "x.csv", &Limits::default()),
+            Err(SheetError::NotATable)
+        );
     }
 }

@@ -33,7 +33,9 @@ pub enum SheetError {
         limit: usize,
     },
     /// `.xls`, `.et`, or an encrypted workbook (all three are OLE compound files).
-    #[error("this is an old .xls/.et or an encrypted workbook; save it as .xlsx without a password")]
+    #[error(
+        "this is an old .xls/.et or an encrypted workbook; save it as .xlsx without a password"
+    )]
     OldFormat,
     /// Neither a workbook nor text.
     #[error("this is not a table: neither .xlsx nor .csv")]

@@ -60,7 +60,10 @@ impl Sheet {
     /// The cell, or an empty one outside of the table.
     pub fn cell(&self, row: usize, column: usize) -> &Cell {
         static EMPTY: Cell = Cell::Empty;
-        self.rows.get(row).and_then(|r| r.get(column)).unwrap_or(&EMPTY)
+        self.rows
+            .get(row)
+            .and_then(|r| r.get(column))
+            .unwrap_or(&EMPTY)
     }
 }
 
@@ -145,7 +148,10 @@ impl Cell {
         } else {
             format!("{value}")
         };
-        Self::Number { text: if text == "-0" { "0".into() } else { text }, exact }
+        Self::Number {
+            text: if text == "-0" { "0".into() } else { text },
+            exact,
+        }
     }
 }
 
@@ -166,7 +172,10 @@ pub fn read_within(bytes: &[u8], file_name: &str, limits: &Limits) -> Result<Wor
         return Err(SheetError::Empty);
     }
     if bytes.len() > limits.bytes {
-        return Err(SheetError::TooBig { bytes: bytes.len(), limit: limits.bytes });
+        return Err(SheetError::TooBig {
+            bytes: bytes.len(),
+            limit: limits.bytes,
+        });
     }
     if bytes.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
         return Err(SheetError::OldFormat);
@@ -177,7 +186,11 @@ pub fn read_within(bytes: &[u8], file_name: &str, limits: &Limits) -> Result<Wor
     } else {
         delimited::read(bytes, file_name, limits)?
     };
-    if read.sheets.iter().all(|s| s.rows.iter().all(|r| r.iter().all(Cell::is_blank))) {
+    if read
+        .sheets
+        .iter()
+        .all(|s| s.rows.iter().all(|r| r.iter().all(Cell::is_blank)))
+    {
         return Err(SheetError::Empty);
     }
     Ok(read)
@@ -193,7 +206,12 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub(super) fn new(limits: &'a Limits) -> Self {
-        Self { limits, cells: 0, text: 0, sheets: Vec::new() }
+        Self {
+            limits,
+            cells: 0,
+            text: 0,
+            sheets: Vec::new(),
+        }
     }
 
     pub(super) fn start(&mut self, name: &str) -> Result<(), SheetError> {
@@ -204,7 +222,10 @@ impl<'a> Builder<'a> {
                 limit: self.limits.sheets,
             });
         }
-        self.sheets.push(Sheet { name: super::text::shorten(name, 100), rows: Vec::new() });
+        self.sheets.push(Sheet {
+            name: super::text::shorten(name, 100),
+            rows: Vec::new(),
+        });
         Ok(())
     }
 
@@ -216,7 +237,11 @@ impl<'a> Builder<'a> {
         let Some(sheet) = self.sheets.last_mut() else {
             return Ok(());
         };
-        let over = |what, limit| SheetError::TooMany { sheet: sheet.name.clone(), what, limit };
+        let over = |what, limit| SheetError::TooMany {
+            sheet: sheet.name.clone(),
+            what,
+            limit,
+        };
         if row >= self.limits.rows {
             return Err(over("rows", self.limits.rows));
         }
@@ -276,7 +301,9 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn finish(self) -> Workbook {
-        Workbook { sheets: self.sheets }
+        Workbook {
+            sheets: self.sheets,
+        }
     }
 }
 

@@ -13,8 +13,13 @@ fn workbook() -> Vec<u8> {
     let plain = Format::new();
     let sheet = book.add_worksheet();
     sheet.set_name("教师花名册").unwrap();
-    sheet.merge_range(0, 0, 0, 6, "云岭县教师花名册", &plain).unwrap();
-    for (column, text) in ["姓名", "编号", "出生", "工作", "学校", "证件", "算"].iter().enumerate() {
+    sheet
+        .merge_range(0, 0, 0, 6, "云岭县教师花名册", &plain)
+        .unwrap();
+    for (column, text) in ["姓名", "编号", "出生", "工作", "学校", "证件", "算"]
+        .iter()
+        .enumerate()
+    {
         sheet.write_string(2, column as u16, *text).unwrap();
     }
     sheet.write_string(3, 0, "张𬭊").unwrap();
@@ -26,7 +31,11 @@ fn workbook() -> Vec<u8> {
     sheet.merge_range(3, 4, 5, 4, "河口小学", &plain).unwrap();
     sheet.write_number(3, 5, 680_123_198_001_011_234.0).unwrap();
     sheet
-        .write_formula(3, 6, rust_xlsxwriter::Formula::new("=1985+1").set_result("1986"))
+        .write_formula(
+            3,
+            6,
+            rust_xlsxwriter::Formula::new("=1985+1").set_result("1986"),
+        )
         .unwrap();
     sheet.write_string(5, 0, "㙇玉").unwrap();
     sheet.write_number(5, 1, 7.2).unwrap();
@@ -73,7 +82,10 @@ fn cells_of_a_workbook() {
     assert_eq!(sheet.name, "教师花名册");
     assert_eq!(sheet.cell(0, 6).text(), "云岭县教师花名册");
     assert!(sheet.rows[1].is_empty());
-    let row: Vec<_> = sheet.rows[3].iter().map(|c| c.text().into_owned()).collect();
+    let row: Vec<_> = sheet.rows[3]
+        .iter()
+        .map(|c| c.text().into_owned())
+        .collect();
     assert_eq!(row[..5], ["张𬭊", "1001", "1985", "2008-09-01", "河口小学"]);
     assert_eq!(sheet.cell(3, 3), &Cell::Date("2008-09-01".into()));
     assert_eq!(row[6], "1986");
@@ -120,61 +132,142 @@ fn bombs_are_refused() {
 
 #[test]
 fn far_cells_take_no_memory() {
-    let far = with_sheet(&sheet_xml(r#"<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>"#), "<sst/>");
-    assert!(matches!(read(&far, "x.xlsx"), Err(SheetError::TooMany { what: "rows", .. })));
-    let wide = with_sheet(&sheet_xml(r#"<row r="1"><c r="XFD1"><v>1</v></c></row>"#), "<sst/>");
-    assert!(matches!(read(&wide, "x.xlsx"), Err(SheetError::TooMany { what: "columns", .. })));
+    let far = with_sheet(
+        &sheet_xml(r#"<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>"#),
+        "<sst/>",
+    );
+    assert!(matches!(
+        read(&far, "x.xlsx"),
+        Err(SheetError::TooMany { what: "rows", .. })
+    ));
+    let wide = with_sheet(
+        &sheet_xml(r#"<row r="1"><c r="XFD1"><v>1</v></c></row>"#),
+        "<sst/>",
+    );
+    assert!(matches!(
+        read(&wide, "x.xlsx"),
+        Err(SheetError::TooMany {
+            what: "columns",
+            ..
+        })
+    ));
     // Styled but empty cells far away are common and harmless.
     let empty = with_sheet(
         &sheet_xml(r#"<row r="1"><c r="A1"><v>1</v></c><c r="XFD1" s="1"/></row>"#),
         "<sst/>",
     );
-    assert_eq!(read(&empty, "x.xlsx").unwrap().sheets[0].cell(0, 0).text(), "1");
+    assert_eq!(
+        read(&empty, "x.xlsx").unwrap().sheets[0].cell(0, 0).text(),
+        "1"
+    );
 }
 
 #[test]
 fn one_long_string_used_often_is_refused() {
     let text = format!("<sst><si><t>{}</t></si></sst>", "研".repeat(1 << 20));
-    let cells: String = (1..=100).map(|r| format!(r#"<row r="{r}"><c r="A{r}" t="s"><v>0</v></c></row>"#)).collect();
+    let cells: String = (1..=100)
+        .map(|r| format!(r#"<row r="{r}"><c r="A{r}" t="s"><v>0</v></c></row>"#))
+        .collect();
     let bomb = with_sheet(&sheet_xml(&cells), &text);
-    assert!(matches!(read(&bomb, "x.xlsx"), Err(SheetError::TooMany { what: "bytes of text", .. })));
+    assert!(matches!(
+        read(&bomb, "x.xlsx"),
+        Err(SheetError::TooMany {
+            what: "bytes of text",
+            ..
+        })
+    ));
 }
 
 #[test]
 fn overlapping_merges_are_refused() {
-    let merges: String = (0..400).map(|_| r#"<mergeCell ref="A1:GR60000"/>"#).collect();
-    let rows = r#"<row r="1"><c r="A1"><v>1</v></c></row><row r="50000"><c r="A50000"><v>1</v></c></row>"#;
-    let sheet = format!("<worksheet><sheetData>{rows}</sheetData><mergeCells>{merges}</mergeCells></worksheet>");
-    assert!(matches!(read(&with_sheet(&sheet, "<sst/>"), "x.xlsx"), Err(SheetError::TooMany { what: "cells", .. })));
+    let merges: String = (0..400)
+        .map(|_| r#"<mergeCell ref="A1:GR60000"/>"#)
+        .collect();
+    let rows =
+        r#"<row r="1"><c r="A1"><v>1</v></c></row><row r="50000"><c r="A50000"><v>1</v></c></row>"#;
+    let sheet = format!(
+        "<worksheet><sheetData>{rows}</sheetData><mergeCells>{merges}</mergeCells></worksheet>"
+    );
+    assert!(matches!(
+        read(&with_sheet(&sheet, "<sst/>"), "x.xlsx"),
+        Err(SheetError::TooMany { what: "cells", .. })
+    ));
 }
 
 #[test]
 fn an_impossible_count_of_strings_is_refused() {
     let cells = sheet_xml(r#"<row r="1"><c r="A1" t="s"><v>0</v></c></row>"#);
-    for count in ["99999999999999", "9223372036854775807", "18446744073709551616", "000099999999999"] {
+    for count in [
+        "99999999999999",
+        "9223372036854775807",
+        "18446744073709551616",
+        "000099999999999",
+    ] {
         let strings = format!(r#"<sst uniqueCount="{count}"><si><t>张三</t></si></sst>"#);
         let read = read(&with_sheet(&cells, &strings), "x.xlsx");
-        assert!(matches!(read, Err(SheetError::Broken(_))), "{count} {read:?}");
+        assert!(
+            matches!(read, Err(SheetError::Broken(_))),
+            "{count} {read:?}"
+        );
     }
     let strings = r#"<sst count="1" uniqueCount="1"><si><t>张三</t></si></sst>"#;
-    assert_eq!(read(&with_sheet(&cells, strings), "x.xlsx").unwrap().sheets[0].cell(0, 0).text(), "张三");
+    assert_eq!(
+        read(&with_sheet(&cells, strings), "x.xlsx").unwrap().sheets[0]
+            .cell(0, 0)
+            .text(),
+        "张三"
+    );
     // UTF-16 would hide the count from the check.
-    let hidden: Vec<u8> = "\u{FEFF}<sst uniqueCount=\"99999999999999\"/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let book = package(&[("_rels/.rels", ROOT), ("xl/workbook.xml", BOOK), ("xl/_rels/workbook.xml.rels", RELATIONS), ("xl/sharedStrings.xml", &hidden)]);
+    let hidden: Vec<u8> = "\u{FEFF}<sst uniqueCount=\"99999999999999\"/>"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let book = package(&[
+        ("_rels/.rels", ROOT),
+        ("xl/workbook.xml", BOOK),
+        ("xl/_rels/workbook.xml.rels", RELATIONS),
+        ("xl/sharedStrings.xml", &hidden),
+    ]);
     assert!(matches!(read(&book, "x.xlsx"), Err(SheetError::Broken(_))));
 }
 
 #[test]
 fn other_files_are_named() {
     assert_eq!(read(b"", "x.csv"), Err(SheetError::Empty));
-    assert_eq!(read(" ,\n\u{3000},\n".as_bytes(), "x.csv"), Err(SheetError::Empty));
-    assert_eq!(read(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1], "x.xls"), Err(SheetError::OldFormat));
-    assert_eq!(read(&package(&[("a.txt", b"hello")]), "x.zip"), Err(SheetError::NotATable));
-    let limits = Limits { bytes: 10, ..Limits::default() };
-    assert!(matches!(read_within(b"aaaaaaaaaaaa", "x.csv", &limits), Err(SheetError::TooBig { .. })));
-    let limits = Limits { rows: 2, ..Limits::default() };
-    assert!(matches!(read_within(b"a\nb\nc\n", "x.csv", &limits), Err(SheetError::TooMany { what: "rows", .. })));
-    for error in [SheetError::Empty, SheetError::OldFormat, SheetError::NotATable, SheetError::Broken("x".into())] {
+    assert_eq!(
+        read(" ,\n\u{3000},\n".as_bytes(), "x.csv"),
+        Err(SheetError::Empty)
+    );
+    assert_eq!(
+        read(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1], "x.xls"),
+        Err(SheetError::OldFormat)
+    );
+    assert_eq!(
+        read(&package(&[("a.txt", b"hello")]), "x.zip"),
+        Err(SheetError::NotATable)
+    );
+    let limits = Limits {
+        bytes: 10,
+        ..Limits::default()
+    };
+    assert!(matches!(
+        read_within(b"aaaaaaaaaaaa", "x.csv", &limits),
+        Err(SheetError::TooBig { .. })
+    ));
+    let limits = Limits {
+        rows: 2,
+        ..Limits::default()
+    };
+    assert!(matches!(
+        read_within(b"a\nb\nc\n", "x.csv", &limits),
+        Err(SheetError::TooMany { what: "rows", .. })
+    ));
+    for error in [
+        SheetError::Empty,
+        SheetError::OldFormat,
+        SheetError::NotATable,
+        SheetError::Broken("x".into()),
+    ] {
         assert!(!error.zh().is_empty() && !error.to_string().is_empty());
     }
 }
@@ -183,10 +276,22 @@ fn other_files_are_named() {
 fn whole_way(bytes: &[u8]) {
     use crate::sheet::roster::{HomeSchool, RosterContext, plan_roster};
     if let Ok(book) = read(bytes, "x.csv") {
-        let home = HomeSchool { id: "s".into(), name: "河口小学".into(), ..HomeSchool::default() };
+        let home = HomeSchool {
+            id: "s".into(),
+            name: "河口小学".into(),
+            ..HomeSchool::default()
+        };
         for context in [
-            RosterContext { home_school: Some(home), school_year: 2025, ..RosterContext::default() },
-            RosterContext { is_county: true, school_year: 2025, ..RosterContext::default() },
+            RosterContext {
+                home_school: Some(home),
+                school_year: 2025,
+                ..RosterContext::default()
+            },
+            RosterContext {
+                is_county: true,
+                school_year: 2025,
+                ..RosterContext::default()
+            },
         ] {
             let plan = plan_roster(&book, &context);
             assert!(!plan.summary_zh().is_empty() && !plan.summary_en().is_empty());

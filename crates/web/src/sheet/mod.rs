@@ -1,6 +1,7 @@
 //! Tables of the office in and out: XLSX and CSV, roster import with a preview, export.
 
 pub mod codes;
+mod columns;
 pub mod dates;
 mod delimited;
 mod error;

@@ -25,7 +25,11 @@ impl Out {
     /// Text, or nothing when it is empty.
     pub fn text(text: impl Into<String>) -> Self {
         let text = text.into();
-        if text.is_empty() { Self::Blank } else { Self::Text(text) }
+        if text.is_empty() {
+            Self::Blank
+        } else {
+            Self::Text(text)
+        }
     }
 }
 
@@ -90,7 +94,10 @@ pub fn to_xlsx(tables: &[Table]) -> Result<Vec<u8>, SheetError> {
 }
 
 fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
-    let title = Format::new().set_bold().set_font_size(16).set_align(FormatAlign::Center);
+    let title = Format::new()
+        .set_bold()
+        .set_font_size(16)
+        .set_align(FormatAlign::Center);
     let line = Format::new().set_align(FormatAlign::Left);
     let head = Format::new()
         .set_bold()
@@ -99,19 +106,33 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
         .set_align(FormatAlign::VerticalCenter)
         .set_text_wrap();
     // "@" keeps a code text when somebody edits the cell later.
-    let text = Format::new().set_border(FormatBorder::Thin).set_num_format("@").set_text_wrap();
-    let count = Format::new().set_border(FormatBorder::Thin).set_num_format("0");
-    let amount = Format::new().set_border(FormatBorder::Thin).set_num_format("0.0#");
+    let text = Format::new()
+        .set_border(FormatBorder::Thin)
+        .set_num_format("@")
+        .set_text_wrap();
+    let count = Format::new()
+        .set_border(FormatBorder::Thin)
+        .set_num_format("0");
+    let amount = Format::new()
+        .set_border(FormatBorder::Thin)
+        .set_num_format("0.0#");
     let last = u16::try_from(table.heads.len().saturating_sub(1)).unwrap_or(u16::MAX);
     sheet.set_name(&table.sheet)?;
-    sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
+    sheet
+        .set_landscape()
+        .set_paper_size(9)
+        .set_print_fit_to_pages(1, 0);
     sheet.set_footer("&C第 &P 页　共 &N 页");
     let mut row = 0;
     let across = |sheet: &mut Worksheet, row: u32, words: &str, format: &Format| {
         if last > 0 {
-            sheet.merge_range(row, 0, row, last, words, format).map(|_| ())
+            sheet
+                .merge_range(row, 0, row, last, words, format)
+                .map(|_| ())
         } else {
-            sheet.write_string_with_format(row, 0, words, format).map(|_| ())
+            sheet
+                .write_string_with_format(row, 0, words, format)
+                .map(|_| ())
         }
     };
     if !table.title.is_empty() {
@@ -129,7 +150,11 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
     sheet.set_repeat_rows(row, row)?;
     sheet.set_freeze_panes(row + 1, 0)?;
     row += 1;
-    for cells in table.rows.iter().chain((!table.total.is_empty()).then_some(&table.total)) {
+    for cells in table
+        .rows
+        .iter()
+        .chain((!table.total.is_empty()).then_some(&table.total))
+    {
         for (column, cell) in (0u16..).zip(cells) {
             match cell {
                 Out::Blank => sheet.write_blank(row, column, &text)?,
@@ -159,9 +184,13 @@ pub fn to_csv(table: &Table) -> Result<Vec<u8>, SheetError> {
         .terminator(csv::Terminator::CRLF)
         .from_writer(vec![0xEF, 0xBB, 0xBF]);
     let write = |e: csv::Error| SheetError::Write(e.to_string());
-    writer.write_record(table.heads.iter().map(|(name, _)| *name)).map_err(write)?;
+    writer
+        .write_record(table.heads.iter().map(|(name, _)| *name))
+        .map_err(write)?;
     for row in &table.rows {
-        writer.write_record(row.iter().map(csv_text)).map_err(write)?;
+        writer
+            .write_record(row.iter().map(csv_text))
+            .map_err(write)?;
     }
     for line in &table.lines {
         // Every line has as many fields as the heading.
@@ -169,7 +198,9 @@ pub fn to_csv(table: &Table) -> Result<Vec<u8>, SheetError> {
         let rest = std::iter::repeat_n(String::new(), table.heads.len().saturating_sub(1));
         writer.write_record(words.chain(rest)).map_err(write)?;
     }
-    writer.into_inner().map_err(|e| SheetError::Write(e.to_string()))
+    writer
+        .into_inner()
+        .map_err(|e| SheetError::Write(e.to_string()))
 }
 
 fn csv_text(cell: &Out) -> String {
@@ -218,9 +249,24 @@ mod tests {
             lines: vec!["截止：2026-01-10".into()],
             heads: vec![("姓名", 10.0), ("编号", 12.0), ("学时", 8.0), ("数", 8.0)],
             rows: vec![
-                vec!["张𬭊".into(), "680123198001011234".into(), Out::Hundredths(150), Out::Int(-3)],
-                vec!["=cmd|'/c calc'!A0".into(), "007".into(), Out::Blank, Out::Int(2)],
-                vec!["李\"四\",\n二".into(), "＋1".into(), Out::Hundredths(720), Out::Blank],
+                vec![
+                    "张𬭊".into(),
+                    "680123198001011234".into(),
+                    Out::Hundredths(150),
+                    Out::Int(-3),
+                ],
+                vec![
+                    "=cmd|'/c calc'!A0".into(),
+                    "007".into(),
+                    Out::Blank,
+                    Out::Int(2),
+                ],
+                vec![
+                    "李\"四\",\n二".into(),
+                    "＋1".into(),
+                    Out::Hundredths(720),
+                    Out::Blank,
+                ],
             ],
             total: vec!["合计".into()],
             signatures: "填表人：　　　审核人：　　　（公章）".into(),

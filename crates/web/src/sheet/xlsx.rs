@@ -71,7 +71,9 @@ fn convert(value: &DataRef<'_>) -> Cell {
 fn check_package(bytes: &[u8], limits: &Limits) -> Result<(), SheetError> {
     let damaged = |e: zip::result::ZipError| SheetError::Broken(e.to_string());
     let mut package = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
-    let bomb = SheetError::Bomb { limit: limits.inflated };
+    let bomb = SheetError::Bomb {
+        limit: limits.inflated,
+    };
     if package.len() > MAX_PARTS {
         return Err(bomb);
     }
@@ -92,7 +94,11 @@ fn check_package(bytes: &[u8], limits: &Limits) -> Result<(), SheetError> {
             check_xml(&part)?;
         }
     }
-    if workbook { Ok(()) } else { Err(SheetError::NotATable) }
+    if workbook {
+        Ok(())
+    } else {
+        Err(SheetError::NotATable)
+    }
 }
 
 /// calamine reserves room for `uniqueCount` shared strings before it reads them; a huge count would
@@ -101,10 +107,16 @@ fn check_package(bytes: &[u8], limits: &Limits) -> Result<(), SheetError> {
 fn check_xml(part: &[u8]) -> Result<(), SheetError> {
     let odd = || SheetError::Broken("unexpected encoding of a part".into());
     let text = std::str::from_utf8(part).map_err(|_| odd())?;
-    let prolog: String = text.chars().take(200).collect::<String>().to_ascii_lowercase();
+    let prolog: String = text
+        .chars()
+        .take(200)
+        .collect::<String>()
+        .to_ascii_lowercase();
     if let Some((_, rest)) = prolog.split_once("encoding")
         && prolog.trim_start_matches('\u{FEFF}').starts_with("<?xml")
-        && !rest.trim_start_matches([' ', '=', '"', '\'']).starts_with("utf-8")
+        && !rest
+            .trim_start_matches([' ', '=', '"', '\''])
+            .starts_with("utf-8")
     {
         return Err(odd());
     }

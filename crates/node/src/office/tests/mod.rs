@@ -2,11 +2,11 @@
 //! carried between them by hand.
 
 mod claims;
-mod sessions;
 mod roster;
 mod scale;
+mod sessions;
 
-use store::admitting;
+use store::{admitting, peers};
 use sync::DocKey;
 use sync::admission::Offered;
 use tempfile::TempDir;
@@ -35,7 +35,10 @@ impl World {
             rural: "village".into(),
             ..OrganisationInput::default()
         };
-        assert_eq!(save_organisations(&self.hub, &by(), vec![(None, input)]).unwrap(), 1);
+        assert_eq!(
+            save_organisations(&self.hub, &by(), vec![(None, input)]).unwrap(),
+            1
+        );
         let all = organisations(&self.hub).unwrap();
         all.into_iter().find(|o| o.name == name).unwrap().id
     }
@@ -77,14 +80,20 @@ impl School {
     }
 
     fn mark(&self, node: &Node, session: &str, statuses: [&str; 3]) -> usize {
-        let marks: Vec<(String, String)> =
-            self.persons.iter().cloned().zip(statuses.map(str::to_owned)).collect();
+        let marks: Vec<(String, String)> = self
+            .persons
+            .iter()
+            .cloned()
+            .zip(statuses.map(str::to_owned))
+            .collect();
         mark_attendance(node, &by(), session, &marks).unwrap()
     }
 }
 
 fn by() -> By {
-    By { account: "李专管员".into() }
+    By {
+        account: "李专管员".into(),
+    }
 }
 
 fn teacher_named(name: &str) -> TeacherInput {
@@ -119,7 +128,8 @@ fn a_session() -> SessionInput {
 
 /// Brings everything that `to` may read from one node to another, as a session would.
 fn carry(from: &Node, to: &Node) {
-    to.add_statements(from.roll().statements().cloned().collect()).unwrap();
+    to.add_statements(from.roll().statements().cloned().collect())
+        .unwrap();
     let rows: Vec<(String, Vec<u8>, Option<Vec<u8>>)> = from
         .read(|conn| {
             let mut query = conn.prepare(
@@ -146,6 +156,13 @@ fn carry(from: &Node, to: &Node) {
         .unwrap();
     assert_eq!(taken.verdicts, []);
     to.refresh_views().unwrap();
+    // The receipt goes back, as it would in the same session.
+    from.store()
+        .write(|tx| {
+            peers::met(tx, &to.id(), &to.store_id(), b"", None, 0)?;
+            peers::keep_receipts(tx, &to.id(), &to.store_id(), &taken.receipts, 0)
+        })
+        .unwrap();
 }
 
 /// Both ways, so that both have everything.
@@ -158,7 +175,11 @@ fn meet(a: &Node, b: &Node) {
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<String> {
     match result {
         Err(Error::Invalid(faults)) => {
-            assert!(faults.iter().all(|fault| !fault.zh.is_empty() && !fault.en.is_empty()));
+            assert!(
+                faults
+                    .iter()
+                    .all(|fault| !fault.zh.is_empty() && !fault.en.is_empty())
+            );
             faults.into_iter().map(|fault| fault.field).collect()
         }
         other => panic!("not refused as invalid: {other:?}"),
@@ -166,5 +187,6 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<String> {
 }
 
 fn changes_of(node: &Node) -> i64 {
-    node.read(|conn| Ok(conn.query_row("SELECT COUNT(*) FROM change", (), |row| row.get(0))?)).unwrap()
+    node.read(|conn| Ok(conn.query_row("SELECT COUNT(*) FROM change", (), |row| row.get(0))?))
+        .unwrap()
 }

@@ -9,6 +9,7 @@ mod row;
 mod teachers;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use plan::plan_roster;
 use std::collections::BTreeMap;

@@ -36,7 +36,10 @@ impl<'a> Organisations<'a> {
     pub(super) fn new(known: &'a [KnownOrganisation], file_codes: HashSet<String>) -> Self {
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, organisation) in known.iter().enumerate() {
-            by_name.entry(squeeze(&organisation.facts.name)).or_default().push(index);
+            by_name
+                .entry(squeeze(&organisation.facts.name))
+                .or_default()
+                .push(index);
         }
         let by_code = known
             .iter()
@@ -60,18 +63,33 @@ impl<'a> Organisations<'a> {
     /// One row of a table of schools.
     pub(super) fn read(&mut self, mut row: Row<'_>) {
         let Some(name) = row.text(Column::School).map(|t| person_name(&t)) else {
-            row.error(Column::School, "缺少学校名称", "the name of the school is missing");
+            row.error(
+                Column::School,
+                "缺少学校名称",
+                "the name of the school is missing",
+            );
             return;
         };
         let code = row.code(Column::SchoolCode).unwrap_or_default();
         let kind = row.coded(Column::OrgKind, "organisation", "org_kind");
-        let rural = row.coded(Column::Rural, "organisation", "rural").unwrap_or_default();
-        let short_name = row.text(Column::SchoolShort).map(|t| person_name(&t)).unwrap_or_default();
+        let rural = row
+            .coded(Column::Rural, "organisation", "rural")
+            .unwrap_or_default();
+        let short_name = row
+            .text(Column::SchoolShort)
+            .map(|t| person_name(&t))
+            .unwrap_or_default();
         let division = row.code(Column::Division).unwrap_or_default();
         let parent = Parent {
-            name: row.text(Column::Parent).map(|t| person_name(&t)).unwrap_or_default(),
+            name: row
+                .text(Column::Parent)
+                .map(|t| person_name(&t))
+                .unwrap_or_default(),
             sheet: row.sheet.name.clone(),
-            cell: row.header.index(Column::Parent).map_or_else(String::new, |i| address(row.row, i)),
+            cell: row
+                .header
+                .index(Column::Parent)
+                .map_or_else(String::new, |i| address(row.row, i)),
         };
         let told = OrganisationFacts {
             name,
@@ -91,7 +109,9 @@ impl<'a> Organisations<'a> {
             Some(cell) => person_name(&cell.text()),
             None => return,
         };
-        let code = row.cell(Column::SchoolCode).map_or_else(String::new, |c| squeeze(&c.text()));
+        let code = row
+            .cell(Column::SchoolCode)
+            .map_or_else(String::new, |c| squeeze(&c.text()));
         if !self.mentioned.insert((name.clone(), code.clone())) {
             return;
         }
@@ -100,8 +120,14 @@ impl<'a> Organisations<'a> {
             || self.by_name.contains_key(&plain)
             || self.codes.contains_key(&code)
             || self.names.contains_key(&plain)
-            || self.known.iter().any(|o| squeeze(&o.facts.short_name) == plain)
-            || self.read.iter().any(|(o, _)| squeeze(&o.facts.short_name) == plain);
+            || self
+                .known
+                .iter()
+                .any(|o| squeeze(&o.facts.short_name) == plain)
+            || self
+                .read
+                .iter()
+                .any(|(o, _)| squeeze(&o.facts.short_name) == plain);
         if known {
             return;
         }
@@ -124,7 +150,11 @@ impl<'a> Organisations<'a> {
             school_code: code,
             ..OrganisationFacts::default()
         };
-        let none = Parent { name: String::new(), sheet: String::new(), cell: String::new() };
+        let none = Parent {
+            name: String::new(),
+            sheet: String::new(),
+            cell: String::new(),
+        };
         self.settle(row, told, none);
     }
 
@@ -143,16 +173,20 @@ impl<'a> Organisations<'a> {
             Some(index) => Some(*index),
             // By name: a code that is new here was unknown or wrong before, unless the file also has
             // the school with the code before, so that there are two of one name.
-            None => self.by_name.get(&plain).and_then(|all| match all.as_slice() {
-                [one] => self
-                    .known
-                    .get(*one)
-                    .is_some_and(|o| {
-                        told.school_code.is_empty() || !self.file_codes.contains(&o.facts.school_code)
-                    })
-                    .then_some(*one),
-                _ => None,
-            }),
+            None => self
+                .by_name
+                .get(&plain)
+                .and_then(|all| match all.as_slice() {
+                    [one] => self
+                        .known
+                        .get(*one)
+                        .is_some_and(|o| {
+                            told.school_code.is_empty()
+                                || !self.file_codes.contains(&o.facts.school_code)
+                        })
+                        .then_some(*one),
+                    _ => None,
+                }),
         };
         let twin = self.names.get(&plain).cloned();
         if let Some(first) = &twin
@@ -195,7 +229,13 @@ impl<'a> Organisations<'a> {
         self.names.insert(plain, at.clone());
         self.taken.extend(known);
         let id = before.map(|o| o.id.clone());
-        let made = OrganisationRow { id, facts, parent_name: String::new(), changes: Vec::new(), at };
+        let made = OrganisationRow {
+            id,
+            facts,
+            parent_name: String::new(),
+            changes: Vec::new(),
+            at,
+        };
         self.read.push((made, parent));
     }
 
@@ -207,8 +247,12 @@ impl<'a> Organisations<'a> {
                 .iter()
                 .any(|own| !own.is_empty() && squeeze(own) == name)
         };
-        let added: Vec<OrganisationFacts> =
-            self.read.iter().filter(|(o, _)| o.id.is_none()).map(|(o, _)| o.facts.clone()).collect();
+        let added: Vec<OrganisationFacts> = self
+            .read
+            .iter()
+            .filter(|(o, _)| o.id.is_none())
+            .map(|(o, _)| o.facts.clone())
+            .collect();
         for (mut row, parent) in self.read {
             let name = squeeze(&parent.name);
             if !name.is_empty() {
@@ -227,7 +271,10 @@ impl<'a> Organisations<'a> {
                     });
                 }
             }
-            let before = row.id.as_ref().and_then(|id| known.iter().find(|o| o.id == *id));
+            let before = row
+                .id
+                .as_ref()
+                .and_then(|id| known.iter().find(|o| o.id == *id));
             match before {
                 None => plan.organisations.add.push(row),
                 Some(before) => {
@@ -248,7 +295,13 @@ fn merge(before: Option<&OrganisationFacts>, told: &OrganisationFacts) -> Organi
     let Some(before) = before else {
         return told.clone();
     };
-    let pick = |new: &String, old: &String| if new.is_empty() { old.clone() } else { new.clone() };
+    let pick = |new: &String, old: &String| {
+        if new.is_empty() {
+            old.clone()
+        } else {
+            new.clone()
+        }
+    };
     OrganisationFacts {
         name: pick(&told.name, &before.name),
         short_name: pick(&told.short_name, &before.short_name),
@@ -266,27 +319,53 @@ fn changes(
     row: &OrganisationRow,
 ) -> Vec<Change> {
     let label = |field: &str, code: &str| {
-        Kinds::builtin().code_label("organisation", field, code, Lang::Zh).to_owned()
+        Kinds::builtin()
+            .code_label("organisation", field, code, Lang::Zh)
+            .to_owned()
     };
     let above = |id: &str| {
         let found = known.iter().find(|o| o.id == id);
         found.map_or_else(String::new, |o| o.facts.name.clone())
     };
     let new = &row.facts;
-    let new_parent =
-        if row.parent_name.is_empty() { above(&new.parent) } else { row.parent_name.clone() };
+    let new_parent = if row.parent_name.is_empty() {
+        above(&new.parent)
+    } else {
+        row.parent_name.clone()
+    };
     [
         (Column::School, old.name.clone(), new.name.clone()),
-        (Column::SchoolShort, old.short_name.clone(), new.short_name.clone()),
-        (Column::OrgKind, label("org_kind", &old.org_kind), label("org_kind", &new.org_kind)),
-        (Column::SchoolCode, old.school_code.clone(), new.school_code.clone()),
+        (
+            Column::SchoolShort,
+            old.short_name.clone(),
+            new.short_name.clone(),
+        ),
+        (
+            Column::OrgKind,
+            label("org_kind", &old.org_kind),
+            label("org_kind", &new.org_kind),
+        ),
+        (
+            Column::SchoolCode,
+            old.school_code.clone(),
+            new.school_code.clone(),
+        ),
         (Column::Division, old.division.clone(), new.division.clone()),
-        (Column::Rural, label("rural", &old.rural), label("rural", &new.rural)),
+        (
+            Column::Rural,
+            label("rural", &old.rural),
+            label("rural", &new.rural),
+        ),
         (Column::Parent, above(&old.parent), new_parent),
     ]
     .into_iter()
     .filter(|(_, old, new)| old != new)
-    .map(|(column, old, new)| Change { zh: column.zh().into(), en: column.en().into(), old, new })
+    .map(|(column, old, new)| Change {
+        zh: column.zh().into(),
+        en: column.en().into(),
+        old,
+        new,
+    })
     .collect()
 }
 
@@ -303,7 +382,12 @@ fn fields(facts: &OrganisationFacts) -> Fields {
     .filter(|(field, text)| !text.is_empty() || *field == "name")
     .map(|(field, text)| (field.to_owned(), Value::from(text.as_str())))
     // The kind itself is asked for by the caller, with better words.
-    .chain(facts.org_kind.is_empty().then(|| ("org_kind".to_owned(), Value::from("agency"))))
+    .chain(
+        facts
+            .org_kind
+            .is_empty()
+            .then(|| ("org_kind".to_owned(), Value::from("agency"))),
+    )
     .collect()
 }
 

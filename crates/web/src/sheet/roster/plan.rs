@@ -32,8 +32,14 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
             let found = header::find(sheet);
             if found.is_none() && sheet.rows.iter().flatten().any(|c| !c.is_blank()) {
                 plan.note(
-                    format!("工作表“{}”没有认出表头（需要“姓名”或“学校名称”等列），未读取", sheet.name),
-                    format!("Sheet “{}” has no heading row that is known; it was not read", sheet.name),
+                    format!(
+                        "工作表“{}”没有认出表头（需要“姓名”或“学校名称”等列），未读取",
+                        sheet.name
+                    ),
+                    format!(
+                        "Sheet “{}” has no heading row that is known; it was not read",
+                        sheet.name
+                    ),
                 );
             }
             Some((sheet, found?))
@@ -46,7 +52,13 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
         for (sheet, header) in tables.iter().filter(|(_, h)| h.table == table) {
             for row in header.first..sheet.rows.len() {
                 match classify(sheet, header, row) {
-                    RowKind::Data => each(Row { sheet, header, row, plan, failed: false }),
+                    RowKind::Data => each(Row {
+                        sheet,
+                        header,
+                        row,
+                        plan,
+                        failed: false,
+                    }),
                     RowKind::Blank => plan.skipped.blank += 1,
                     RowKind::Total => plan.skipped.totals += 1,
                     RowKind::Remark => plan.skipped.remarks += 1,
@@ -57,7 +69,9 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
 
     if context.is_county {
         let mut organisations = Organisations::new(&context.organisations, codes(&tables));
-        rows(&mut plan, Table::Organisations, &mut |row| organisations.read(row));
+        rows(&mut plan, Table::Organisations, &mut |row| {
+            organisations.read(row)
+        });
         let mut people = 0;
         let counts_people = context.home_school.is_none();
         // A roster without a sheet of schools still names the schools.
@@ -82,7 +96,8 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
     } else if tables.iter().any(|(_, h)| h.table == Table::Organisations) {
         plan.note(
             "学校信息由县里登记，文件中的学校表未导入".into(),
-            "Schools are registered by the county; the file's table of schools was not imported".into(),
+            "Schools are registered by the county; the file's table of schools was not imported"
+                .into(),
         );
     }
 
@@ -99,7 +114,9 @@ fn codes(tables: &[(&Sheet, Header)]) -> HashSet<String> {
     tables
         .iter()
         .filter(|(_, header)| header.table == Table::Organisations)
-        .filter_map(|(sheet, header)| Some((sheet, header.first, header.index(Column::SchoolCode)?)))
+        .filter_map(|(sheet, header)| {
+            Some((sheet, header.first, header.index(Column::SchoolCode)?))
+        })
         .flat_map(|(sheet, first, column)| {
             (first..sheet.rows.len()).map(move |row| squeeze(&sheet.cell(row, column).text()))
         })

@@ -14,6 +14,16 @@ const MAX_TEXT: usize = 200;
 
 impl RosterPlan {
     pub(super) fn problem(&mut self, problem: Problem) {
+        // A cell that is read twice is named once.
+        if self
+            .problems
+            .iter()
+            .rev()
+            .take(20)
+            .any(|known| *known == problem)
+        {
+            return;
+        }
         self.errors += usize::from(problem.severity == Severity::Error);
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(problem);
@@ -75,13 +85,26 @@ pub(super) fn classify(sheet: &Sheet, header: &Header, row: usize) -> RowKind {
             || !ahead.contains(column);
         counts && !sheet.cell(row, *index).is_blank()
     };
-    if header.columns.iter().any(filled) { RowKind::Data } else { RowKind::Blank }
+    if header.columns.iter().any(filled) {
+        RowKind::Data
+    } else {
+        RowKind::Blank
+    }
 }
 
 fn is_total(text: &str) -> bool {
-    ["合计", "小计", "总计", "共计", "累计", "本页合计", "全校合计", "全县合计"]
-        .iter()
-        .any(|t| text.starts_with(t))
+    [
+        "合计",
+        "小计",
+        "总计",
+        "共计",
+        "累计",
+        "本页合计",
+        "全校合计",
+        "全县合计",
+    ]
+    .iter()
+    .any(|t| text.starts_with(t))
         || ["合计", "小计", "总计"].iter().any(|t| text.ends_with(t))
         || text.strip_prefix('共').is_some_and(|rest| {
             let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -90,9 +113,22 @@ fn is_total(text: &str) -> bool {
 }
 
 fn is_remark(text: &str) -> bool {
-    ["制表", "填表", "审核", "负责人", "校长签", "说明", "注:", "备注", "单位(盖章)", "学校(盖章)", "填报", "日期:"]
-        .iter()
-        .any(|t| text.starts_with(t))
+    [
+        "制表",
+        "填表",
+        "审核",
+        "负责人",
+        "校长签",
+        "说明",
+        "注:",
+        "备注",
+        "单位(盖章)",
+        "学校(盖章)",
+        "填报",
+        "日期:",
+    ]
+    .iter()
+    .any(|t| text.starts_with(t))
         || (text.starts_with('第') && text.ends_with('页'))
 }
 
@@ -124,7 +160,11 @@ impl Row<'_> {
         let index = self.header.index(column).unwrap_or(0);
         let shown = shorten(&tidy(&self.sheet.cell(self.row, index).text()), 24);
         // A number that may be personal is not shown again in full.
-        let value = if find_personal(&shown).is_some() { shorten(&shown, 4) } else { shown };
+        let value = if find_personal(&shown).is_some() {
+            shorten(&shown, 4)
+        } else {
+            shown
+        };
         self.failed |= severity == Severity::Error;
         self.plan.problem(Problem {
             sheet: self.sheet.name.clone(),
@@ -148,7 +188,11 @@ impl Row<'_> {
     pub(super) fn text(&mut self, column: Column) -> Option<String> {
         let cell = self.cell(column)?;
         if let Cell::Error(_) = cell {
-            self.error(column, "公式出错，没有值", "the formula has an error instead of a value");
+            self.error(
+                column,
+                "公式出错，没有值",
+                "the formula has an error instead of a value",
+            );
             return None;
         }
         let text = tidy(&cell.text());
@@ -161,7 +205,11 @@ impl Row<'_> {
             return None;
         }
         if text.contains('\u{FFFD}') {
-            self.error(column, "有乱码，文件编码可能不对", "undecodable characters; the file's encoding may be wrong");
+            self.error(
+                column,
+                "有乱码，文件编码可能不对",
+                "undecodable characters; the file's encoding may be wrong",
+            );
             return None;
         }
         if text.chars().any(|c| matches!(c, '\u{E000}'..='\u{F8FF}')) {
@@ -203,9 +251,16 @@ impl Row<'_> {
     }
 
     /// The year of a date cell. `None` and an error when it cannot be read.
-    pub(super) fn year(&mut self, column: Column, years: std::ops::RangeInclusive<i32>) -> Option<i64> {
+    pub(super) fn year(
+        &mut self,
+        column: Column,
+        years: std::ops::RangeInclusive<i32>,
+    ) -> Option<i64> {
         self.text(column)?;
-        let year = self.cell(column).and_then(|cell| parse_cell(cell, None)).map(|d| d.year);
+        let year = self
+            .cell(column)
+            .and_then(|cell| parse_cell(cell, None))
+            .map(|d| d.year);
         match year {
             Some(year) if years.contains(&year) => Some(i64::from(year)),
             Some(_) => {
@@ -221,7 +276,10 @@ impl Row<'_> {
                 self.error(
                     column,
                     &format!("{}读不出年份，请写成 1985 或 1985.09", column.zh()),
-                    &format!("no year can be read from {}; write 1985 or 1985.09", column.en()),
+                    &format!(
+                        "no year can be read from {}; write 1985 or 1985.09",
+                        column.en()
+                    ),
                 );
                 None
             }
@@ -231,7 +289,10 @@ impl Row<'_> {
     /// A full date as `YYYY-MM-DD`. `None` and a warning when it cannot be read.
     pub(super) fn date(&mut self, column: Column, year: SchoolYear) -> Option<String> {
         self.text(column)?;
-        let date = self.cell(column).and_then(|c| parse_cell(c, Some(year))).and_then(|d| d.iso());
+        let date = self
+            .cell(column)
+            .and_then(|c| parse_cell(c, Some(year)))
+            .and_then(|d| d.iso());
         if date.is_none() {
             self.warn(
                 column,

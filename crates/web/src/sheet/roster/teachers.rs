@@ -1,16 +1,12 @@
 //! Teachers of a file against the roster of the home school.
 
 use super::row::Row;
-use super::{Change, HomeSchool, KnownTeacher, RosterPlan, TeacherFacts, TeacherRow};
-use crate::sheet::codes::{code_of, truth};
+use super::told::{Told, changes, check, told};
+use super::{HomeSchool, KnownTeacher, RosterPlan, TeacherFacts, TeacherRow};
 use crate::sheet::header::Column;
 use crate::sheet::text::squeeze;
-use records::text::{is_han, person_name};
-use records::{Fields, Kinds, Lang, SchoolYear, Value};
+use records::SchoolYear;
 use std::collections::{HashMap, HashSet};
-
-/// Stands for the person's id while a row is checked.
-const SOMEBODY: &str = "00000000-0000-7000-8000-000000000000";
 
 /// Reads rows of teachers one after the other.
 pub(super) struct Teachers<'a> {
@@ -30,28 +26,14 @@ pub(super) struct Teachers<'a> {
     same: usize,
 }
 
-/// What a row says; `None` where it says nothing.
-#[derive(Default)]
-struct Told {
-    name: String,
-    teacher_code: Option<String>,
-    sex: Option<String>,
-    birth_year: Option<i64>,
-    status: Option<String>,
-    post: Option<String>,
-    title: Option<String>,
-    subject: Option<String>,
-    stage: Option<String>,
-    homeroom: Option<bool>,
-    teaching_from: Option<i64>,
-    from: Option<String>,
-}
-
 impl<'a> Teachers<'a> {
     pub(super) fn new(home: &'a HomeSchool, known: &'a [KnownTeacher], school_year: i32) -> Self {
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, teacher) in known.iter().enumerate() {
-            by_name.entry(teacher.facts.name.as_str()).or_default().push(index);
+            by_name
+                .entry(teacher.facts.name.as_str())
+                .or_default()
+                .push(index);
         }
         let by_code = known
             .iter()
@@ -82,8 +64,12 @@ impl<'a> Teachers<'a> {
             return;
         }
         self.rows_of_home += 1;
-        let Some(told) = self.told(&mut row) else { return };
-        let Ok(known) = self.find(&mut row, &told) else { return };
+        let Some(told) = told(&mut row, self.year) else {
+            return;
+        };
+        let Ok(known) = self.find(&mut row, &told) else {
+            return;
+        };
         let before = known.and_then(|index| self.known.get(index));
         let facts = self.merge(before, &told);
         check(&mut row, &facts);
@@ -94,39 +80,64 @@ impl<'a> Teachers<'a> {
         if let Some(code) = &told.teacher_code {
             self.codes.insert(key(code), at.clone());
         }
-        self.people
-            .insert((told.name.clone(), told.birth_year), (at.clone(), told.teacher_code.is_some()));
+        self.people.insert(
+            (told.name.clone(), told.birth_year),
+            (at.clone(), told.teacher_code.is_some()),
+        );
         self.taken.extend(known);
         match before {
-            None => self.new.push(TeacherRow { id: None, facts, changes: Vec::new(), at }),
+            None => self.new.push(TeacherRow {
+                id: None,
+                facts,
+                changes: Vec::new(),
+                at,
+            }),
             Some(before) => {
                 let changes = changes(&before.facts, &facts);
                 if changes.is_empty() {
                     self.same += 1;
                 } else {
-                    self.changed.push(TeacherRow { id: Some(before.id.clone()), facts, changes, at });
+                    self.changed.push(TeacherRow {
+                        id: Some(before.id.clone()),
+                        facts,
+                        changes,
+                        at,
+                    });
                 }
             }
         }
     }
 
     pub(super) fn finish(self, plan: &mut RosterPlan) {
-        if self.home.name.is_empty() && self.home.code.is_empty() && plan.skipped.other_school_rows() > 0 {
+        if self.home.name.is_empty()
+            && self.home.code.is_empty()
+            && plan.skipped.other_school_rows() > 0
+        {
             plan.note(
                 "本机还没有收到县里的机构登记，不知道本校名称；请先与县里同步，再导入".into(),
                 "This node has not received the county's list of schools and does not know its own name; sync first".into(),
             );
         } else if self.rows_of_home == 0 && plan.skipped.other_school_rows() > 0 {
-            let names: Vec<&str> =
-                plan.skipped.other_schools.keys().take(5).map(String::as_str).collect();
+            let names: Vec<&str> = plan
+                .skipped
+                .other_schools
+                .keys()
+                .take(5)
+                .map(String::as_str)
+                .collect();
             let (home, names) = (&self.home.name, names.join("、"));
             plan.note(
                 format!("文件中没有本校（{home}）的教师；文件里的学校有：{names}"),
-                format!("The file has no teachers of this school ({home}); its schools are: {names}"),
+                format!(
+                    "The file has no teachers of this school ({home}); its schools are: {names}"
+                ),
             );
         }
-        plan.teachers.not_in_file =
-            if self.rows_of_home == 0 { 0 } else { self.known.len().saturating_sub(self.taken.len()) };
+        plan.teachers.not_in_file = if self.rows_of_home == 0 {
+            0
+        } else {
+            self.known.len().saturating_sub(self.taken.len())
+        };
         plan.teachers.new = self.new;
         plan.teachers.changed = self.changed;
         plan.teachers.same = self.same;
@@ -141,14 +152,20 @@ impl<'a> Teachers<'a> {
                 .iter()
                 .any(|own| !own.is_empty() && squeeze(own) == *n)
         });
-        let by_code = code.as_ref().filter(|_| !self.home.code.is_empty()).map(|c| *c == self.home.code);
+        let by_code = code
+            .as_ref()
+            .filter(|_| !self.home.code.is_empty())
+            .map(|c| *c == self.home.code);
         match (by_code, by_name) {
             (Some(true), _) | (None, Some(true)) => true,
             (Some(false), Some(true)) => {
                 row.error(
                     Column::SchoolCode,
                     &format!("校名是本校，学校标识码却不是（本校为 {}）", self.home.code),
-                    &format!("the name is this school's, the code is not (it is {})", self.home.code),
+                    &format!(
+                        "the name is this school's, the code is not (it is {})",
+                        self.home.code
+                    ),
                 );
                 false
             }
@@ -164,7 +181,11 @@ impl<'a> Teachers<'a> {
                     Column::SchoolCode
                 };
                 if row.header.index(column).is_some() {
-                    row.error(column, "没有写学校，不知道是不是本校教师", "no school is given; this may be a teacher of another one");
+                    row.error(
+                        column,
+                        "没有写学校，不知道是不是本校教师",
+                        "no school is given; this may be a teacher of another one",
+                    );
                     return false;
                 }
                 // Without a column of schools the file is taken for the school's own.
@@ -173,54 +194,13 @@ impl<'a> Teachers<'a> {
         }
     }
 
-    fn told(&self, row: &mut Row<'_>) -> Option<Told> {
-        let name = match row.text(Column::Name) {
-            Some(text) => person_name(&text),
-            None => {
-                if !row.failed {
-                    row.error(Column::Name, "缺少姓名", "the name is missing");
-                }
-                return None;
-            }
-        };
-        check_name(row, &name);
-        let post_text = row.text(Column::Post);
-        let homeroom = match row.text(Column::Homeroom) {
-            Some(text) => {
-                let known = truth(&text);
-                if known.is_none() {
-                    row.warn(Column::Homeroom, "应填“是”或“否”，该栏未导入", "neither yes nor no; the value was left out");
-                }
-                known
-            }
-            None => post_text.as_ref().and_then(|p| p.contains("班主任").then_some(true)),
-        };
-        let sex = row.text(Column::Sex);
-        if sex.as_ref().is_some_and(|t| code_of("person", "sex", t).is_none()) {
-            row.error(Column::Sex, "性别应填“男”或“女”", "sex must be 男 or 女");
-        }
-        let last = self.year.0 + 1;
-        let told = Told {
-            name,
-            teacher_code: row.code(Column::TeacherCode),
-            sex: sex.and_then(|t| code_of("person", "sex", &t)),
-            birth_year: row.year(Column::Birth, 1920..=last - 15),
-            status: row.coded(Column::Status, "person", "status"),
-            post: row.coded(Column::Post, "staff_fact", "post"),
-            title: row.coded(Column::Title, "staff_fact", "title"),
-            subject: row.text(Column::Subject),
-            stage: row.coded(Column::Stage, "staff_fact", "stage"),
-            homeroom,
-            teaching_from: row.year(Column::TeachingFrom, 1940..=last),
-            from: row.date(Column::From, self.year),
-        };
-        (!row.failed).then_some(told)
-    }
-
     /// The teacher that the row is about; `Ok(None)` for a new one, `Err` when nobody can tell.
     fn find(&self, row: &mut Row<'_>, told: &Told) -> Result<Option<usize>, ()> {
-        let same_name: Vec<usize> =
-            self.by_name.get(told.name.as_str()).cloned().unwrap_or_default();
+        let same_name: Vec<usize> = self
+            .by_name
+            .get(told.name.as_str())
+            .cloned()
+            .unwrap_or_default();
         let facts = |index: usize| self.known.get(index).map(|t| &t.facts);
         let birth = |index: usize| facts(index).and_then(|f| f.birth_year);
         let person = (told.name.clone(), told.birth_year);
@@ -284,11 +264,14 @@ impl<'a> Teachers<'a> {
             self.twice(row, &first);
             return Err(());
         }
-        let exact: Vec<usize> =
-            same_name.iter().copied().filter(|i| birth(*i) == told.birth_year).collect();
-        let unclear = same_name
+        let exact: Vec<usize> = same_name
             .iter()
-            .any(|i| birth(*i) != told.birth_year && (birth(*i).is_none() || told.birth_year.is_none()));
+            .copied()
+            .filter(|i| birth(*i) == told.birth_year)
+            .collect();
+        let unclear = same_name.iter().any(|i| {
+            birth(*i) != told.birth_year && (birth(*i).is_none() || told.birth_year.is_none())
+        });
         match exact.as_slice() {
             [one] if !unclear => self.free(row, *one),
             [] if !unclear => Ok(None),
@@ -305,7 +288,11 @@ impl<'a> Teachers<'a> {
 
     fn free(&self, row: &mut Row<'_>, index: usize) -> Result<Option<usize>, ()> {
         if self.taken.contains(&index) {
-            row.error(Column::Name, "与前面的行是同一位教师", "the same teacher as a row above");
+            row.error(
+                Column::Name,
+                "与前面的行是同一位教师",
+                "the same teacher as a row above",
+            );
             return Err(());
         }
         Ok(Some(index))
@@ -315,17 +302,21 @@ impl<'a> Teachers<'a> {
         row.error(
             Column::Name,
             &format!("与 {first} 同名同年出生，请补教师编号区分"),
-            &format!("same name and year of birth as in {first}; add teacher codes to tell them apart"),
+            &format!(
+                "same name and year of birth as in {first}; add teacher codes to tell them apart"
+            ),
         );
     }
 
     /// Blank cells and missing columns keep what is known.
     fn merge(&self, before: Option<&KnownTeacher>, told: &Told) -> TeacherFacts {
-        let mut facts = before.map(|t| t.facts.clone()).unwrap_or_else(|| TeacherFacts {
-            // A roster lists who is there.
-            status: "serving".into(),
-            ..TeacherFacts::default()
-        });
+        let mut facts = before
+            .map(|t| t.facts.clone())
+            .unwrap_or_else(|| TeacherFacts {
+                // A roster lists who is there.
+                status: "serving".into(),
+                ..TeacherFacts::default()
+            });
         facts.name.clone_from(&told.name);
         for (place, new) in [
             (&mut facts.teacher_code, &told.teacher_code),
@@ -353,106 +344,4 @@ impl<'a> Teachers<'a> {
 /// Codes are compared without regard to letter case.
 fn key(code: &str) -> String {
     code.to_ascii_uppercase()
-}
-
-fn check_name(row: &mut Row<'_>, name: &str) {
-    if name.contains(['?', '？', '□', '■']) {
-        row.error(
-            Column::Name,
-            "姓名里有“?”，可能是丢失的生僻字，请补上",
-            "“?” in a name: a rare character was probably lost; please type it",
-        );
-    } else if name.chars().any(|c| c.is_ascii_digit() || "/\\<>=&,;:，；：、".contains(c))
-        || !name.chars().any(|c| is_han(c) || c.is_alphabetic())
-    {
-        row.error(Column::Name, "不像姓名", "this does not look like a name");
-    }
-}
-
-fn check(row: &mut Row<'_>, facts: &TeacherFacts) {
-    let text = |field: &str, value: &str| {
-        (!value.is_empty()).then(|| (field.to_owned(), Value::from(value)))
-    };
-    let int = |field: &str, value: Option<i64>| value.map(|v| (field.to_owned(), Value::from(v)));
-    let person: Fields = [
-        text("teacher_code", &facts.teacher_code),
-        text("name", &facts.name),
-        text("sex", &facts.sex),
-        int("birth_year", facts.birth_year),
-        text("status", &facts.status),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    row.check("person", &person, column_of);
-    let staff: Fields = [
-        text("person", SOMEBODY),
-        text("from", &facts.from),
-        text("post", &facts.post),
-        text("title", &facts.title),
-        text("subject", &facts.subject),
-        text("stage", &facts.stage),
-        int("teaching_from", facts.teaching_from),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    row.check("staff_fact", &staff, column_of);
-}
-
-fn changes(old: &TeacherFacts, new: &TeacherFacts) -> Vec<Change> {
-    let label = |kind: &str, field: &str, code: &str| {
-        Kinds::builtin().code_label(kind, field, code, Lang::Zh).to_owned()
-    };
-    let year = |y: Option<i64>| y.map_or_else(String::new, |y| y.to_string());
-    let yes = |b: bool| if b { "是" } else { "否" }.to_owned();
-    [
-        (Column::TeacherCode, old.teacher_code.clone(), new.teacher_code.clone()),
-        (Column::Name, old.name.clone(), new.name.clone()),
-        (Column::Sex, label("person", "sex", &old.sex), label("person", "sex", &new.sex)),
-        (Column::Birth, year(old.birth_year), year(new.birth_year)),
-        (
-            Column::Status,
-            label("person", "status", &old.status),
-            label("person", "status", &new.status),
-        ),
-        (
-            Column::Post,
-            label("staff_fact", "post", &old.post),
-            label("staff_fact", "post", &new.post),
-        ),
-        (
-            Column::Title,
-            label("staff_fact", "title", &old.title),
-            label("staff_fact", "title", &new.title),
-        ),
-        (Column::Subject, old.subject.clone(), new.subject.clone()),
-        (
-            Column::Stage,
-            label("staff_fact", "stage", &old.stage),
-            label("staff_fact", "stage", &new.stage),
-        ),
-        (Column::Homeroom, yes(old.homeroom), yes(new.homeroom)),
-        (Column::TeachingFrom, year(old.teaching_from), year(new.teaching_from)),
-    ]
-    .into_iter()
-    .filter(|(_, old, new)| old != new)
-    .map(|(column, old, new)| Change { zh: column.zh().into(), en: column.en().into(), old, new })
-    .collect()
-}
-
-fn column_of(field: &str) -> Column {
-    match field {
-        "teacher_code" => Column::TeacherCode,
-        "sex" => Column::Sex,
-        "birth_year" => Column::Birth,
-        "status" => Column::Status,
-        "from" => Column::From,
-        "post" => Column::Post,
-        "title" => Column::Title,
-        "subject" => Column::Subject,
-        "stage" => Column::Stage,
-        "teaching_from" => Column::TeachingFrom,
-        _ => Column::Name,
-    }
 }

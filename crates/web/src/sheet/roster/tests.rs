@@ -21,7 +21,12 @@ fn school(teachers: Vec<KnownTeacher>) -> RosterContext {
 }
 
 fn county(organisations: Vec<KnownOrganisation>) -> RosterContext {
-    RosterContext { is_county: true, school_year: 2025, organisations, ..RosterContext::default() }
+    RosterContext {
+        is_county: true,
+        school_year: 2025,
+        organisations,
+        ..RosterContext::default()
+    }
 }
 
 fn csv(text: &str) -> Workbook {
@@ -36,7 +41,10 @@ fn after(plan: &RosterPlan, before: &[KnownTeacher]) -> Vec<KnownTeacher> {
         all.iter_mut().find(|t| t.id == id).unwrap().facts = row.facts.clone();
     }
     for (number, row) in plan.teachers.new.iter().enumerate() {
-        all.push(KnownTeacher { id: format!("t{}", before.len() + number), facts: row.facts.clone() });
+        all.push(KnownTeacher {
+            id: format!("t{}", before.len() + number),
+            facts: row.facts.clone(),
+        });
     }
     all
 }
@@ -49,7 +57,10 @@ fn organisations_after(plan: &RosterPlan) -> Vec<KnownOrganisation> {
         if !row.parent_name.is_empty() {
             facts.parent = id(&row.parent_name);
         }
-        KnownOrganisation { id: id(&facts.name), facts }
+        KnownOrganisation {
+            id: id(&facts.name),
+            facts,
+        }
     })
     .collect()
 }
@@ -77,7 +88,12 @@ const ROSTER: &str = "\
 fn a_roster_of_the_office() {
     let plan = plan_roster(&csv(ROSTER), &school(vec![]));
     assert_eq!(plan.problems, []);
-    let names: Vec<&str> = plan.teachers.new.iter().map(|t| t.facts.name.as_str()).collect();
+    let names: Vec<&str> = plan
+        .teachers
+        .new
+        .iter()
+        .map(|t| t.facts.name.as_str())
+        .collect();
     assert_eq!(names, ["张三", "李𬭊", "㙇玉"]);
     assert_eq!(
         plan.teachers.new[0].facts,
@@ -98,12 +114,31 @@ fn a_roster_of_the_office() {
     );
     let second = &plan.teachers.new[1].facts;
     assert_eq!((second.sex.as_str(), second.birth_year), ("2", Some(1990)));
-    assert_eq!((second.post.as_str(), second.title.as_str()), ("vice_principal", "first"));
+    assert_eq!(
+        (second.post.as_str(), second.title.as_str()),
+        ("vice_principal", "first")
+    );
     assert!(plan.teachers.new[2].facts.homeroom);
     assert_eq!(plan.teachers.new[2].at, "花名册!B8");
-    assert_eq!((plan.skipped.blank, plan.skipped.totals, plan.skipped.remarks), (2, 1, 1));
-    assert_eq!(plan.skipped.other_schools, [("云岭县第一中学".to_owned(), 1)].into());
-    assert!(plan.notes.iter().any(|n| n.zh.contains("身份证号、联系电话")), "{:?}", plan.notes);
+    assert_eq!(
+        (
+            plan.skipped.blank,
+            plan.skipped.totals,
+            plan.skipped.remarks
+        ),
+        (2, 1, 1)
+    );
+    assert_eq!(
+        plan.skipped.other_schools,
+        [("云岭县第一中学".to_owned(), 1)].into()
+    );
+    assert!(
+        plan.notes
+            .iter()
+            .any(|n| n.zh.contains("身份证号、联系电话")),
+        "{:?}",
+        plan.notes
+    );
 }
 
 #[test]
@@ -111,7 +146,10 @@ fn gb18030_says_the_same() {
     let (bytes, _, unmapped) = GB18030.encode(ROSTER);
     assert!(!unmapped);
     let book = read(&bytes, "花名册.csv").unwrap();
-    assert_eq!(plan_roster(&book, &school(vec![])), plan_roster(&csv(ROSTER), &school(vec![])));
+    assert_eq!(
+        plan_roster(&book, &school(vec![])),
+        plan_roster(&csv(ROSTER), &school(vec![]))
+    );
 }
 
 #[test]
@@ -127,7 +165,12 @@ fn a_second_import_changes_nothing() {
     assert_eq!(third.teachers.changed.len(), 1);
     assert_eq!(
         third.teachers.changed[0].changes,
-        [Change { zh: "出生年".into(), en: "year of birth".into(), old: "1985".into(), new: "1986".into() }]
+        [Change {
+            zh: "出生年".into(),
+            en: "year of birth".into(),
+            old: "1985".into(),
+            new: "1986".into()
+        }]
     );
 }
 
@@ -138,7 +181,10 @@ fn missing_columns_and_blank_cells_keep_what_is_known() {
     let plan = plan_roster(&csv(short), &school(known));
     assert_eq!(plan.teachers.changed.len(), 1);
     let facts = &plan.teachers.changed[0].facts;
-    assert_eq!((facts.title.as_str(), facts.subject.as_str()), ("senior", "语文"));
+    assert_eq!(
+        (facts.title.as_str(), facts.subject.as_str()),
+        ("senior", "语文")
+    );
     assert_eq!((facts.birth_year, facts.homeroom), (Some(1985), true));
     assert_eq!(plan.teachers.not_in_file, 2);
 }
@@ -173,7 +219,12 @@ fn bad_rows_are_named_by_cell_and_stop_no_other() {
 陈二,T010,女,1985,一级,是,2010\n"),
         &school(vec![]),
     );
-    let names: Vec<&str> = plan.teachers.new.iter().map(|t| t.facts.name.as_str()).collect();
+    let names: Vec<&str> = plan
+        .teachers
+        .new
+        .iter()
+        .map(|t| t.facts.name.as_str())
+        .collect();
     assert_eq!(names, ["张三", "周八", "郑十", "陈二"]);
     for (cell, severity, words) in [
         ("C3", Severity::Error, "男"),
@@ -193,8 +244,15 @@ fn bad_rows_are_named_by_cell_and_stop_no_other() {
         assert!(problem.zh.contains(words), "{cell} {}", problem.zh);
         assert_eq!(problem.sheet, "花名册");
     }
-    assert!(plan.problems.iter().any(|p| p.cell == "A10" && p.severity == Severity::Error));
-    assert!(!plan.problems.iter().any(|p| p.value.contains("1980010112")), "numbers are masked");
+    assert!(
+        plan.problems
+            .iter()
+            .any(|p| p.cell == "A10" && p.severity == Severity::Error)
+    );
+    assert!(
+        !plan.problems.iter().any(|p| p.value.contains("1980010112")),
+        "numbers are masked"
+    );
     assert_eq!(plan.teachers.new[1].facts.title, "");
     assert_eq!(plan.teachers.new[2].facts.teacher_code, "");
 }
@@ -234,7 +292,12 @@ fn people_without_code() {
 张三,T055,1985,一级\n"),
         &school(known),
     );
-    let changed: Vec<&str> = plan.teachers.changed.iter().filter_map(|t| t.id.as_deref()).collect();
+    let changed: Vec<&str> = plan
+        .teachers
+        .changed
+        .iter()
+        .filter_map(|t| t.id.as_deref())
+        .collect();
     assert_eq!(changed, ["b", "f"]);
     assert_eq!(plan.teachers.changed[1].facts.teacher_code, "T009");
     assert!(at(&plan, "A3").zh.contains("补教师编号"));
@@ -260,10 +323,26 @@ const SCHOOLS: &str = "\
 #[test]
 fn schools_at_the_county() {
     let plan = plan_roster(&csv(SCHOOLS), &county(vec![]));
-    let names: Vec<&str> = plan.organisations.add.iter().map(|o| o.facts.name.as_str()).collect();
-    assert_eq!(names, ["云岭县教师进修学校", "云岭县河口镇中心小学", "双溪村教学点", "松林小学"]);
+    let names: Vec<&str> = plan
+        .organisations
+        .add
+        .iter()
+        .map(|o| o.facts.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "云岭县教师进修学校",
+            "云岭县河口镇中心小学",
+            "双溪村教学点",
+            "松林小学"
+        ]
+    );
     let second = &plan.organisations.add[1];
-    assert_eq!((second.facts.org_kind.as_str(), second.facts.rural.as_str()), ("central_school", "township"));
+    assert_eq!(
+        (second.facts.org_kind.as_str(), second.facts.rural.as_str()),
+        ("central_school", "township")
+    );
     assert_eq!(second.parent_name, "云岭县教师进修学校");
     assert_eq!(plan.skipped.totals, 1);
     assert!(at(&plan, "C6").zh.contains("学校类别"));
@@ -276,9 +355,15 @@ fn schools_at_the_county() {
     let second = plan_roster(&csv(SCHOOLS), &county(known.clone()));
     assert!(second.is_empty(), "{second:#?}");
     assert_eq!(second.organisations.same, 4);
-    let renamed = plan_roster(&csv("学校,标识码\n河口实验小学,2168000012\n"), &county(known));
+    let renamed = plan_roster(
+        &csv("学校,标识码\n河口实验小学,2168000012\n"),
+        &county(known),
+    );
     assert_eq!(renamed.organisations.change[0].changes.len(), 1);
-    assert_eq!(renamed.organisations.change[0].facts.org_kind, "central_school");
+    assert_eq!(
+        renamed.organisations.change[0].facts.org_kind,
+        "central_school"
+    );
 }
 
 #[test]
@@ -287,10 +372,17 @@ fn two_schools_of_one_name() {
     let plan = plan_roster(&csv(text), &county(vec![]));
     assert_eq!(plan.organisations.add.len(), 2, "{plan:#?}");
     let known: Vec<KnownOrganisation> = (0..1)
-        .map(|n| KnownOrganisation { id: n.to_string(), facts: plan.organisations.add[n].facts.clone() })
+        .map(|n| KnownOrganisation {
+            id: n.to_string(),
+            facts: plan.organisations.add[n].facts.clone(),
+        })
         .collect();
     let plan = plan_roster(&csv(text), &county(known));
-    assert_eq!((plan.organisations.add.len(), plan.organisations.same), (1, 1), "{plan:#?}");
+    assert_eq!(
+        (plan.organisations.add.len(), plan.organisations.same),
+        (1, 1),
+        "{plan:#?}"
+    );
 }
 
 #[test]
@@ -298,9 +390,21 @@ fn the_county_takes_schools_but_no_names() {
     let plan = plan_roster(&csv(ROSTER), &county(vec![]));
     assert!(plan.teachers.new.is_empty());
     assert_eq!(plan.skipped.teachers_at_county, 4);
-    assert!(plan.notes.iter().any(|n| n.zh.contains("共 4 人未导入")), "{:?}", plan.notes);
-    let names: Vec<&str> = plan.organisations.add.iter().map(|o| o.facts.name.as_str()).collect();
-    assert_eq!(names, ["河口中心小学", "云岭县河口镇中心小学", "云岭县第一中学"]);
+    assert!(
+        plan.notes.iter().any(|n| n.zh.contains("共 4 人未导入")),
+        "{:?}",
+        plan.notes
+    );
+    let names: Vec<&str> = plan
+        .organisations
+        .add
+        .iter()
+        .map(|o| o.facts.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["河口中心小学", "云岭县河口镇中心小学", "云岭县第一中学"]
+    );
     assert!(plan.problems.iter().all(|p| p.severity == Severity::Warn));
     assert!(!format!("{:?}", plan.organisations).contains("张三"));
 }
@@ -317,7 +421,10 @@ fn a_school_takes_no_schools_and_no_unenrolled_node_anything() {
 
 #[test]
 fn a_file_of_other_schools_only() {
-    let plan = plan_roster(&csv("姓名,学校\n张三,云岭一中\n李四,云岭一中\n王五,\n"), &school(vec![]));
+    let plan = plan_roster(
+        &csv("姓名,学校\n张三,云岭一中\n李四,云岭一中\n王五,\n"),
+        &school(vec![]),
+    );
     assert!(plan.is_empty());
     assert_eq!(plan.skipped.other_school_rows(), 2);
     assert!(plan.notes.iter().any(|n| n.zh.contains("云岭一中")));
@@ -328,7 +435,10 @@ fn a_file_of_other_schools_only() {
 fn an_unpaired_quotation_mark_is_named() {
     let mut text = String::from("姓名,任教学科\n张三,\"语文\n");
     for n in 0..60 {
-        text.push_str(&format!("教师{},数学\n", char::from_u32(0x4E00 + n).unwrap()));
+        text.push_str(&format!(
+            "教师{},数学\n",
+            char::from_u32(0x4E00 + n).unwrap()
+        ));
     }
     let plan = plan_roster(&csv(&text), &school(vec![]));
     assert!(plan.is_empty());
@@ -342,17 +452,31 @@ fn very_many_problems_are_counted() {
         text.push_str("张三,里\n");
     }
     let plan = plan_roster(&csv(&text), &school(vec![]));
-    assert_eq!((plan.problems.len(), plan.more_problems, plan.errors), (MAX_PROBLEMS, 7, 507));
-    assert!(plan.summary_zh().iter().any(|l| l.contains("507")), "{:?}", plan.summary_zh());
+    assert_eq!(
+        (plan.problems.len(), plan.more_problems, plan.errors),
+        (MAX_PROBLEMS, 7, 507)
+    );
+    assert!(
+        plan.summary_zh().iter().any(|l| l.contains("507")),
+        "{:?}",
+        plan.summary_zh()
+    );
 }
 
 #[test]
 fn a_school_that_does_not_know_its_own_name_yet() {
     let mut context = school(vec![]);
-    context.home_school = Some(HomeSchool { id: HOME.into(), ..HomeSchool::default() });
+    context.home_school = Some(HomeSchool {
+        id: HOME.into(),
+        ..HomeSchool::default()
+    });
     let plan = plan_roster(&csv(ROSTER), &context);
     assert!(plan.is_empty());
-    assert!(plan.notes.iter().any(|n| n.zh.contains("先与县里同步")), "{:?}", plan.notes);
+    assert!(
+        plan.notes.iter().any(|n| n.zh.contains("先与县里同步")),
+        "{:?}",
+        plan.notes
+    );
 }
 
 /// XLSX as an office makes it: merged title, heading over two rows, a school merged over its rows,
@@ -364,25 +488,35 @@ fn a_workbook_with_merged_cells_and_numbers() {
     let (plain, date) = (Format::new(), Format::new().set_num_format("yyyy-mm-dd"));
     let sheet = book.add_worksheet();
     sheet.set_name("花名册").unwrap();
-    sheet.merge_range(0, 0, 0, 6, "河口镇中心小学教师花名册", &plain).unwrap();
+    sheet
+        .merge_range(0, 0, 0, 6, "河口镇中心小学教师花名册", &plain)
+        .unwrap();
     for (column, head) in [(0, "学校"), (1, "姓名"), (2, "教师编号")] {
-        sheet.merge_range(1, column, 2, column, head, &plain).unwrap();
+        sheet
+            .merge_range(1, column, 2, column, head, &plain)
+            .unwrap();
     }
     sheet.merge_range(1, 3, 1, 4, "时间", &plain).unwrap();
     sheet.merge_range(1, 5, 2, 5, "身份证号码", &plain).unwrap();
     sheet.merge_range(1, 6, 2, 6, "职称", &plain).unwrap();
     sheet.write_string(2, 3, "出生年月").unwrap();
     sheet.write_string(2, 4, "参加工作时间").unwrap();
-    sheet.merge_range(3, 0, 6, 0, "河口中心小学", &plain).unwrap();
+    sheet
+        .merge_range(3, 0, 6, 0, "河口中心小学", &plain)
+        .unwrap();
     sheet.write_string(3, 1, "张　𬭊").unwrap();
     sheet.write_number(3, 2, 21001).unwrap();
     sheet.write_number(3, 3, 1985).unwrap();
-    sheet.write_datetime_with_format(3, 4, ExcelDateTime::from_ymd(2008, 9, 1).unwrap(), &date).unwrap();
+    sheet
+        .write_datetime_with_format(3, 4, ExcelDateTime::from_ymd(2008, 9, 1).unwrap(), &date)
+        .unwrap();
     sheet.write_number(3, 5, 680_123_198_501_011_234.0).unwrap();
     sheet.write_string(3, 6, "一级").unwrap();
     sheet.write_string(5, 1, "合计").unwrap();
     sheet.write_string(6, 1, "㙇玉").unwrap();
-    sheet.write_formula(6, 2, Formula::new("=21000+2").set_result("21002")).unwrap();
+    sheet
+        .write_formula(6, 2, Formula::new("=21000+2").set_result("21002"))
+        .unwrap();
     sheet.write_string(6, 3, "１９９０．０３").unwrap();
     sheet.write_number(6, 4, 41153).unwrap();
     sheet.write_string(6, 6, "中级").unwrap();
@@ -393,7 +527,15 @@ fn a_workbook_with_merged_cells_and_numbers() {
         .teachers
         .new
         .iter()
-        .map(|t| (t.facts.name.as_str(), t.facts.teacher_code.as_str(), t.facts.birth_year, t.facts.teaching_from, t.at.as_str()))
+        .map(|t| {
+            (
+                t.facts.name.as_str(),
+                t.facts.teacher_code.as_str(),
+                t.facts.birth_year,
+                t.facts.teaching_from,
+                t.at.as_str(),
+            )
+        })
         .collect();
     assert_eq!(
         seen,
@@ -404,5 +546,8 @@ fn a_workbook_with_merged_cells_and_numbers() {
     );
     assert_eq!((plan.skipped.blank, plan.skipped.totals), (1, 1));
     assert!(plan.notes.iter().any(|n| n.zh.contains("身份证号码")));
-    assert!(!format!("{plan:?}").contains("68012319"), "the number is nowhere in the plan");
+    assert!(
+        !format!("{plan:?}").contains("68012319"),
+        "the number is nowhere in the plan"
+    );
 }

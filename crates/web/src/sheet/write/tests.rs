@@ -1,11 +1,12 @@
 //! What is written can be read by people, and by the import.
 
+use super::county::sample_facts;
 use super::*;
 use crate::sheet::grid::{Workbook, read};
 use crate::sheet::roster::{HomeSchool, RosterContext, Severity, plan_roster};
 use node::Way;
-use node::office::Teacher;
-use records::sample::CountySize;
+use node::office::{ClaimRow, ClaimState, Teacher};
+use records::sample::{County, CountySize};
 
 fn teacher(id: &str, name: &str, status: &str) -> Teacher {
     Teacher {
@@ -58,12 +59,20 @@ fn the_countys_workbook_is_imported_whole() {
     let bytes = county_roster(&county).unwrap();
     assert_eq!(bytes, county_roster(&county).unwrap());
     let book = read(&bytes, "花名册.xlsx").unwrap();
-    let at_county = RosterContext { is_county: true, school_year: 2025, ..RosterContext::default() };
+    let at_county = RosterContext {
+        is_county: true,
+        school_year: 2025,
+        ..RosterContext::default()
+    };
     let plan = plan_roster(&book, &at_county);
     assert_eq!(plan.problems, []);
     assert_eq!(plan.organisations.add.len(), county.schools.len());
     assert_eq!(plan.skipped.teachers_at_county, county.teachers.len());
-    assert!(plan.notes.iter().any(|n| n.zh.contains("1640")), "{:?}", plan.notes);
+    assert!(
+        plan.notes.iter().any(|n| n.zh.contains("1640")),
+        "{:?}",
+        plan.notes
+    );
     for (row, school) in plan.organisations.add.iter().zip(&county.schools) {
         assert_eq!(row.facts.name, school.name);
         assert_eq!(row.facts.short_name, school.short_name);
@@ -80,12 +89,23 @@ fn the_countys_workbook_is_imported_whole() {
             short_name: school.short_name.clone(),
             code: school.school_code.clone(),
         };
-        let context = RosterContext { home_school: Some(home), school_year: 2025, ..RosterContext::default() };
+        let context = RosterContext {
+            home_school: Some(home),
+            school_year: 2025,
+            ..RosterContext::default()
+        };
         let plan = plan_roster(&book, &context);
-        assert!(plan.problems.iter().all(|p| p.severity == Severity::Warn), "{:?}", plan.problems);
+        assert!(
+            plan.problems.iter().all(|p| p.severity == Severity::Warn),
+            "{:?}",
+            plan.problems
+        );
         let expected: Vec<TeacherFacts> = county
             .teachers_of(index)
-            .map(|at| TeacherFacts { from: "2025-09-01".into(), ..sample_facts(&county.teachers[at]) })
+            .map(|at| TeacherFacts {
+                from: "2025-09-01".into(),
+                ..sample_facts(&county.teachers[at])
+            })
             .collect();
         let got: Vec<TeacherFacts> = plan.teachers.new.iter().map(|t| t.facts.clone()).collect();
         assert_eq!(got, expected, "{}", school.name);
@@ -102,8 +122,15 @@ fn other_sizes_can_be_written_too() {
 
 #[test]
 fn an_exported_roster_comes_back_unchanged() {
-    let teachers = [teacher("1", "张𬭊", "serving"), teacher("2", "㙇玉", "maternity"), teacher("3", "买买提·艾力", "serving")];
-    for bytes in [roster_xlsx(&teachers, &heads()).unwrap(), roster_csv(&teachers, &heads()).unwrap()] {
+    let teachers = [
+        teacher("1", "张𬭊", "serving"),
+        teacher("2", "㙇玉", "maternity"),
+        teacher("3", "买买提·艾力", "serving"),
+    ];
+    for bytes in [
+        roster_xlsx(&teachers, &heads()).unwrap(),
+        roster_csv(&teachers, &heads()).unwrap(),
+    ] {
         let book = read(&bytes, "花名册.csv").unwrap();
         let first = plan_roster(&book, &school_context(vec![]));
         assert_eq!(first.problems, []);
@@ -111,7 +138,10 @@ fn an_exported_roster_comes_back_unchanged() {
         assert_eq!(got, teachers.iter().map(facts).collect::<Vec<_>>());
         let known = teachers
             .iter()
-            .map(|t| crate::sheet::roster::KnownTeacher { id: t.id.clone(), facts: facts(t) })
+            .map(|t| crate::sheet::roster::KnownTeacher {
+                id: t.id.clone(),
+                facts: facts(t),
+            })
             .collect();
         let second = plan_roster(&book, &school_context(known));
         assert!(second.is_empty());
@@ -153,7 +183,10 @@ fn decided(verdict: &str, credits_c: i64) -> ClaimState {
 }
 
 fn texts(book: &Workbook, row: usize) -> Vec<String> {
-    book.sheets[0].rows[row].iter().map(|c| c.text().into_owned()).collect()
+    book.sheets[0].rows[row]
+        .iter()
+        .map(|c| c.text().into_owned())
+        .collect()
 }
 
 #[test]
@@ -164,17 +197,42 @@ fn claims_in_the_order_of_form_f8() {
         theme: "朗读教学".into(),
         form: "mutual_inquiry".into(),
     };
-    let lines = [line("1", decided("reduced", 10)), line("2", ClaimState::AtCounty)];
+    let lines = [
+        line("1", decided("reduced", 10)),
+        line("2", ClaimState::AtCounty),
+    ];
     let csv = read(&claims_csv(&lines, &heads()).unwrap(), "x.csv").unwrap();
     let heading = "序号,姓名,教师编号,项目/活动名称,主题,形式,主办单位,起止,学时,类别,渠道,折算学分,证明材料,考核结果,专管员,校长,公示起止,异议,县审核意见,审核人,审核日期,登记号";
     assert_eq!(texts(&csv, 0).join(","), heading);
     let row = texts(&csv, 1);
     assert_eq!(row[..4], ["1", "张𬭊", "2168012001", "=第３次研课磨课"]);
-    assert_eq!(row[5..12], ["互助探究", "云岭县河口镇中心小学", "2025-10-15", "1.5", "实践体验", "校级（校本研修）", "0.15"]);
-    assert_eq!(row[18..], ["核减为 0.1 学分：超出上限", "王审核", "2025-11-01", "claim-1"]);
+    assert_eq!(
+        row[5..12],
+        [
+            "互助探究",
+            "云岭县河口镇中心小学",
+            "2025-10-15",
+            "1.5",
+            "实践体验",
+            "校级（校本研修）",
+            "0.15"
+        ]
+    );
+    assert_eq!(
+        row[18..],
+        [
+            "核减为 0.1 学分：超出上限",
+            "王审核",
+            "2025-11-01",
+            "claim-1"
+        ]
+    );
     assert_eq!(texts(&csv, 2)[18], "已到县，待审核");
     let last = texts(&csv, csv.sheets[0].rows.len() - 1);
-    assert_eq!(last[0], "说明：数据截止：2026-01-10 #1a2b3c4d　　学分规则：五年36/54学分（seed003.five-year-36-54/1）");
+    assert_eq!(
+        last[0],
+        "说明：数据截止：2026-01-10 #1a2b3c4d　　学分规则：五年36/54学分（seed003.five-year-36-54/1）"
+    );
 
     let xlsx = read(&claims_xlsx(&lines, &heads()).unwrap(), "x.xlsx").unwrap();
     assert_eq!(texts(&xlsx, 0)[0], "云岭县河口镇中心小学学时学分登记表");
@@ -182,7 +240,10 @@ fn claims_in_the_order_of_form_f8() {
     assert!(texts(&xlsx, 2)[0].contains("学分规则：五年36/54学分"));
     assert_eq!(texts(&xlsx, 3).join(","), heading);
     let total = texts(&xlsx, 6);
-    assert_eq!((total[0].as_str(), total[8].as_str(), total[11].as_str()), ("合计", "3", "0.3"));
+    assert_eq!(
+        (total[0].as_str(), total[8].as_str(), total[11].as_str()),
+        ("合计", "3", "0.3")
+    );
 }
 
 #[test]
@@ -207,12 +268,40 @@ fn a_schools_summary_counts_only_what_counts() {
     let mut summary = SchoolSummary::of("河口小学", &teachers, &claims);
     assert_eq!((summary.due, summary.took_part), (3, 2));
     assert_eq!(summary.credits_c, [("practice".to_owned(), 25)].into());
-    assert_eq!((summary.recognised, summary.rejected, summary.returned, summary.waiting), (2, 1, 1, 3));
+    assert_eq!(
+        (
+            summary.recognised,
+            summary.rejected,
+            summary.returned,
+            summary.waiting
+        ),
+        (2, 1, 1, 3)
+    );
     assert_eq!(summary.school_hours_c, 250);
     summary.met = Some(1);
     summary.unmet = vec!["李四".into(), "王五".into()];
-    let book = read(&school_summary_csv(&[summary.clone()], &heads()).unwrap(), "x.csv").unwrap();
+    let book = read(
+        &school_summary_csv(&[summary.clone()], &heads()).unwrap(),
+        "x.csv",
+    )
+    .unwrap();
     let row = texts(&book, 1);
-    assert_eq!(row[..12], ["河口小学", "3", "2", "0.0", "0.0", "0.25", "0.25", "0.08", "1", "33.3%", "李四、王五", "2.5"]);
+    assert_eq!(
+        row[..12],
+        [
+            "河口小学",
+            "3",
+            "2",
+            "0.0",
+            "0.0",
+            "0.25",
+            "0.25",
+            "0.08",
+            "1",
+            "33.3%",
+            "李四、王五",
+            "2.5"
+        ]
+    );
     assert!(school_summary_xlsx(&[summary], &heads()).is_ok());
 }

@@ -1,0 +1,255 @@
+//! Real pages over a real socket: nodes in temporary directories, and a browser that keeps cookies.
+#![allow(dead_code)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use node::accounts::{self, NewAccount, Role};
+use node::office::{self, By, OrganisationInput};
+use node::{Network, NetworkConfig, Node, enrol};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use ureq::Agent;
+use web::{Serving, WebConfig};
+
+pub const PIN: &str = "２０２６０３";
+
+/// A node with its pages.
+pub struct Site {
+    pub node: Node,
+    pub url: String,
+    pub addr: SocketAddr,
+    network: Option<Network>,
+    _serving: Serving,
+    rt: Runtime,
+    _dir: TempDir,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Some(network) = self.network.take() {
+            self.rt.block_on(network.stop());
+        }
+    }
+}
+
+impl Site {
+    fn serve(dir: TempDir, node: Node, listen: Option<&str>) -> Site {
+        let rt = Runtime::new().unwrap();
+        let network = listen.map(|publish| {
+            let config = NetworkConfig {
+                listen: "127.0.0.1:0".parse().unwrap(),
+                publish: None,
+                mdns: false,
+                keep_open: true,
+                retry_min: Duration::from_millis(50),
+                retry_max: Duration::from_millis(500),
+            };
+            if !publish.is_empty() {
+                node.add_address(publish).unwrap();
+            }
+            rt.block_on(Network::start(node.clone(), config)).unwrap()
+        });
+        let config = WebConfig { listen: "127.0.0.1:0".parse().unwrap(), ..WebConfig::default() };
+        let serving = rt.block_on(web::serve(node.clone(), config, std::future::pending())).unwrap();
+        let url = serving.url().trim_end_matches('/').to_owned();
+        Site { node, url, addr: serving.addr, network, _serving: serving, rt, _dir: dir }
+    }
+
+    /// A school PC that nobody has enrolled.
+    pub fn loose() -> Site {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::init_member(dir.path(), "青石镇中心小学 教务处").unwrap();
+        Site::serve(dir, node, None)
+    }
+
+    /// A county's hub with two schools in its registry; `network` also listens for schools.
+    pub fn county(network: bool) -> Site {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::init_county(dir.path(), "云岭县教师进修学校").unwrap();
+        let school = |name: &str, code: &str, rural: &str| {
+            let input = OrganisationInput {
+                name: name.into(),
+                short_name: String::new(),
+                org_kind: "primary_school".into(),
+                school_code: code.into(),
+                division: "680123".into(),
+                rural: rural.into(),
+                parent: String::new(),
+            };
+            (None, input)
+        };
+        let list = vec![school("青石镇中心小学", "2168000001", "township"), school("云岭县第一小学", "2168000002", "county_town")];
+        office::save_organisations(&node, &by("县管理员"), list).unwrap();
+        Site::serve(dir, node, network.then_some(""))
+    }
+
+    pub fn school_id(&self, name: &str) -> String {
+        office::organisations(&self.node).unwrap().into_iter().find(|o| o.name == name).unwrap().id
+    }
+
+    /// Enrols a new school PC at this county, as two people would do with files.
+    pub fn enrol_school(&self, name: &str) -> Site {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::init_member(dir.path(), name).unwrap();
+        let (device, label) = enrol::find_request(&self.node, &enrol::request_file(&node)).unwrap();
+        let grants = [(node::Role::School, self.school_id(name))];
+        let answer = enrol::approve(&self.node, &device, &label.unwrap(), &grants).unwrap();
+        enrol::accept(&node, &answer.text).unwrap();
+        enrol::confirm(&node).unwrap();
+        let hub = self.network.as_ref().map(|n| n.local_addr().to_string());
+        Site::serve(dir, node, hub.as_deref())
+    }
+
+    /// A browser with nobody signed in.
+    pub fn browser(&self) -> Browser {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .user_agent("test")
+            .build();
+        Browser { agent: config.new_agent(), base: self.url.clone(), language: None }
+    }
+
+    /// A browser signed in as a new account.
+    pub fn signed_in(&self, name: &str, role: Role) -> Browser {
+        let new = NewAccount { name: name.into(), role, secret: PIN.into(), person: None };
+        accounts::create(&self.node, new, node::now()).unwrap();
+        let browser = self.browser();
+        let page = browser.submit("/login", "/login", &[("name", name), ("secret", PIN)]);
+        assert_eq!(page.status, 200, "{}", page.body);
+        assert!(page.body.contains(name), "{}", page.body);
+        browser
+    }
+
+    /// One raw request, for headers that no browser would send.
+    pub fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.addr).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+pub fn by(name: &str) -> By {
+    By { account: name.into() }
+}
+
+/// Keeps cookies and follows redirects.
+pub struct Browser {
+    agent: Agent,
+    base: String,
+    pub language: Option<&'static str>,
+}
+
+#[derive(Debug)]
+pub struct Page {
+    pub status: u16,
+    pub path: String,
+    pub body: String,
+    pub headers: Vec<(String, String)>,
+}
+
+impl Page {
+    pub fn has(&self, text: &str) -> &Page {
+        assert!(self.body.contains(text), "{} has no {text:?}:\n{}", self.path, self.body);
+        self
+    }
+
+    pub fn lacks(&self, text: &str) -> &Page {
+        assert!(!self.body.contains(text), "{} has {text:?}:\n{}", self.path, self.body);
+        self
+    }
+
+    pub fn is(&self, status: u16) -> &Page {
+        assert_eq!(self.status, status, "{}:\n{}", self.path, self.body);
+        self
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(k, _)| k == name).map_or("", |(_, v)| v)
+    }
+
+    /// The value of the first field of this name.
+    pub fn value(&self, name: &str) -> String {
+        let start = format!("name=\"{name}\" value=\"");
+        let rest = self.body.split_once(&start).unwrap_or_else(|| panic!("no field {name}:\n{}", self.body)).1;
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+
+    /// Every href that begins with `prefix`.
+    pub fn links(&self, prefix: &str) -> Vec<String> {
+        let start = format!("href=\"{prefix}");
+        let ends = self.body.split(&start).skip(1).filter_map(|rest| rest.split_once('"'));
+        ends.map(|(end, _)| format!("{prefix}{end}")).collect()
+    }
+
+    fn read(mut response: ureq::http::Response<ureq::Body>) -> Page {
+        use ureq::ResponseExt;
+        let path = response.get_uri().path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default();
+        let pairs = response.headers().iter();
+        let headers = pairs.map(|(k, v)| (k.as_str().to_owned(), v.to_str().unwrap_or_default().to_owned())).collect();
+        let status = response.status().as_u16();
+        let bytes = response.body_mut().read_to_vec().unwrap();
+        Page { status, path, headers, body: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+}
+
+impl Browser {
+    pub fn get(&self, path: &str) -> Page {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(language) = self.language {
+            request = request.header("accept-language", language);
+        }
+        Page::read(request.call().unwrap())
+    }
+
+    /// Posts fields as they are.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        if let Some(language) = self.language {
+            request = request.header("accept-language", language);
+        }
+        Page::read(request.send_form(fields.iter().copied()).unwrap())
+    }
+
+    /// Opens a page, takes its form's token, and posts with it.
+    pub fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Page {
+        let token = self.get(page).value("csrf");
+        let mut all = vec![("csrf", token.as_str())];
+        all.extend_from_slice(fields);
+        self.post(action, &all)
+    }
+
+    /// Uploads a file with the form of `/import`.
+    pub fn upload(&self, file_name: &str, bytes: &[u8]) -> Page {
+        let token = self.get("/import").value("csrf");
+        let mark = "----yanxiu-test";
+        let mut body = Vec::new();
+        for (name, value) in [("csrf", token.as_str()), ("year", "2025")] {
+            write!(body, "--{mark}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").unwrap();
+        }
+        write!(body, "--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\r\n").unwrap();
+        body.extend_from_slice(bytes);
+        write!(body, "\r\n--{mark}--\r\n").unwrap();
+        let request = self.agent.post(format!("{}/import", self.base));
+        let request = request.header("content-type", format!("multipart/form-data; boundary={mark}"));
+        Page::read(request.send(&body[..]).unwrap())
+    }
+}
+
+/// Opens a page again and again until it has the text, as the script of the page does.
+pub fn until(browser: &Browser, path: &str, text: &str) -> Page {
+    let begun = Instant::now();
+    loop {
+        let page = browser.get(path);
+        if page.body.contains(text) {
+            return page;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(40), "{path} never had {text:?}:\n{}", page.body);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,182 @@
+//! The command line. Every text stands in Chinese and English.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// 研修：乡村学校教师研修记录，离线可用，见网即同步。
+/// Yanxiu: teachers' training records that work offline and sync by themselves.
+#[derive(Parser, Debug)]
+#[command(name = "yanxiu", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// 数据目录（默认按系统惯例） / data directory (default: the platform's own)
+    #[arg(long, global = true, env = "YANXIU_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// 配置文件，全部可省（默认：数据目录下 yanxiu.toml） / configuration file, all of it optional
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// 初始化本机：县级用 --county，学校或专家用 --name / set up this computer
+    Init(Init),
+    /// 运行：打开网页，自动同步 / run: serve the pages and sync
+    Serve(Serve),
+    /// 入网：申请、批准、核对、撤销 / enrolment: request, approve, compare, revoke
+    #[command(subcommand)]
+    Enrol(Enrol),
+    /// 本机状态：入网、待传、往来、问题 / where this node stands
+    Status,
+    /// 导入花名册（XLSX 或 CSV），先预览 / import a roster, with a preview first
+    Import(Import),
+    /// 导出花名册或学时学分登记表 / export the roster or the credit register
+    Export(Export),
+    /// 演示：一个县中心和三所学校，全在本机 / a hub and three schools on this computer
+    Demo(Demo),
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Init {
+    /// 建一个县（县级机构用），写县名 / found a county, by its name
+    #[arg(long, value_name = "县名")]
+    pub county: Option<String>,
+    /// 学校或专家的电脑，写设备名，如“青石小学 办公室电脑” / a school's or mentor's computer, by its name
+    #[arg(long, value_name = "设备名")]
+    pub name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// 同步监听地址（UDP） / sync address (UDP)
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// 县级：告诉各校的地址 host:port / hub: the address that schools will dial
+    #[arg(long, value_name = "HOST:PORT")]
+    pub publish: Option<String>,
+    /// 网页地址（默认 127.0.0.1:8780） / page address
+    #[arg(long, value_name = "ADDR")]
+    pub web: Option<SocketAddr>,
+    /// 允许局域网内其他电脑打开网页 / let other computers on the LAN open the pages
+    #[arg(long)]
+    pub lan: bool,
+    /// 不用 mDNS 找邻居 / do not look for neighbours by mDNS
+    #[arg(long)]
+    pub no_mdns: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Enrol {
+    /// 学校：生成入网申请（代码、二维码或文件） / school: make a request
+    Request {
+        /// 县中心地址 host:port，有网时直接送达 / the hub's address, to send it by network
+        #[arg(long, value_name = "HOST:PORT")]
+        hub: Option<String>,
+        /// 写成文件 / write it to a file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// 县：列出等待批准的设备 / county: list devices that wait
+    List,
+    /// 县：批准一台设备，双方核对数字 / county: approve a device, comparing digits
+    Approve(Approve),
+    /// 学校：收下县里的批复（文件或代码） / school: take the county's answer
+    Accept {
+        /// 批复文件或代码 / answer file or code
+        answer: String,
+        /// 已核对的数字；不写则询问 / the compared digits; asked for otherwise
+        #[arg(long, value_name = "DIGITS")]
+        digits: Option<String>,
+    },
+    /// 学校：网上收到批复后，核对数字并确认 / school: confirm after comparing the digits
+    Confirm {
+        /// 已核对的数字；不写则询问 / the compared digits; asked for otherwise
+        #[arg(long, value_name = "DIGITS")]
+        digits: Option<String>,
+    },
+    /// 县：撤销一台设备（遗失、停用） / county: put a device out
+    Revoke {
+        /// 设备代码，至少前八位 / the device's id, at least eight letters
+        device: String,
+        /// 不再询问 / do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Approve {
+    /// 申请代码、申请文件或等待名单中的前几位 / request code, file, or first letters from the list
+    pub request: String,
+    /// 学校名称或代码：这是该校的电脑 / the school whose computer it is
+    #[arg(long, value_name = "学校", required_unless_present_any = ["mentor", "county", "auditor"])]
+    pub school: Option<String>,
+    /// 送教专家代号（不写姓名）；再用 --schools 列学校 / a mentor's code (never a name)
+    #[arg(long, value_name = "代号", requires = "schools")]
+    pub mentor: Option<String>,
+    /// 专家负责的学校，逗号分隔 / the mentor's schools
+    #[arg(long, value_name = "学校,…", value_delimiter = ',')]
+    pub schools: Vec<String>,
+    /// 县级管理设备 / a county office device
+    #[arg(long)]
+    pub county: bool,
+    /// 县级审核设备 / a county auditor's device
+    #[arg(long)]
+    pub auditor: bool,
+    /// 设备名 / the device's name
+    #[arg(long, value_name = "设备名")]
+    pub label: Option<String>,
+    /// 已核对的数字；不写则询问 / the compared digits; asked for otherwise
+    #[arg(long, value_name = "DIGITS")]
+    pub digits: Option<String>,
+    /// 批复写成文件 / write the answer to a file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Import {
+    /// XLSX 或 CSV（UTF-8、GB18030 都可以） / XLSX or CSV
+    pub file: PathBuf,
+    /// 只预览，不写入 / preview only
+    #[arg(long)]
+    pub preview: bool,
+    /// 不再询问，直接写入 / write without asking
+    #[arg(long, conflicts_with = "preview")]
+    pub yes: bool,
+    /// 学年的起始年，如 2025 表示 2025-2026 学年（默认当前） / first year of the school year
+    #[arg(long, value_name = "YEAR")]
+    pub year: Option<i32>,
+}
+
+#[derive(Args, Debug)]
+pub struct Export {
+    /// 导出什么 / what
+    #[arg(value_enum)]
+    pub what: What,
+    /// 文件，按扩展名 .xlsx 或 .csv / the file; .xlsx or .csv decides the format
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// 花名册
+    Roster,
+    /// 学时学分登记表
+    Claims,
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// 生成县的种子数 / seed of the made-up county
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// 做完即退出，不等 Ctrl-C / end when done instead of waiting for Ctrl-C
+    #[arg(long)]
+    pub once: bool,
+}

@@ -1,0 +1,188 @@
+//! `init` and `enrol`: a computer becomes a node, a node becomes a device of the county.
+
+use std::path::Path;
+
+use node::enrol::{self, Candidate};
+use node::office;
+use node::{Error, Node, NodeId, Role};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use crate::args::{Approve, Enrol, Init};
+use crate::{Failure, ask};
+
+pub fn init(data: &Path, init: Init) -> Result<(), Failure> {
+    if let Some(county) = init.county {
+        let node = Node::init_county(data, county.trim())?;
+        println!("已建立 {county} / county founded. 数据目录 data: {}", data.display());
+        println!("本机 this device: {}", node.id());
+        println!(
+            "重要：把 {} 里的两个文件移到 U 盘，锁好，不要留在本机。\n\
+             Important: move the two key files in that folder to a USB stick and lock it away.",
+            data.join("county-root").display()
+        );
+        println!("下一步 next: yanxiu import 花名册.xlsx ；yanxiu serve --publish 本机地址:4433");
+    } else if let Some(name) = init.name {
+        let node = Node::init_member(data, name.trim())?;
+        println!("已初始化 / ready: {name}. 数据目录 data: {}", data.display());
+        show_request(&node);
+        println!("下一步 next: yanxiu enrol request --hub 县中心地址:4433 （无网时 / offline: --out 申请.txt）");
+    }
+    Ok(())
+}
+
+fn show_request(node: &Node) {
+    let code = enrol::request_code(node);
+    println!("入网申请码 request code:\n  {code}");
+    if let Ok(qr) = QrCode::new(code.as_bytes()) {
+        println!("{}", qr.render::<Dense1x2>().quiet_zone(true).build());
+    }
+}
+
+pub fn enrol(data: &Path, command: Enrol) -> Result<(), Failure> {
+    let node = Node::open(data)?;
+    match command {
+        Enrol::Request { hub, out } => {
+            if node.county_root().is_none() {
+                enrol::forget_candidate(&node)?;
+            }
+            show_request(&node);
+            if let Some(out) = out {
+                std::fs::write(&out, enrol::request_file(&node))?;
+                println!("申请已写入 / written to {}；交给县里 / hand it to the county", out.display());
+            }
+            if let Some(hub) = hub {
+                node.add_address(&hub)?;
+                println!("已记下县中心 {hub}；yanxiu serve 运行时自动送达 / sent while `yanxiu serve` runs");
+            }
+            Ok(())
+        }
+        Enrol::List => {
+            for p in enrol::pending(&node)? {
+                println!("{}  {}  核对码 digits: {}", p.node.short(), p.label, p.digits);
+            }
+            Ok(())
+        }
+        Enrol::Approve(approve) => approve_device(&node, approve),
+        Enrol::Accept { answer, digits } => {
+            let offer = enrol::accept(&node, &text_or_file(&answer)?)?;
+            if node.county_root().is_some() {
+                println!("批复已收下 / answer taken");
+                return Ok(());
+            }
+            confirm(&node, &offer, digits)
+        }
+        Enrol::Confirm { digits } => {
+            let offer = enrol::candidate(&node)?
+                .ok_or_else(|| Failure::new("还没有收到县里的回应；请先运行 yanxiu serve / no county has answered yet"))?;
+            confirm(&node, &offer, digits)
+        }
+        Enrol::Revoke { device, yes } => {
+            let id = find_device(&node, &device)?;
+            let label = node.device_label(&id);
+            if !yes && !ask(&format!("撤销 {label} ({})，不能恢复 / revoke for good?", id.short()))? {
+                return Ok(());
+            }
+            enrol::revoke(&node, &id)?;
+            println!("已撤销 / revoked: {label} ({})", id.short());
+            Ok(())
+        }
+    }
+}
+
+fn confirm(node: &Node, offer: &Candidate, digits: Option<String>) -> Result<(), Failure> {
+    println!("县 county: {}\n核对码 digits: {}", offer.name, offer.digits);
+    compared(&offer.digits, digits)?;
+    enrol::confirm(node)?;
+    println!("已入网 {} / this device has joined", offer.name);
+    if !offer.approved {
+        println!("县里批准后自动生效 / it takes effect when the county approves");
+    }
+    Ok(())
+}
+
+/// A person has compared the digits with the other side, aloud or on paper.
+fn compared(ours: &str, typed: Option<String>) -> Result<(), Failure> {
+    let plain = |s: &str| s.chars().filter(char::is_ascii_digit).collect::<String>();
+    let same = match typed {
+        Some(typed) => plain(&typed) == plain(ours),
+        None => ask("和对方屏幕上的数字逐位相同吗？ / the same digits on the other side's screen?")?,
+    };
+    if same {
+        Ok(())
+    } else {
+        Err(Failure::new("数字不同：可能有人冒充。没有做任何改动 / the digits differ: somebody may be impersonating; nothing was changed"))
+    }
+}
+
+fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
+    let root = node.county_root().ok_or(Error::NotTheCounty)?;
+    let (device, said) = enrol::find_request(node, &text_or_file(&a.request)?)?;
+    let mut grants = Vec::new();
+    if let Some(school) = &a.school {
+        grants.push((Role::School, find_school(node, school)?));
+    }
+    if let Some(mentor) = &a.mentor {
+        let mentor = mentor.to_ascii_lowercase();
+        if mentor.is_empty() || !mentor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err(Failure::new("专家代号只用字母、数字和连字符 / a mentor's code: letters, digits, hyphens"));
+        }
+        for school in &a.schools {
+            let school = find_school(node, school)?;
+            grants.push((Role::Mentor, format!("{mentor}/{school}")));
+            grants.push((Role::MentorReader, school));
+        }
+    }
+    if a.county {
+        grants.push((Role::County, String::new()));
+    }
+    if a.auditor {
+        grants.push((Role::Auditor, String::new()));
+    }
+    let label = a.label.or(said).unwrap_or_else(|| device.short());
+    let digits = enrol::digits(&root, &device);
+    println!("设备 device: {label} ({})\n核对码 digits: {digits}", device.short());
+    compared(&digits, a.digits)?;
+    let answer = enrol::approve(node, &device, &label, &grants)?;
+    println!("已批准 / approved");
+    if let Some(out) = a.out {
+        std::fs::write(&out, &answer.text)?;
+        println!("批复已写入 / answer written to {}；交给学校 / hand it to the school", out.display());
+    } else {
+        println!("有网的设备会自动收到批复；无网时用 --out 写成文件 / it arrives by itself, or use --out");
+    }
+    Ok(())
+}
+
+/// A school by its name, short name, code or record id.
+pub fn find_school(node: &Node, text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    let all = office::organisations(node)?;
+    let exact: Vec<_> = all
+        .iter()
+        .filter(|o| o.id == text || o.name == text || (!text.is_empty() && (o.school_code == text || o.short_name == text)))
+        .collect();
+    let fitting = if exact.is_empty() { all.iter().filter(|o| o.name.contains(text)).collect() } else { exact };
+    match fitting.as_slice() {
+        [one] => Ok(one.id.clone()),
+        [] => Err(Error::NoSuchSchool(text.to_string())),
+        _ => Err(Error::ManySchools(text.to_string())),
+    }
+}
+
+fn find_device(node: &Node, text: &str) -> Result<NodeId, Failure> {
+    let wanted = text.trim().to_ascii_lowercase();
+    let mut fitting: Vec<NodeId> = node.devices().into_iter().map(|d| d.node).collect();
+    fitting.sort();
+    fitting.dedup();
+    fitting.retain(|id| wanted.len() >= 8 && id.to_string().starts_with(&wanted));
+    match fitting.as_slice() {
+        [one] => Ok(*one),
+        _ => Err(Failure::new("没有这台设备，或代码太短（至少八位） / no such device, or fewer than eight letters")),
+    }
+}
+
+fn text_or_file(text: &str) -> Result<String, Failure> {
+    let path = Path::new(text);
+    if path.is_file() { Ok(std::fs::read_to_string(path)?) } else { Ok(text.to_string()) }
+}

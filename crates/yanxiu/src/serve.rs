@@ -1,0 +1,75 @@
+//! `serve`: pages and sync until Ctrl-C.
+
+use std::path::Path;
+
+use node::{Network, Node, Standing, accounts};
+use tokio::sync::watch;
+
+use crate::Failure;
+use crate::args::Serve;
+use crate::config::Config;
+
+pub fn serve(data: &Path, config: &Config, flags: &Serve) -> Result<(), Failure> {
+    let (network, web) = (config.network(flags)?, config.web(flags));
+    let node = Node::open(data)?;
+    runtime()?.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        let network = Network::start(node.clone(), network).await?;
+        let pages = web::serve(node.clone(), web, until(stopped)).await?;
+        println!("研修 yanxiu · {} · {}", node.label(), standing_words(node.standing()));
+        println!("同步 sync:  {}", network.local_addr());
+        println!("网页 pages: {}", pages.url());
+        if let Some(link) = setup_link(&node, &pages.url())? {
+            println!("首次使用，请打开一次性链接建立账号 / first use, one-time link:\n  {link}");
+        }
+        println!("按 Ctrl-C 结束 / Ctrl-C ends it");
+        stop_signal().await;
+        println!("正在结束 / stopping");
+        stop.send_replace(true);
+        network.stop().await;
+        pages.wait().await?;
+        Ok(())
+    })
+}
+
+/// The link for the first account; `None` when there is one.
+pub fn setup_link(node: &Node, url: &str) -> Result<Option<String>, Failure> {
+    if accounts::any(node)? {
+        return Ok(None);
+    }
+    let token = accounts::new_setup_token(node, node::now())?;
+    Ok(Some(format!("{url}setup/{token}")))
+}
+
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+pub async fn until(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|s| *s).await;
+}
+
+/// Ctrl-C, or the service manager's stop.
+pub async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut term) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = term.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+pub fn standing_words(standing: Standing) -> &'static str {
+    match standing {
+        Standing::NotEnrolled => "未入网 (not enrolled)",
+        Standing::Waiting => "等待县里批准 (waiting for approval)",
+        Standing::Member => "已入网 (enrolled)",
+        Standing::Revoked => "已被撤销 (revoked)",
+    }
+}
