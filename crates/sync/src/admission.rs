@@ -25,12 +25,7 @@ pub trait History {
     /// The head of a stored change of this document.
     fn header(&self, key: &DocKey, hash: &ChangeHash) -> Result<Option<Header>, Self::Error>;
     /// The stored change of the actor at `seq`.
-    fn at(
-        &self,
-        key: &DocKey,
-        actor: &ActorId,
-        seq: u64,
-    ) -> Result<Option<ChangeHash>, Self::Error>;
+    fn at(&self, key: &DocKey, actor: &ActorId, seq: u64) -> Result<Option<ChangeHash>, Self::Error>;
     /// The actor's highest stored sequence number; 0 if none.
     fn last_seq(&self, key: &DocKey, actor: &ActorId) -> Result<u64, Self::Error>;
     /// Whether the actor was quarantined in this document.
@@ -130,9 +125,7 @@ pub fn admit<H: History>(
         let verdict = match &change {
             None => Verdict::Dropped(Fault::Malformed),
             Some(_) if !covered.contains(&index) => match change.as_ref() {
-                Some(c) if batch.header(&offer.document, &c.header.hash)?.is_some() => {
-                    Verdict::Known
-                }
+                Some(c) if batch.header(&offer.document, &c.header.hash)?.is_some() => Verdict::Known,
                 _ => Verdict::Dropped(Fault::NoTip),
             },
             Some(c) => batch.judge(policy, roll, &offer.document, &c.header)?,
@@ -141,9 +134,7 @@ pub fn admit<H: History>(
             batch.store(&offer.document, &c.header);
         }
         if let (Verdict::Quarantined(_), Some(c)) = (verdict, &change) {
-            batch
-                .faulty
-                .insert((offer.document.clone(), c.header.actor));
+            batch.faulty.insert((offer.document.clone(), c.header.actor));
         }
         judged.push(Judged {
             index,
@@ -216,18 +207,11 @@ impl<H: History> Batch<'_, H> {
     }
 
     fn store(&mut self, key: &DocKey, head: &Header) {
-        self.last
-            .insert((key.clone(), head.actor), (head.seq, head.hash));
+        self.last.insert((key.clone(), head.actor), (head.seq, head.hash));
         self.stored.insert((key.clone(), head.hash), head.clone());
     }
 
-    fn judge(
-        &self,
-        policy: &Policy,
-        roll: &Roll,
-        key: &DocKey,
-        head: &Header,
-    ) -> Result<Verdict, H::Error> {
+    fn judge(&self, policy: &Policy, roll: &Roll, key: &DocKey, head: &Header) -> Result<Verdict, H::Error> {
         if self.header(key, &head.hash)?.is_some() {
             return Ok(Verdict::Known);
         }
@@ -239,9 +223,7 @@ impl<H: History> Batch<'_, H> {
                 Wait::UnknownAuthor
             }));
         }
-        if self.faulty.contains(&(key.clone(), head.actor))
-            || self.history.quarantined(key, &head.actor)?
-        {
+        if self.faulty.contains(&(key.clone(), head.actor)) || self.history.quarantined(key, &head.actor)? {
             return Ok(Verdict::Held(Wait::Quarantine));
         }
         let last = match self.last.get(&(key.clone(), head.actor)) {
@@ -273,12 +255,7 @@ impl<H: History> Batch<'_, H> {
 
     /// Whether the actor's previous change lies in the past of `head`. Operation numbers only grow along
     /// dependencies, so the walk never goes below the predecessor's.
-    fn has_predecessor(
-        &self,
-        key: &DocKey,
-        head: &Header,
-        deps: Vec<Header>,
-    ) -> Result<bool, H::Error> {
+    fn has_predecessor(&self, key: &DocKey, head: &Header, deps: Vec<Header>) -> Result<bool, H::Error> {
         let wanted = match self.last.get(&(key.clone(), head.actor)) {
             Some((_, hash)) => Some(*hash),
             None => self.history.at(key, &head.actor, head.seq - 1)?,

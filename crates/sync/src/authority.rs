@@ -39,9 +39,9 @@ pub struct Policy(pub Vec<PolicyRow>);
 impl Policy {
     /// The row of a key; `None` for a kind that this version does not know.
     pub fn row(&self, key: &DocKey) -> Option<&PolicyRow> {
-        self.0.iter().find(|r| {
-            key.segment(0) == Some(r.kind) && key.as_str().split('/').count() == r.segments
-        })
+        self.0
+            .iter()
+            .find(|r| key.segment(0) == Some(r.kind) && key.as_str().split('/').count() == r.segments)
     }
 }
 
@@ -243,13 +243,8 @@ mod tests {
             all
         };
         assert_eq!(names(&roll(&[])), [1, 2, 3, 10, 11, 12]);
-        let revoke = Body::Revoke {
-            device: key(2).id(),
-        };
-        assert_eq!(
-            names(&roll(std::slice::from_ref(&revoke))),
-            Vec::<u8>::new()
-        );
+        let revoke = Body::Revoke { device: key(2).id() };
+        assert_eq!(names(&roll(std::slice::from_ref(&revoke))), Vec::<u8>::new());
         let cut = Body::Cut {
             document: key_of.clone(),
             actor: actor(2),

@@ -260,10 +260,7 @@ impl<'a> Reader<'a> {
         if bytes.len() == 10 && bytes[9] > 1 {
             return Err(BadChange::Damaged);
         }
-        Ok(bytes
-            .iter()
-            .rev()
-            .fold(0u64, |n, b| n << 7 | u64::from(b & 0x7f)))
+        Ok(bytes.iter().rev().fold(0u64, |n, b| n << 7 | u64::from(b & 0x7f)))
     }
 
     fn sleb(&mut self) -> Result<i64, BadChange> {
@@ -297,8 +294,7 @@ mod tests {
 
     /// A document written by two actors that merge, with changes of zero, few and many operations.
     fn sample() -> Vec<automerge::Change> {
-        let mut a =
-            AutoCommit::new().with_actor(automerge::ActorId::from(&actor(1).to_bytes()[..]));
+        let mut a = AutoCommit::new().with_actor(automerge::ActorId::from(&actor(1).to_bytes()[..]));
         for i in 0..5 {
             let record = a.put_object(ROOT, format!("r{i}"), ObjType::Map).unwrap();
             for f in 0..i * 40 {
@@ -331,10 +327,7 @@ mod tests {
             assert_eq!(ours.header.seq, c.seq());
             assert_eq!(ours.header.start_op, c.start_op().get());
             assert_eq!(ours.header.ops, c.len() as u64);
-            assert_eq!(
-                ours.header.deps,
-                c.deps().iter().map(|h| h.0).collect::<Vec<_>>()
-            );
+            assert_eq!(ours.header.deps, c.deps().iter().map(|h| h.0).collect::<Vec<_>>());
             assert_eq!(&ours.header.actor.to_bytes()[..], c.actor_id().to_bytes());
             assert_eq!(ours.to_chunk(), c.raw_bytes());
             assert_eq!(Change::from_body(ours.body.clone()).unwrap(), ours);
@@ -359,16 +352,12 @@ mod tests {
 
     #[test]
     fn documents_and_compressed_changes_are_refused() {
-        let mut doc =
-            AutoCommit::new().with_actor(automerge::ActorId::from(&actor(1).to_bytes()[..]));
+        let mut doc = AutoCommit::new().with_actor(automerge::ActorId::from(&actor(1).to_bytes()[..]));
         doc.put(ROOT, "long", "研修".repeat(400)).unwrap();
         doc.commit();
         assert_eq!(Change::from_chunk(&doc.save()), Err(BadChange::NotAChange));
         let mut change = doc.get_changes(&[]).remove(0);
-        assert_eq!(
-            Change::from_chunk(&change.bytes()),
-            Err(BadChange::NotAChange)
-        );
+        assert_eq!(Change::from_chunk(&change.bytes()), Err(BadChange::NotAChange));
         assert!(Change::from_chunk(change.raw_bytes()).is_ok());
     }
 

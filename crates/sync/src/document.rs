@@ -22,8 +22,7 @@ impl DocKey {
                 && s.bytes()
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
         };
-        (text.len() <= limits::KEY_BYTES && text.split('/').all(good))
-            .then(|| DocKey(text.to_string()))
+        (text.len() <= limits::KEY_BYTES && text.split('/').all(good)).then(|| DocKey(text.to_string()))
     }
 
     /// The whole key.

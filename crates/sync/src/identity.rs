@@ -139,10 +139,7 @@ impl Serialize for ActorId {
 impl<'de> Deserialize<'de> for ActorId {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let (device, incarnation) = <(NodeId, [u8; 4])>::deserialize(d)?;
-        Ok(ActorId {
-            device,
-            incarnation,
-        })
+        Ok(ActorId { device, incarnation })
     }
 }
 

@@ -327,8 +327,8 @@ impl Roll {
         let mut added = Vec::new();
         for statement in statements {
             let hash = statement.hash();
-            let known = statement.issuer == self.county
-                || self.derived.officers.contains_key(&statement.issuer);
+            let known =
+                statement.issuer == self.county || self.derived.officers.contains_key(&statement.issuer);
             added.push(if self.statements.contains_key(&hash) {
                 Added::Known
             } else if statement.county != self.county
@@ -375,11 +375,7 @@ impl Roll {
 
     /// The highest number of any counting statement; the next officer's statement takes one more.
     pub fn last_number(&self) -> u64 {
-        self.statements
-            .values()
-            .map(|s| s.number)
-            .max()
-            .unwrap_or(0)
+        self.statements.values().map(|s| s.number).max().unwrap_or(0)
     }
 
     /// What `device` was ever granted, revoked or not.
@@ -590,13 +586,7 @@ mod tests {
                     address: "10.1.1.2:4433".into(),
                 },
             ),
-            say(
-                &officer,
-                6,
-                Body::Revoke {
-                    device: key(5).id(),
-                },
-            ),
+            say(&officer, 6, Body::Revoke { device: key(5).id() }),
             say(&officer, 6, cut(9)),
             say(&officer, 7, cut(4)),
             say(
@@ -630,14 +620,7 @@ mod tests {
         roll.add_all(county());
         roll.add(grant(8, 9, &key(6)));
         assert!(!roll.is_member(&key(8).id()));
-        let elsewhere = Statement::sign(
-            key(7).id(),
-            &key(7),
-            1,
-            Body::Revoke {
-                device: key(6).id(),
-            },
-        );
+        let elsewhere = Statement::sign(key(7).id(), &key(7), 1, Body::Revoke { device: key(6).id() });
         assert_eq!(roll.add(elsewhere), Added::Refused);
         assert!(roll.is_member(&key(6).id()));
     }
@@ -672,9 +655,7 @@ mod tests {
             key(0).id(),
             &key(6),
             11,
-            Body::Revoke {
-                device: key(1).id(),
-            },
+            Body::Revoke { device: key(1).id() },
         ));
         assert!(!roll.is_revoked(&key(1).id()));
     }
@@ -704,10 +685,7 @@ mod tests {
         let before = roll.statements().count();
         roll.add_all((0..limits::ROLL_UNKNOWN_ISSUER as u64 + 50).map(|n| grant(8, n, &key(30))));
         // The unknown kind counts as effectless but allowed; only strangers' statements wait.
-        assert_eq!(
-            roll.statements().count(),
-            before + limits::ROLL_UNKNOWN_ISSUER
-        );
+        assert_eq!(roll.statements().count(), before + limits::ROLL_UNKNOWN_ISSUER);
     }
 
     proptest! {

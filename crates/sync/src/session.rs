@@ -16,221 +16,18 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use crate::admission::{Offered, Verdict};
+use crate::admission::Verdict;
 use crate::document::{ChangeHash, DocKey};
-use crate::identity::{ActorId, DeviceKey, NodeId, StoreId};
+use crate::identity::{ActorId, StoreId};
 use crate::limits;
 use crate::roll::Statement;
 use crate::tip::{Receipt, receipt_bytes};
 use crate::wire::{
-    Ack, Check, DocDigest, Enrol, Frame, Hello, Piece, Refusal, Refuse, RollFrame, VERSION, Vector,
-    Vectors,
+    Ack, Check, DocDigest, Enrol, Frame, Hello, Piece, Refusal, Refuse, RollFrame, VERSION, Vector, Vectors,
 };
 
-/// What the roll says of the peer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Standing {
-    /// Named by no grant (or we have no roll ourselves).
-    Stranger,
-    /// A device of the county.
-    Member,
-    /// Revoked.
-    Revoked,
-}
-
-/// What a session needs to begin.
-#[derive(Clone, Debug)]
-pub struct Start {
-    /// Our device key: signs receipts.
-    pub key: DeviceKey,
-    /// Our store.
-    pub store: StoreId,
-    /// The county that we have pinned.
-    pub county: Option<NodeId>,
-    /// Its name, for people.
-    pub county_name: String,
-    /// Our label, sent when we are not enrolled.
-    pub label: String,
-    /// Who is at the other end (proven by the transport).
-    pub peer: NodeId,
-    /// What our roll says of the peer.
-    pub standing: Standing,
-    /// Whether we are enrolled ourselves.
-    pub enrolled: bool,
-    /// Digest of our roll.
-    pub roll: [u8; 8],
-    /// The peer's store as last seen, and our local sequence that it has acknowledged; `None` if its
-    /// read scope has changed since.
-    pub cursor: Option<(StoreId, u64)>,
-    /// Whether we dialled.
-    pub initiator: bool,
-    /// Changes and bytes waiting for the peer.
-    pub announced: (u32, u64),
-}
-
-/// Where outgoing changes are read from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Source {
-    /// Stored after this local sequence, all documents that the peer may read.
-    Since(u64),
-    /// Of one document what the peer's vector lacks, after this local sequence.
-    Missing {
-        /// The document.
-        document: DocKey,
-        /// What the peer holds.
-        have: Vec<(ActorId, u64)>,
-        /// Where to go on.
-        after: u64,
-    },
-}
-
-/// One reading of outgoing changes, at most `limits::PIECE_TARGET` bytes (or one change).
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Outgoing {
-    /// Dependencies first; the last change of each actor has its tip.
-    pub changes: Vec<Offered>,
-    /// Local sequence up to which was read.
-    pub upto: u64,
-    /// Whether more follows.
-    pub more: bool,
-}
-
-/// What happened.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Event {
-    /// The transport is up.
-    Started,
-    /// A frame came.
-    Frame(Vec<u8>),
-    /// Answers [`Effect::ReadRoll`].
-    RollRead(Vec<Vec<u8>>),
-    /// Answers [`Effect::AddRoll`].
-    RollAdded {
-        /// How many were new.
-        new: usize,
-        /// Our digest now.
-        digest: [u8; 8],
-        /// The peer's standing now.
-        standing: Standing,
-    },
-    /// Answers [`Effect::ReadOutgoing`].
-    Outgoing(Outgoing),
-    /// Answers [`Effect::Admit`].
-    Admitted {
-        /// The last stored change of each actor and document in the piece.
-        receipts: Vec<Receipt>,
-        /// All verdicts but `Stored` and `Known`.
-        verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
-    },
-    /// Answers [`Effect::ReadSummary`].
-    Summary {
-        /// Digests to compare.
-        check: Check,
-        /// The highest local sequence.
-        end: u64,
-        /// Whether changes that the peer may read lack its receipt.
-        unreceipted: bool,
-    },
-    /// Answers [`Effect::ReadDigests`].
-    Digests(Vec<DocDigest>),
-    /// Answers [`Effect::ReadVectors`].
-    Vectors {
-        /// Ours, of the asked documents that both may read.
-        vectors: Vec<Vector>,
-        /// Asked, and not here.
-        absent: Vec<[u8; 8]>,
-    },
-    /// Answers [`Effect::ReadReceipts`].
-    Receipts(Vec<Receipt>),
-    /// Our store has new changes.
-    Committed,
-    /// Our roll has new statements that did not come from this peer.
-    RollChanged {
-        /// The new ones.
-        statements: Vec<Vec<u8>>,
-        /// Our digest now.
-        digest: [u8; 8],
-        /// The peer's standing now.
-        standing: Standing,
-    },
-}
-
-/// What the caller does.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Effect {
-    /// Send a frame.
-    Send(Vec<u8>),
-    /// The peer introduced itself: remember its store, show its county to a person who enrols.
-    Met {
-        /// Its store.
-        store: StoreId,
-        /// Its county root.
-        county: Option<NodeId>,
-        /// Its county's name.
-        county_name: String,
-        /// What it announced: changes, bytes.
-        announced: (u32, u64),
-    },
-    /// *Asks.* Take statements into the roll (a node that is not enrolled keeps them as a candidate).
-    AddRoll(Vec<Statement>),
-    /// *Asks.* The statements to send: all, or those for a stranger.
-    ReadRoll {
-        /// Whether the peer is a stranger.
-        stranger: bool,
-    },
-    /// *Asks.* Changes to send.
-    ReadOutgoing(Source),
-    /// *Asks.* Judge and store the changes of one piece, durably, in one transaction.
-    Admit(Vec<Offered>),
-    /// Keep receipts, verdicts and the cursor.
-    Acknowledged {
-        /// New cursor.
-        upto: Option<u64>,
-        /// Verified receipts.
-        receipts: Vec<Receipt>,
-        /// What the peer did not store.
-        verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
-    },
-    /// Keep the cursor.
-    SetCursor {
-        /// The peer's store.
-        store: StoreId,
-        /// Our local sequence that it holds.
-        upto: u64,
-    },
-    /// *Asks.* Digests for the check.
-    ReadSummary,
-    /// *Asks.* Digests per document.
-    ReadDigests,
-    /// *Asks.* Our version vectors of these documents (by key hash).
-    ReadVectors(Vec<[u8; 8]>),
-    /// *Asks.* Receipts for everything that the peer may read.
-    ReadReceipts,
-    /// The peer asks to be enrolled.
-    EnrolWish {
-        /// What it calls itself.
-        label: String,
-    },
-    /// Both sides were equal just now.
-    InSync,
-    /// Tell the operator.
-    Notice(Notice),
-    /// The session is over: close the connection.
-    Close,
-}
-
-/// What an operator should see of a session.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Notice {
-    /// We ended it.
-    WeRefused(Refusal),
-    /// The peer ended it.
-    TheyRefused(Refusal, String),
-    /// A difference survived the repair.
-    StillDifferent,
-    /// A receipt with a wrong signature came.
-    BadReceipt,
-}
+mod types;
+pub use types::{Effect, Event, Notice, Outgoing, Source, Standing, Start};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -432,10 +229,7 @@ impl Session {
 
     fn frame(&mut self, frame: Frame, out: &mut Vec<Effect>) {
         if self.peer_store.is_none()
-            && !matches!(
-                frame,
-                Frame::Hello(_) | Frame::Refuse(_) | Frame::Unknown(_)
-            )
+            && !matches!(frame, Frame::Hello(_) | Frame::Refuse(_) | Frame::Unknown(_))
         {
             return self.refuse(Refusal::Protocol, "the first frame must be Hello", out);
         }
@@ -517,15 +311,10 @@ impl Session {
         if !hello.versions.contains(&VERSION) {
             return self.refuse(Refusal::Version, "no common protocol version", out);
         }
-        if let (true, Some(theirs), Some(ours)) =
-            (self.start.enrolled, hello.county, self.start.county)
+        if let (true, Some(theirs), Some(ours)) = (self.start.enrolled, hello.county, self.start.county)
             && theirs != ours
         {
-            return self.refuse(
-                Refusal::OtherCounty,
-                "the peer belongs to another county",
-                out,
-            );
+            return self.refuse(Refusal::OtherCounty, "the peer belongs to another county", out);
         }
         self.acked = self
             .start
@@ -558,13 +347,7 @@ impl Session {
         out.push(Effect::AddRoll(good));
     }
 
-    fn roll_added(
-        &mut self,
-        new: usize,
-        digest: [u8; 8],
-        standing: Standing,
-        out: &mut Vec<Effect>,
-    ) {
+    fn roll_added(&mut self, new: usize, digest: [u8; 8], standing: Standing, out: &mut Vec<Effect>) {
         self.start.roll = digest;
         self.start.standing = standing;
         self.roll_due = false;
@@ -595,11 +378,7 @@ impl Session {
                     out,
                 );
             }
-            Standing::Revoked => self.refuse(
-                Refusal::Revoked,
-                "this device was revoked by the county",
-                out,
-            ),
+            Standing::Revoked => self.refuse(Refusal::Revoked, "this device was revoked by the county", out),
             Standing::Member => {
                 if self.phase == Phase::Opening {
                     self.phase = Phase::Pushing;
@@ -662,19 +441,12 @@ impl Session {
     fn ack(&mut self, ack: Ack, out: &mut Vec<Effect>) {
         let Some(store) = self.peer_store else { return };
         if usize::from(ack.pieces) > self.in_flight || ack.upto.is_some_and(|u| u > self.sent) {
-            return self.refuse(
-                Refusal::Protocol,
-                "an answer to a piece that was not sent",
-                out,
-            );
+            return self.refuse(Refusal::Protocol, "an answer to a piece that was not sent", out);
         }
         self.in_flight -= usize::from(ack.pieces);
         let signed = ack.receipts.is_empty()
-            || <[u8; 64]>::try_from(ack.signature.as_slice()).is_ok_and(|s| {
-                self.start
-                    .peer
-                    .verify(&receipt_bytes(&store, &ack.receipts), &s)
-            });
+            || <[u8; 64]>::try_from(ack.signature.as_slice())
+                .is_ok_and(|s| self.start.peer.verify(&receipt_bytes(&store, &ack.receipts), &s));
         if !signed {
             out.push(Effect::Notice(Notice::BadReceipt));
             return self.refuse(Refusal::Protocol, "a receipt with a wrong signature", out);
@@ -694,8 +466,7 @@ impl Session {
 
     /// Reads and sends as long as the window allows; says Done when all is answered.
     fn pump(&mut self, out: &mut Vec<Effect>) {
-        let guessed =
-            self.phase == Phase::Opening && self.start.initiator && self.peer_store.is_none();
+        let guessed = self.phase == Phase::Opening && self.start.initiator && self.peer_store.is_none();
         let ready = matches!(self.phase, Phase::Pushing | Phase::Live);
         if self.start.standing != Standing::Member || !self.start.enrolled || !(ready || guessed) {
             return;
@@ -727,8 +498,7 @@ impl Session {
 
     fn outgoing(&mut self, outgoing: Outgoing, out: &mut Vec<Effect>) {
         self.reading = false;
-        let repairing =
-            !self.repair.is_empty() && matches!(self.phase, Phase::Pushing | Phase::Live);
+        let repairing = !self.repair.is_empty() && matches!(self.phase, Phase::Pushing | Phase::Live);
         let upto = if repairing {
             self.repair_after = outgoing.upto;
             if !outgoing.more {
@@ -784,8 +554,7 @@ impl Session {
     }
 
     fn compare(&mut self, out: &mut Vec<Effect>) {
-        let (Some((ours, end, unreceipted)), Some(theirs)) = (self.our_check, self.their_check)
-        else {
+        let (Some((ours, end, unreceipted)), Some(theirs)) = (self.our_check, self.their_check) else {
             return;
         };
         self.our_check = None;
@@ -858,11 +627,7 @@ impl Session {
 
     fn their_vectors_came(&mut self, theirs: Vectors, out: &mut Vec<Effect>) {
         if theirs.answer {
-            let mut keys: Vec<[u8; 8]> = theirs
-                .vectors
-                .iter()
-                .map(|v| key_hash(&v.document))
-                .collect();
+            let mut keys: Vec<[u8; 8]> = theirs.vectors.iter().map(|v| key_hash(&v.document)).collect();
             keys.extend(&theirs.absent);
             self.their_vectors = Some(theirs);
             out.push(Effect::ReadVectors(keys));
@@ -893,16 +658,15 @@ impl Session {
                 .collect()
         };
         let (mine, yours) = (by_document(&ours), by_document(&theirs.vectors));
-        let fill =
-            |keys: &BTreeMap<_, _>, from: &BTreeMap<DocKey, Vec<(ActorId, u64)>>| -> Vec<Vector> {
-                let vector = |d: &DocKey| from.get(d).cloned().unwrap_or_default();
-                keys.keys()
-                    .map(|d| Vector {
-                        actors: vector(d),
-                        document: d.clone(),
-                    })
-                    .collect()
-            };
+        let fill = |keys: &BTreeMap<_, _>, from: &BTreeMap<DocKey, Vec<(ActorId, u64)>>| -> Vec<Vector> {
+            let vector = |d: &DocKey| from.get(d).cloned().unwrap_or_default();
+            keys.keys()
+                .map(|d| Vector {
+                    actors: vector(d),
+                    document: d.clone(),
+                })
+                .collect()
+        };
         let answer = fill(&yours, &mine);
         send(
             out,
@@ -916,10 +680,7 @@ impl Session {
     }
 
     fn push_missing(&mut self, peer_has: Vec<Vector>, out: &mut Vec<Effect>) {
-        self.repair = peer_has
-            .into_iter()
-            .map(|v| (v.document, v.actors))
-            .collect();
+        self.repair = peer_has.into_iter().map(|v| (v.document, v.actors)).collect();
         self.repair_after = 0;
         self.negotiating = false;
         self.pump(out);
@@ -954,3 +715,6 @@ pub fn key_hash(key: &DocKey) -> [u8; 8] {
 fn send(out: &mut Vec<Effect>, frame: Frame) {
     out.push(Effect::Send(frame.encode()));
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,9 +33,7 @@ pub fn sign_tip(device: &DeviceKey, county: &NodeId, document: &DocKey, head: &H
 
 /// Whether `tip` is the signature of the change's own actor.
 pub fn verify_tip(county: &NodeId, document: &DocKey, head: &Header, tip: &Tip) -> bool {
-    head.actor
-        .device
-        .verify(&tip_bytes(county, document, head), tip)
+    head.actor.device.verify(&tip_bytes(county, document, head), tip)
 }
 
 /// "Every change of `actor` in `document` up to `seq`, whose hash is `hash`, lies durably in my store."

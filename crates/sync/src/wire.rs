@@ -255,35 +255,24 @@ impl Frame {
                 .map_err(|_| BadFrame::Damaged(kind))
         }
         let within = |ok: bool| {
-            if ok {
-                Ok(())
-            } else {
-                Err(BadFrame::TooLarge(kind))
-            }
+            if ok { Ok(()) } else { Err(BadFrame::TooLarge(kind)) }
         };
         Ok(match kind {
             1 => {
                 let hello: Hello = read(kind, body)?;
-                within(
-                    hello.versions.len() <= 64 && hello.county_name.len() <= limits::TEXT_BYTES,
-                )?;
+                within(hello.versions.len() <= 64 && hello.county_name.len() <= limits::TEXT_BYTES)?;
                 Frame::Hello(hello)
             }
             2 => {
                 let roll: RollFrame = read(kind, body)?;
-                within(
-                    roll.statements
-                        .iter()
-                        .all(|s| s.len() <= limits::STATEMENT_BYTES),
-                )?;
+                within(roll.statements.iter().all(|s| s.len() <= limits::STATEMENT_BYTES))?;
                 Frame::Roll(roll)
             }
             3 => Frame::Piece(decode_piece(body)?),
             4 => {
                 let ack: Ack = read(kind, body)?;
                 within(
-                    ack.receipts.len() <= limits::RECEIPTS
-                        && ack.verdicts.len() <= limits::PIECE_CHANGES,
+                    ack.receipts.len() <= limits::RECEIPTS && ack.verdicts.len() <= limits::PIECE_CHANGES,
                 )?;
                 Frame::Ack(ack)
             }
@@ -298,9 +287,7 @@ impl Frame {
                 within(
                     v.vectors.len() <= limits::VECTORS
                         && v.absent.len() <= limits::VECTORS
-                        && v.vectors
-                            .iter()
-                            .all(|v| v.actors.len() <= limits::VECTOR_ACTORS),
+                        && v.vectors.iter().all(|v| v.actors.len() <= limits::VECTOR_ACTORS),
                 )?;
                 Frame::Vectors(v)
             }
@@ -361,8 +348,7 @@ fn decode_piece(body: &[u8]) -> Result<Piece, BadFrame> {
             if size > limits::PIECE_BYTES as u64 {
                 return Err(BadFrame::TooLarge(3));
             }
-            inflated =
-                zstd::bulk::decompress(body, size as usize).map_err(|_| BadFrame::Damaged(3))?;
+            inflated = zstd::bulk::decompress(body, size as usize).map_err(|_| BadFrame::Damaged(3))?;
             &inflated
         }
         other => return Err(BadFrame::UnknownEncoding(other)),
@@ -429,11 +415,7 @@ mod tests {
                 upto: Some(9),
                 changes: (0..40)
                     .map(|i| Offered {
-                        document: key(if i % 2 == 0 {
-                            "log/a/2025"
-                        } else {
-                            "base/a/2025"
-                        }),
+                        document: key(if i % 2 == 0 { "log/a/2025" } else { "base/a/2025" }),
                         body: vec![i; 300],
                         tip: (i > 37).then_some([i; 64]),
                     })
@@ -488,10 +470,7 @@ mod tests {
 
     #[test]
     fn a_longer_body_of_a_newer_version_is_read_as_far_as_known() {
-        for frame in samples()
-            .into_iter()
-            .filter(|f| !matches!(f, Frame::Piece(_)))
-        {
+        for frame in samples().into_iter().filter(|f| !matches!(f, Frame::Piece(_))) {
             let longer = [frame.encode(), vec![1, 2, 3]].concat();
             assert_eq!(Frame::decode(&longer).unwrap(), frame);
         }

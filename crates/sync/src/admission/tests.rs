@@ -25,12 +25,7 @@ impl History for Memory {
             .find(|(k, h)| k == key && h.hash == *hash)
             .map(|(_, h)| h.clone()))
     }
-    fn at(
-        &self,
-        key: &DocKey,
-        actor: &ActorId,
-        seq: u64,
-    ) -> Result<Option<ChangeHash>, Infallible> {
+    fn at(&self, key: &DocKey, actor: &ActorId, seq: u64) -> Result<Option<ChangeHash>, Infallible> {
         Ok(self
             .all
             .iter()
@@ -69,10 +64,7 @@ fn doc() -> DocKey {
 }
 
 fn policy() -> Policy {
-    let write = vec![Access {
-        role: 3,
-        scope: &[1],
-    }];
+    let write = vec![Access { role: 3, scope: &[1] }];
     Policy(vec![PolicyRow {
         kind: "log",
         segments: 3,
@@ -159,18 +151,12 @@ fn honest_changes_are_stored_and_the_last_tip_of_an_actor_is_enough() {
         .iter()
         .map(|c| {
             let by = if c.header.actor == actor(1) { 1 } else { 2 };
-            let last = all
-                .iter()
-                .rfind(|o| o.header.actor == c.header.actor)
-                .unwrap();
+            let last = all.iter().rfind(|o| o.header.actor == c.header.actor).unwrap();
             offer(c, (last.header.hash == c.header.hash).then_some(by))
         })
         .collect();
     assert_eq!(offered.iter().filter(|o| o.tip.is_some()).count(), 2);
-    assert_eq!(
-        verdicts(&offered, &Memory::default()),
-        vec![Verdict::Stored; 5]
-    );
+    assert_eq!(verdicts(&offered, &Memory::default()), vec![Verdict::Stored; 5]);
     assert_eq!(verdicts(&offered, &stored(&all)), vec![Verdict::Known; 5]);
 }
 
@@ -247,10 +233,7 @@ fn two_changes_with_one_number_quarantine_their_author_and_nobody_else() {
     write(&mut b, "无辜");
     let innocent = changes(&mut b).pop().unwrap();
     assert_eq!(
-        verdicts(
-            &[offer(&other, Some(1)), offer(&innocent, Some(2))],
-            &history
-        ),
+        verdicts(&[offer(&other, Some(1)), offer(&innocent, Some(2))], &history),
         [Verdict::Quarantined(Fault::Equivocation), Verdict::Stored]
     );
 }

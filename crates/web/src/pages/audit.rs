@@ -212,6 +212,9 @@ pub(crate) async fn decide(Path(id): Path<String>, Post { ctx, mut form }: Post)
     if verdict.is_empty() {
         form.fail("verdict", "请选择审核结论", "Choose a verdict");
     }
+    if !matches!(verdict.as_str(), "" | "recognised") && !form.has("reason") {
+        form.fail("reason", "请选择理由", "Choose a reason");
+    }
     let credits_c = if verdict == "reduced" { Some(form::amount(&mut form, "credits_c")) } else { None };
     if !form.ok() {
         return one_page(&ctx, id, form).await;

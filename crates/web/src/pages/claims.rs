@@ -59,7 +59,7 @@ pub(crate) fn group(claim: &ClaimRow) -> &'static str {
 fn groups(l: Lang) -> Vec<Choice> {
     let all = [
         ("here", l.t("还没到县", "Not yet at the county")),
-        ("county", l.t("已到县，等审核", "At the county, waiting")),
+        ("county", l.t("等县里审核", "At the county, waiting")),
         ("given", l.t("已认定或核减", "Recognised or reduced")),
         ("returned", l.t("县退回", "Returned")),
         ("rejected", l.t("不予认定", "Rejected")),

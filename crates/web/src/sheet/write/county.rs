@@ -93,7 +93,7 @@ pub(super) fn sample_facts(t: &SampleTeacher) -> TeacherFacts {
 }
 
 /// The township's central school, which is above its village schools and teaching points.
-fn central_school<'a>(county: &'a County, school: &SampleSchool) -> &'a str {
+pub(super) fn central_school<'a>(county: &'a County, school: &SampleSchool) -> &'a str {
     if !matches!(
         school.kind,
         SchoolKind::VillagePrimary | SchoolKind::TeachingPoint

@@ -305,3 +305,35 @@ fn a_schools_summary_counts_only_what_counts() {
     );
     assert!(school_summary_xlsx(&[summary], &heads()).is_ok());
 }
+
+/// Through the real node: what the plan says is written, and a second import plans nothing.
+#[test]
+fn the_countys_file_twice_through_a_real_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = node::Node::init_county(dir.path(), "云岭县").unwrap();
+    let by = node::office::By {
+        account: "李专管员".into(),
+    };
+    let county = County::generate(7);
+    let book = read(&county_roster(&county).unwrap(), "花名册.xlsx").unwrap();
+    let plan = plan_roster(&book, &crate::import::context(&node, 2025).unwrap());
+    assert!(
+        plan.organisations
+            .add
+            .iter()
+            .any(|o| !o.parent_name.is_empty())
+    );
+    assert_eq!(crate::import::apply(&node, &by, &plan).unwrap(), 45);
+    let known = node::office::organisations(&node).unwrap();
+    assert_eq!(known.len(), 45);
+    for school in &county.schools {
+        let above = super::county::central_school(&county, school);
+        let written = known.iter().find(|o| o.name == school.name).unwrap();
+        let parent = known.iter().find(|o| o.id == written.parent);
+        assert_eq!(parent.map_or("", |o| o.name.as_str()), above);
+    }
+    let again = plan_roster(&book, &crate::import::context(&node, 2025).unwrap());
+    assert!(again.is_empty(), "{:?}", again.organisations.change);
+    assert_eq!(again.organisations.same, 45);
+    assert_eq!(crate::import::apply(&node, &by, &again).unwrap(), 0);
+}
