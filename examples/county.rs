@@ -12,7 +12,9 @@ use node::{Network, NetworkConfig, Node, Role, enrol};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
-    let by = By { account: "示例".into() };
+    let by = By {
+        account: "示例".into(),
+    };
 
     // The county: root key, hub device, registry.
     let hub = Node::init_county(&dir.path().join("hub"), "云岭县")?;
@@ -28,7 +30,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The school: request and answer travel as text; both sides compare the digits.
     let school = Node::init_member(&dir.path().join("school"), "青石小学 办公室电脑")?;
     let (device, _) = enrol::read_request(&enrol::request_file(&school))?;
-    let answer = enrol::approve(&hub, &device, "青石小学 办公室电脑", &[(Role::School, school_id.clone())])?;
+    let answer = enrol::approve(
+        &hub,
+        &device,
+        "青石小学 办公室电脑",
+        &[(Role::School, school_id.clone())],
+    )?;
     let offer = enrol::accept(&school, &answer.text)?;
     println!("县里的核对码 {}\n学校的核对码 {}", answer.digits, offer.digits);
     enrol::confirm(&school)?;
@@ -69,13 +76,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let school_net = Network::start(school.clone(), loopback()).await?;
     school.add_address(&hub_net.local_addr().to_string())?;
     wait(|| Ok(school.not_at_county()? == 0)).await?;
-    println!("已到县（凭县里的回执），县里收到 {} 条登分", office::audit_queue(&hub, 10)?.len());
+    println!(
+        "已到县（凭县里的回执），县里收到 {} 条登分",
+        office::audit_queue(&hub, 10)?.len()
+    );
 
     let claim = office::audit_queue(&hub, 10)?.remove(0).id;
     office::decide(&hub, &by, &claim, "recognised", None, "", "", "2025-10-20")?;
     wait(|| {
         let claims = office::claims(&school, None, 10)?;
-        Ok(claims.iter().all(|c| matches!(c.state, ClaimState::Decided { .. })))
+        Ok(claims
+            .iter()
+            .all(|c| matches!(c.state, ClaimState::Decided { .. })))
     })
     .await?;
     let card = office::credit_card(&school, &person)?.ok_or("no card")?;

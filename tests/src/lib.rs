@@ -21,29 +21,44 @@ pub struct Place {
 
 /// The account that the scenarios type as.
 pub fn clerk() -> By {
-    By { account: "李专管员".into() }
+    By {
+        account: "李专管员".into(),
+    }
 }
 
 /// The county's auditor.
 pub fn auditor() -> By {
-    By { account: "王审核员".into() }
+    By {
+        account: "王审核员".into(),
+    }
 }
 
 impl Place {
     /// A county with its hub.
     pub fn county() -> Place {
         let dir = tempfile::tempdir().expect("a directory");
-        Place::at(Node::init_county(&dir.path().join("data"), "云岭县").expect("a county"), dir)
+        Place::at(
+            Node::init_county(&dir.path().join("data"), "云岭县").expect("a county"),
+            dir,
+        )
     }
 
     /// A device that is not enrolled.
     pub fn device(label: &str) -> Place {
         let dir = tempfile::tempdir().expect("a directory");
-        Place::at(Node::init_member(&dir.path().join("data"), label).expect("a device"), dir)
+        Place::at(
+            Node::init_member(&dir.path().join("data"), label).expect("a device"),
+            dir,
+        )
     }
 
     fn at(node: Node, dir: TempDir) -> Place {
-        Place { node, dir, network: None, port: 0 }
+        Place {
+            node,
+            dir,
+            network: None,
+            port: 0,
+        }
     }
 
     /// A device enrolled by file at a school of the county.
@@ -56,7 +71,8 @@ impl Place {
     /// Enrols by file, both sides comparing the digits.
     pub fn enrol(&self, county: &Place, grants: &[(Role, String)]) {
         let (device, label) = enrol::read_request(&enrol::request_file(&self.node)).expect("a request");
-        let answer = enrol::approve(&county.node, &device, &label.unwrap_or_default(), grants).expect("approved");
+        let answer =
+            enrol::approve(&county.node, &device, &label.unwrap_or_default(), grants).expect("approved");
         let offer = enrol::accept(&self.node, &answer.text).expect("an answer");
         assert_eq!(offer.digits, answer.digits);
         enrol::confirm(&self.node).expect("pinned");
@@ -96,7 +112,12 @@ impl Place {
 
     /// The codes of this node's events.
     pub fn event_codes(&self) -> Vec<String> {
-        self.node.events(100).expect("events").into_iter().map(|e| e.code).collect()
+        self.node
+            .events(100)
+            .expect("events")
+            .into_iter()
+            .map(|e| e.code)
+            .collect()
     }
 }
 
@@ -171,8 +192,20 @@ pub fn held_session(place: &Place, title: &str, date: &str, people: &[String]) -
 
 /// Titles of the sessions that a node knows, sorted.
 pub fn titles(place: &Place) -> Vec<String> {
-    let mut all: Vec<String> =
-        office::sessions(&place.node, None, 10_000).expect("sessions").into_iter().map(|s| s.title).collect();
+    let mut all: Vec<String> = office::sessions(&place.node, None, 10_000)
+        .expect("sessions")
+        .into_iter()
+        .map(|s| s.title)
+        .collect();
     all.sort();
     all
+}
+
+/// Two devices of one school hear of one another's grant by file, as a school without a network would.
+pub fn county_tells(county: &Place, a: &Place, b: &Place) {
+    for (to, about) in [(a, b), (b, a)] {
+        let grants = [(Role::School, to.node.home_school().expect("a school"))];
+        let answer = enrol::approve(&county.node, &about.node.id(), "本校", &grants).expect("approved");
+        enrol::accept(&to.node, &answer.text).expect("an answer");
+    }
 }

@@ -1,5 +1,8 @@
 //! The way of a record (design.md §2): school → county → decision → school, by receipts alone.
 
+// Helpers outside #[test] functions unwrap as well: a failure is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use node::Way;
 use node::office::{self, ClaimState};
 use yanxiu_tests::*;
@@ -10,17 +13,32 @@ async fn a_session_reaches_the_county_and_the_decision_comes_back() {
     let school_id = add_school(&county, "青石小学");
     let mut school = Place::school(&county, &school_id, "青石小学 办公室电脑");
     let person = add_teacher(&school, "欧阳㙇", "T001");
-    let session = held_session(&school, "听评课：分数的意义", "2025-10-16", std::slice::from_ref(&person));
+    let session = held_session(
+        &school,
+        "听评课：分数的意义",
+        "2025-10-16",
+        std::slice::from_ref(&person),
+    );
 
     let saved = school.node.record(&session).unwrap().unwrap();
-    assert_eq!(saved.way, Way::Saved, "nothing is shown as synced without a receipt");
+    assert_eq!(
+        saved.way,
+        Way::Saved,
+        "nothing is shown as synced without a receipt"
+    );
     assert!(school.node.not_at_county().unwrap() >= 5);
 
     county.up().await;
     school.up().await;
     school.knows(&county);
-    until("the county has the session", 20, || titles(&county) == ["听评课：分数的意义"]).await;
-    until("receipts are at the school", 20, || school.node.not_at_county().unwrap() == 0).await;
+    until("the county has the session", 20, || {
+        titles(&county) == ["听评课：分数的意义"]
+    })
+    .await;
+    until("receipts are at the school", 20, || {
+        school.node.not_at_county().unwrap() == 0
+    })
+    .await;
     assert_eq!(school.node.record(&session).unwrap().unwrap().way, Way::AtCounty);
     let claim = office::claims(&school.node, None, 10).unwrap().pop().unwrap();
     assert_eq!(claim.state, ClaimState::AtCounty);
@@ -28,7 +46,17 @@ async fn a_session_reaches_the_county_and_the_decision_comes_back() {
     let queue = office::audit_queue(&county.node, 10).unwrap();
     assert_eq!(queue.len(), 1);
     assert_eq!(queue[0].person_name, "欧阳㙇");
-    office::decide(&county.node, &auditor(), &queue[0].id, "recognised", None, "", "", "2025-10-20").unwrap();
+    office::decide(
+        &county.node,
+        &auditor(),
+        &queue[0].id,
+        "recognised",
+        None,
+        "",
+        "",
+        "2025-10-20",
+    )
+    .unwrap();
     until("the decision is at the school", 20, || {
         let claim = office::claims(&school.node, None, 10).unwrap().pop().unwrap();
         matches!(claim.state, ClaimState::Decided { ref verdict, credits_c: 40, .. } if verdict == "recognised")
@@ -51,16 +79,26 @@ async fn a_school_works_alone_and_catches_up_by_itself() {
     county.down().await;
     school.up().await;
     school.node.add_address(&address).unwrap();
-    let people: Vec<String> = (0..8).map(|i| add_teacher(&school, &format!("教师{i}"), &format!("T{i}"))).collect();
+    let people: Vec<String> = (0..8)
+        .map(|i| add_teacher(&school, &format!("教师{i}"), &format!("T{i}")))
+        .collect();
     for day in 1..=20 {
-        held_session(&school, &format!("第{day:02}次集体备课"), &format!("2025-11-{day:02}"), &people);
+        held_session(
+            &school,
+            &format!("第{day:02}次集体备课"),
+            &format!("2025-11-{day:02}"),
+            &people,
+        );
     }
     // Everything works without a link: card, claims, roster.
     assert_eq!(titles(&school).len(), 20);
     assert_eq!(office::claims(&school.node, None, 1000).unwrap().len(), 160);
     assert_eq!(school.node.not_at_county().unwrap(), 16 + 20 + 320);
     county.up().await;
-    until("all is at the county", 30, || school.node.not_at_county().unwrap() == 0).await;
+    until("all is at the county", 30, || {
+        school.node.not_at_county().unwrap() == 0
+    })
+    .await;
     assert_eq!(titles(&county), titles(&school));
     assert_eq!(office::audit_queue(&county.node, 1000).unwrap().len(), 160);
     school.down().await;
@@ -85,7 +123,8 @@ async fn two_devices_of_one_school_that_were_apart_lose_nothing() {
     b.knows(&a);
     until("both have all", 20, || {
         [&a, &b].iter().all(|p| {
-            titles(p) == ["乙机的活动", "甲机的活动"] && office::roster(&p.node, &school_id).unwrap().len() == 2
+            titles(p) == ["乙机的活动", "甲机的活动"]
+                && office::roster(&p.node, &school_id).unwrap().len() == 2
         })
     })
     .await;
@@ -98,13 +137,4 @@ async fn two_devices_of_one_school_that_were_apart_lose_nothing() {
     .await;
     a.down().await;
     b.down().await;
-}
-
-/// Both devices hear of one another's grant by file, as two schools without a network would.
-fn county_tells(county: &Place, a: &Place, b: &Place) {
-    for (to, about) in [(a, b), (b, a)] {
-        let grants = [(node::Role::School, to.node.home_school().unwrap())];
-        let answer = node::enrol::approve(&county.node, &about.node.id(), "双河", &grants).unwrap();
-        node::enrol::accept(&to.node, &answer.text).unwrap();
-    }
 }

@@ -1,6 +1,9 @@
 //! Acceptance 4: strangers, revoked devices, foreign writers and forgers change no total, and each is told
 //! why, at the sender and on the operator's page.
 
+// Helpers outside #[test] functions unwrap as well: a failure is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use automerge::transaction::Transactable;
 use automerge::{AutoCommit, ROOT};
 use net::{Endpoint, Tuning};
@@ -21,19 +24,36 @@ async fn a_stranger_is_refused_and_told_why() {
     let helper = Place::device("帮手");
     let (device, _) = enrol::read_request(&enrol::request_file(&helper.node)).unwrap();
     let answer = enrol::approve(&county.node, &device, "帮手", &[(Role::School, "x".into())]).unwrap();
-    assert!(enrol::accept(&stranger.node, &answer.text).is_err(), "another device's answer fits nobody else");
+    assert!(
+        enrol::accept(&stranger.node, &answer.text).is_err(),
+        "another device's answer fits nobody else"
+    );
     stranger.up().await;
     stranger.knows(&county);
-    until("the stranger sees the county's digits", 20, || enrol::candidate(&stranger.node).unwrap().is_some()).await;
+    until("the stranger sees the county's digits", 20, || {
+        enrol::candidate(&stranger.node).unwrap().is_some()
+    })
+    .await;
     assert!(!enrol::candidate(&stranger.node).unwrap().unwrap().approved);
-    until("the county sees the wish", 20, || enrol::pending(&county.node).unwrap().len() == 1).await;
+    until("the county sees the wish", 20, || {
+        enrol::pending(&county.node).unwrap().len() == 1
+    })
+    .await;
     assert_eq!(
         enrol::pending(&county.node).unwrap()[0].digits,
         enrol::candidate(&stranger.node).unwrap().unwrap().digits
     );
     enrol::confirm(&stranger.node).unwrap();
-    until("it is told", 20, || stranger.event_codes().contains(&"they-refused-NotEnrolled".into())).await;
-    until("the operator sees it", 20, || county.event_codes().contains(&"we-refused-NotEnrolled".into())).await;
+    until("it is told", 20, || {
+        stranger
+            .event_codes()
+            .contains(&"they-refused-NotEnrolled".into())
+    })
+    .await;
+    until("the operator sees it", 20, || {
+        county.event_codes().contains(&"we-refused-NotEnrolled".into())
+    })
+    .await;
     assert!(stranger.node.commit("log/x/2025", vec![]).is_err());
     assert_eq!(county.node.count(&Filter::default()).unwrap(), 0);
     stranger.down().await;
@@ -54,7 +74,8 @@ async fn what_a_revoked_device_wrote_before_counts_and_nothing_after() {
     let person = add_teacher(&lost, "张三", "T1");
     held_session(&lost, "撤销前", "2025-10-01", std::slice::from_ref(&person));
     until("all three have it", 20, || {
-        [&county, &lost, &other].iter().all(|p| titles(p) == ["撤销前"]) && lost.node.not_at_county().unwrap() == 0
+        [&county, &lost, &other].iter().all(|p| titles(p) == ["撤销前"])
+            && lost.node.not_at_county().unwrap() == 0
     })
     .await;
     let claims_before = office::audit_queue(&county.node, 100).unwrap().len();
@@ -74,31 +95,44 @@ async fn what_a_revoked_device_wrote_before_counts_and_nothing_after() {
     county.up().await;
     until("the other device has heard", 20, || titles(&other) == ["撤销前"]).await;
     until("both are equal", 20, || {
-        other.node.peers().unwrap().iter().any(|p| p.county && p.waiting.0 == 0)
+        other
+            .node
+            .peers()
+            .unwrap()
+            .iter()
+            .any(|p| p.county && p.waiting.0 == 0)
     })
     .await;
     assert_eq!(titles(&county), ["撤销前"]);
-    assert_eq!(office::audit_queue(&county.node, 100).unwrap().len(), claims_before);
+    assert_eq!(
+        office::audit_queue(&county.node, 100).unwrap().len(),
+        claims_before
+    );
 
     lost.up().await;
-    until("the revoked device is told", 20, || lost.event_codes().contains(&"they-refused-Revoked".into())).await;
-    until("the operator sees it", 20, || county.event_codes().contains(&"we-refused-Revoked".into())).await;
+    until("the revoked device is told", 20, || {
+        lost.event_codes().contains(&"they-refused-Revoked".into())
+    })
+    .await;
+    until("the operator sees it", 20, || {
+        county.event_codes().contains(&"we-refused-Revoked".into())
+    })
+    .await;
     until("it knows", 20, || lost.node.standing() == node::Standing::Revoked).await;
-    assert!(lost.node.commit(&format!("log/{school_id}/2025"), vec![]).is_err());
+    assert!(
+        lost.node
+            .commit(&format!("log/{school_id}/2025"), vec![])
+            .is_err()
+    );
     // The honest device goes on writing beside what no longer counts.
     held_session(&other, "之后照常", "2025-10-12", &[person]);
-    until("its work arrives", 20, || titles(&county) == ["之后照常", "撤销前"]).await;
+    until("its work arrives", 20, || {
+        titles(&county) == ["之后照常", "撤销前"]
+    })
+    .await;
     assert_eq!(titles(&other), ["之后照常", "撤销前"]);
     for place in [&mut county, &mut lost, &mut other] {
         place.down().await;
-    }
-}
-
-fn county_tells(county: &Place, a: &Place, b: &Place) {
-    for (to, about) in [(a, b), (b, a)] {
-        let grants = [(Role::School, to.node.home_school().unwrap())];
-        let answer = enrol::approve(&county.node, &about.node.id(), "本校", &grants).unwrap();
-        enrol::accept(&to.node, &answer.text).unwrap();
     }
 }
 
@@ -127,7 +161,10 @@ impl Villain {
     /// Sends the changes to a hub; its verdicts in words, or its refusal.
     async fn push(&self, hub: &Place, changes: Vec<Offered>) -> Result<Vec<String>, Refusal> {
         let endpoint = Endpoint::bind("127.0.0.1:0".parse().unwrap(), &self.key, Tuning::default()).unwrap();
-        let link = endpoint.connect(hub.address().parse().unwrap(), None).await.unwrap();
+        let link = endpoint
+            .connect(hub.address().parse().unwrap(), None)
+            .await
+            .unwrap();
         let (mut out, mut inn) = link.open().await.unwrap();
         let hello = Hello {
             versions: vec![1],
@@ -140,10 +177,16 @@ impl Villain {
         };
         out.write(&Frame::Hello(hello).encode()).await.unwrap();
         let statements = self.statements.clone();
-        out.write(&Frame::Roll(RollFrame { statements }).encode()).await.unwrap();
-        out.write(&Frame::Piece(Piece { upto: None, changes }).encode()).await.unwrap();
+        out.write(&Frame::Roll(RollFrame { statements }).encode())
+            .await
+            .unwrap();
+        out.write(&Frame::Piece(Piece { upto: None, changes }).encode())
+            .await
+            .unwrap();
         loop {
-            let Ok(Some(bytes)) = inn.read().await else { panic!("the hub said nothing") };
+            let Ok(Some(bytes)) = inn.read().await else {
+                panic!("the hub said nothing")
+            };
             match Frame::decode(&bytes).unwrap() {
                 Frame::Ack(ack) if ack.pieces == 1 => {
                     return Ok(ack.verdicts.iter().map(|v| format!("{:?}", v.2)).collect());
@@ -155,13 +198,20 @@ impl Villain {
     }
 
     fn actor(&self) -> ActorId {
-        ActorId { device: self.key.id(), incarnation: [1; 4] }
+        ActorId {
+            device: self.key.id(),
+            incarnation: [1; 4],
+        }
     }
 
     fn offer(&self, document: &str, change: &Change, signer: Option<&DeviceKey>) -> Offered {
         let document = DocKey::parse(document).unwrap();
         let tip: Option<Tip> = signer.map(|k| sign_tip(k, &self.county, &document, &change.header));
-        Offered { document, body: change.body.clone(), tip }
+        Offered {
+            document,
+            body: change.body.clone(),
+            tip,
+        }
     }
 }
 
@@ -169,7 +219,12 @@ impl Villain {
 fn record(actor: ActorId, id: &str) -> Change {
     let mut doc = AutoCommit::new().with_actor(automerge::ActorId::from(&actor.to_bytes()[..]));
     let object = doc.put_object(ROOT, id, automerge::ObjType::Map).unwrap();
-    for (field, value) in [("_kind", "session/1"), ("title", "假活动"), ("date", "2025-10-10"), ("state", "ended")] {
+    for (field, value) in [
+        ("_kind", "session/1"),
+        ("title", "假活动"),
+        ("date", "2025-10-10"),
+        ("state", "ended"),
+    ] {
         doc.put(&object, field, value).unwrap();
     }
     doc.commit();
@@ -184,27 +239,50 @@ async fn a_school_cannot_write_anothers_log_or_the_ledger() {
     let bad = Place::school(&county, &b, "乙校电脑");
     add_session(&victim, "真活动", "2025-10-01");
     // Through its own program it cannot even begin.
-    for document in [format!("log/{a}/2025"), format!("ledger/{b}/2025"), "registry".into()] {
+    for document in [
+        format!("log/{a}/2025"),
+        format!("ledger/{b}/2025"),
+        "registry".into(),
+    ] {
         let error = bad.node.commit(&document, vec![]).unwrap_err();
         assert!(error.to_string().contains("may not write"), "{error}");
     }
     county.up().await;
     victim.up().await;
     victim.knows(&county);
-    until("the county has the real one", 20, || titles(&county) == ["真活动"]).await;
+    until("the county has the real one", 20, || {
+        titles(&county) == ["真活动"]
+    })
+    .await;
     let before = county.node.count(&Filter::default()).unwrap();
     let villain = Villain::of(&bad);
-    for document in [format!("log/{a}/2025"), format!("ledger/{b}/2025"), "registry".into()] {
+    for document in [
+        format!("log/{a}/2025"),
+        format!("ledger/{b}/2025"),
+        "registry".into(),
+    ] {
         let change = record(villain.actor(), "0190aaaa");
-        let said = villain.push(&county, vec![villain.offer(&document, &change, Some(&villain.key))]).await;
+        let said = villain
+            .push(
+                &county,
+                vec![villain.offer(&document, &change, Some(&villain.key))],
+            )
+            .await;
         assert_eq!(said, Ok(vec!["Held(NotTheWriter)".to_string()]), "{document}");
     }
     assert_eq!(county.node.count(&Filter::default()).unwrap(), before);
     assert_eq!(titles(&county), ["真活动"]);
     let shown = county.node.events(100).unwrap();
-    let about: Vec<_> = shown.iter().filter(|e| e.code == "held-here-NotTheWriter").collect();
+    let about: Vec<_> = shown
+        .iter()
+        .filter(|e| e.code == "held-here-NotTheWriter")
+        .collect();
     assert_eq!(about.len(), 3, "one line a document: {shown:?}");
-    assert!(about.iter().all(|e| e.peer == Some(bad.node.id()) && e.text_zh.contains("无权")));
+    assert!(
+        about
+            .iter()
+            .all(|e| e.peer == Some(bad.node.id()) && e.text_zh.contains("无权"))
+    );
     county.down().await;
     victim.down().await;
 }
@@ -234,16 +312,27 @@ async fn without_a_valid_tip_nobody_makes_anothers_changes_wait() {
         on_top.put(ROOT, format!("x{i}"), "假").unwrap();
         on_top.commit();
     }
-    forged.extend(on_top.get_changes(&[]).iter().map(|c| Change::from_chunk(c.raw_bytes()).unwrap()));
+    forged.extend(
+        on_top
+            .get_changes(&[])
+            .iter()
+            .map(|c| Change::from_chunk(c.raw_bytes()).unwrap()),
+    );
     for signer in [None, Some(&villain.key)] {
-        let offered = forged.iter().map(|c| villain.offer(&document, c, signer)).collect();
+        let offered = forged
+            .iter()
+            .map(|c| villain.offer(&document, c, signer))
+            .collect();
         let said = villain.push(&county, offered).await.unwrap();
         assert_eq!(said, vec!["Dropped(NoTip)"; 4]);
     }
     assert!(county.node.quarantines().unwrap().is_empty());
     assert!(county.node.held().unwrap().is_empty());
     victim.up().await;
-    until("the victim's changes arrive", 20, || titles(&county) == ["第一次", "第二次"]).await;
+    until("the victim's changes arrive", 20, || {
+        titles(&county) == ["第一次", "第二次"]
+    })
+    .await;
     assert!(county.event_codes().contains(&"dropped-here-NoTip".into()));
     county.down().await;
     victim.down().await;
@@ -258,7 +347,11 @@ fn victim_actor(county: &Place, document: &str, victim: &Place) -> ActorId {
             store::changes::vector(c, doc)
         })
         .unwrap();
-    vector.into_iter().map(|v| v.0).find(|a| a.device == victim.node.id()).unwrap()
+    vector
+        .into_iter()
+        .map(|v| v.0)
+        .find(|a| a.device == victim.node.id())
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,7 +363,10 @@ async fn a_device_of_another_county_is_refused() {
     let mut guest = Place::school(&theirs, &school, "外县电脑");
     guest.up().await;
     guest.knows(&ours);
-    until("it is refused", 20, || ours.event_codes().contains(&"we-refused-OtherCounty".into())).await;
+    until("it is refused", 20, || {
+        ours.event_codes().contains(&"we-refused-OtherCounty".into())
+    })
+    .await;
     until("it is told", 20, || {
         let codes = guest.event_codes();
         codes.contains(&"they-refused-OtherCounty".into()) || codes.contains(&"we-refused-OtherCounty".into())

@@ -214,13 +214,7 @@ pub fn create(node: &Node, new: NewAccount, now: i64) -> Result<Account, Error> 
 }
 
 /// Signs in. Every outcome goes to the access log with `remote`, the browser's address.
-pub fn login(
-    node: &Node,
-    name: &str,
-    secret: &str,
-    remote: &str,
-    now: i64,
-) -> Result<Login, Error> {
+pub fn login(node: &Node, name: &str, secret: &str, remote: &str, now: i64) -> Result<Login, Error> {
     let name = plain(name);
     let (outcome, account) = match attempt(node, &name, secret, now)? {
         Checked::Good(row) => {
@@ -308,11 +302,7 @@ pub fn change_secret(
             sql::set_secret(conn, account, &secret)?;
             sql::delete_web_sessions_of(conn, account, Some(&hash_token(token)))
         }),
-        Checked::Wrong => Err(invalid(
-            "old",
-            "原密码不对",
-            "The old PIN or password is wrong",
-        )),
+        Checked::Wrong => Err(invalid("old", "原密码不对", "The old PIN or password is wrong")),
         Checked::Locked { seconds } => {
             let minutes = (seconds + 59) / 60;
             Err(Error::Invalid(vec![FieldError {
@@ -371,8 +361,7 @@ enum Checked {
 }
 
 fn attempt(node: &Node, name: &str, secret: &str, now: i64) -> Result<Checked, Error> {
-    let begun =
-        node.local(|conn| sql::begin_attempt(conn, name, now, MAX_FAILURES, LOCK_SECONDS))?;
+    let begun = node.local(|conn| sql::begin_attempt(conn, name, now, MAX_FAILURES, LOCK_SECONDS))?;
     Ok(match begun {
         sql::Attempt::Unknown => {
             verify(secret, NOBODY);
@@ -475,9 +464,7 @@ fn verify(secret: &str, stored: &str) -> bool {
     let (Ok(argon2), Ok(stored)) = (hasher(), PasswordHash::new(stored)) else {
         return false;
     };
-    argon2
-        .verify_password(plain(secret).as_bytes(), &stored)
-        .is_ok()
+    argon2.verify_password(plain(secret).as_bytes(), &stored).is_ok()
 }
 
 /// 16 random bytes in hexadecimal.

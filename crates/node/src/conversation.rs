@@ -56,7 +56,12 @@ pub(crate) async fn converse(
         Some(_) => link.open().await?,
         None => match tokio::time::timeout(FIRST_FRAME, link.accept()).await {
             Ok(Some(streams)) => streams,
-            _ => return Ok(Ended { in_sync: false, refused: false }),
+            _ => {
+                return Ok(Ended {
+                    in_sync: false,
+                    refused: false,
+                });
+            }
         },
     };
     let (out, written) = mpsc::channel::<Vec<u8>>(WRITE_QUEUE);
@@ -66,7 +71,10 @@ pub(crate) async fn converse(
     let peer = link.peer();
     let (starting, manner_of) = (node.clone(), manner.clone());
     let mut talk = blocking(move || Talk::new(starting, peer, manner_of)).await?;
-    let mut ended = Ended { in_sync: false, refused: false };
+    let mut ended = Ended {
+        in_sync: false,
+        refused: false,
+    };
     let mut next = Some(Event::Started);
     let result = loop {
         if let Some(event) = next.take() {
@@ -90,7 +98,11 @@ pub(crate) async fn converse(
                 break Ok(());
             }
         }
-        let quiet = if talk.session.is_live() { Duration::MAX } else { FIRST_FRAME };
+        let quiet = if talk.session.is_live() {
+            Duration::MAX
+        } else {
+            FIRST_FRAME
+        };
         tokio::select! {
             biased;
             _ = stop.changed() => break Ok(()),
@@ -103,7 +115,11 @@ pub(crate) async fn converse(
         }
     };
     drop(out);
-    let (code, words) = if *stop.borrow() { (CLOSE_REPLACED, "replaced or shutting down") } else { (CLOSE_DONE, "done") };
+    let (code, words) = if *stop.borrow() {
+        (CLOSE_REPLACED, "replaced or shutting down")
+    } else {
+        (CLOSE_DONE, "done")
+    };
     // What was said last must arrive (a refusal, an answer) before the link is closed.
     let _ = tokio::time::timeout(Duration::from_secs(5), writing).await;
     link.close(code, words);
@@ -125,7 +141,11 @@ async fn read(reader: &mut FrameReader, quiet: Duration) -> Option<Vec<u8>> {
     if quiet == Duration::MAX {
         return reader.read().await.ok().flatten();
     }
-    tokio::time::timeout(quiet, reader.read()).await.ok()?.ok().flatten()
+    tokio::time::timeout(quiet, reader.read())
+        .await
+        .ok()?
+        .ok()
+        .flatten()
 }
 
 async fn blocking<T: Send + 'static>(
@@ -168,7 +188,9 @@ impl Talk {
             .and_then(|p| Some((p.store?, p.acked?)));
         let roll = state.roll.clone();
         let announced = node.store().read(|c| {
-            outgoing::waiting(c, cursor.map_or(0, |c| c.1), |key| shared(&node, &roll, &peer, key))
+            outgoing::waiting(c, cursor.map_or(0, |c| c.1), |key| {
+                shared(&node, &roll, &peer, key)
+            })
         })?;
         let session = Session::new(Start {
             key: node.0.key.clone(),
@@ -185,7 +207,15 @@ impl Talk {
             announced,
         });
         let told = state.roll.statements().map(Statement::hash).collect();
-        Ok(Talk { node, session, peer, dialled: manner.dialled, store: None, county: None, told })
+        Ok(Talk {
+            node,
+            session,
+            peer,
+            dialled: manner.dialled,
+            store: None,
+            county: None,
+            told,
+        })
     }
 
     /// Nothing more is on the way from us.
@@ -224,12 +254,20 @@ impl Talk {
     fn act(&mut self, effect: Effect, step: &mut Step) -> Result<Option<Event>, Error> {
         match effect {
             Effect::Send(frame) => step.frames.push(frame),
-            Effect::Met { store, county, county_name, .. } => self.met(store, county, county_name)?,
+            Effect::Met {
+                store,
+                county,
+                county_name,
+                ..
+            } => self.met(store, county, county_name)?,
             Effect::AddRoll(statements) => return self.add_roll(statements).map(Some),
             Effect::ReadRoll { stranger } => {
                 let roll = self.node.roll();
                 let all = if stranger {
-                    roll.for_stranger(&self.peer).iter().map(Statement::to_bytes).collect()
+                    roll.for_stranger(&self.peer)
+                        .iter()
+                        .map(Statement::to_bytes)
+                        .collect()
                 } else {
                     roll.statements().map(Statement::to_bytes).collect()
                 };
@@ -237,26 +275,39 @@ impl Talk {
             }
             Effect::ReadOutgoing(source) => return self.outgoing(&source).map(Some),
             Effect::Admit(offered) => return self.admit(&offered).map(Some),
-            Effect::Acknowledged { upto, receipts, verdicts } => self.acknowledged(upto, &receipts, &verdicts)?,
+            Effect::Acknowledged {
+                upto,
+                receipts,
+                verdicts,
+            } => self.acknowledged(upto, &receipts, &verdicts)?,
             Effect::SetCursor { upto, .. } => {
-                self.node.store().write(|tx| peers::set_acked(tx, &self.peer, upto, now()))?;
+                self.node
+                    .store()
+                    .write(|tx| peers::set_acked(tx, &self.peer, upto, now()))?;
             }
             Effect::ReadSummary => return self.summary().map(Some),
             Effect::ReadDigests => {
                 let roll = self.node.roll();
-                let all = self.node.store().read(|c| changes::digests(c, |k| self.shared(&roll, k)))?;
+                let all = self
+                    .node
+                    .store()
+                    .read(|c| changes::digests(c, |k| self.shared(&roll, k)))?;
                 return Ok(Some(Event::Digests(all)));
             }
             Effect::ReadVectors(keys) => return self.vectors(&keys).map(Some),
             Effect::ReadReceipts => return self.receipts().map(Some),
             Effect::EnrolWish { label } => {
                 tracing::info!(peer = %self.peer.short(), %label, "a device asks to be enrolled");
-                self.node.store().write(|tx| peers::add_wish(tx, &self.peer, &label, now()))?;
+                self.node
+                    .store()
+                    .write(|tx| peers::add_wish(tx, &self.peer, &label, now()))?;
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::InSync => {
                 step.in_sync = true;
-                self.node.store().write(|tx| peers::in_sync(tx, &self.peer, now()))?;
+                self.node
+                    .store()
+                    .write(|tx| peers::in_sync(tx, &self.peer, now()))?;
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::Notice(notice) => {
@@ -275,7 +326,9 @@ impl Talk {
         let scope = scope(&roll, &self.peer);
         if roll.grants(&self.peer).next().is_some() {
             let address = self.dialled.as_deref();
-            self.node.store().write(|tx| peers::met(tx, &self.peer, &store, &scope, address, now()))?;
+            self.node
+                .store()
+                .write(|tx| peers::met(tx, &self.peer, &store, &scope, address, now()))?;
         }
         // A device that is not enrolled listens to the hub that it was told to dial, and to nobody else.
         if let (Some((root, name)), Some(_), None) = (&self.county, &self.dialled, self.node.county_root()) {
@@ -301,9 +354,15 @@ impl Talk {
             // The peer may have become known, or its reading rights may have changed.
             let scope = scope(&state.roll, &self.peer);
             let address = self.dialled.as_deref();
-            self.node.store().write(|tx| peers::met(tx, &self.peer, &store, &scope, address, now()))?;
+            self.node
+                .store()
+                .write(|tx| peers::met(tx, &self.peer, &store, &scope, address, now()))?;
         }
-        Ok(Event::RollAdded { new, digest: state.roll.digest(), standing })
+        Ok(Event::RollAdded {
+            new,
+            digest: state.roll.digest(),
+            standing,
+        })
     }
 
     fn shared(&self, roll: &Roll, key: &DocKey) -> bool {
@@ -312,7 +371,10 @@ impl Talk {
 
     fn outgoing(&self, source: &Source) -> Result<Event, Error> {
         let roll = self.node.roll();
-        let read = self.node.store().read(|c| outgoing::read(c, source, |k| self.shared(&roll, k)))?;
+        let read = self
+            .node
+            .store()
+            .read(|c| outgoing::read(c, source, |k| self.shared(&roll, k)))?;
         Ok(Event::Outgoing(read))
     }
 
@@ -331,7 +393,10 @@ impl Talk {
             }
             self.node.0.changed.send_modify(|n| *n += 1);
         }
-        Ok(Event::Admitted { receipts: outcome.receipts, verdicts: outcome.verdicts })
+        Ok(Event::Admitted {
+            receipts: outcome.receipts,
+            verdicts: outcome.verdicts,
+        })
     }
 
     fn note_verdicts(
@@ -341,7 +406,14 @@ impl Talk {
         ours: bool,
     ) -> Result<(), Error> {
         for (document, _, verdict) in verdicts {
-            events::add(c, &verdict_code(*verdict, ours), Some(&self.peer), document.as_str(), "", now())?;
+            events::add(
+                c,
+                &verdict_code(*verdict, ours),
+                Some(&self.peer),
+                document.as_str(),
+                "",
+                now(),
+            )?;
         }
         Ok(())
     }
@@ -373,8 +445,9 @@ impl Talk {
             for d in changes::documents(c)? {
                 if !unreceipted && self.shared(&roll, &d.key) {
                     let vector = changes::vector(c, d.id)?;
-                    unreceipted =
-                        vector.iter().any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
+                    unreceipted = vector
+                        .iter()
+                        .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
                 }
             }
             Ok::<_, Error>((digests, changes::last_local(c)?, unreceipted))
@@ -386,7 +459,14 @@ impl Talk {
         }
         let mut documents = [0; 16];
         documents.copy_from_slice(&hash.finalize()[..16]);
-        Ok(Event::Summary { check: Check { roll: roll.digest(), documents }, end, unreceipted })
+        Ok(Event::Summary {
+            check: Check {
+                roll: roll.digest(),
+                documents,
+            },
+            end,
+            unreceipted,
+        })
     }
 
     fn vectors(&self, keys: &[[u8; 8]]) -> Result<Event, Error> {
@@ -396,14 +476,25 @@ impl Talk {
             let mut vectors = Vec::new();
             for d in changes::documents(c)? {
                 if wanted.contains(&key_hash(&d.key)) && self.shared(&roll, &d.key) {
-                    let actors = changes::vector(c, d.id)?.into_iter().map(|(a, s, _)| (a, s)).collect();
-                    vectors.push(Vector { document: d.key, actors });
+                    let actors = changes::vector(c, d.id)?
+                        .into_iter()
+                        .map(|(a, s, _)| (a, s))
+                        .collect();
+                    vectors.push(Vector {
+                        document: d.key,
+                        actors,
+                    });
                 }
             }
             Ok::<_, Error>(vectors)
         })?;
         let here: HashSet<[u8; 8]> = vectors.iter().map(|v| key_hash(&v.document)).collect();
-        let absent = keys.iter().copied().filter(|k| !here.contains(k)).take(limits::VECTORS).collect();
+        let absent = keys
+            .iter()
+            .copied()
+            .filter(|k| !here.contains(k))
+            .take(limits::VECTORS)
+            .collect();
         Ok(Event::Vectors { vectors, absent })
     }
 
@@ -414,7 +505,12 @@ impl Talk {
             for d in changes::documents(c)? {
                 if self.shared(&roll, &d.key) {
                     for (actor, seq, hash) in changes::vector(c, d.id)? {
-                        all.push(Receipt { document: d.key.clone(), actor, seq, hash });
+                        all.push(Receipt {
+                            document: d.key.clone(),
+                            actor,
+                            seq,
+                            hash,
+                        });
                     }
                 }
             }
@@ -434,7 +530,10 @@ impl Talk {
                 if self.node.county_root().is_none() {
                     return Ok(());
                 }
-                (refusal_code(*r, false), text.chars().filter(|c| !c.is_control()).take(100).collect())
+                (
+                    refusal_code(*r, false),
+                    text.chars().filter(|c| !c.is_control()).take(100).collect(),
+                )
             }
             Notice::StillDifferent => ("still-different".to_string(), String::new()),
             Notice::BadReceipt => ("bad-receipt".to_string(), String::new()),

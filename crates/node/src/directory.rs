@@ -60,7 +60,9 @@ pub fn write_key(path: &Path, key: &DeviceKey) -> Result<(), Error> {
     // The name must survive a power cut as well as the content.
     #[cfg(unix)]
     if let Some(parent) = path.parent() {
-        fs::File::open(parent).and_then(|d| d.sync_all()).map_err(file(parent))?;
+        fs::File::open(parent)
+            .and_then(|d| d.sync_all())
+            .map_err(file(parent))?;
     }
     Ok(())
 }
@@ -70,7 +72,9 @@ pub fn read_key(path: &Path) -> Result<DeviceKey, Error> {
     let text = fs::read_to_string(path).map_err(file(path))?;
     let bytes = HEXLOWER.decode(text.trim().as_bytes()).ok();
     let seed = bytes.and_then(|b| <[u8; 32]>::try_from(b).ok());
-    Ok(DeviceKey::from_seed(seed.ok_or_else(|| Error::BadKey(path.to_path_buf()))?))
+    Ok(DeviceKey::from_seed(
+        seed.ok_or_else(|| Error::BadKey(path.to_path_buf()))?,
+    ))
 }
 
 pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {

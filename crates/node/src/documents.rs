@@ -129,15 +129,23 @@ impl Loaded {
     }
 
     fn note_span(&mut self, h: &Header) {
-        self.spans.entry(h.actor).or_default().push((h.start_op, h.start_op + h.ops, h.seq));
+        self.spans
+            .entry(h.actor)
+            .or_default()
+            .push((h.start_op, h.start_op + h.ops, h.seq));
     }
 
     /// The change that wrote operation `counter` of `actor`.
     fn part(&self, counter: u64, actor: &automerge::ActorId) -> Option<(ActorId, u64)> {
         let actor = ActorId::from_bytes(actor.to_bytes())?;
         let spans = self.spans.get(&actor)?;
-        let at = spans.partition_point(|(start, _, _)| *start <= counter).checked_sub(1)?;
-        spans.get(at).filter(|(_, end, _)| counter < *end).map(|(_, _, seq)| (actor, *seq))
+        let at = spans
+            .partition_point(|(start, _, _)| *start <= counter)
+            .checked_sub(1)?;
+        spans
+            .get(at)
+            .filter(|(_, end, _)| counter < *end)
+            .map(|(_, _, seq)| (actor, *seq))
     }
 
     /// The view row of one record; `None` when it is no map with a kind.
@@ -147,7 +155,11 @@ impl Loaded {
         let mut parts: BTreeMap<ActorId, u64> = BTreeMap::new();
         let mut newest: Option<(u64, ActorId)> = None;
         let objects = self.doc.get_all(ROOT, id).ok()?;
-        let object = objects.iter().rev().find(|(v, _)| v.is_object()).map(|(_, o)| o)?;
+        let object = objects
+            .iter()
+            .rev()
+            .find(|(v, _)| v.is_object())
+            .map(|(_, o)| o)?;
         for name in self.doc.keys(object) {
             let mut values = Vec::new();
             for (value, op) in self.doc.get_all(object, name.as_str()).ok()? {
@@ -165,7 +177,9 @@ impl Loaded {
                 }
             }
             // Automerge lists the winner last.
-            let Some(winner) = values.last().cloned() else { continue };
+            let Some(winner) = values.last().cloned() else {
+                continue;
+            };
             values.dedup();
             if values.iter().any(|v| *v != winner) {
                 others.insert(name.clone(), values);
@@ -176,9 +190,9 @@ impl Loaded {
         let (kind, version) = kind_text.split_once('/')?;
         let version: u32 = version.parse().ok()?;
         let known = kinds.get(&kind_text);
-        let disputed = others.keys().any(|f| {
-            f == "_kind" || known.and_then(|k| k.field(f)).is_some_and(|field| field.counts)
-        });
+        let disputed = others
+            .keys()
+            .any(|f| f == "_kind" || known.and_then(|k| k.field(f)).is_some_and(|field| field.counts));
         // The kind says which field names the person, the record it belongs to and the date.
         let view = |column: fn(&View) -> &Option<String>| {
             let field = column(&known?.view).as_deref()?;
@@ -197,7 +211,11 @@ impl Loaded {
             about: view(|v| &v.about),
             date: view(|v| &v.date),
             fields: serde_json::to_string(&fields).ok()?,
-            others: if others.is_empty() { None } else { serde_json::to_string(&others).ok() },
+            others: if others.is_empty() {
+                None
+            } else {
+                serde_json::to_string(&others).ok()
+            },
             disputed,
             author: newest.map_or(NodeId([0; 32]), |(_, a)| a.device),
             parts: parts.into_iter().collect(),
@@ -280,7 +298,9 @@ impl Cache {
             if self.try_refresh(around, id, key, viewed)? {
                 return Ok(());
             }
-            let Some(bad) = culprit(around, id, key)? else { break };
+            let Some(bad) = culprit(around, id, key)? else {
+                break;
+            };
             tracing::error!(document = %key, actor = ?bad.header.actor, "Automerge cannot take a change");
             changes::quarantine(around.conn, key, Fault::Unreadable, &bad, None, None, around.now)?;
             viewed = -1;
@@ -288,19 +308,29 @@ impl Cache {
         Err(Error::Unreadable(key.to_string()))
     }
 
-    fn try_refresh(&mut self, around: &Around<'_>, id: i64, key: &DocKey, viewed: i64) -> Result<bool, Error> {
+    fn try_refresh(
+        &mut self,
+        around: &Around<'_>,
+        id: i64,
+        key: &DocKey,
+        viewed: i64,
+    ) -> Result<bool, Error> {
         let conn = around.conn;
         let mut loaded = self.take(id).filter(|l| viewed >= 0 && l.upto == viewed);
         if loaded.is_none() && viewed > 0 {
             let mut before = changes::after(conn, id, 0)?;
             before.retain(|s| s.seq <= viewed);
-            let Some((whole, _)) = Loaded::empty().apply(around, key, &before)? else { return Ok(false) };
+            let Some((whole, _)) = Loaded::empty().apply(around, key, &before)? else {
+                return Ok(false);
+            };
             loaded = Some(whole);
         }
         let loaded = loaded.unwrap_or_else(Loaded::empty);
         let fresh = loaded.upto == 0;
         let new = changes::after(conn, id, loaded.upto)?;
-        let Some((loaded, touched)) = loaded.apply(around, key, &new)? else { return Ok(false) };
+        let Some((loaded, touched)) = loaded.apply(around, key, &new)? else {
+            return Ok(false);
+        };
         if fresh {
             views::clear(conn, id)?;
         }
@@ -330,17 +360,27 @@ impl Cache {
         let known = changes::find(conn, key)?;
         if let Some(id) = known {
             let last = changes::last_of(conn, id)?;
-            let viewed = changes::documents(conn)?.into_iter().find(|d| d.id == id).map_or(-1, |d| d.viewed);
-            let ready = self.loaded.get(&id).is_some_and(|l| l.upto == last && viewed == last);
+            let viewed = changes::documents(conn)?
+                .into_iter()
+                .find(|d| d.id == id)
+                .map_or(-1, |d| d.viewed);
+            let ready = self
+                .loaded
+                .get(&id)
+                .is_some_and(|l| l.upto == last && viewed == last);
             if !ready {
                 self.refresh(around, id, key, viewed)?;
             }
         }
         let mut loaded = known.and_then(|id| self.take(id)).unwrap_or_else(Loaded::empty);
         let actor = choose_actor(&|hash| loaded.counted.contains(hash))?;
-        loaded.doc.set_actor(automerge::ActorId::from(&actor.to_bytes()[..]));
+        loaded
+            .doc
+            .set_actor(automerge::ActorId::from(&actor.to_bytes()[..]));
         let written = catch_unwind(AssertUnwindSafe(|| write_edits(&mut loaded.doc, edits)));
-        let Ok(Ok(written)) = written else { return Err(Error::Unreadable(key.to_string())) };
+        let Ok(Ok(written)) = written else {
+            return Err(Error::Unreadable(key.to_string()));
+        };
         let Some(chunk) = written else {
             if let Some(id) = known {
                 self.give_back(id, loaded);
@@ -386,5 +426,7 @@ fn write_edits(doc: &mut Automerge, edits: &[Edit]) -> Result<Option<Vec<u8>>, a
         }
     }
     let (hash, _) = tx.commit_with(CommitOptions::default().with_time(0));
-    Ok(hash.and_then(|_| doc.get_last_local_change()).map(|c| c.raw_bytes().to_vec()))
+    Ok(hash
+        .and_then(|_| doc.get_last_local_change())
+        .map(|c| c.raw_bytes().to_vec()))
 }

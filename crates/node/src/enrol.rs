@@ -72,8 +72,11 @@ fn encode(prefix: &str, body: &[u8]) -> String {
 
 fn decode(prefix: &str, text: &str) -> Option<Vec<u8>> {
     let after = text.rsplit_once("code:").map_or(text, |(_, code)| code);
-    let clean: String =
-        after.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_uppercase()).collect();
+    let clean: String = after
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
     let mut bytes = BASE32_NOPAD.decode(clean.strip_prefix(prefix)?.as_bytes()).ok()?;
     let sum = bytes.split_off(bytes.len().checked_sub(4)?);
     if Sha256::digest(&bytes)[..4] != sum[..] || *bytes.first()? != CODE_VERSION {
@@ -84,7 +87,11 @@ fn decode(prefix: &str, text: &str) -> Option<Vec<u8>> {
 
 fn grouped(code: &str) -> String {
     let chars: Vec<char> = code.chars().collect();
-    chars.chunks(4).map(|c| c.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+    chars
+        .chunks(4)
+        .map(|c| c.iter().collect::<String>())
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 /// The code that a school reads or types to the county: it names this device.
@@ -105,7 +112,10 @@ pub fn request_file(node: &Node) -> String {
 pub fn read_request(text: &str) -> Result<(NodeId, Option<String>), Error> {
     let key = decode(REQUEST, text).and_then(|b| <[u8; 32]>::try_from(b).ok());
     let node = NodeId(key.ok_or(Error::BadCode("request"))?);
-    let label = text.lines().find_map(|l| l.split_once("label:")).map(|(_, l)| l.trim().to_string());
+    let label = text
+        .lines()
+        .find_map(|l| l.split_once("label:"))
+        .map(|(_, l)| l.trim().to_string());
     Ok((node, label.filter(|l| !l.is_empty())))
 }
 
@@ -116,7 +126,9 @@ pub fn digits(county_root: &NodeId, device: &NodeId) -> String {
 
 /// Devices that asked over the network and are not enrolled yet.
 pub fn pending(node: &Node) -> Result<Vec<Pending>, Error> {
-    let Some(root) = node.county_root() else { return Ok(Vec::new()) };
+    let Some(root) = node.county_root() else {
+        return Ok(Vec::new());
+    };
     let roll = node.roll();
     let wishes = node.store().read(peers::wishes)?;
     Ok(wishes
@@ -163,13 +175,21 @@ pub fn approve(
     issue(node, bodies.collect())?;
     node.store().write(|tx| peers::remove_wish(tx, device))?;
     let digits = comparison_digits(&root, device);
-    Ok(Answer { device: *device, text: answer_file(node, device, &digits)?, digits })
+    Ok(Answer {
+        device: *device,
+        text: answer_file(node, device, &digits)?,
+        digits,
+    })
 }
 
 fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Error> {
     let state = node.roll_state();
-    let statements: Vec<Vec<u8>> =
-        state.roll.for_stranger(device).iter().map(Statement::to_bytes).collect();
+    let statements: Vec<Vec<u8>> = state
+        .roll
+        .for_stranger(device)
+        .iter()
+        .map(Statement::to_bytes)
+        .collect();
     let body = postcard::to_stdvec(&(state.roll.county(), &state.county_name, statements))
         .map_err(|_| Error::BadCode("answer"))?;
     Ok(format!(
@@ -188,11 +208,17 @@ pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
         if pinned != root {
             return Err(Error::WrongAnswer("it is another county's"));
         }
-        let good = statements.iter().filter_map(|s| Statement::from_bytes(s).ok()).collect();
+        let good = statements
+            .iter()
+            .filter_map(|s| Statement::from_bytes(s).ok())
+            .collect();
         node.add_statements(good)?;
         return candidate_of(node, root, name, true);
     }
-    let good: Vec<Statement> = statements.iter().filter_map(|s| Statement::from_bytes(s).ok()).collect();
+    let good: Vec<Statement> = statements
+        .iter()
+        .filter_map(|s| Statement::from_bytes(s).ok())
+        .collect();
     let mut roll = Roll::new(root);
     roll.add_all(good.iter().cloned());
     if !roll.is_member(&node.id()) {
@@ -203,7 +229,12 @@ pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
 }
 
 fn candidate_of(node: &Node, root: NodeId, name: String, approved: bool) -> Result<Candidate, Error> {
-    Ok(Candidate { root, name, digits: comparison_digits(&root, &node.id()), approved })
+    Ok(Candidate {
+        root,
+        name,
+        digits: comparison_digits(&root, &node.id()),
+        approved,
+    })
 }
 
 type Kept = (NodeId, String, Vec<Vec<u8>>);
@@ -226,14 +257,20 @@ pub(crate) fn keep_candidate(
         Some(_) if !replace => return Ok(()),
         _ => Vec::new(),
     };
-    for bytes in statements.iter().filter(|s| s.county == root).map(Statement::to_bytes) {
+    for bytes in statements
+        .iter()
+        .filter(|s| s.county == root)
+        .map(Statement::to_bytes)
+    {
         if !all.contains(&bytes) && all.len() < 1_000 {
             all.push(bytes);
         }
     }
     let value: Kept = (root, cut_text(name, 200), all);
     let bytes = postcard::to_stdvec(&value).map_err(|_| Error::BadCode("answer"))?;
-    Ok(node.store().write(|tx| store::set_meta(tx, "candidate", &bytes))?)
+    Ok(node
+        .store()
+        .write(|tx| store::set_meta(tx, "candidate", &bytes))?)
 }
 
 /// Forgets a candidate: the person begins anew, perhaps with another hub.
@@ -246,7 +283,9 @@ pub fn candidate(node: &Node) -> Result<Option<Candidate>, Error> {
     if node.county_root().is_some() {
         return Ok(None);
     }
-    let Some((root, name, statements)) = kept(node)? else { return Ok(None) };
+    let Some((root, name, statements)) = kept(node)? else {
+        return Ok(None);
+    };
     let mut roll = Roll::new(root);
     roll.add_all(statements.iter().filter_map(|s| Statement::from_bytes(s).ok()));
     let approved = roll.is_member(&node.id());
@@ -256,8 +295,13 @@ pub fn candidate(node: &Node) -> Result<Option<Candidate>, Error> {
 /// Pins the candidate's root: a person has compared the digits.
 pub fn confirm(node: &Node) -> Result<Candidate, Error> {
     let found = candidate(node)?.ok_or(Error::WrongAnswer("no county has answered yet"))?;
-    let Some((root, name, statements)) = kept(node)? else { return Err(Error::NotEnrolled) };
-    let good: Vec<Statement> = statements.iter().filter_map(|s| Statement::from_bytes(s).ok()).collect();
+    let Some((root, name, statements)) = kept(node)? else {
+        return Err(Error::NotEnrolled);
+    };
+    let good: Vec<Statement> = statements
+        .iter()
+        .filter_map(|s| Statement::from_bytes(s).ok())
+        .collect();
     node.pin_county(root, &name, &good)?;
     Ok(found)
 }
@@ -271,7 +315,12 @@ pub fn revoke(node: &Node, device: &NodeId) -> Result<(), Error> {
         for d in changes::documents(c)? {
             for (actor, seq, hash) in changes::vector(c, d.id)? {
                 if actor.device == *device {
-                    cuts.push(Body::Cut { document: d.key.clone(), actor, seq, hash });
+                    cuts.push(Body::Cut {
+                        document: d.key.clone(),
+                        actor,
+                        seq,
+                        hash,
+                    });
                 }
             }
         }
@@ -282,31 +331,61 @@ pub fn revoke(node: &Node, device: &NodeId) -> Result<(), Error> {
 }
 
 /// Ends an actor in a document after `seq` (clone, poisonous change, revocation moved).
-pub fn cut(node: &Node, document: &DocKey, actor: sync::ActorId, seq: u64, hash: sync::ChangeHash) -> Result<(), Error> {
+pub fn cut(
+    node: &Node,
+    document: &DocKey,
+    actor: sync::ActorId,
+    seq: u64,
+    hash: sync::ChangeHash,
+) -> Result<(), Error> {
     officer(node)?;
-    issue(node, vec![Body::Cut { document: document.clone(), actor, seq, hash }])
+    issue(
+        node,
+        vec![Body::Cut {
+            document: document.clone(),
+            actor,
+            seq,
+            hash,
+        }],
+    )
 }
 
 /// Publishes where this hub listens; every member learns it with the roll.
 pub fn publish_address(node: &Node, address: &str) -> Result<(), Error> {
     officer(node)?;
-    let known = node.roll().hubs().any(|(hub, a)| hub == node.id() && a == address);
+    let known = node
+        .roll()
+        .hubs()
+        .any(|(hub, a)| hub == node.id() && a == address);
     if known {
         return Ok(());
     }
-    issue(node, vec![Body::HubAddress { hub: node.id(), address: address.to_string() }])
+    issue(
+        node,
+        vec![Body::HubAddress {
+            hub: node.id(),
+            address: address.to_string(),
+        }],
+    )
 }
 
 fn officer(node: &Node) -> Result<NodeId, Error> {
     let root = node.county_root().ok_or(Error::NotTheCounty)?;
-    if node.roll().is_officer(&node.id()) { Ok(root) } else { Err(Error::NotTheCounty) }
+    if node.roll().is_officer(&node.id()) {
+        Ok(root)
+    } else {
+        Err(Error::NotTheCounty)
+    }
 }
 
 fn issue(node: &Node, bodies: Vec<Body>) -> Result<(), Error> {
     let roll = node.roll();
     let number = roll.last_number() + 1;
     let key = &node.0.key;
-    let statements = bodies.into_iter().map(|b| Statement::sign(roll.county(), key, number, b)).collect();
+    let statements = bodies
+        .into_iter()
+        .map(|b| Statement::sign(roll.county(), key, number, b))
+        .collect();
     node.add_statements(statements)?;
     Ok(())
 }

@@ -72,5 +72,8 @@ pub enum Error {
 }
 
 fn faults(list: &[FieldError]) -> String {
-    list.iter().map(|f| format!("{}: {} / {}", f.field, f.zh, f.en)).collect::<Vec<_>>().join("; ")
+    list.iter()
+        .map(|f| format!("{}: {} / {}", f.field, f.zh, f.en))
+        .collect::<Vec<_>>()
+        .join("; ")
 }

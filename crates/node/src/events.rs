@@ -67,7 +67,11 @@ impl Node {
 }
 
 fn with_detail(text: String, detail: &str) -> String {
-    if detail.is_empty() { text } else { format!("{text} ({detail})") }
+    if detail.is_empty() {
+        text
+    } else {
+        format!("{text} ({detail})")
+    }
 }
 
 fn words(code: &str) -> (String, String) {
@@ -88,7 +92,12 @@ fn words(code: &str) -> (String, String) {
             return refusal_words(refusal, ours);
         }
     }
-    let waits = [Wait::Dependency, Wait::UnknownAuthor, Wait::NotTheWriter, Wait::Quarantine];
+    let waits = [
+        Wait::Dependency,
+        Wait::UnknownAuthor,
+        Wait::NotTheWriter,
+        Wait::Quarantine,
+    ];
     let faults = [
         Fault::Malformed,
         Fault::NoTip,
@@ -111,42 +120,97 @@ fn words(code: &str) -> (String, String) {
         }
     }
     match code {
-        "bad-receipt" => pair("对方的回执签名不对，已断开；请核对对方设备", "The peer's receipt had a wrong signature; check that device"),
-        "still-different" => pair("同步后两边仍不一致；请导出本页发给县级管理员", "Both sides still differ after a repair; send this page to the county office"),
-        "unreadable" => pair("有一份文档暂时无法读取，其余数据不受影响；请联系县级管理员", "One document cannot be read; all other data is unaffected; tell the county office"),
+        "bad-receipt" => pair(
+            "对方的回执签名不对，已断开；请核对对方设备",
+            "The peer's receipt had a wrong signature; check that device",
+        ),
+        "still-different" => pair(
+            "同步后两边仍不一致；请导出本页发给县级管理员",
+            "Both sides still differ after a repair; send this page to the county office",
+        ),
+        "unreadable" => pair(
+            "有一份文档暂时无法读取，其余数据不受影响；请联系县级管理员",
+            "One document cannot be read; all other data is unaffected; tell the county office",
+        ),
         other => pair(other, other),
     }
 }
 
 fn refusal_words(refusal: Refusal, ours: bool) -> (String, String) {
     let (zh, en) = match (refusal, ours) {
-        (Refusal::NotEnrolled, true) => ("拒绝了一台未入网的设备；如是本县学校，请在“设备”页核对并批准", "Refused a device that is not enrolled; if it is one of ours, approve it on the Devices page"),
-        (Refusal::NotEnrolled, false) => ("对方说本机尚未入网；请完成入网申请并等县里批准", "The peer says that this device is not enrolled; finish enrolment and wait for the county's approval"),
+        (Refusal::NotEnrolled, true) => (
+            "拒绝了一台未入网的设备；如是本县学校，请在“设备”页核对并批准",
+            "Refused a device that is not enrolled; if it is one of ours, approve it on the Devices page",
+        ),
+        (Refusal::NotEnrolled, false) => (
+            "对方说本机尚未入网；请完成入网申请并等县里批准",
+            "The peer says that this device is not enrolled; finish enrolment and wait for the county's approval",
+        ),
         (Refusal::Revoked, true) => ("拒绝了一台已撤销的设备", "Refused a device that was revoked"),
-        (Refusal::Revoked, false) => ("本机已被县里撤销，撤销后登记的内容不再计入；请联系县级管理员", "This device was revoked by the county; what it writes no longer counts; ask the county office"),
+        (Refusal::Revoked, false) => (
+            "本机已被县里撤销，撤销后登记的内容不再计入；请联系县级管理员",
+            "This device was revoked by the county; what it writes no longer counts; ask the county office",
+        ),
         (Refusal::OtherCounty, true) => ("拒绝了别县的设备", "Refused a device of another county"),
-        (Refusal::OtherCounty, false) => ("对方属于别的县；请核对地址", "The peer belongs to another county; check the address"),
-        (Refusal::Version, _) => ("两边程序版本不能互通；请升级较旧的一台", "The two programs have no common protocol version; update the older one"),
-        (Refusal::Protocol, true) => ("对方发来不合规的数据，已断开", "The peer sent data against the protocol; disconnected"),
-        (Refusal::Protocol, false) => ("对方认为本机发来的数据不合规；请升级本机程序", "The peer found our data against the protocol; update this program"),
-        (Refusal::Unavailable, _) => ("对方暂时不能工作，稍后会自动再试", "The peer cannot work just now; it will be tried again"),
+        (Refusal::OtherCounty, false) => (
+            "对方属于别的县；请核对地址",
+            "The peer belongs to another county; check the address",
+        ),
+        (Refusal::Version, _) => (
+            "两边程序版本不能互通；请升级较旧的一台",
+            "The two programs have no common protocol version; update the older one",
+        ),
+        (Refusal::Protocol, true) => (
+            "对方发来不合规的数据，已断开",
+            "The peer sent data against the protocol; disconnected",
+        ),
+        (Refusal::Protocol, false) => (
+            "对方认为本机发来的数据不合规；请升级本机程序",
+            "The peer found our data against the protocol; update this program",
+        ),
+        (Refusal::Unavailable, _) => (
+            "对方暂时不能工作，稍后会自动再试",
+            "The peer cannot work just now; it will be tried again",
+        ),
     };
     (zh.to_string(), en.to_string())
 }
 
 fn verdict_words(verdict: Verdict, ours: bool) -> (String, String) {
     let (zh, en) = match verdict {
-        Verdict::Held(Wait::NotTheWriter) => ("改动的作者无权写这份文档，不入账、不计数", "The author of a change may not write this document; it is not taken and counts nowhere"),
-        Verdict::Held(Wait::UnknownAuthor) => ("改动的作者不在名册上，待核实后才收", "The author of a change is not in the roll; it waits"),
+        Verdict::Held(Wait::NotTheWriter) => (
+            "改动的作者无权写这份文档，不入账、不计数",
+            "The author of a change may not write this document; it is not taken and counts nowhere",
+        ),
+        Verdict::Held(Wait::UnknownAuthor) => (
+            "改动的作者不在名册上，待核实后才收",
+            "The author of a change is not in the roll; it waits",
+        ),
         Verdict::Held(Wait::Dependency) => ("改动还缺前面的内容，待同步", "A change waits for earlier ones"),
-        Verdict::Held(Wait::Quarantine) => ("作者在这份文档中已被隔离，等县里处理", "The author is quarantined in this document until the county decides"),
-        Verdict::Dropped(Fault::NoTip) => ("改动没有作者本人的签名，已丢弃", "A change without its author's signature was dropped"),
+        Verdict::Held(Wait::Quarantine) => (
+            "作者在这份文档中已被隔离，等县里处理",
+            "The author is quarantined in this document until the county decides",
+        ),
+        Verdict::Dropped(Fault::NoTip) => (
+            "改动没有作者本人的签名，已丢弃",
+            "A change without its author's signature was dropped",
+        ),
         Verdict::Dropped(_) => ("收到损坏的改动，已丢弃", "A damaged change was dropped"),
-        Verdict::Quarantined(Fault::Equivocation) => ("同一设备用同一序号写了两份不同内容（可能被复制或还原过），已隔离并保留证据", "One device wrote two changes under one number (copied or restored?); quarantined, evidence kept"),
-        Verdict::Quarantined(_) => ("设备签名的改动前后不连贯，已隔离并保留证据", "A device signed a change that does not continue its own; quarantined, evidence kept"),
+        Verdict::Quarantined(Fault::Equivocation) => (
+            "同一设备用同一序号写了两份不同内容（可能被复制或还原过），已隔离并保留证据",
+            "One device wrote two changes under one number (copied or restored?); quarantined, evidence kept",
+        ),
+        Verdict::Quarantined(_) => (
+            "设备签名的改动前后不连贯，已隔离并保留证据",
+            "A device signed a change that does not continue its own; quarantined, evidence kept",
+        ),
         Verdict::Stored | Verdict::Known => ("已保存", "Stored"),
     };
-    let (side_zh, side_en) = if ours { ("本机：", "Here: ") } else { ("对方：", "At the peer: ") };
+    let (side_zh, side_en) = if ours {
+        ("本机：", "Here: ")
+    } else {
+        ("对方：", "At the peer: ")
+    };
     (format!("{side_zh}{zh}"), format!("{side_en}{en}"))
 }
 

@@ -75,13 +75,22 @@ impl Network {
             },
             false => (None, None),
         };
-        let hall = Arc::new(Hall { node: node.clone(), open: Mutex::new(HashMap::new()), config });
+        let hall = Arc::new(Hall {
+            node: node.clone(),
+            open: Mutex::new(HashMap::new()),
+            config,
+        });
         let accepting = accept_all(hall.clone(), endpoint.clone(), stopped.clone());
         let dialling = dial_all(hall, endpoint.clone(), discovery, found, stopped);
         let task = tokio::spawn(async move {
             tokio::join!(accepting, dialling);
         });
-        Ok(Network { endpoint, stop, task, address })
+        Ok(Network {
+            endpoint,
+            stop,
+            task,
+            address,
+        })
     }
 
     /// Where it listens.
@@ -128,7 +137,15 @@ impl Hall {
             old.stop.send_replace(true);
         }
         let (stop, stopped) = watch::channel(false);
-        open.insert(peer, Guest { since: Instant::now(), dialled_by, stop, number });
+        open.insert(
+            peer,
+            Guest {
+                since: Instant::now(),
+                dialled_by,
+                stop,
+                number,
+            },
+        );
         self.node.set_connected(&peer, true);
         Some((number, stopped))
     }
@@ -142,7 +159,10 @@ impl Hall {
     }
 
     fn is_open(&self, peer: &NodeId) -> bool {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).contains_key(peer)
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(peer)
     }
 
     fn end_all(&self) {
@@ -154,12 +174,18 @@ impl Hall {
     async fn talk(&self, link: Link, dialled: Option<String>) -> Ended {
         let peer = link.peer();
         let by = if dialled.is_some() { self.node.id() } else { peer };
-        let nothing = Ended { in_sync: false, refused: false };
+        let nothing = Ended {
+            in_sync: false,
+            refused: false,
+        };
         let Some((number, stopped)) = self.enter(peer, by) else {
             link.close(1, "another link of the same two nodes is open");
             return nothing;
         };
-        let manner = Manner { dialled, keep_open: self.config.keep_open };
+        let manner = Manner {
+            dialled,
+            keep_open: self.config.keep_open,
+        };
         let result = converse(self.node.clone(), link, manner, stopped).await;
         self.leave(peer, number);
         result.unwrap_or_else(|error| {
@@ -279,7 +305,13 @@ fn collect(hall: &Hall, targets: &mut HashMap<String, Target>) {
         .filter(|(hub, _)| *hub != me)
         .map(|(hub, address)| (address.to_string(), Some(hub), Source::Roll))
         .collect();
-    wanted.extend(hall.node.addresses().unwrap_or_default().into_iter().map(|a| (a, None, Source::Typed)));
+    wanted.extend(
+        hall.node
+            .addresses()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|a| (a, None, Source::Typed)),
+    );
     targets.retain(|a, t| t.source == Source::Neighbour || wanted.iter().any(|(w, _, _)| w == a));
     for (address, node, source) in wanted {
         add(hall, targets, address, node, source, Duration::ZERO);
@@ -296,7 +328,13 @@ fn add(
 ) {
     let due = Instant::now() + after + jitter(hall.config.retry_min / 4);
     let wait = hall.config.retry_min;
-    let target = targets.entry(address).or_insert(Target { node, source, due, wait, dialling: false });
+    let target = targets.entry(address).or_insert(Target {
+        node,
+        source,
+        due,
+        wait,
+        dialling: false,
+    });
     target.node = node.or(target.node);
     target.due = target.due.min(due);
 }
@@ -310,9 +348,20 @@ fn meet(hall: &Hall, targets: &mut HashMap<String, Target>, found: Found) {
     if found.node == hall.node.id() || ours.is_none() || found.county != ours {
         return;
     }
-    let after = if hall.node.id() < found.node { Duration::ZERO } else { POLITE };
+    let after = if hall.node.id() < found.node {
+        Duration::ZERO
+    } else {
+        POLITE
+    };
     for address in found.addrs {
-        add(hall, targets, address.to_string(), Some(found.node), Source::Neighbour, after);
+        add(
+            hall,
+            targets,
+            address.to_string(),
+            Some(found.node),
+            Source::Neighbour,
+            after,
+        );
     }
 }
 
@@ -320,16 +369,22 @@ type Talks = tokio::task::JoinSet<(String, Option<Ended>)>;
 
 fn dial_due(hall: &Arc<Hall>, endpoint: &Endpoint, targets: &mut HashMap<String, Target>, talks: &mut Talks) {
     let now = Instant::now();
-    let mut being_dialled: Vec<NodeId> =
-        targets.values().filter(|t| t.dialling).filter_map(|t| t.node).collect();
+    let mut being_dialled: Vec<NodeId> = targets
+        .values()
+        .filter(|t| t.dialling)
+        .filter_map(|t| t.node)
+        .collect();
     for (address, target) in targets.iter_mut() {
-        let busy = target.node.is_some_and(|n| hall.is_open(&n) || being_dialled.contains(&n));
+        let busy = target
+            .node
+            .is_some_and(|n| hall.is_open(&n) || being_dialled.contains(&n));
         if target.dialling || target.due > now || busy {
             continue;
         }
         target.dialling = true;
         being_dialled.extend(target.node);
-        let (hall, endpoint, address, expect) = (hall.clone(), endpoint.clone(), address.clone(), target.node);
+        let (hall, endpoint, address, expect) =
+            (hall.clone(), endpoint.clone(), address.clone(), target.node);
         talks.spawn(async move {
             let reached = dial(&hall, &endpoint, &address, expect).await;
             (address, reached)
@@ -339,12 +394,17 @@ fn dial_due(hall: &Arc<Hall>, endpoint: &Endpoint, targets: &mut HashMap<String,
 
 async fn dial(hall: &Hall, endpoint: &Endpoint, address: &str, expect: Option<NodeId>) -> Option<Ended> {
     let name = address.to_string();
-    let resolved = tokio::task::spawn_blocking(move || name.to_socket_addrs().ok()?.next()).await.ok()??;
+    let resolved = tokio::task::spawn_blocking(move || name.to_socket_addrs().ok()?.next())
+        .await
+        .ok()??;
     match endpoint.connect(resolved, expect).await {
         Ok(link) if link.peer() == hall.node.id() => None,
         Ok(link) if hall.is_open(&link.peer()) => {
             link.close(1, "another link of the same two nodes is open");
-            Some(Ended { in_sync: true, refused: false })
+            Some(Ended {
+                in_sync: true,
+                refused: false,
+            })
         }
         Ok(link) => Some(hall.talk(link, Some(address.to_string())).await),
         Err(error) => {
@@ -356,7 +416,9 @@ async fn dial(hall: &Hall, endpoint: &Endpoint, address: &str, expect: Option<No
 
 /// After a conversation (or none): when to dial again.
 fn finished(hall: &Hall, targets: &mut HashMap<String, Target>, address: String, reached: Option<Ended>) {
-    let Some(target) = targets.get_mut(&address) else { return };
+    let Some(target) = targets.get_mut(&address) else {
+        return;
+    };
     target.dialling = false;
     let config = &hall.config;
     target.wait = match reached {

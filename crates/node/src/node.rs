@@ -92,7 +92,9 @@ impl Node {
         let store = Store::open(&directory::database(dir))?;
         let fresh = StoreId(directory::random()?);
         let store_id = store.write(|tx| match store::meta(tx, "store_id")? {
-            Some(id) => Ok(StoreId(id.try_into().map_err(|_| store::Error::BadRow("store id"))?)),
+            Some(id) => Ok(StoreId(
+                id.try_into().map_err(|_| store::Error::BadRow("store id"))?,
+            )),
             None => {
                 store::set_meta(tx, "store_id", &fresh.0)?;
                 Ok::<_, store::Error>(fresh)
@@ -151,7 +153,10 @@ impl Node {
         ));
         let bodies = [
             Body::Successor { hash: hash.into() },
-            Body::Officer { key: device.id(), limit: None },
+            Body::Officer {
+                key: device.id(),
+                limit: None,
+            },
             grant(Role::County),
             grant(Role::Auditor),
         ];
@@ -226,7 +231,10 @@ impl Node {
         let roll = self.roll();
         let me = self.id();
         let grants = roll.grants(&me);
-        grants.filter(|g| g.role == role.code()).map(|g| g.scope.clone()).collect()
+        grants
+            .filter(|g| g.role == role.code())
+            .map(|g| g.scope.clone())
+            .collect()
     }
 
     /// Whether this is a device of the county office.
@@ -253,7 +261,13 @@ impl Node {
                 let revoked = roll.is_revoked(node);
                 grants.iter().filter_map(move |g| {
                     let (label, scope) = (g.label.clone(), g.scope.clone());
-                    Some(Device { node: *node, label, role: Role::of(g.role)?, scope, revoked })
+                    Some(Device {
+                        node: *node,
+                        label,
+                        role: Role::of(g.role)?,
+                        scope,
+                        revoked,
+                    })
                 })
             })
             .collect();
@@ -272,7 +286,9 @@ impl Node {
     pub(crate) fn is_ours(&self, device: &NodeId) -> bool {
         *device == self.id()
             || self.home_school().is_some_and(|school| {
-                self.roll().grants(device).any(|g| g.role == Role::School.code() && g.scope == school)
+                self.roll()
+                    .grants(device)
+                    .any(|g| g.role == Role::School.code() && g.scope == school)
             })
     }
 
@@ -342,7 +358,10 @@ impl Node {
     ) -> Result<ActorId, Error> {
         let stored = store::meta(c, "incarnation")?.and_then(|b| <[u8; 4]>::try_from(b).ok());
         if let Some(incarnation) = stored {
-            let actor = ActorId { device: self.id(), incarnation };
+            let actor = ActorId {
+                device: self.id(),
+                incarnation,
+            };
             let past = changes::Past(c);
             let last = past.last_seq(key, &actor)?;
             let hash = past.at(key, &actor, last)?;
@@ -352,7 +371,10 @@ impl Node {
         }
         let incarnation = directory::random()?;
         store::set_meta(c, "incarnation", &incarnation)?;
-        Ok(ActorId { device: self.id(), incarnation })
+        Ok(ActorId {
+            device: self.id(),
+            incarnation,
+        })
     }
 
     /// Brings all views up to the stored changes; one bad document never stops the others.
@@ -362,7 +384,10 @@ impl Node {
         for d in self.0.store.read(changes::unviewed)? {
             let mut cache = self.documents();
             let result = self.0.store.write(|tx| {
-                let viewed = changes::documents(tx)?.into_iter().find(|x| x.id == d.id).map_or(-1, |x| x.viewed);
+                let viewed = changes::documents(tx)?
+                    .into_iter()
+                    .find(|x| x.id == d.id)
+                    .map_or(-1, |x| x.viewed);
                 cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
             });
             match result {
@@ -394,7 +419,9 @@ impl Node {
         if new.is_empty() {
             return Ok(new);
         }
-        let recount = new.iter().any(|s| !matches!(s.body, Body::HubAddress { .. } | Body::Successor { .. }));
+        let recount = new
+            .iter()
+            .any(|s| !matches!(s.body, Body::HubAddress { .. } | Body::Successor { .. }));
         let mut cache = self.documents();
         self.0.store.write(|tx| {
             store::roll::insert(tx, &new, now())?;
@@ -474,7 +501,12 @@ impl Node {
     }
 
     /// Pins a county: its roll becomes this node's.
-    pub(crate) fn pin_county(&self, county: NodeId, name: &str, statements: &[Statement]) -> Result<(), Error> {
+    pub(crate) fn pin_county(
+        &self,
+        county: NodeId,
+        name: &str,
+        statements: &[Statement],
+    ) -> Result<(), Error> {
         self.0.store.write(|tx| {
             store::roll::clear(tx)?;
             store::set_meta(tx, "county", &county.0)?;
@@ -501,7 +533,10 @@ impl Node {
         document: &str,
         detail: &str,
     ) -> Result<(), Error> {
-        Ok(self.0.store.write(|tx| store::events::add(tx, code, peer, document, detail, now()))?)
+        Ok(self
+            .0
+            .store
+            .write(|tx| store::events::add(tx, code, peer, document, detail, now()))?)
     }
 
     pub(crate) fn meta_text(&self, key: &str) -> Option<String> {
@@ -510,7 +545,13 @@ impl Node {
     }
 
     fn around<'a>(&'a self, conn: &'a Connection, roll: &'a Roll) -> Around<'a> {
-        Around { conn, policy: &self.0.policy, roll, kinds: self.0.kinds, now: now() }
+        Around {
+            conn,
+            policy: &self.0.policy,
+            roll,
+            kinds: self.0.kinds,
+            now: now(),
+        }
     }
 
     /// Lock order: roll, documents, store.
@@ -527,7 +568,9 @@ impl std::fmt::Debug for Node {
 
 fn load_roll(store: &Store) -> Result<RollState, Error> {
     Ok(store.read(|c| {
-        let county = store::meta(c, "county")?.and_then(|b| <[u8; 32]>::try_from(b).ok()).map(NodeId);
+        let county = store::meta(c, "county")?
+            .and_then(|b| <[u8; 32]>::try_from(b).ok())
+            .map(NodeId);
         let name = store::meta(c, "county_name")?.and_then(|b| String::from_utf8(b).ok());
         Ok::<_, store::Error>(RollState {
             roll: Arc::new(store::roll::load(c, county.unwrap_or(NodeId([0; 32])))?),
@@ -540,5 +583,7 @@ fn load_roll(store: &Store) -> Result<RollState, Error> {
 
 /// Unix seconds by this node's clock: for people and logs; nothing is ordered or refused by it.
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs() as i64)
 }

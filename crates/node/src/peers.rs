@@ -60,19 +60,24 @@ impl Node {
     /// Keeps an address (`host:port`) to dial.
     pub fn add_address(&self, address: &str) -> Result<(), Error> {
         let good = address.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|p| p > 0)
+            !host.is_empty()
+                && !host.contains(char::is_whitespace)
+                && port.parse::<u16>().is_ok_and(|p| p > 0)
         });
         if !good {
             return Err(Error::BadAddress(address.to_string()));
         }
-        self.store().write(|tx| store::peers::add_address(tx, address, crate::now()))?;
+        self.store()
+            .write(|tx| store::peers::add_address(tx, address, crate::now()))?;
         self.0.roll_changed.send_modify(|n| *n += 1);
         Ok(())
     }
 
     /// Forgets an address.
     pub fn remove_address(&self, address: &str) -> Result<(), Error> {
-        Ok(self.store().write(|tx| store::peers::remove_address(tx, address))?)
+        Ok(self
+            .store()
+            .write(|tx| store::peers::remove_address(tx, address))?)
     }
 
     /// Actors under quarantine, with document and fault.
@@ -86,11 +91,19 @@ impl Node {
     }
 
     pub(crate) fn connected(&self) -> std::collections::HashSet<NodeId> {
-        self.0.connected.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.0
+            .connected
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set_connected(&self, peer: &NodeId, connected: bool) {
-        let mut all = self.0.connected.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = self
+            .0
+            .connected
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if connected {
             all.insert(*peer);
         } else {

@@ -25,8 +25,14 @@ pub enum Role {
 
 impl Role {
     /// All, in the order of their numbers.
-    pub const ALL: [Role; 6] =
-        [Role::County, Role::Auditor, Role::School, Role::Mentor, Role::MentorReader, Role::Host];
+    pub const ALL: [Role; 6] = [
+        Role::County,
+        Role::Auditor,
+        Role::School,
+        Role::Mentor,
+        Role::MentorReader,
+        Role::Host,
+    ];
 
     /// The number in statements.
     pub const fn code(self) -> RoleCode {
@@ -68,7 +74,10 @@ impl fmt::Display for Role {
 const ANY: &[usize] = &[];
 
 fn access(role: Role, scope: &'static [usize]) -> Access {
-    Access { role: role.code(), scope }
+    Access {
+        role: role.code(),
+        scope,
+    }
 }
 
 /// The document table of design.md §3.
@@ -76,7 +85,13 @@ pub fn document_policy() -> Policy {
     let county = || vec![access(Role::County, ANY), access(Role::Auditor, ANY)];
     let members = || Role::ALL.into_iter().map(|r| access(r, ANY)).collect::<Vec<_>>();
     let school = |at| access(Role::School, at);
-    let row = |kind, segments, write, read, priority| PolicyRow { kind, segments, write, read, priority };
+    let row = |kind, segments, write, read, priority| PolicyRow {
+        kind,
+        segments,
+        write,
+        read,
+        priority,
+    };
     let with = |mut list: Vec<Access>, more: Access| {
         list.push(more);
         list
@@ -85,11 +100,23 @@ pub fn document_policy() -> Policy {
     Policy(vec![
         row("registry", 1, vec![access(Role::County, ANY)], members(), 0),
         row("plan", 2, vec![access(Role::County, ANY)], members(), 0),
-        row("ledger", 3, vec![access(Role::Auditor, ANY)], with(county(), school(&[1])), 1),
+        row(
+            "ledger",
+            3,
+            vec![access(Role::Auditor, ANY)],
+            with(county(), school(&[1])),
+            1,
+        ),
         row("base", 3, vec![school(&[1])], at_school(), 2),
         row("log", 3, vec![school(&[1])], at_school(), 2),
         row("portfolio", 3, vec![school(&[1])], county(), 3),
-        row("visits", 4, vec![access(Role::Mentor, &[1, 2])], with(county(), school(&[2])), 2),
+        row(
+            "visits",
+            4,
+            vec![access(Role::Mentor, &[1, 2])],
+            with(county(), school(&[2])),
+            2,
+        ),
         row("group", 3, vec![access(Role::Host, &[1])], members(), 3),
     ])
 }

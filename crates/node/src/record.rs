@@ -72,7 +72,10 @@ pub struct Filter(views::Filter);
 impl Filter {
     /// All of a kind.
     pub fn kind(kind: &str) -> Filter {
-        Filter(views::Filter { kind: Some(kind.into()), ..views::Filter::default() })
+        Filter(views::Filter {
+            kind: Some(kind.into()),
+            ..views::Filter::default()
+        })
     }
 
     /// Of one school.
@@ -115,7 +118,9 @@ struct Receipts {
 }
 
 fn holds(held: &Held, doc: i64, parts: &[(ActorId, u64)]) -> bool {
-    parts.iter().all(|(actor, seq)| held.get(&(doc, *actor)).is_some_and(|h| h >= seq))
+    parts
+        .iter()
+        .all(|(actor, seq)| held.get(&(doc, *actor)).is_some_and(|h| h >= seq))
 }
 
 impl Node {
@@ -123,7 +128,10 @@ impl Node {
     pub fn records(&self, filter: &Filter) -> Result<Vec<Record>, Error> {
         let rows = self.store().read(|c| views::list(c, &filter.0))?;
         let receipts = self.receipts()?;
-        Ok(rows.into_iter().map(|row| self.to_record(row, &receipts)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| self.to_record(row, &receipts))
+            .collect())
     }
 
     /// Counts records.
@@ -133,23 +141,33 @@ impl Node {
 
     /// One record by its id.
     pub fn record(&self, id: &str) -> Result<Option<Record>, Error> {
-        let filter = views::Filter { id: Some(id.into()), limit: Some(1), ..views::Filter::default() };
+        let filter = views::Filter {
+            id: Some(id.into()),
+            limit: Some(1),
+            ..views::Filter::default()
+        };
         Ok(self.records(&Filter(filter))?.pop())
     }
 
     /// How many records written by this school's (or this) devices have no county receipt yet.
     pub fn not_at_county(&self) -> Result<u64, Error> {
         let receipts = self.receipts()?;
-        let rows = self.store().read(|c| views::parts(c, None))?;
+        let rows = self.store().read(views::parts)?;
         let ours = |parts: &[(ActorId, u64)]| parts.iter().any(|(a, _)| self.is_ours(&a.device));
-        let missing = rows.iter().filter(|(doc, p)| ours(p) && !holds(&receipts.county, *doc, p));
+        let missing = rows
+            .iter()
+            .filter(|(doc, p)| ours(p) && !holds(&receipts.county, *doc, p));
         Ok(missing.count() as u64)
     }
 
     fn receipts(&self) -> Result<Receipts, Error> {
         let peers = self.store().read(store::peers::list)?;
         let nodes: Vec<NodeId> = peers.into_iter().map(|p| p.node).collect();
-        let county: Vec<NodeId> = nodes.iter().copied().filter(|n| self.is_county_store(n)).collect();
+        let county: Vec<NodeId> = nodes
+            .iter()
+            .copied()
+            .filter(|n| self.is_county_store(n))
+            .collect();
         self.store().read(|c| {
             Ok(Receipts {
                 county: store::peers::held_by(c, &county)?,
@@ -177,7 +195,10 @@ impl Node {
             kind: row.kind,
             version: row.version,
             fields: serde_json::from_str(&row.fields).unwrap_or_default(),
-            others: row.others.and_then(|o| serde_json::from_str(&o).ok()).unwrap_or_default(),
+            others: row
+                .others
+                .and_then(|o| serde_json::from_str(&o).ok())
+                .unwrap_or_default(),
             disputed: row.disputed,
             author: row.author,
             way,

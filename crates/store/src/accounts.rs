@@ -131,11 +131,7 @@ pub fn begin_attempt(
          RETURNING {COLUMNS}"
     );
     let open = conn
-        .query_row(
-            &sql,
-            params![name, now, max_failures, lock_seconds],
-            account_row,
-        )
+        .query_row(&sql, params![name, now, max_failures, lock_seconds], account_row)
         .optional()?;
     if let Some(account) = open {
         return Ok(Attempt::Open(account));
@@ -196,8 +192,7 @@ pub fn insert_web_session(
 
 /// The page session with this token hash, if its account may still sign in.
 pub fn web_session(conn: &Connection, token_hash: &[u8]) -> Result<Option<WebSessionRow>> {
-    let sql =
-        "SELECT a.id, a.name, a.role, a.secret, a.person, a.created_at, COALESCE(a.failures, 0),
+    let sql = "SELECT a.id, a.name, a.role, a.secret, a.person, a.created_at, COALESCE(a.failures, 0),
                       COALESCE(a.locked_until, 0), a.active, w.csrf, w.seen_at
                FROM web_session w JOIN account a ON a.id = w.account
                WHERE w.token_hash = ?1 AND a.active = 1";
@@ -222,10 +217,7 @@ pub fn touch_web_session(conn: &Connection, token_hash: &[u8], now: i64) -> Resu
 
 /// Ends one page session.
 pub fn delete_web_session(conn: &Connection, token_hash: &[u8]) -> Result<()> {
-    conn.execute(
-        "DELETE FROM web_session WHERE token_hash = ?1",
-        [token_hash],
-    )?;
+    conn.execute("DELETE FROM web_session WHERE token_hash = ?1", [token_hash])?;
     Ok(())
 }
 
@@ -306,7 +298,14 @@ pub struct AccessRow {
 pub fn insert_access(conn: &Connection, line: &AccessRow) -> Result<()> {
     conn.execute(
         "INSERT INTO access_log (at, account, name, act, object, remote) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![line.at, line.account, line.name, line.act, line.object, line.remote],
+        params![
+            line.at,
+            line.account,
+            line.name,
+            line.act,
+            line.object,
+            line.remote
+        ],
     )?;
     Ok(())
 }
@@ -442,9 +441,7 @@ mod tests {
         let conn = database();
         replace_setup_link(&conn, b"one", NOW).unwrap();
         replace_setup_link(&conn, b"two", NOW).unwrap();
-        assert!(
-            !setup_link_open(&conn, b"one").unwrap() && setup_link_open(&conn, b"two").unwrap()
-        );
+        assert!(!setup_link_open(&conn, b"one").unwrap() && setup_link_open(&conn, b"two").unwrap());
         assert!(!use_setup_link(&conn, b"one", NOW).unwrap());
         assert!(use_setup_link(&conn, b"two", NOW).unwrap());
         assert!(!use_setup_link(&conn, b"two", NOW).unwrap());
@@ -459,10 +456,7 @@ mod tests {
         insert_web_session(&conn, b"t2", "a1", "c2", NOW).unwrap();
         assert_eq!(web_session(&conn, b"t1").unwrap().unwrap().csrf, "c1");
         delete_web_sessions_of(&conn, "a1", Some(b"t2")).unwrap();
-        assert!(
-            web_session(&conn, b"t1").unwrap().is_none()
-                && web_session(&conn, b"t2").unwrap().is_some()
-        );
+        assert!(web_session(&conn, b"t1").unwrap().is_none() && web_session(&conn, b"t2").unwrap().is_some());
         set_active(&conn, "a1", false).unwrap();
         assert!(web_session(&conn, b"t2").unwrap().is_none());
         set_active(&conn, "a1", true).unwrap();

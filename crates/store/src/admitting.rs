@@ -46,7 +46,9 @@ fn judge(
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     for judged in admit(policy, roll, offered, &Past(c))? {
-        let Some(offer) = offered.get(judged.index) else { continue };
+        let Some(offer) = offered.get(judged.index) else {
+            continue;
+        };
         let (key, tip) = (&offer.document, offer.tip.as_ref());
         match (judged.verdict, &judged.change) {
             (Verdict::Stored, Some(change)) => {
@@ -62,8 +64,17 @@ fn judge(
         match (judged.verdict, judged.change) {
             (Verdict::Stored | Verdict::Known, Some(change)) => {
                 let h = change.header;
-                let receipt = Receipt { document: key.clone(), actor: h.actor, seq: h.seq, hash: h.hash };
-                match outcome.receipts.iter_mut().find(|r| r.document == *key && r.actor == h.actor) {
+                let receipt = Receipt {
+                    document: key.clone(),
+                    actor: h.actor,
+                    seq: h.seq,
+                    hash: h.hash,
+                };
+                match outcome
+                    .receipts
+                    .iter_mut()
+                    .find(|r| r.document == *key && r.actor == h.actor)
+                {
                     Some(r) if r.seq < receipt.seq => *r = receipt,
                     Some(_) => {}
                     None => outcome.receipts.push(receipt),
@@ -132,7 +143,9 @@ pub fn retry(c: &Connection, policy: &Policy, roll: &Roll, now: i64) -> Result<u
         let (mut ids, mut offered, mut from) = (Vec::new(), Vec::new(), None);
         for row in rows {
             let (id, document, body, tip, peer) = row?;
-            let Some(document) = DocKey::parse(&document) else { continue };
+            let Some(document) = DocKey::parse(&document) else {
+                continue;
+            };
             let tip = tip.map(|t| fixed(t, "tip")).transpose()?;
             ids.push(id);
             offered.push(Offered { document, body, tip });
@@ -188,11 +201,24 @@ pub fn held(c: &Connection) -> Result<Vec<HeldRow>> {
     let mut statement = c.prepare_cached(
         "SELECT document, substr(actor, 1, 32), wait, COUNT(*), MAX(at) FROM held GROUP BY 1, 2, 3 ORDER BY 5 DESC",
     )?;
-    let rows = statement
-        .query_map([], |r| Ok((r.get(0)?, r.get::<_, Vec<u8>>(1)?, r.get(2)?, r.get::<_, i64>(3)?, r.get(4)?)))?;
+    let rows = statement.query_map([], |r| {
+        Ok((
+            r.get(0)?,
+            r.get::<_, Vec<u8>>(1)?,
+            r.get(2)?,
+            r.get::<_, i64>(3)?,
+            r.get(4)?,
+        ))
+    })?;
     rows.map(|row| {
         let (document, device, wait, count, at) = row?;
-        Ok(HeldRow { document, device: NodeId(fixed(device, "device")?), wait, count: count as u64, at })
+        Ok(HeldRow {
+            document,
+            device: NodeId(fixed(device, "device")?),
+            wait,
+            count: count as u64,
+            at,
+        })
     })
     .collect()
 }

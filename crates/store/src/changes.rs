@@ -28,7 +28,8 @@ pub fn find(c: &Connection, key: &DocKey) -> Result<Option<i64>> {
 }
 
 fn find_or_make(c: &Connection, key: &DocKey) -> Result<i64> {
-    c.prepare_cached("INSERT OR IGNORE INTO document (key) VALUES (?)")?.execute([key.as_str()])?;
+    c.prepare_cached("INSERT OR IGNORE INTO document (key) VALUES (?)")?
+        .execute([key.as_str()])?;
     find(c, key)?.ok_or(Error::BadRow("document"))
 }
 
@@ -49,14 +50,19 @@ fn read_documents(c: &Connection, sql: &str) -> Result<Vec<Document>> {
     let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get::<_, String>(1)?, r.get(2)?)))?;
     rows.map(|row| {
         let (id, key, viewed) = row?;
-        Ok(Document { id, key: DocKey::parse(&key).ok_or(Error::BadRow("document key"))?, viewed })
+        Ok(Document {
+            id,
+            key: DocKey::parse(&key).ok_or(Error::BadRow("document key"))?,
+            viewed,
+        })
     })
     .collect()
 }
 
 /// Marks how far the views of a document are.
 pub fn set_viewed(c: &Connection, doc: i64, viewed: i64) -> Result<()> {
-    c.prepare_cached("UPDATE document SET viewed = ? WHERE id = ?")?.execute((viewed, doc))?;
+    c.prepare_cached("UPDATE document SET viewed = ? WHERE id = ?")?
+        .execute((viewed, doc))?;
     Ok(())
 }
 
@@ -99,14 +105,16 @@ pub fn insert(
     heads.retain(|head| !h.deps.contains(head));
     heads.push(h.hash);
     heads.sort();
-    c.prepare_cached("UPDATE document SET heads = ? WHERE id = ?")?.execute((heads.concat(), doc))?;
+    c.prepare_cached("UPDATE document SET heads = ? WHERE id = ?")?
+        .execute((heads.concat(), doc))?;
     Ok(seq)
 }
 
 /// The heads of a document, sorted: they name everything that is stored of it.
 pub fn heads(c: &Connection, doc: i64) -> Result<Vec<ChangeHash>> {
-    let bytes: Vec<u8> =
-        c.prepare_cached("SELECT heads FROM document WHERE id = ?")?.query_row([doc], |r| r.get(0))?;
+    let bytes: Vec<u8> = c
+        .prepare_cached("SELECT heads FROM document WHERE id = ?")?
+        .query_row([doc], |r| r.get(0))?;
     Ok(hashes(&bytes))
 }
 
@@ -116,7 +124,8 @@ fn hashes(bytes: &[u8]) -> Vec<ChangeHash> {
 
 /// Digests of all documents that `shared` lets through, by key.
 pub fn digests(c: &Connection, shared: impl Fn(&DocKey) -> bool) -> Result<Vec<DocDigest>> {
-    let mut statement = c.prepare_cached("SELECT key, heads FROM document WHERE heads <> x'' ORDER BY key")?;
+    let mut statement =
+        c.prepare_cached("SELECT key, heads FROM document WHERE heads <> x'' ORDER BY key")?;
     let rows = statement.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, Vec<u8>>(1)?)))?;
     let mut out = Vec::new();
     for row in rows {
@@ -125,7 +134,10 @@ pub fn digests(c: &Connection, shared: impl Fn(&DocKey) -> bool) -> Result<Vec<D
         if shared(&key) {
             let mut short = [0; 8];
             short.copy_from_slice(&Sha256::digest(&heads)[..8]);
-            out.push(DocDigest { key: sync::session::key_hash(&key), heads: short });
+            out.push(DocDigest {
+                key: sync::session::key_hash(&key),
+                heads: short,
+            });
         }
     }
     Ok(out)
@@ -133,15 +145,18 @@ pub fn digests(c: &Connection, shared: impl Fn(&DocKey) -> bool) -> Result<Vec<D
 
 /// The highest local sequence; 0 when nothing is stored.
 pub fn last_local(c: &Connection) -> Result<u64> {
-    let last: i64 =
-        c.prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM change")?.query_row([], |r| r.get(0))?;
+    let last: i64 = c
+        .prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM change")?
+        .query_row([], |r| r.get(0))?;
     Ok(last as u64)
 }
 
 /// The highest local sequence of one document.
 pub fn last_of(c: &Connection, doc: i64) -> Result<i64> {
-    Ok(c.prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM change WHERE doc = ?")?
-        .query_row([doc], |r| r.get(0))?)
+    Ok(
+        c.prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM change WHERE doc = ?")?
+            .query_row([doc], |r| r.get(0))?,
+    )
 }
 
 /// The version vector of a document: each actor's highest sequence and its hash.
@@ -175,7 +190,13 @@ pub fn after(c: &Connection, doc: i64, after: i64) -> Result<Vec<Stored>> {
     let rows = statement.query_map((doc, after), |r| Ok((r.get(0)?, raw_header(r, 1)?, r.get(7)?)))?;
     rows.map(|row| {
         let (seq, header, body) = row?;
-        Ok(Stored { seq, change: Change { header: header.read()?, body } })
+        Ok(Stored {
+            seq,
+            change: Change {
+                header: header.read()?,
+                body,
+            },
+        })
     })
     .collect()
 }
@@ -183,7 +204,14 @@ pub fn after(c: &Connection, doc: i64, after: i64) -> Result<Vec<Stored>> {
 struct RawHeader(Vec<u8>, Vec<u8>, i64, i64, i64, Vec<u8>);
 
 fn raw_header(r: &Row<'_>, i: usize) -> rusqlite::Result<RawHeader> {
-    Ok(RawHeader(r.get(i)?, r.get(i + 1)?, r.get(i + 2)?, r.get(i + 3)?, r.get(i + 4)?, r.get(i + 5)?))
+    Ok(RawHeader(
+        r.get(i)?,
+        r.get(i + 1)?,
+        r.get(i + 2)?,
+        r.get(i + 3)?,
+        r.get(i + 4)?,
+        r.get(i + 5)?,
+    ))
 }
 
 impl RawHeader {
@@ -299,11 +327,24 @@ pub fn quarantine(
 pub fn quarantines(c: &Connection) -> Result<Vec<Quarantined>> {
     let mut statement =
         c.prepare_cached("SELECT document, actor, fault, actor_seq, at FROM quarantine ORDER BY at DESC")?;
-    let rows = statement
-        .query_map([], |r| Ok((r.get(0)?, r.get::<_, Vec<u8>>(1)?, r.get(2)?, r.get::<_, i64>(3)?, r.get(4)?)))?;
+    let rows = statement.query_map([], |r| {
+        Ok((
+            r.get(0)?,
+            r.get::<_, Vec<u8>>(1)?,
+            r.get(2)?,
+            r.get::<_, i64>(3)?,
+            r.get(4)?,
+        ))
+    })?;
     rows.map(|row| {
         let (document, actor, fault, seq, at) = row?;
-        Ok(Quarantined { document, actor: actor_of(&actor)?, fault, actor_seq: seq as u64, at })
+        Ok(Quarantined {
+            document,
+            actor: actor_of(&actor)?,
+            fault,
+            actor_seq: seq as u64,
+            at,
+        })
     })
     .collect()
 }

@@ -40,7 +40,8 @@ pub fn add(
          ON CONFLICT (code, peer, document, detail) DO UPDATE SET count = count + 1, at = excluded.at",
     )?
     .execute(params![at, code, peer, document, detail])?;
-    c.prepare_cached("DELETE FROM event WHERE id <= (SELECT MAX(id) FROM event) - ?")?.execute([KEPT])?;
+    c.prepare_cached("DELETE FROM event WHERE id <= (SELECT MAX(id) FROM event) - ?")?
+        .execute([KEPT])?;
     Ok(())
 }
 
@@ -50,12 +51,30 @@ pub fn list(c: &Connection, limit: u32) -> Result<Vec<Event>> {
         "SELECT at, code, peer, document, detail, count FROM event ORDER BY at DESC, id DESC LIMIT ?",
     )?;
     let rows = statement.query_map([limit], |r| {
-        Ok((r.get(0)?, r.get(1)?, r.get::<_, Vec<u8>>(2)?, r.get(3)?, r.get(4)?, r.get::<_, i64>(5)?))
+        Ok((
+            r.get(0)?,
+            r.get(1)?,
+            r.get::<_, Vec<u8>>(2)?,
+            r.get(3)?,
+            r.get(4)?,
+            r.get::<_, i64>(5)?,
+        ))
     })?;
     rows.map(|row| {
         let (at, code, peer, document, detail, count) = row?;
-        let peer = if peer.is_empty() { None } else { Some(NodeId(fixed(peer, "peer")?)) };
-        Ok(Event { at, code, peer, document, detail, count: count as u64 })
+        let peer = if peer.is_empty() {
+            None
+        } else {
+            Some(NodeId(fixed(peer, "peer")?))
+        };
+        Ok(Event {
+            at,
+            code,
+            peer,
+            document,
+            detail,
+            count: count as u64,
+        })
     })
     .collect()
 }

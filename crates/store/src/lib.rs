@@ -38,7 +38,9 @@ pub enum Error {
         source: rusqlite_migration::Error,
     },
     /// The file is there and is not our database, or is damaged.
-    #[error("{path} is damaged or no yanxiu database ({what}); restore a backup beside it and keep this file")]
+    #[error(
+        "{path} is damaged or no yanxiu database ({what}); restore a backup beside it and keep this file"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -89,15 +91,25 @@ impl Store {
                 ) =>
             {
                 let what = text.unwrap_or_else(|| f.to_string());
-                Error::Damaged { path: path.to_path_buf(), what }
+                Error::Damaged {
+                    path: path.to_path_buf(),
+                    what,
+                }
             }
             other => other,
         };
         let mut conn = connect(path).map_err(damaged)?;
         migrations()
             .to_latest(&mut conn)
-            .map_err(|source| Error::Migration { path: path.to_path_buf(), source })?;
-        Ok(Store { path: path.to_path_buf(), writer: Mutex::new(conn), readers: Mutex::new(Vec::new()) })
+            .map_err(|source| Error::Migration {
+                path: path.to_path_buf(),
+                source,
+            })?;
+        Ok(Store {
+            path: path.to_path_buf(),
+            writer: Mutex::new(conn),
+            readers: Mutex::new(Vec::new()),
+        })
     }
 
     /// The file.
@@ -163,12 +175,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A value of the `meta` table.
 pub fn meta(c: &Connection, key: &str) -> Result<Option<Vec<u8>>> {
-    Ok(c.prepare_cached("SELECT value FROM meta WHERE key = ?")?.query_row([key], |r| r.get(0)).optional()?)
+    Ok(c.prepare_cached("SELECT value FROM meta WHERE key = ?")?
+        .query_row([key], |r| r.get(0))
+        .optional()?)
 }
 
 /// Sets a value of the `meta` table.
 pub fn set_meta(c: &Connection, key: &str, value: &[u8]) -> Result<()> {
-    c.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")?.execute((key, value))?;
+    c.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")?
+        .execute((key, value))?;
     Ok(())
 }
 
@@ -187,7 +202,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("yanxiu.db");
         drop(Store::open(&path).unwrap());
-        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
         assert!(matches!(Store::open(&path), Err(Error::Migration { .. })));
     }
 

@@ -24,14 +24,21 @@ struct Row {
 pub fn read(c: &Connection, source: &Source, may_read: impl Fn(&DocKey) -> bool) -> Result<Outgoing> {
     let (after, only, have): (u64, Option<&DocKey>, HashMap<ActorId, u64>) = match source {
         Source::Since(after) => (*after, None, HashMap::new()),
-        Source::Missing { document, have, after } => {
-            (*after, Some(document), have.iter().copied().collect())
-        }
+        Source::Missing {
+            document,
+            have,
+            after,
+        } => (*after, Some(document), have.iter().copied().collect()),
     };
     let only = match only {
         Some(key) => match changes::find(c, key)? {
             Some(doc) if may_read(key) => Some(doc),
-            _ => return Ok(Outgoing { upto: after, ..Outgoing::default() }),
+            _ => {
+                return Ok(Outgoing {
+                    upto: after,
+                    ..Outgoing::default()
+                });
+            }
         },
         None => None,
     };
@@ -68,7 +75,10 @@ pub fn read(c: &Connection, source: &Source, may_read: impl Fn(&DocKey) -> bool)
             more = true;
             break;
         }
-        let tip = r.get::<_, Option<Vec<u8>>>(7)?.map(|t| fixed(t, "tip")).transpose()?;
+        let tip = r
+            .get::<_, Option<Vec<u8>>>(7)?
+            .map(|t| fixed(t, "tip"))
+            .transpose()?;
         match tip {
             Some(_) => open.remove(&(doc, actor)),
             None => open.insert((doc, actor)),
@@ -86,7 +96,11 @@ pub fn read(c: &Connection, source: &Source, may_read: impl Fn(&DocKey) -> bool)
             tip,
         });
     }
-    Ok(Outgoing { changes: finish(out), upto: upto as u64, more })
+    Ok(Outgoing {
+        changes: finish(out),
+        upto: upto as u64,
+        more,
+    })
 }
 
 /// Keeps only the last tip of each actor, and leaves out changes that no tip of this piece covers, with
@@ -108,7 +122,11 @@ fn finish(rows: Vec<Row>) -> Vec<Offered> {
             continue;
         }
         let tip = r.tip.filter(|_| r.actor_seq == last);
-        offered.push(Offered { document: r.document, body: r.body, tip });
+        offered.push(Offered {
+            document: r.document,
+            body: r.body,
+            tip,
+        });
     }
     offered
 }
@@ -119,8 +137,9 @@ pub fn waiting(c: &Connection, after: u64, may_read: impl Fn(&DocKey) -> bool) -
         "SELECT d.key, COUNT(*), SUM(LENGTH(c.body)) FROM change c JOIN document d ON d.id = c.doc
          WHERE c.seq > ? GROUP BY c.doc",
     )?;
-    let rows = statement
-        .query_map([after as i64], |r| Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?, r.get::<_, i64>(2)?)))?;
+    let rows = statement.query_map([after as i64], |r| {
+        Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?, r.get::<_, i64>(2)?))
+    })?;
     let (mut count, mut bytes) = (0, 0);
     for row in rows {
         let (key, n, b) = row?;

@@ -106,7 +106,9 @@ pub fn keep_receipts(
     at: i64,
 ) -> Result<()> {
     for r in receipts {
-        let Some(doc) = changes::find(c, &r.document)? else { continue };
+        let Some(doc) = changes::find(c, &r.document)? else {
+            continue;
+        };
         c.prepare_cached(
             "INSERT INTO receipt (node, store, doc, actor, seq, hash, at)
              SELECT ?1, ?2, doc, actor, actor_seq, hash, ?7 FROM change
@@ -115,7 +117,15 @@ pub fn keep_receipts(
                 hash = CASE WHEN excluded.seq > seq THEN excluded.hash ELSE hash END,
                 seq = MAX(seq, excluded.seq), at = excluded.at",
         )?
-        .execute(params![node.0, store.0, doc, r.actor.to_bytes(), r.seq as i64, r.hash, at])?;
+        .execute(params![
+            node.0,
+            store.0,
+            doc,
+            r.actor.to_bytes(),
+            r.seq as i64,
+            r.hash,
+            at
+        ])?;
     }
     Ok(())
 }
@@ -128,8 +138,9 @@ pub fn held_by(c: &Connection, nodes: &[NodeId]) -> Result<HashMap<(i64, ActorId
          WHERE r.node = ?",
     )?;
     for node in nodes {
-        let rows = statement
-            .query_map(params![node.0], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?)))?;
+        let rows = statement.query_map(params![node.0], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?))
+        })?;
         for row in rows {
             let (doc, actor, seq) = row?;
             let entry = held.entry((doc, changes::actor_of(&actor)?)).or_insert(0);
@@ -148,13 +159,15 @@ pub fn addresses(c: &Connection) -> Result<Vec<String>> {
 
 /// Keeps a typed address.
 pub fn add_address(c: &Connection, address: &str, at: i64) -> Result<()> {
-    c.prepare_cached("INSERT OR IGNORE INTO address (address, at) VALUES (?, ?)")?.execute((address, at))?;
+    c.prepare_cached("INSERT OR IGNORE INTO address (address, at) VALUES (?, ?)")?
+        .execute((address, at))?;
     Ok(())
 }
 
 /// Forgets a typed address.
 pub fn remove_address(c: &Connection, address: &str) -> Result<()> {
-    c.prepare_cached("DELETE FROM address WHERE address = ?")?.execute([address])?;
+    c.prepare_cached("DELETE FROM address WHERE address = ?")?
+        .execute([address])?;
     Ok(())
 }
 
@@ -165,10 +178,8 @@ const WISHES: i64 = 500;
 pub fn add_wish(c: &Connection, node: &NodeId, label: &str, at: i64) -> Result<()> {
     c.prepare_cached("INSERT OR REPLACE INTO wish (node, label, at) VALUES (?, ?, ?)")?
         .execute(params![node.0, label, at])?;
-    c.prepare_cached(
-        "DELETE FROM wish WHERE node NOT IN (SELECT node FROM wish ORDER BY at DESC LIMIT ?)",
-    )?
-    .execute([WISHES])?;
+    c.prepare_cached("DELETE FROM wish WHERE node NOT IN (SELECT node FROM wish ORDER BY at DESC LIMIT ?)")?
+        .execute([WISHES])?;
     Ok(())
 }
 
@@ -185,7 +196,8 @@ pub fn wishes(c: &Connection) -> Result<Vec<(NodeId, String, i64)>> {
 
 /// Forgets a wish.
 pub fn remove_wish(c: &Connection, node: &NodeId) -> Result<()> {
-    c.prepare_cached("DELETE FROM wish WHERE node = ?")?.execute(params![node.0])?;
+    c.prepare_cached("DELETE FROM wish WHERE node = ?")?
+        .execute(params![node.0])?;
     Ok(())
 }
 

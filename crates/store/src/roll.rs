@@ -35,6 +35,8 @@ pub fn clear(c: &Connection) -> Result<()> {
 
 /// How many statements are stored.
 pub fn count(c: &Connection) -> Result<u64> {
-    let n: i64 = c.prepare_cached("SELECT COUNT(*) FROM statement")?.query_row([], |r| r.get(0))?;
+    let n: i64 = c
+        .prepare_cached("SELECT COUNT(*) FROM statement")?
+        .query_row([], |r| r.get(0))?;
     Ok(n as u64)
 }

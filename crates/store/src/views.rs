@@ -6,6 +6,9 @@ use sync::{ActorId, NodeId};
 
 use crate::{Error, Result, changes, fixed};
 
+/// The changes that a record's values stand in: each actor's highest sequence number.
+pub type Parts = Vec<(ActorId, u64)>;
+
 /// One record as the views hold it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Row {
@@ -38,25 +41,30 @@ pub struct Row {
     /// Device of the newest value.
     pub author: NodeId,
     /// The changes its values stand in: each actor's highest.
-    pub parts: Vec<(ActorId, u64)>,
+    pub parts: Parts,
 }
 
 /// Removes all rows of a document.
 pub fn clear(c: &Connection, doc: i64) -> Result<()> {
-    c.prepare_cached("DELETE FROM record WHERE doc = ?")?.execute([doc])?;
+    c.prepare_cached("DELETE FROM record WHERE doc = ?")?
+        .execute([doc])?;
     Ok(())
 }
 
 /// Removes one row.
 pub fn remove(c: &Connection, doc: i64, id: &str) -> Result<()> {
-    c.prepare_cached("DELETE FROM record WHERE doc = ? AND id = ?")?.execute((doc, id))?;
+    c.prepare_cached("DELETE FROM record WHERE doc = ? AND id = ?")?
+        .execute((doc, id))?;
     Ok(())
 }
 
 /// Writes one row.
 pub fn put(c: &Connection, r: &Row) -> Result<()> {
-    let parts: Vec<u8> =
-        r.parts.iter().flat_map(|(a, s)| a.to_bytes().into_iter().chain(s.to_be_bytes())).collect();
+    let parts: Vec<u8> = r
+        .parts
+        .iter()
+        .flat_map(|(a, s)| a.to_bytes().into_iter().chain(s.to_be_bytes()))
+        .collect();
     c.prepare_cached(
         "INSERT OR REPLACE INTO record (doc, doc_key, school, year, id, kind, version, person, about, date,
             fields, others, disputed, author, parts)
@@ -91,8 +99,13 @@ pub struct Filter {
 fn clause(f: &Filter) -> (String, Vec<Sql>) {
     let mut parts = vec!["1".to_string()];
     let mut values = Vec::new();
-    let columns =
-        [("kind", &f.kind), ("id", &f.id), ("school", &f.school), ("person", &f.person), ("about", &f.about)];
+    let columns = [
+        ("kind", &f.kind),
+        ("id", &f.id),
+        ("school", &f.school),
+        ("person", &f.person),
+        ("about", &f.about),
+    ];
     for (column, wanted) in columns {
         if let Some(v) = wanted {
             parts.push(format!("{column} = ?"));
@@ -105,7 +118,11 @@ fn clause(f: &Filter) -> (String, Vec<Sql>) {
 /// Reads rows.
 pub fn list(c: &Connection, f: &Filter) -> Result<Vec<Row>> {
     let (clause, values) = clause(f);
-    let order = if f.newest_first { "date DESC, id DESC" } else { "date, id" };
+    let order = if f.newest_first {
+        "date DESC, id DESC"
+    } else {
+        "date, id"
+    };
     let limit = f.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
     let mut statement = c.prepare_cached(&format!(
         "SELECT doc, doc_key, school, year, id, kind, version, person, about, date, fields, others, disputed,
@@ -143,7 +160,7 @@ pub fn list(c: &Connection, f: &Filter) -> Result<Vec<Row>> {
     .collect()
 }
 
-fn read_parts(bytes: &[u8]) -> Result<Vec<(ActorId, u64)>> {
+fn read_parts(bytes: &[u8]) -> Result<Parts> {
     bytes
         .chunks_exact(ActorId::LEN + 8)
         .map(|part| {
@@ -163,11 +180,10 @@ pub fn count(c: &Connection, f: &Filter) -> Result<u64> {
     Ok(n as u64)
 }
 
-/// The parts of every record that a school's or all documents hold: (document row, parts).
-pub fn parts(c: &Connection, author: Option<&NodeId>) -> Result<Vec<(i64, Vec<(ActorId, u64)>)>> {
-    let mut statement = c.prepare_cached("SELECT doc, parts FROM record WHERE ?1 IS NULL OR author = ?1")?;
-    let rows = statement
-        .query_map(params![author.map(|a| a.0)], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?)))?;
+/// The parts of every record: document row, and each actor's highest change in it.
+pub fn parts(c: &Connection) -> Result<Vec<(i64, Parts)>> {
+    let mut statement = c.prepare_cached("SELECT doc, parts FROM record")?;
+    let rows = statement.query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?)))?;
     rows.map(|row| {
         let (doc, parts) = row?;
         Ok((doc, read_parts(&parts)?))

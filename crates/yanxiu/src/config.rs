@@ -64,7 +64,10 @@ impl Config {
             Ok(text) => toml::from_str(&text)
                 .map_err(|e| Failure::new(format!("配置文件有误 / configuration {}: {e}", path.display()))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !asked => Ok(Config::default()),
-            Err(e) => Err(Failure::new(format!("读不了 / cannot read {}: {e}", path.display()))),
+            Err(e) => Err(Failure::new(format!(
+                "读不了 / cannot read {}: {e}",
+                path.display()
+            ))),
         }
     }
 
@@ -76,7 +79,9 @@ impl Config {
             .retry_seconds
             .unwrap_or((base.retry_min.as_secs_f64(), base.retry_max.as_secs_f64()));
         if !(min >= 0.05 && max >= min && max <= 86_400.0) {
-            return Err(Failure::new("retry_seconds 要写成 [最短, 最长]，单位秒 / must be [shortest, longest] seconds"));
+            return Err(Failure::new(
+                "retry_seconds 要写成 [最短, 最长]，单位秒 / must be [shortest, longest] seconds",
+            ));
         }
         Ok(NetworkConfig {
             listen: serve.listen.or(self.sync.listen).unwrap_or(base.listen),
@@ -104,7 +109,13 @@ mod tests {
     use super::*;
 
     fn flags() -> Serve {
-        Serve { listen: None, publish: None, web: None, lan: false, no_mdns: false }
+        Serve {
+            listen: None,
+            publish: None,
+            web: None,
+            lan: false,
+            no_mdns: false,
+        }
     }
 
     #[test]
@@ -114,7 +125,10 @@ mod tests {
         let text = "[sync]\nlisten = \"127.0.0.1:9\"\nretry_seconds = [0.5, 3]\n[web]\nlan = true\n";
         let config: Config = toml::from_str(text).unwrap();
         assert!(config.web(&flags()).lan);
-        assert_eq!(config.network(&flags()).unwrap().retry_max, Duration::from_secs(3));
+        assert_eq!(
+            config.network(&flags()).unwrap().retry_max,
+            Duration::from_secs(3)
+        );
         let mut serve = flags();
         serve.listen = Some("127.0.0.1:10".parse().unwrap());
         assert_eq!(config.network(&serve).unwrap().listen.port(), 10);

@@ -51,7 +51,12 @@ struct Running {
     pages: Serving,
 }
 
-async fn run(dir: &Path, demo: &Demo, county: County, mut stopped: watch::Receiver<bool>) -> Result<(), Failure> {
+async fn run(
+    dir: &Path,
+    demo: &Demo,
+    county: County,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), Failure> {
     let picked = pick(&county);
     let (dir_of, county_of, picked_of) = (dir.to_path_buf(), county.clone(), picked.clone());
     let nodes = tokio::task::spawn_blocking(move || prepare(&dir_of, &county_of, &picked_of)).await??;
@@ -98,10 +103,15 @@ async fn run(dir: &Path, demo: &Demo, county: County, mut stopped: watch::Receiv
 fn pick(county: &County) -> Vec<usize> {
     let mut picked: Vec<usize> = Vec::new();
     for kind in ["central_school", "complete_primary", "nine_year_school"] {
-        let found = county.schools.iter().position(|s| s.kind.org_kind() == kind && !s.in_county_town());
+        let found = county
+            .schools
+            .iter()
+            .position(|s| s.kind.org_kind() == kind && !s.in_county_town());
         picked.extend(found);
     }
-    let others: Vec<usize> = (0..county.schools.len()).filter(|i| !picked.contains(i)).collect();
+    let others: Vec<usize> = (0..county.schools.len())
+        .filter(|i| !picked.contains(i))
+        .collect();
     picked.extend(others.into_iter().take(SCHOOLS - picked.len()));
     picked
 }
@@ -119,11 +129,16 @@ fn prepare(dir: &Path, county: &County, picked: &[usize]) -> Result<Vec<Node>, F
     );
     let hub = open_or(&dir.join("hub"), |d| Node::init_county(d, &county.name))?;
     import(&hub, &bytes)?;
-    println!("[2/5] 县中心 hub：导入 {} 所学校", hub.count(&Filter::kind("organisation"))?);
+    println!(
+        "[2/5] 县中心 hub：导入 {} 所学校",
+        hub.count(&Filter::kind("organisation"))?
+    );
     let mut nodes = vec![hub];
     for (i, at) in picked.iter().enumerate() {
         let name = &county.schools[*at].name;
-        let node = open_or(&dir.join(format!("school-{}", i + 1)), |d| Node::init_member(d, &format!("{name} 办公室电脑")))?;
+        let node = open_or(&dir.join(format!("school-{}", i + 1)), |d| {
+            Node::init_member(d, &format!("{name} 办公室电脑"))
+        })?;
         if node.standing() == Standing::NotEnrolled {
             let (device, label) = enrol::read_request(&enrol::request_file(&node))?;
             let grants = [(Role::School, find_school(&nodes[0], name)?)];
@@ -152,7 +167,11 @@ fn prepare(dir: &Path, county: &County, picked: &[usize]) -> Result<Vec<Node>, F
 }
 
 fn open_or(dir: &PathBuf, init: impl FnOnce(&Path) -> Result<Node, node::Error>) -> Result<Node, Failure> {
-    Ok(if dir.join("device.key").exists() { Node::open(dir)? } else { init(dir)? })
+    Ok(if dir.join("device.key").exists() {
+        Node::open(dir)?
+    } else {
+        init(dir)?
+    })
 }
 
 fn import(node: &Node, bytes: &[u8]) -> Result<usize, Failure> {
@@ -177,7 +196,10 @@ async fn start(node: Node, i: u16, stopped: watch::Receiver<bool>) -> Result<Run
         }
     }
     let network = network.ok_or_else(|| Failure::new("本机回环地址不可用 / loopback cannot be used"))?;
-    let page = |port: u16| WebConfig { listen: ([127, 0, 0, 1], port).into(), ..WebConfig::default() };
+    let page = |port: u16| WebConfig {
+        listen: ([127, 0, 0, 1], port).into(),
+        ..WebConfig::default()
+    };
     let pages = match web::serve(node.clone(), page(8780 + i), until(stopped.clone())).await {
         Ok(pages) => pages,
         Err(_) => web::serve(node.clone(), page(0), until(stopped)).await?,
@@ -193,7 +215,12 @@ fn addresses(running: &[Running]) {
 }
 
 /// A term of sessions, typed as a clerk would: session, attendance, end, 登分.
-fn record_term(node: &Node, county: &County, at: usize, stopped: &watch::Receiver<bool>) -> Result<(), Failure> {
+fn record_term(
+    node: &Node,
+    county: &County,
+    at: usize,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), Failure> {
     let school = node.home_school().ok_or(node::Error::NotEnrolled)?;
     let label = &county.schools[at].name;
     wait_for_registry(node, stopped)?;
@@ -204,7 +231,10 @@ fn record_term(node: &Node, county: &County, at: usize, stopped: &watch::Receive
     let imported = import(node, &roster_file)?;
     let roster = office::roster(node, &school)?;
     println!("[3/5] {label}：花名册 {} 人（新导入 {imported}）", roster.len());
-    let known: Vec<String> = office::sessions(node, Some(&school), 1_000)?.into_iter().map(|s| s.title + &s.date).collect();
+    let known: Vec<String> = office::sessions(node, Some(&school), 1_000)?
+        .into_iter()
+        .map(|s| s.title + &s.date)
+        .collect();
     let term = county.term(at, YEAR, 1);
     let begun = Instant::now();
     for (done, sample) in term.iter().enumerate() {
@@ -238,9 +268,19 @@ fn record_term(node: &Node, county: &County, at: usize, stopped: &watch::Receive
         office::mark_attendance(node, &by, &session, &marks)?;
         office::end_session(node, &by, &session)?;
         let claims = office::register_claims(node, &by, &session, &date)?;
-        println!("[4/5] {label} {}/{} {date} {}：出勤 {}，登分 {claims}", done + 1, term.len(), sample.title, marks.len());
+        println!(
+            "[4/5] {label} {}/{} {date} {}：出勤 {}，登分 {claims}",
+            done + 1,
+            term.len(),
+            sample.title,
+            marks.len()
+        );
     }
-    println!("[4/5] {label}：一学期 {} 次活动，用时 {:.1} 秒", term.len(), begun.elapsed().as_secs_f32());
+    println!(
+        "[4/5] {label}：一学期 {} 次活动，用时 {:.1} 秒",
+        term.len(),
+        begun.elapsed().as_secs_f32()
+    );
     Ok(())
 }
 
@@ -266,7 +306,12 @@ async fn wait_in_sync(running: &[Running], stopped: &watch::Receiver<bool>) -> R
     loop {
         let mut left = 0;
         for r in running {
-            left += r.node.peers()?.iter().map(|p| u64::from(p.waiting.0)).sum::<u64>();
+            left += r
+                .node
+                .peers()?
+                .iter()
+                .map(|p| u64::from(p.waiting.0))
+                .sum::<u64>();
         }
         for r in &running[1..] {
             left += r.node.not_at_county()?;
@@ -279,7 +324,9 @@ async fn wait_in_sync(running: &[Running], stopped: &watch::Receiver<bool>) -> R
             return Ok(());
         }
         if Instant::now() > end {
-            return Err(Failure::new("两分钟内没有同步完；请看 yanxiu status / not in sync within two minutes"));
+            return Err(Failure::new(
+                "两分钟内没有同步完；请看 yanxiu status / not in sync within two minutes",
+            ));
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
@@ -295,9 +342,22 @@ fn decide_some(hub: &Node) -> Result<(), Failure> {
     }
     let half = &queue[..queue.len() / 2];
     for claim in half {
-        office::decide(hub, &by_command(), &claim.id, "recognised", None, "", "", "2026-01-20")?;
+        office::decide(
+            hub,
+            &by_command(),
+            &claim.id,
+            "recognised",
+            None,
+            "",
+            "",
+            "2026-01-20",
+        )?;
     }
-    println!("[5/5] 县审核 audit：认定 {} 条，待审 {}", half.len(), queue.len() - half.len());
+    println!(
+        "[5/5] 县审核 audit：认定 {} 条，待审 {}",
+        half.len(),
+        queue.len() - half.len()
+    );
     Ok(())
 }
 

@@ -14,7 +14,10 @@ use crate::{Failure, ask};
 pub fn init(data: &Path, init: Init) -> Result<(), Failure> {
     if let Some(county) = init.county {
         let node = Node::init_county(data, county.trim())?;
-        println!("已建立 {county} / county founded. 数据目录 data: {}", data.display());
+        println!(
+            "已建立 {county} / county founded. 数据目录 data: {}",
+            data.display()
+        );
         println!("本机 this device: {}", node.id());
         println!(
             "重要：把 {} 里的两个文件移到 U 盘，锁好，不要留在本机。\n\
@@ -26,7 +29,9 @@ pub fn init(data: &Path, init: Init) -> Result<(), Failure> {
         let node = Node::init_member(data, name.trim())?;
         println!("已初始化 / ready: {name}. 数据目录 data: {}", data.display());
         show_request(&node);
-        println!("下一步 next: yanxiu enrol request --hub 县中心地址:4433 （无网时 / offline: --out 申请.txt）");
+        println!(
+            "下一步 next: yanxiu enrol request --hub 县中心地址:4433 （无网时 / offline: --out 申请.txt）"
+        );
     }
     Ok(())
 }
@@ -49,7 +54,10 @@ pub fn enrol(data: &Path, command: Enrol) -> Result<(), Failure> {
             show_request(&node);
             if let Some(out) = out {
                 std::fs::write(&out, enrol::request_file(&node))?;
-                println!("申请已写入 / written to {}；交给县里 / hand it to the county", out.display());
+                println!(
+                    "申请已写入 / written to {}；交给县里 / hand it to the county",
+                    out.display()
+                );
             }
             if let Some(hub) = hub {
                 node.add_address(&hub)?;
@@ -73,14 +81,20 @@ pub fn enrol(data: &Path, command: Enrol) -> Result<(), Failure> {
             confirm(&node, &offer, digits)
         }
         Enrol::Confirm { digits } => {
-            let offer = enrol::candidate(&node)?
-                .ok_or_else(|| Failure::new("还没有收到县里的回应；请先运行 yanxiu serve / no county has answered yet"))?;
+            let offer = enrol::candidate(&node)?.ok_or_else(|| {
+                Failure::new("还没有收到县里的回应；请先运行 yanxiu serve / no county has answered yet")
+            })?;
             confirm(&node, &offer, digits)
         }
         Enrol::Revoke { device, yes } => {
             let id = find_device(&node, &device)?;
             let label = node.device_label(&id);
-            if !yes && !ask(&format!("撤销 {label} ({})，不能恢复 / revoke for good?", id.short()))? {
+            if !yes
+                && !ask(&format!(
+                    "撤销 {label} ({})，不能恢复 / revoke for good?",
+                    id.short()
+                ))?
+            {
                 return Ok(());
             }
             enrol::revoke(&node, &id)?;
@@ -111,7 +125,9 @@ fn compared(ours: &str, typed: Option<String>) -> Result<(), Failure> {
     if same {
         Ok(())
     } else {
-        Err(Failure::new("数字不同：可能有人冒充。没有做任何改动 / the digits differ: somebody may be impersonating; nothing was changed"))
+        Err(Failure::new(
+            "数字不同：可能有人冒充。没有做任何改动 / the digits differ: somebody may be impersonating; nothing was changed",
+        ))
     }
 }
 
@@ -125,7 +141,9 @@ fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
     if let Some(mentor) = &a.mentor {
         let mentor = mentor.to_ascii_lowercase();
         if mentor.is_empty() || !mentor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(Failure::new("专家代号只用字母、数字和连字符 / a mentor's code: letters, digits, hyphens"));
+            return Err(Failure::new(
+                "专家代号只用字母、数字和连字符 / a mentor's code: letters, digits, hyphens",
+            ));
         }
         for school in &a.schools {
             let school = find_school(node, school)?;
@@ -141,13 +159,19 @@ fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
     }
     let label = a.label.or(said).unwrap_or_else(|| device.short());
     let digits = enrol::digits(&root, &device);
-    println!("设备 device: {label} ({})\n核对码 digits: {digits}", device.short());
+    println!(
+        "设备 device: {label} ({})\n核对码 digits: {digits}",
+        device.short()
+    );
     compared(&digits, a.digits)?;
     let answer = enrol::approve(node, &device, &label, &grants)?;
     println!("已批准 / approved");
     if let Some(out) = a.out {
         std::fs::write(&out, &answer.text)?;
-        println!("批复已写入 / answer written to {}；交给学校 / hand it to the school", out.display());
+        println!(
+            "批复已写入 / answer written to {}；交给学校 / hand it to the school",
+            out.display()
+        );
     } else {
         println!("有网的设备会自动收到批复；无网时用 --out 写成文件 / it arrives by itself, or use --out");
     }
@@ -160,9 +184,17 @@ pub fn find_school(node: &Node, text: &str) -> Result<String, Error> {
     let all = office::organisations(node)?;
     let exact: Vec<_> = all
         .iter()
-        .filter(|o| o.id == text || o.name == text || (!text.is_empty() && (o.school_code == text || o.short_name == text)))
+        .filter(|o| {
+            o.id == text
+                || o.name == text
+                || (!text.is_empty() && (o.school_code == text || o.short_name == text))
+        })
         .collect();
-    let fitting = if exact.is_empty() { all.iter().filter(|o| o.name.contains(text)).collect() } else { exact };
+    let fitting = if exact.is_empty() {
+        all.iter().filter(|o| o.name.contains(text)).collect()
+    } else {
+        exact
+    };
     match fitting.as_slice() {
         [one] => Ok(one.id.clone()),
         [] => Err(Error::NoSuchSchool(text.to_string())),
@@ -178,11 +210,17 @@ fn find_device(node: &Node, text: &str) -> Result<NodeId, Failure> {
     fitting.retain(|id| wanted.len() >= 8 && id.to_string().starts_with(&wanted));
     match fitting.as_slice() {
         [one] => Ok(*one),
-        _ => Err(Failure::new("没有这台设备，或代码太短（至少八位） / no such device, or fewer than eight letters")),
+        _ => Err(Failure::new(
+            "没有这台设备，或代码太短（至少八位） / no such device, or fewer than eight letters",
+        )),
     }
 }
 
 fn text_or_file(text: &str) -> Result<String, Failure> {
     let path = Path::new(text);
-    if path.is_file() { Ok(std::fs::read_to_string(path)?) } else { Ok(text.to_string()) }
+    if path.is_file() {
+        Ok(std::fs::read_to_string(path)?)
+    } else {
+        Ok(text.to_string())
+    }
 }

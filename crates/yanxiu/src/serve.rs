@@ -16,7 +16,11 @@ pub fn serve(data: &Path, config: &Config, flags: &Serve) -> Result<(), Failure>
         let (stop, stopped) = watch::channel(false);
         let network = Network::start(node.clone(), network).await?;
         let pages = web::serve(node.clone(), web, until(stopped)).await?;
-        println!("研修 yanxiu · {} · {}", node.label(), standing_words(node.standing()));
+        println!(
+            "研修 yanxiu · {} · {}",
+            node.label(),
+            standing_words(node.standing())
+        );
         println!("同步 sync:  {}", network.local_addr());
         println!("网页 pages: {}", pages.url());
         if let Some(link) = setup_link(&node, &pages.url())? {

@@ -20,7 +20,11 @@ pub fn status(data: &Path) -> Result<(), Failure> {
             "等待确认 offer  {}，核对码 digits {}{}",
             offer.name,
             offer.digits,
-            if offer.approved { "（县已批准 approved）" } else { "（县未批准 not approved yet）" }
+            if offer.approved {
+                "（县已批准 approved）"
+            } else {
+                "（县未批准 not approved yet）"
+            }
         );
     }
     for role in Role::ALL {
@@ -44,7 +48,12 @@ pub fn status(data: &Path) -> Result<(), Failure> {
         println!("未到县 not at county {}", node.not_at_county()?);
     }
     for p in enrol::pending(&node)? {
-        println!("待批 waiting    {}  {}  核对码 digits {}", p.node.short(), p.label, p.digits);
+        println!(
+            "待批 waiting    {}  {}  核对码 digits {}",
+            p.node.short(),
+            p.label,
+            p.digits
+        );
     }
     for p in node.peers()? {
         println!(
@@ -57,10 +66,23 @@ pub fn status(data: &Path) -> Result<(), Failure> {
         );
     }
     for q in node.quarantines()? {
-        println!("隔离 quarantine {} {} {} @{}", q.document, node.device_label(&q.actor.device), q.fault, q.actor_seq);
+        println!(
+            "隔离 quarantine {} {} {} @{}",
+            q.document,
+            node.device_label(&q.actor.device),
+            q.fault,
+            q.actor_seq
+        );
     }
     for e in node.events(10)? {
-        println!("问题 event      {} {} {} ×{}（{}）", e.text_zh, e.peer_label, e.document, e.count, ago(Some(e.at)));
+        println!(
+            "问题 event      {} {} {} ×{}（{}）",
+            e.text_zh,
+            e.peer_label,
+            e.document,
+            e.count,
+            ago(Some(e.at))
+        );
     }
     Ok(())
 }

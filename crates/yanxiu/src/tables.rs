@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use node::office::By;
 use node::Node;
+use node::office::By;
 use records::SchoolYear;
 use web::sheet::grid;
 use web::sheet::roster::{RosterPlan, Severity, plan_roster};
@@ -13,14 +13,20 @@ use crate::{Failure, ask};
 
 /// Who a record says typed it, when it was the command line.
 pub fn by_command() -> By {
-    By { account: "命令行".into() }
+    By {
+        account: "命令行".into(),
+    }
 }
 
 pub fn import(data: &Path, import: &Import) -> Result<(), Failure> {
     let node = Node::open(data)?;
     let bytes = std::fs::read(&import.file)
         .map_err(|e| Failure::new(format!("读不了 / cannot read {}: {e}", import.file.display())))?;
-    let name = import.file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = import
+        .file
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let plan = plan(&node, &bytes, &name, import.year)?;
     show(&plan);
     if plan.is_empty() {
@@ -62,9 +68,15 @@ pub fn export(data: &Path, export: &Export) -> Result<(), Failure> {
         What::Roster => "roster",
         What::Claims => "claims",
     };
-    let kind = export.out.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let kind = export
+        .out
+        .extension()
+        .map(|e| e.to_string_lossy().to_ascii_lowercase())
+        .unwrap_or_default();
     if kind != "xlsx" && kind != "csv" {
-        return Err(Failure::new("文件名要以 .xlsx 或 .csv 结尾 / the file must end in .xlsx or .csv"));
+        return Err(Failure::new(
+            "文件名要以 .xlsx 或 .csv 结尾 / the file must end in .xlsx or .csv",
+        ));
     }
     let made_on = jiff::Zoned::now().date().to_string();
     let bytes = web::export_table(&node, &school, what, kind == "xlsx", &made_on)??;

@@ -44,10 +44,7 @@ fn the_first_account_is_made_once_through_the_newest_link() {
     let old = new_setup_token(&node, NOW).unwrap();
     let link = new_setup_token(&node, NOW).unwrap();
     assert!(!setup_open(&node, &old).unwrap() && setup_open(&node, &link).unwrap());
-    assert_eq!(
-        fields(setup(&node, &old, clerk("李专管员", PIN), NOW)),
-        ["token"]
-    );
+    assert_eq!(fields(setup(&node, &old, clerk("李专管员", PIN), NOW)), ["token"]);
     // A form with a fault, and a name that is taken, leave the link good.
     assert_eq!(
         fields(setup(&node, &link, clerk("李专管员", "12345"), NOW)),
@@ -56,10 +53,7 @@ fn the_first_account_is_made_once_through_the_newest_link() {
     assert!(setup_open(&node, &link).unwrap());
     setup(&node, &link, clerk("李专管员", PIN), NOW).unwrap();
     assert!(any(&node).unwrap());
-    assert_eq!(
-        fields(setup(&node, &link, clerk("另一人", PIN), NOW)),
-        ["token"]
-    );
+    assert_eq!(fields(setup(&node, &link, clerk("另一人", PIN), NOW)), ["token"]);
     assert_eq!(list(&node).unwrap().len(), 1);
     let kept: Vec<u8> = node
         .read(|c| Ok(c.query_row("SELECT token_hash FROM setup_link", (), |row| row.get(0))?))
@@ -71,18 +65,10 @@ fn the_first_account_is_made_once_through_the_newest_link() {
 fn secrets_and_names_have_rules() {
     let (_dir, node) = node();
     for bad in ["", "12345", "密码", "abcdefg", "      ", &"x".repeat(65)] {
-        assert_eq!(
-            fields(create(&node, clerk("甲", bad), NOW)),
-            ["secret"],
-            "{bad}"
-        );
+        assert_eq!(fields(create(&node, clerk("甲", bad), NOW)), ["secret"], "{bad}");
     }
     for bad in ["", "　", "甲\n乙", "13812345678"] {
-        assert_eq!(
-            fields(create(&node, clerk(bad, PIN), NOW)),
-            ["name"],
-            "{bad:?}"
-        );
+        assert_eq!(fields(create(&node, clerk(bad, PIN), NOW)), ["name"], "{bad:?}");
     }
     create(&node, clerk("甲", "研修平台登录密码"), NOW).unwrap();
     assert_eq!(fields(create(&node, clerk(" 甲 ", PIN), NOW)), ["name"]);
@@ -93,10 +79,7 @@ fn signing_in_takes_full_width_digits_and_opens_one_session() {
     let (_dir, node) = node();
     create(&node, clerk("李专管员", PIN), NOW).unwrap();
     let secret = list_secret(&node);
-    assert!(
-        secret.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-        "{secret}"
-    );
+    assert!(secret.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{secret}");
     let token = token(sign_in(&node, "１３５７９０", NOW));
     let open = session(&node, &token, NOW).unwrap().unwrap();
     assert_eq!(
@@ -112,10 +95,7 @@ fn signing_in_takes_full_width_digits_and_opens_one_session() {
         .into_iter()
         .map(|line| (line.name, line.act, line.remote))
         .collect();
-    assert_eq!(
-        log,
-        [("李专管员".into(), "login".into(), "127.0.0.1".into())]
-    );
+    assert_eq!(log, [("李专管员".into(), "login".into(), "127.0.0.1".into())]);
 }
 
 fn list_secret(node: &Node) -> String {
@@ -130,9 +110,7 @@ fn sessions_end_after_twelve_idle_hours() {
     let nearly = NOW + IDLE_SECONDS - 1;
     assert!(session(&node, &token, nearly).unwrap().is_some());
     assert!(
-        session(&node, &token, nearly + IDLE_SECONDS)
-            .unwrap()
-            .is_some(),
+        session(&node, &token, nearly + IDLE_SECONDS).unwrap().is_some(),
         "use keeps it alive"
     );
     assert!(
@@ -163,10 +141,7 @@ fn five_failures_lock_also_the_right_pin() {
             seconds: LOCK_SECONDS - 60
         }
     );
-    assert_eq!(
-        list(&node).unwrap()[0].locked_until,
-        Some(NOW + LOCK_SECONDS)
-    );
+    assert_eq!(list(&node).unwrap()[0].locked_until, Some(NOW + LOCK_SECONDS));
     token(sign_in(&node, PIN, NOW + LOCK_SECONDS));
     assert_eq!(list(&node).unwrap()[0].locked_until, None);
     let acts: Vec<String> = access_log(&node, 2)
@@ -188,10 +163,7 @@ fn five_failures_lock_also_the_right_pin() {
 fn an_unknown_name_takes_as_long_as_a_known_one() {
     let (_dir, node) = node();
     create(&node, clerk("李专管员", PIN), NOW).unwrap();
-    assert_eq!(
-        login(&node, "没有此人", PIN, "", NOW).unwrap(),
-        Login::Wrong
-    );
+    assert_eq!(login(&node, "没有此人", PIN, "", NOW).unwrap(), Login::Wrong);
     // Not a stop-watch: both must do the same work, with the same parameters.
     let nobody = PasswordHash::new(NOBODY).unwrap();
     let known = list_secret(&node);
@@ -214,10 +186,7 @@ fn an_unknown_name_takes_as_long_as_a_known_one() {
 fn changing_the_own_pin_needs_the_old_one_and_ends_other_sessions() {
     let (_dir, node) = node();
     let id = create(&node, clerk("李专管员", PIN), NOW).unwrap().id;
-    let (here, there) = (
-        token(sign_in(&node, PIN, NOW)),
-        token(sign_in(&node, PIN, NOW)),
-    );
+    let (here, there) = (token(sign_in(&node, PIN, NOW)), token(sign_in(&node, PIN, NOW)));
     assert_eq!(
         fields(change_secret(&node, &id, &here, "000000", "246802", NOW)),
         ["old"]

@@ -113,10 +113,7 @@ pub fn mark_attendance(
         let mut touched = false;
         for mark in known.iter().filter(|mark| mark.text("person") == person) {
             any = true;
-            if let Some(edit) = Draft::new("attendance")
-                .text("status", status)
-                .change(mark, by)?
-            {
+            if let Some(edit) = Draft::new("attendance").text("status", status).change(mark, by)? {
                 edits.push(&mark.doc, edit);
                 touched = true;
             }
@@ -136,12 +133,8 @@ pub fn mark_attendance(
         changed += usize::from(touched);
     }
     if changed > 0 && may_move(record.text("state"), "held") {
-        let begun = Draft::new("session")
-            .text("state", "held")
-            .change(&record, by)?;
-        begun
-            .into_iter()
-            .for_each(|edit| edits.push(&record.doc, edit));
+        let begun = Draft::new("session").text("state", "held").change(&record, by)?;
+        begun.into_iter().for_each(|edit| edits.push(&record.doc, edit));
     }
     edits.commit(node)?;
     Ok(changed)
@@ -172,10 +165,7 @@ pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
             ));
         }
     }
-    match Draft::new("session")
-        .text("state", "ended")
-        .change(&record, by)?
-    {
+    match Draft::new("session").text("state", "ended").change(&record, by)? {
         Some(edit) => node.commit(&record.doc, vec![edit]),
         None => Ok(()),
     }
@@ -189,8 +179,7 @@ fn may_move(from: &str, to: &str) -> bool {
 
 /// The session, if it is one of the node's own school.
 pub(super) fn own_session(node: &Node, id: &str) -> Result<Record, Error> {
-    let record =
-        record_of(node, "session", id)?.ok_or_else(|| no_such("session", "活动", "session"))?;
+    let record = record_of(node, "session", id)?.ok_or_else(|| no_such("session", "活动", "session"))?;
     own_school(node, record.school.as_deref().unwrap_or_default())?;
     Ok(record)
 }

@@ -83,10 +83,7 @@ pub fn decide(
             .text("reason", reason)
             .text("note", note)
             .text("decided_on", decided_on)
-            .text(
-                "binds",
-                &claim_digest(&weighed.claim.fields, &session.fields),
-            )
+            .text("binds", &claim_digest(&weighed.claim.fields, &session.fields))
     };
     let mut edits = Edits::default();
     // Of twins made on two devices all are renewed, so that they agree again.
@@ -100,10 +97,7 @@ pub fn decide(
     }
     if weighed.decisions.is_empty() {
         let doc = weighed.claim.doc.replacen("log/", "ledger/", 1);
-        edits.push(
-            &doc,
-            draft().text("claim", claim).create(node.new_id(), by)?,
-        );
+        edits.push(&doc, draft().text("claim", claim).create(node.new_id(), by)?);
     }
     edits.commit(node)
 }
@@ -173,8 +167,7 @@ fn amounts(row: &ClaimRow, verdict: &str, credits_c: Option<i64>) -> Result<(i64
         "reduced" => match credits_c {
             Some(credits) if (0..row.credits_c).contains(&credits) => {
                 // In proportion and rounded down, so that never more hours than claimed come out.
-                let hours =
-                    i128::from(row.hours_c) * i128::from(credits) / i128::from(row.credits_c);
+                let hours = i128::from(row.hours_c) * i128::from(credits) / i128::from(row.credits_c);
                 Ok((i64::try_from(hours).unwrap_or(0), credits))
             }
             _ => Err(invalid(
@@ -251,7 +244,10 @@ fn suspects(node: &Node, home: &str) -> Result<Vec<Vec<String>>, Error> {
         while let Some(row) = found.next()? {
             let key: String = row.get(0)?;
             if let Some(school) = key.split('/').nth(1).filter(|school| *school != home) {
-                schools.entry(school.to_owned()).or_default().push((key.clone(), row.get(1)?));
+                schools
+                    .entry(school.to_owned())
+                    .or_default()
+                    .push((key.clone(), row.get(1)?));
             }
         }
         let mut all = Vec::new();

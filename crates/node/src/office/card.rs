@@ -168,9 +168,7 @@ fn cutoff(weighed: &[Weighed]) -> String {
         .iter()
         .filter(|w| !w.superseded)
         .filter_map(|w| match &w.row.state {
-            ClaimState::Decided { on, .. } => w
-                .given()
-                .map(|given| (w.row.id.as_str(), given, on.as_str())),
+            ClaimState::Decided { on, .. } => w.given().map(|given| (w.row.id.as_str(), given, on.as_str())),
             _ => None,
         });
     let mut counting: Vec<_> = counting.collect();

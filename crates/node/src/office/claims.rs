@@ -105,9 +105,7 @@ impl Weighed {
                 hours_c,
                 credits_c,
                 ..
-            } if !self.row.disputed && GIVING.contains(&verdict.as_str()) => {
-                Some((*hours_c, *credits_c))
-            }
+            } if !self.row.disputed && GIVING.contains(&verdict.as_str()) => Some((*hours_c, *credits_c)),
             _ => None,
         }
     }
@@ -146,12 +144,7 @@ pub(super) fn of_session(node: &Node, session: &str) -> Result<HashMap<String, C
 /// own school; how many claims were made or brought up to date. Doing it again changes nothing,
 /// unless the session has changed since, or the county has returned a claim (退回补正): then a new
 /// claim names the old.
-pub fn register_claims(
-    node: &Node,
-    by: &By,
-    session: &str,
-    claimed_on: &str,
-) -> Result<usize, Error> {
+pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) -> Result<usize, Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
     if !matches!(record.text("state"), "ended" | "credited") {
@@ -168,9 +161,7 @@ pub fn register_claims(
             "Two devices say different things about this session; choose first",
         ));
     }
-    let marks = tallies(node, &[session])?
-        .remove(session)
-        .unwrap_or_default();
+    let marks = tallies(node, &[session])?.remove(session).unwrap_or_default();
     let own = node.records(&Filter::kind("claim").about(session))?;
     let by_claim: HashMap<String, Record> = own.iter().map(|r| (r.id.clone(), r.clone())).collect();
     let weighed = weigh(node, own.into_iter().map(Row::from).collect())?;
@@ -256,9 +247,7 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
         .map(|claim| {
             let session = sessions.get(&claim.about);
             let decisions = decisions.remove(&claim.id).unwrap_or_default();
-            let mark = marks
-                .get(&claim.about)
-                .and_then(|marks| marks.get(&claim.person));
+            let mark = marks.get(&claim.about).and_then(|marks| marks.get(&claim.person));
             let way = match claim.way {
                 _ if county => ClaimState::AtCounty,
                 Some(Way::AtCounty) => ClaimState::AtCounty,
@@ -339,8 +328,7 @@ fn differ(decisions: &[Row]) -> bool {
 /// What the county has said about a claim; `None` while it has said nothing.
 fn decided(claim: &Row, session: Option<&Row>, decisions: &[Row]) -> Option<ClaimState> {
     // Of several the latest is shown; if they differ, the row is marked as disputed besides.
-    let newest =
-        |a: &&Row, b: &&Row| (a.text("decided_on"), &a.id).cmp(&(b.text("decided_on"), &b.id));
+    let newest = |a: &&Row, b: &&Row| (a.text("decided_on"), &a.id).cmp(&(b.text("decided_on"), &b.id));
     let latest = decisions.iter().max_by(newest)?;
     let digest = session.map(|session| claim_digest(&claim.fields, &session.fields));
     let bound = decisions

@@ -53,10 +53,7 @@ impl Draft {
     /// What the schema says about this form as a whole new record; empty = good.
     pub(super) fn faults(&self) -> Vec<FieldError> {
         let kind = Value::from(newest_ref(self.kind));
-        check(
-            self.kind,
-            &self.over(Fields::from([("_kind".to_owned(), kind)])),
-        )
+        check(self.kind, &self.over(Fields::from([("_kind".to_owned(), kind)])))
     }
 
     /// Whether `record` already says what this form says.
@@ -125,9 +122,7 @@ fn newest_ref(kind: &str) -> String {
 /// The kind that a record's own `_kind` names, if this program knows it and it is of this family.
 pub(super) fn kind_of(kind: &str, fields: &Fields) -> Option<&'static Kind> {
     let reference = fields.get("_kind").and_then(|value| value.as_text())?;
-    Kinds::builtin()
-        .get(reference)
-        .filter(|found| found.id == kind)
+    Kinds::builtin().get(reference).filter(|found| found.id == kind)
 }
 
 /// Checks a whole record; empty = good.

@@ -113,11 +113,7 @@ pub(super) fn by_id(node: &Node, kind: &str, ids: &[&str]) -> Result<HashMap<Str
 }
 
 /// The rows of [`rows`] grouped by what they are about.
-pub(super) fn by_about(
-    node: &Node,
-    kind: &str,
-    about: &[&str],
-) -> Result<HashMap<String, Vec<Row>>, Error> {
+pub(super) fn by_about(node: &Node, kind: &str, about: &[&str]) -> Result<HashMap<String, Vec<Row>>, Error> {
     let mut grouped: HashMap<String, Vec<Row>> = HashMap::new();
     for row in rows(node, kind, By::About, about)? {
         grouped.entry(row.about.clone()).or_default().push(row);

@@ -36,13 +36,9 @@ pub use claims::{ClaimRow, ClaimState, claims, register_claims};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
-pub use roster::{
-    Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher,
-};
+pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
 pub use schools::{SchoolRow, schools};
-pub use sessions::{
-    SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session,
-};
+pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
 
 /// Who typed a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -182,10 +182,7 @@ pub fn save_teacher(
             "Another teacher on the roster has this code",
         ));
     }
-    let id = id.map_or_else(
-        || Target::New(node.new_id()),
-        |id| Target::Known(id.to_owned()),
-    );
+    let id = id.map_or_else(|| Target::New(node.new_id()), |id| Target::Known(id.to_owned()));
     let mut edits = Edits::default();
     known.save(node, by, school, &id, &input, &mut edits)?;
     edits.commit(node)?;
@@ -310,11 +307,7 @@ impl Known {
             }
         }
         let from = input.from.trim();
-        let rows = self
-            .facts
-            .get(target.id())
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let rows = self.facts.get(target.id()).map(Vec::as_slice).unwrap_or_default();
         let same_day: Vec<&Record> = rows.iter().filter(|row| row.text("from") == from).collect();
         // Every row of that day is brought to what the form says, so that twins made by two devices
         // agree again.
@@ -384,10 +377,7 @@ fn shown(person: Record, facts: &[Record]) -> Teacher {
         teacher_code: person.text("teacher_code").to_owned(),
         name: person.text("name").to_owned(),
         sex: person.text("sex").to_owned(),
-        birth_year: person
-            .fields
-            .get("birth_year")
-            .and_then(|year| year.as_int()),
+        birth_year: person.fields.get("birth_year").and_then(|year| year.as_int()),
         status: person.text("status").to_owned(),
         post: text("post"),
         title: text("title"),

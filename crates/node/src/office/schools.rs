@@ -65,8 +65,7 @@ pub fn schools(node: &Node) -> Result<Vec<SchoolRow>, Error> {
     } in organisations(node)?
     {
         let (mut enrolled_devices, mut last_contact) = (0, None);
-        let own =
-            |device: &&Device| device.role == Role::School && device.scope == id && !device.revoked;
+        let own = |device: &&Device| device.role == Role::School && device.scope == id && !device.revoked;
         for device in devices.iter().filter(own) {
             enrolled_devices += 1;
             last_contact = last_contact.max(contact.get(&device.node).copied().flatten());

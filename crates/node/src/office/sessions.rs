@@ -159,10 +159,7 @@ pub fn save_session(
 pub fn void_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    match Draft::new("session")
-        .text("state", "void")
-        .change(&record, by)?
-    {
+    match Draft::new("session").text("state", "void").change(&record, by)? {
         Some(edit) => node.commit(&record.doc, vec![edit]),
         None => Ok(()),
     }
@@ -285,7 +282,8 @@ fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<String, Counts>, Err
            GROUP BY about, person)
          GROUP BY about"
     );
-    let claims_sql = "SELECT c.about, COUNT(DISTINCT c.person), COUNT(DISTINCT iif(d.id IS NULL, NULL, c.person))
+    let claims_sql =
+        "SELECT c.about, COUNT(DISTINCT c.person), COUNT(DISTINCT iif(d.id IS NULL, NULL, c.person))
          FROM record c LEFT JOIN record d ON d.kind = 'decision' AND d.about = c.id
          WHERE c.kind = 'claim' AND c.about IN (SELECT value FROM json_each(?1)) GROUP BY c.about";
     let keys = json_list(sessions);

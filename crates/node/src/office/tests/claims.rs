@@ -83,9 +83,7 @@ fn the_way_of_a_claim_is_what_receipts_say() {
     carry(&world.hub, &school.node);
     let session = school.ended_session();
     register_claims(&school.node, &by(), &session, "2025-10-16").unwrap();
-    let id = school.node.records(&Filter::kind("claim")).unwrap()[0]
-        .id
-        .clone();
+    let id = school.node.records(&Filter::kind("claim")).unwrap()[0].id.clone();
     let state = |node: &Node| claim_row(node, &id).state;
     assert_eq!(state(&school.node), ClaimState::SavedAtSchool);
     carry(&school.node, &mentor);
@@ -158,20 +156,12 @@ fn a_decision_reaches_card_and_school() {
         panic!()
     };
     assert_eq!(
-        (
-            hours_c,
-            credits_c,
-            reason.as_str(),
-            by.as_str(),
-            on.as_str()
-        ),
+        (hours_c, credits_c, reason.as_str(), by.as_str(), on.as_str()),
         (100, 10, "over_cap", "周审核员", ON)
     );
     let detail = super::session(&school.node, &session).unwrap().unwrap();
     assert_eq!((detail.row.claims, detail.row.decided), (3, 3));
-    let card = credit_card(&school.node, &school.persons[0])
-        .unwrap()
-        .unwrap();
+    let card = credit_card(&school.node, &school.persons[0]).unwrap().unwrap();
     assert_eq!(card.lines.len(), 1);
     assert_eq!(
         card.cutoff,
@@ -198,14 +188,7 @@ fn a_change_after_the_decision_counts_zero_until_it_is_renewed() {
         title: "第三次研课磨课".into(),
         ..a_session()
     };
-    save_session(
-        &school.node,
-        &by(),
-        &school.id,
-        Some(&session),
-        titled.clone(),
-    )
-    .unwrap();
+    save_session(&school.node, &by(), &school.id, Some(&session), titled.clone()).unwrap();
     assert_eq!(verdict(&school.node, &a), "recognised");
     let longer = SessionInput {
         hours_c: 300,
@@ -227,20 +210,11 @@ fn a_change_after_the_decision_counts_zero_until_it_is_renewed() {
     assert_eq!(total_c(&world.hub, &school.persons[0]), 0);
     let queue = audit_queue(&world.hub, 100).unwrap();
     assert_eq!(queue.len(), 3);
-    assert_eq!(
-        queue[2].id, a,
-        "changed ones come after those nobody has seen"
-    );
+    assert_eq!(queue[2].id, a, "changed ones come after those nobody has seen");
     assert_eq!(queue[2].state, ClaimState::ChangedAfterDecision);
     recognise(&world.hub, &a).unwrap();
     assert_eq!(total_c(&world.hub, &school.persons[0]), 30);
-    assert_eq!(
-        world
-            .hub
-            .count(&Filter::kind("decision").about(&a))
-            .unwrap(),
-        1
-    );
+    assert_eq!(world.hub.count(&Filter::kind("decision").about(&a)).unwrap(), 1);
 }
 
 #[test]
@@ -271,10 +245,7 @@ fn a_returned_claim_is_followed_by_one_new_claim() {
         .records(&Filter::kind("claim").person(&school.persons[0]))
         .unwrap();
     assert_eq!(own.len(), 2);
-    let renewed = own
-        .iter()
-        .find(|claim| claim.text("supersedes") == a)
-        .unwrap();
+    let renewed = own.iter().find(|claim| claim.text("supersedes") == a).unwrap();
     carry(&school.node, &world.hub);
     let queue: Vec<String> = audit_queue(&world.hub, 100)
         .unwrap()
@@ -408,15 +379,10 @@ fn a_session_claimed_on_two_devices_counts_once() {
     register_claims(second, &by(), &session, "2025-10-17").unwrap();
     meet(first, second);
     let person = &school.persons[0];
-    let twins = first
-        .records(&Filter::kind("claim").person(person))
-        .unwrap();
+    let twins = first.records(&Filter::kind("claim").person(person)).unwrap();
     assert_eq!(twins.len(), 2);
     // Neither device makes a third.
-    assert_eq!(
-        register_claims(first, &by(), &session, "2025-10-18").unwrap(),
-        0
-    );
+    assert_eq!(register_claims(first, &by(), &session, "2025-10-18").unwrap(), 0);
     let apart = world.device("第二审核员", Role::Auditor, "");
     carry(&world.hub, first);
     carry(first, &apart);
@@ -469,37 +435,19 @@ fn auditors_who_differ_give_nothing_until_one_renews() {
     let apart = world.device("第二审核员", Role::Auditor, "");
     carry(&world.hub, &apart);
     recognise(&world.hub, &a).unwrap();
-    decide(
-        &apart,
-        &auditor(),
-        &a,
-        "reduced",
-        Some(5),
-        "over_cap",
-        "",
-        ON,
-    )
-    .unwrap();
+    decide(&apart, &auditor(), &a, "reduced", Some(5), "over_cap", "", ON).unwrap();
     meet(&world.hub, &apart);
     let person = &school.persons[0];
     for node in [&world.hub, &apart] {
         assert_eq!(node.count(&Filter::kind("decision").about(&a)).unwrap(), 2);
         assert!(claim_row(node, &a).disputed);
         assert_eq!(total_c(node, person), 0);
-        assert!(
-            audit_queue(node, 100)
-                .unwrap()
-                .iter()
-                .any(|row| row.id == a)
-        );
+        assert!(audit_queue(node, 100).unwrap().iter().any(|row| row.id == a));
     }
     recognise(&apart, &a).unwrap();
     meet(&world.hub, &apart);
     for node in [&world.hub, &apart] {
-        assert_eq!(
-            (total_c(node, person), claim_row(node, &a).disputed),
-            (15, false)
-        );
+        assert_eq!((total_c(node, person), claim_row(node, &a).disputed), (15, false));
     }
 }
 
@@ -575,21 +523,8 @@ fn the_county_counts_each_school() {
         status: "retired".into(),
         ..teacher_named("㙇伟")
     };
-    save_teacher(
-        &school.node,
-        &by(),
-        &school.id,
-        Some(&school.persons[1]),
-        retired,
-    )
-    .unwrap();
+    save_teacher(&school.node, &by(), &school.id, Some(&school.persons[1]), retired).unwrap();
     carry(&school.node, &world.hub);
     let rows = schools(&world.hub).unwrap();
-    assert_eq!(
-        rows.iter()
-            .find(|row| row.id == school.id)
-            .unwrap()
-            .teachers,
-        2
-    );
+    assert_eq!(rows.iter().find(|row| row.id == school.id).unwrap().teachers, 2);
 }

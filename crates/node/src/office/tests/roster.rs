@@ -11,10 +11,7 @@ fn a_second_import_of_the_same_roster_changes_nothing() {
         .iter()
         .map(|t| (Some(t.id.clone()), teacher_named(&t.name)))
         .collect();
-    assert_eq!(
-        save_teachers(&school.node, &by(), &school.id, again).unwrap(),
-        0
-    );
+    assert_eq!(save_teachers(&school.node, &by(), &school.id, again).unwrap(), 0);
     assert_eq!(changes_of(&school.node), before);
 }
 
@@ -91,10 +88,7 @@ fn one_bad_teacher_of_a_batch_writes_nothing_and_is_named() {
     let Err(Error::Invalid(faults)) = result else {
         panic!("{result:?}")
     };
-    assert!(
-        faults.iter().all(|f| f.zh.starts_with("第2条：")),
-        "{faults:?}"
-    );
+    assert!(faults.iter().all(|f| f.zh.starts_with("第2条：")), "{faults:?}");
     assert_eq!(changes_of(&school.node), before);
 }
 
@@ -131,13 +125,7 @@ fn only_the_school_itself_enters_its_records() {
         ["school"]
     );
     assert_eq!(
-        refused(save_session(
-            &world.hub,
-            &by(),
-            &school.id,
-            None,
-            a_session()
-        )),
+        refused(save_session(&world.hub, &by(), &school.id, None, a_session())),
         ["school"]
     );
     let input = OrganisationInput {
@@ -175,8 +163,5 @@ fn facts_of_one_day_from_two_devices_are_in_dispute_until_somebody_chooses() {
     save_teacher(&second, &by(), &id, Some(&person), titled("senior")).unwrap();
     meet(&node, &second);
     let settled = teacher(&node, &person).unwrap().unwrap();
-    assert_eq!(
-        (settled.title.as_str(), settled.disputed),
-        ("senior", false)
-    );
+    assert_eq!((settled.title.as_str(), settled.disputed), ("senior", false));
 }

@@ -79,12 +79,7 @@ fn lists_stay_quick_over_a_whole_county() {
     let own = schools(hub).unwrap();
     let own = own.iter().find(|row| row.id == school).unwrap();
     assert_eq!(
-        (
-            own.sessions,
-            own.attendances,
-            own.open_claims,
-            own.decided_claims
-        ),
+        (own.sessions, own.attendances, own.open_claims, own.decided_claims),
         (60, 1500, 300, 1200)
     );
     assert_eq!(
@@ -98,21 +93,15 @@ fn lists_stay_quick_over_a_whole_county() {
         60
     );
     assert_eq!(
-        timed("sessions of the county", &|| super::sessions(
-            hub, None, 100
-        )
-        .unwrap()
-        .len()),
+        timed("sessions of the county", &|| super::sessions(hub, None, 100)
+            .unwrap()
+            .len()),
         100
     );
     assert_eq!(
-        timed("claims of a school", &|| super::claims(
-            hub,
-            Some(&school),
-            200
-        )
-        .unwrap()
-        .len()),
+        timed("claims of a school", &|| super::claims(hub, Some(&school), 200)
+            .unwrap()
+            .len()),
         200
     );
     assert_eq!(
@@ -120,9 +109,7 @@ fn lists_stay_quick_over_a_whole_county() {
         100
     );
     assert_eq!(
-        timed("decisions to renew", &|| reopened(hub, "", 100)
-            .unwrap()
-            .len()),
+        timed("decisions to renew", &|| reopened(hub, "", 100).unwrap().len()),
         20
     );
     assert_eq!(

@@ -52,16 +52,10 @@ fn a_second_mark_edits_the_first() {
     assert_eq!(school.mark(node, &id, ["present", "present", "absent"]), 0);
     assert_eq!(changes_of(node), before);
     assert_eq!(school.mark(node, &id, ["present", "late", "absent"]), 1);
-    assert_eq!(
-        node.count(&Filter::kind("attendance").about(&id)).unwrap(),
-        3
-    );
+    assert_eq!(node.count(&Filter::kind("attendance").about(&id)).unwrap(), 3);
     // A person nobody knows, and a status that the kind does not have, change nothing at all.
     let stranger = [(node.new_id(), "present".to_owned())];
-    assert_eq!(
-        refused(mark_attendance(node, &by(), &id, &stranger)),
-        ["person"]
-    );
+    assert_eq!(refused(mark_attendance(node, &by(), &id, &stranger)), ["person"]);
     let odd = [(school.persons[0].clone(), "asleep".to_owned())];
     assert_eq!(refused(mark_attendance(node, &by(), &id, &odd)), ["status"]);
     assert_eq!(row(node, &id).present, 2);
@@ -80,10 +74,7 @@ fn marks_of_two_devices_count_once_if_equal_and_wait_if_not() {
     school.mark(first, &id, ["present", "present", "absent"]);
     school.mark(second, &id, ["present", "absent", "absent"]);
     meet(first, second);
-    assert_eq!(
-        first.count(&Filter::kind("attendance").about(&id)).unwrap(),
-        6
-    );
+    assert_eq!(first.count(&Filter::kind("attendance").about(&id)).unwrap(), 6);
     for node in [first, second] {
         let shown = row(node, &id);
         assert_eq!(
@@ -101,10 +92,7 @@ fn marks_of_two_devices_count_once_if_equal_and_wait_if_not() {
     // A claim is made for the undisputed one alone, and for the other once somebody has chosen.
     end_session(first, &by(), &id).unwrap();
     assert_eq!(register_claims(first, &by(), &id, "2025-10-16").unwrap(), 1);
-    assert_eq!(
-        school.mark(second, &id, ["present", "present", "absent"]),
-        1
-    );
+    assert_eq!(school.mark(second, &id, ["present", "present", "absent"]), 1);
     meet(first, second);
     assert_eq!(
         (
