@@ -88,7 +88,15 @@ impl Place {
             retry_max: Duration::from_secs(2),
             ..NetworkConfig::default()
         };
-        let network = Network::start(self.node.clone(), config).await.expect("network");
+        // The port of the last time is free again once its connections have drained.
+        let begun = Instant::now();
+        let network = loop {
+            match Network::start(self.node.clone(), config.clone()).await {
+                Ok(network) => break network,
+                Err(e) => assert!(begun.elapsed() < Duration::from_secs(15), "network: {e}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
         self.port = network.local_addr().port();
         self.network = Some(network);
     }
@@ -96,7 +104,9 @@ impl Place {
     /// Goes offline.
     pub async fn down(&mut self) {
         if let Some(network) = self.network.take() {
+            let begun = Instant::now();
             network.stop().await;
+            println!("{:>6} ms  to go offline", begun.elapsed().as_millis());
         }
     }
 
@@ -123,11 +133,15 @@ impl Place {
 
 /// Waits until `test` holds; fails after `seconds` with `what`.
 pub async fn until(what: &str, seconds: u64, mut test: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(seconds);
+    let begun = Instant::now();
     while !test() {
-        assert!(Instant::now() < end, "not within {seconds} s: {what}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(seconds),
+            "not within {seconds} s: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
+    println!("{:>6} ms  {what}", begun.elapsed().as_millis());
 }
 
 /// Makes a school at the county; its record id.

@@ -81,9 +81,10 @@ impl Network {
             config,
         });
         let accepting = accept_all(hall.clone(), endpoint.clone(), stopped.clone());
+        let viewing = keep_views(node, stopped.clone());
         let dialling = dial_all(hall, endpoint.clone(), discovery, found, stopped);
         let task = tokio::spawn(async move {
-            tokio::join!(accepting, dialling);
+            tokio::join!(accepting, viewing, dialling);
         });
         Ok(Network {
             endpoint,
@@ -270,8 +271,10 @@ async fn dial_all(
                 }
             }
             _ = tick.tick() => {
-                outside(&hall).await;
-                dial_due(&hall, &endpoint, &mut targets, &mut talks);
+                if outside(&hall).await {
+                    collect(&hall, &mut targets);
+                }
+                dial_due(&hall, &endpoint, &mut targets, &mut talks, &stopped);
             }
         }
     }
@@ -286,15 +289,41 @@ async fn next(found: &mut Option<mpsc::Receiver<Found>>) -> Option<Found> {
     }
 }
 
-/// Commands beside the running node write to the same database.
-async fn outside(hall: &Hall) {
+/// Commands beside the running node write to the same database: whether one just did.
+async fn outside(hall: &Hall) -> bool {
     let node = hall.node.clone();
     match tokio::task::spawn_blocking(move || node.notice_outside_changes()).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the database could not be read"),
-        Err(_) => {}
+        Ok(Ok(noticed)) => noticed,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the database could not be read");
+            false
+        }
+        Err(_) => false,
     }
 }
+
+/// Brings the views up to what arrived, apart from the sessions: many pieces cost one refresh, and a
+/// slow document holds up no peer.
+async fn keep_views(node: Node, mut stopped: watch::Receiver<bool>) {
+    let mut arrived = node.0.arrived.subscribe();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => return,
+            Ok(()) = arrived.changed() => {}
+        }
+        tokio::time::sleep(COALESCE).await;
+        arrived.mark_unchanged();
+        let refreshing = node.clone();
+        match tokio::task::spawn_blocking(move || refreshing.refresh_views()).await {
+            Ok(Err(error)) => tracing::error!(%error, "views could not be brought up to date"),
+            _ => node.0.changed.send_modify(|n| *n += 1),
+        }
+    }
+}
+
+/// Pieces that arrive within this time are shown together.
+const COALESCE: Duration = Duration::from_millis(40);
 
 /// Addresses of the roll and typed ones.
 fn collect(hall: &Hall, targets: &mut HashMap<String, Target>) {
@@ -367,7 +396,13 @@ fn meet(hall: &Hall, targets: &mut HashMap<String, Target>, found: Found) {
 
 type Talks = tokio::task::JoinSet<(String, Option<Ended>)>;
 
-fn dial_due(hall: &Arc<Hall>, endpoint: &Endpoint, targets: &mut HashMap<String, Target>, talks: &mut Talks) {
+fn dial_due(
+    hall: &Arc<Hall>,
+    endpoint: &Endpoint,
+    targets: &mut HashMap<String, Target>,
+    talks: &mut Talks,
+    stopped: &watch::Receiver<bool>,
+) {
     let now = Instant::now();
     let mut being_dialled: Vec<NodeId> = targets
         .values()
@@ -385,19 +420,31 @@ fn dial_due(hall: &Arc<Hall>, endpoint: &Endpoint, targets: &mut HashMap<String,
         being_dialled.extend(target.node);
         let (hall, endpoint, address, expect) =
             (hall.clone(), endpoint.clone(), address.clone(), target.node);
+        let stopped = stopped.clone();
         talks.spawn(async move {
-            let reached = dial(&hall, &endpoint, &address, expect).await;
+            let reached = dial(&hall, &endpoint, &address, expect, stopped).await;
             (address, reached)
         });
     }
 }
 
-async fn dial(hall: &Hall, endpoint: &Endpoint, address: &str, expect: Option<NodeId>) -> Option<Ended> {
+async fn dial(
+    hall: &Hall,
+    endpoint: &Endpoint,
+    address: &str,
+    expect: Option<NodeId>,
+    mut stopped: watch::Receiver<bool>,
+) -> Option<Ended> {
     let name = address.to_string();
     let resolved = tokio::task::spawn_blocking(move || name.to_socket_addrs().ok()?.next())
         .await
         .ok()??;
-    match endpoint.connect(resolved, expect).await {
+    let connected = tokio::select! {
+        biased;
+        _ = stopped.wait_for(|s| *s) => return None,
+        connected = endpoint.connect(resolved, expect) => connected,
+    };
+    match connected {
         Ok(link) if link.peer() == hall.node.id() => None,
         Ok(link) if hall.is_open(&link.peer()) => {
             link.close(1, "another link of the same two nodes is open");

@@ -34,6 +34,8 @@ pub(crate) struct Inner {
     documents: Mutex<Cache>,
     /// Counts commits of changes, for those who pass them on.
     pub changed: watch::Sender<u64>,
+    /// Counts pieces from peers whose changes the views may not hold yet.
+    pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
     pub roll_changed: watch::Sender<u64>,
     outside: Mutex<i64>,
@@ -113,6 +115,7 @@ impl Node {
             roll,
             documents: Mutex::new(Cache::default()),
             changed: watch::Sender::new(0),
+            arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
             connected: Mutex::new(HashSet::new()),
@@ -405,7 +408,7 @@ impl Node {
         Ok(done)
     }
 
-    /// Takes statements into the roll. What counts is computed again for every document when any is new.
+    /// Takes statements into the roll; where they change what counts, the views are computed again.
     pub(crate) fn add_statements(&self, statements: Vec<Statement>) -> Result<Vec<Statement>, Error> {
         let mut state = self.0.roll.write().unwrap_or_else(PoisonError::into_inner);
         let mut roll = (*state.roll).clone();
@@ -419,26 +422,37 @@ impl Node {
         if new.is_empty() {
             return Ok(new);
         }
-        let recount = new
-            .iter()
-            .any(|s| !matches!(s.body, Body::HubAddress { .. } | Body::Successor { .. }));
         let mut cache = self.documents();
         self.0.store.write(|tx| {
             store::roll::insert(tx, &new, now())?;
-            if recount {
-                cache.forget(None);
-                changes::forget_views(tx)?;
-                store::admitting::retry(tx, &self.0.policy, &roll, now())?;
+            for s in &new {
+                match &s.body {
+                    // A grant takes nothing away, and what it lets in is judged anew below.
+                    Body::Grant { .. } | Body::HubAddress { .. } | Body::Successor { .. } => {}
+                    Body::Revoke { device }
+                    | Body::Cut {
+                        actor: ActorId { device, .. },
+                        ..
+                    } => {
+                        for doc in changes::documents_of(tx, device)? {
+                            cache.forget(Some(doc));
+                            changes::set_viewed(tx, doc, -1)?;
+                        }
+                    }
+                    _ => {
+                        cache.forget(None);
+                        changes::forget_views(tx)?;
+                    }
+                }
             }
+            store::admitting::retry(tx, &self.0.policy, &roll, now())?;
             Ok::<_, Error>(())
         })?;
         drop(cache);
         state.statements += new.len() as u64;
         state.roll = Arc::new(roll);
         drop(state);
-        if recount {
-            self.refresh_views()?;
-        }
+        self.refresh_views()?;
         self.0.roll_changed.send_modify(|n| *n += 1);
         self.0.changed.send_modify(|n| *n += 1);
         Ok(new)

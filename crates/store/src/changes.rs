@@ -72,6 +72,26 @@ pub fn forget_views(c: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// The documents that a device wrote in.
+pub fn documents_of(c: &Connection, device: &NodeId) -> Result<Vec<i64>> {
+    let first = ActorId {
+        device: *device,
+        incarnation: [0; 4],
+    }
+    .to_bytes();
+    let last = ActorId {
+        device: *device,
+        incarnation: [255; 4],
+    }
+    .to_bytes();
+    let mut statement = c.prepare_cached(
+        "SELECT id FROM document d
+         WHERE EXISTS (SELECT 1 FROM change WHERE doc = d.id AND actor BETWEEN ? AND ?)",
+    )?;
+    let rows = statement.query_map((first, last), |r| r.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Adds an admitted change; returns its local sequence. `from` is `None` for one written here.
 pub fn insert(
     c: &Connection,

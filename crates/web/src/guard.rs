@@ -63,7 +63,8 @@ fn host_allowed(host: &str, lan: bool, names: &[String]) -> bool {
     if bare.eq_ignore_ascii_case("localhost") || names.iter().any(|n| n.eq_ignore_ascii_case(bare)) {
         return true;
     }
-    match bare.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+    let address = bare.strip_prefix('[').and_then(|b| b.strip_suffix(']')).unwrap_or(bare);
+    match address.parse::<IpAddr>() {
         Ok(address) => lan || address.is_loopback(),
         Err(_) => false,
     }

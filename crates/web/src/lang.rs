@@ -59,11 +59,10 @@ impl Lang {
         for item in accept.unwrap_or_default().split(',').take(20) {
             let mut parts = item.split(';');
             let tag = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-            let quality = parts
-                .find_map(|p| p.trim().strip_prefix("q="))
-                .and_then(|q| q.trim().parse::<f32>().ok())
-                .filter(|q| q.is_finite())
-                .unwrap_or(1.0);
+            let quality = match parts.find_map(|p| p.trim().strip_prefix("q=")) {
+                Some(q) => q.trim().parse::<f32>().ok().filter(|q| q.is_finite()).unwrap_or(0.0),
+                None => 1.0,
+            };
             let lang = match tag.split('-').next().unwrap_or_default() {
                 "zh" => Lang::Zh,
                 "en" => Lang::En,

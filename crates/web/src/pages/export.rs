@@ -104,7 +104,8 @@ fn heads(node: &Node, school: &str, made_on: &str) -> Result<Heads, node::Error>
     let rules = &r1().head;
     // A school's own page shows everything that is here, so the data end with the moment of printing.
     Ok(Heads {
-        school_name: known.as_ref().map(|o| o.name.clone()).unwrap_or_default(),
+        // Before the registry has arrived, the name that the device was given.
+        school_name: known.as_ref().map_or_else(|| node.label(), |o| o.name.clone()),
         school_code: known.map(|o| o.school_code).unwrap_or_default(),
         cutoff: page::moment(&page::now()),
         ruleset: format!("{}（{}/{}）", rules.title_zh, rules.id, rules.version),
