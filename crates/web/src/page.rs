@@ -202,7 +202,7 @@ pub(crate) fn session(state: &str) -> Badge {
         "held" => "open",
         "returned" => "returned",
         "void" => "rejected",
-        _ => "plain",
+        _ => "dull",
     };
     coded(class).unwrap_or(badge("disputed", "状态不明", "Unknown state"))
 }

@@ -130,9 +130,9 @@ fn a_device_is_approved_only_after_the_digits_and_revoked_only_after_asking() {
 
     let mut fields = vec![("request", code.as_str()), ("role", "school"), ("school", ""), ("label", "青石小学 教务处")];
     let page = auditor.submit("/devices", "/devices", &fields);
-    page.has("请选择学校").has("请先和对方逐组核对数字").has(&code);
+    page.has("请选择学校").has("请先和对方核对").has(&code);
     fields[2].1 = &school;
-    auditor.submit("/devices", "/devices", &fields).has("请先和对方逐组核对数字").lacks("请选择学校");
+    auditor.submit("/devices", "/devices", &fields).has("请先和对方核对").lacks("id=\"school-error\"");
     fields.push(("compared", "1"));
     let wrong = [("request", "YXQ-AAAA"), ("role", "school"), ("school", &school), ("compared", "1")];
     auditor.submit("/devices", "/devices", &wrong).has("这不是申请码");

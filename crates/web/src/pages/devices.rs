@@ -138,8 +138,8 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
     if !form.has("compared") {
         form.fail(
             "compared",
-            "请先和对方逐组核对数字，再勾选",
-            "Compare the digits with the other side, group by group, then tick this",
+            "请先和对方核对，再勾选",
+            "Check with the other side first, then tick this",
         );
     }
     if !form.ok() {

@@ -51,7 +51,7 @@ struct CountyPage {
     read: bool,
     audit: bool,
     n: CountyFigures,
-    /// Schools that have never or not for a week been in touch, the longest silent first.
+    /// Schools with a device that were not in touch for a week, the longest silent first.
     silent: Vec<SchoolRow>,
     wishes: usize,
 }
@@ -212,8 +212,8 @@ async fn county(ctx: Ctx) -> Result<Response, Fault> {
         .await?;
     let n = county_figures(&rows);
     let since = page::now() - SILENT;
-    let mut silent: Vec<SchoolRow> = rows.into_iter().filter(|s| s.last_contact.is_none_or(|at| at < since)).collect();
-    silent.sort_by_key(|s| (s.enrolled_devices == 0, s.last_contact));
+    let mut silent: Vec<SchoolRow> = rows.into_iter().filter(|s| s.enrolled_devices > 0 && s.last_contact.is_none_or(|at| at < since)).collect();
+    silent.sort_by_key(|s| s.last_contact);
     html(&CountyPage {
         l,
         c: Chrome::new(&ctx, l.t("总览", "Overview"), ""),

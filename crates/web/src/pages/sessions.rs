@@ -16,6 +16,7 @@ use crate::form::{self, Form};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, DISPUTED, html};
+use crate::pages::claims::group;
 use crate::who::{Ctx, Post, Right};
 
 /// How many lines a list shows before one asks for more.
@@ -89,6 +90,12 @@ impl SessionPage {
 
     fn void(&self) -> bool {
         self.s.row.state == "void"
+    }
+
+    /// Persons present without a claim, or with one that the county returned.
+    fn to_register(&self) -> usize {
+        let returned = |m: &&Mark| m.claim.as_ref().is_some_and(|c| group(c) == "returned");
+        self.s.row.present.saturating_sub(self.s.row.claims) + self.s.marks.iter().filter(returned).count()
     }
 
     fn unmarked(&self) -> usize {
