@@ -1,6 +1,8 @@
 //! Takes a piece from a peer: judged by `sync::admission`, stored, held or quarantined in one transaction.
 
-use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, params, params_from_iter};
 use sync::admission::{Fault, Offered, Verdict, Wait, admit};
 use sync::authority::Policy;
 use sync::tip::Receipt;
@@ -31,7 +33,11 @@ pub fn take(
 ) -> Result<Outcome> {
     let mut outcome = judge(c, policy, roll, offered, from, now)?;
     if outcome.stored > 0 {
-        outcome.stored += retry(c, policy, roll, now)?;
+        // What waited can only have waited for changes of the same document.
+        let documents: BTreeSet<&DocKey> = offered.iter().map(|o| &o.document).collect();
+        for document in documents {
+            outcome.stored += retry_document(c, policy, roll, document, now)?;
+        }
     }
     Ok(outcome)
 }
@@ -99,11 +105,23 @@ fn hold(
     now: i64,
 ) -> Result<()> {
     let device = change.header.actor.device.0;
-    let (all, own): (i64, i64) = c
-        .prepare_cached("SELECT COUNT(*), COALESCE(SUM(substr(actor, 1, 32) = ?), 0) FROM held")?
-        .query_row(params![device], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let counted = "SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM held";
+    let room = |sql: &str, device: Option<[u8; 32]>, changes: usize, bytes: usize| -> Result<bool> {
+        let (n, b): (i64, i64) = c
+            .prepare_cached(sql)?
+            .query_row(params_from_iter(device), |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(n < changes as i64 && b + change.body.len() as i64 <= bytes as i64)
+    };
+    let of_device = format!("{counted} WHERE substr(actor, 1, 32) = ?");
     // No room: dropped here, and found missing by the next check with whoever has it.
-    if all >= limits::HELD_CHANGES as i64 || own >= limits::HELD_PER_AUTHOR as i64 {
+    if !room(counted, None, limits::HELD_CHANGES, limits::HELD_BYTES)?
+        || !room(
+            &of_device,
+            Some(device),
+            limits::HELD_PER_AUTHOR,
+            limits::HELD_BYTES_PER_AUTHOR,
+        )?
+    {
         return Ok(());
     }
     c.prepare_cached(
@@ -125,50 +143,61 @@ fn hold(
     Ok(())
 }
 
-/// Judges all held changes again, after new changes or new roll statements; returns how many were stored.
+/// Judges all held changes again, after new roll statements; returns how many were stored.
 pub fn retry(c: &Connection, policy: &Policy, roll: &Roll, now: i64) -> Result<usize> {
+    let mut statement = c.prepare_cached("SELECT DISTINCT document FROM held")?;
+    let rows = statement.query_map([], |r| r.get::<_, String>(0))?;
+    let documents = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut stored = 0;
+    for document in documents.iter().filter_map(|d| DocKey::parse(d)) {
+        stored += retry_document(c, policy, roll, &document, now)?;
+    }
+    Ok(stored)
+}
+
+fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, now: i64) -> Result<usize> {
     let mut stored = 0;
     loop {
         let mut statement =
-            c.prepare_cached("SELECT id, document, body, tip, from_peer FROM held ORDER BY id")?;
-        let rows = statement.query_map([], |r| {
+            c.prepare_cached("SELECT id, body, tip, from_peer FROM held WHERE document = ? ORDER BY id")?;
+        let rows = statement.query_map([key.as_str()], |r| {
             Ok((
                 r.get::<_, i64>(0)?,
-                r.get::<_, String>(1)?,
-                r.get::<_, Vec<u8>>(2)?,
+                r.get::<_, Vec<u8>>(1)?,
+                r.get::<_, Option<Vec<u8>>>(2)?,
                 r.get::<_, Option<Vec<u8>>>(3)?,
-                r.get::<_, Option<Vec<u8>>>(4)?,
             ))
         })?;
-        let (mut ids, mut offered, mut from) = (Vec::new(), Vec::new(), None);
+        let (mut waiting, mut offered) = (Vec::new(), Vec::new());
         for row in rows {
-            let (id, document, body, tip, peer) = row?;
-            let Some(document) = DocKey::parse(&document) else {
-                continue;
-            };
+            let (id, body, tip, from) = row?;
             let tip = tip.map(|t| fixed(t, "tip")).transpose()?;
-            ids.push(id);
-            offered.push(Offered { document, body, tip });
-            from = peer.or(from);
+            let from = from.map(|n| fixed(n, "peer").map(NodeId)).transpose()?;
+            waiting.push((id, from));
+            offered.push(Offered {
+                document: key.clone(),
+                body,
+                tip,
+            });
         }
         if offered.is_empty() {
             return Ok(stored);
         }
-        let from = from.map(|n| fixed(n, "peer").map(NodeId)).transpose()?;
         let mut progress = 0;
         for judged in admit(policy, roll, &offered, &Past(c))? {
-            let (Some(offer), Some(id)) = (offered.get(judged.index), ids.get(judged.index)) else {
+            let (Some(offer), Some((id, from))) = (offered.get(judged.index), waiting.get(judged.index))
+            else {
                 continue;
             };
+            let (tip, from) = (offer.tip.as_ref(), from.as_ref());
             match (judged.verdict, &judged.change) {
                 (Verdict::Held(_), _) | (Verdict::Dropped(Fault::NoTip), _) => continue,
                 (Verdict::Stored, Some(change)) => {
-                    changes::insert(c, &offer.document, change, offer.tip.as_ref(), from.as_ref(), now)?;
+                    changes::insert(c, key, change, tip, from, now)?;
                     progress += 1;
                 }
                 (Verdict::Quarantined(fault), Some(change)) => {
-                    let tip = offer.tip.as_ref();
-                    changes::quarantine(c, &offer.document, fault, change, tip, from.as_ref(), now)?;
+                    changes::quarantine(c, key, fault, change, tip, from, now)?;
                 }
                 _ => {}
             }

@@ -61,6 +61,12 @@ pub const HELD_CHANGES: usize = 20_000;
 /// …and by one author, so that one device cannot crowd out the others.
 pub const HELD_PER_AUTHOR: usize = 2_000;
 
+/// The same in bytes of bodies: a retry reads those of one document into memory.
+pub const HELD_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of waiting changes by one author.
+pub const HELD_BYTES_PER_AUTHOR: usize = 4 * 1024 * 1024;
+
 /// Frames of unknown type that are passed over before the session ends.
 pub const UNKNOWN_FRAMES: usize = 64;
 

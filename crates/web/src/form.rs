@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use records::FieldError;
+use records::{FieldError, Kinds};
 
 use crate::lang::Lang;
 
@@ -73,6 +73,17 @@ impl Form {
     pub fn fail_all(&mut self, errors: &[FieldError]) {
         for e in errors {
             self.fail(&e.field, &e.zh, &e.en);
+        }
+    }
+
+    /// Puts an error beside each of these fields that is empty and that the kind requires.
+    pub fn require(&mut self, kind: &str, fields: &[&str]) {
+        let kind = Kinds::builtin().latest(kind);
+        let wanted = |name: &str| kind.and_then(|k| k.field(name)).is_some_and(|f| f.required);
+        for name in fields {
+            if wanted(name) && !self.has(name) {
+                self.fail(name, "必须填写", "This is required");
+            }
         }
     }
 

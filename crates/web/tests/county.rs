@@ -158,6 +158,33 @@ fn a_device_is_approved_only_after_the_digits_and_revoked_only_after_asking() {
 }
 
 #[test]
+fn a_device_that_asks_over_the_network_is_approved_and_joins() {
+    let county = Site::county(true);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let loose = county.loose_near();
+    let clerk = loose.signed_in("李专管员", Role::Clerk);
+    let page = until(&auditor, "/devices", "云岭县第一小学 教务处");
+    let cut = |page: &Page| page.body.split("class=\"digits\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let digits = cut(&page);
+    auditor.get("/").has("1 台设备申请加入");
+    // Before anybody approved, the school already sees which county it is and the same digits.
+    assert_eq!(cut(&until(&clerk, "/sync", "还没有批准本机")), digits);
+
+    let letters: String = loose.node.id().to_string().chars().take(8).collect();
+    let school = county.school_id("云岭县第一小学");
+    let fields = [("request", letters.as_str()), ("role", "school"), ("school", &school), ("compared", "1")];
+    auditor.submit("/devices", "/devices", &fields).has("已批准").has(&digits);
+    until(&clerk, "/sync", "已批准本机");
+    clerk.submit("/sync", "/sync", &[("do", "confirm"), ("compared", "1")]).has("本机已加入本县");
+    let title = "听评课";
+    until(&clerk, "/sync", "在线");
+    clerk.get("/roster").is(200);
+    let fields = [("title", title), ("date", "2025-9-12"), ("form", "school_based"), ("category", "practice"), ("channel", "school"), ("hours_c", "1")];
+    clerk.submit("/sessions/new", "/sessions/new", &fields).has(title);
+    until(&auditor, "/sessions", title).has("云岭县第一小学");
+}
+
+#[test]
 fn addresses_are_checked_and_forgotten() {
     let site = Site::loose();
     let clerk = site.signed_in("李专管员", Role::Clerk);

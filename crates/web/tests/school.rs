@@ -96,10 +96,11 @@ fn an_error_stands_beside_its_field_and_keeps_what_was_typed() {
     let (_county, site, mut clerk) = school();
     let mut fields = session("王老师 13800000000", "7、2");
     fields[1].1 = "昨天";
+    fields[3].1 = "";
     let page = clerk.submit("/sessions/new", "/sessions/new", &fields);
     page.is(200).has("还没有保存").has("aria-invalid=\"true\"");
     page.has("value=\"昨天\"").has("value=\"7、2\"").has("value=\"王老师 13800000000\"");
-    page.has("id=\"date-error\"").has("“昨天”不是日期").has("7.2");
+    page.has("id=\"date-error\"").has("“昨天”不是日期").has("7.2").has("id=\"form-error\"").has("必须填写");
     page.has("<option value=\"practice\" selected>");
     clerk.language = Some("en");
     let page = clerk.submit("/sessions/new", "/sessions/new", &fields);

@@ -102,13 +102,18 @@ impl Browser {
 
     /// Opens a page again and again until it has the text.
     pub fn until(&self, url: &str, text: &str) -> Page {
+        self.until_page(url, text, |page| page.body.contains(text))
+    }
+
+    /// Opens a page again and again until it is as wanted; `what` says how.
+    pub fn until_page(&self, url: &str, what: &str, test: impl Fn(&Page) -> bool) -> Page {
         let begun = Instant::now();
         loop {
             let page = self.open(url);
-            if page.body.contains(text) {
+            if test(&page) {
                 return page;
             }
-            assert!(begun.elapsed() < PATIENCE, "{url} never had {text:?}:\n{}", page.body);
+            assert!(begun.elapsed() < PATIENCE, "{url} never had {what:?}:\n{}", page.body);
             std::thread::sleep(Duration::from_millis(100));
         }
     }

@@ -135,6 +135,8 @@ async fn save(Post { ctx, mut form }: Post, id: String) -> Result<Response, Faul
     let school = ctx.school()?;
     let input = read(&mut form);
     if !form.ok() {
+        // Everything that is wrong at once, not one fault after the other.
+        form.fail_all(&office::check_teacher(&input));
         return teacher_page(&ctx, form, id);
     }
     let (by, target) = (ctx.who.by(), (!id.is_empty()).then(|| id.clone()));

@@ -104,6 +104,7 @@ async fn save(Post { ctx, mut form }: Post, id: String) -> Result<Response, Faul
     ctx.need(Right::Enter)?;
     let school = ctx.school()?;
     let input = read(&mut form);
+    form.require("session", &["title", "form", "category", "channel"]);
     if !form.ok() {
         return form_page(&ctx, form, id, false);
     }

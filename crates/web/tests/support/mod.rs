@@ -64,6 +64,17 @@ impl Site {
         Site::serve(dir, node, None)
     }
 
+    /// A school PC that knows this county's address and nothing else.
+    pub fn loose_near(&self) -> Site {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::init_member(dir.path(), "云岭县第一小学 教务处").unwrap();
+        Site::serve(dir, node, self.hub().as_deref())
+    }
+
+    fn hub(&self) -> Option<String> {
+        self.network.as_ref().map(|n| n.local_addr().to_string())
+    }
+
     /// A county's hub with two schools in its registry; `network` also listens for schools.
     pub fn county(network: bool) -> Site {
         let dir = tempfile::tempdir().unwrap();
@@ -98,8 +109,7 @@ impl Site {
         let answer = enrol::approve(&self.node, &device, &label.unwrap(), &grants).unwrap();
         enrol::accept(&node, &answer.text).unwrap();
         enrol::confirm(&node).unwrap();
-        let hub = self.network.as_ref().map(|n| n.local_addr().to_string());
-        Site::serve(dir, node, hub.as_deref())
+        Site::serve(dir, node, self.hub().as_deref())
     }
 
     /// A browser with nobody signed in.
