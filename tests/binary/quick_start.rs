@@ -66,7 +66,6 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     let mut served_hub = hub.serve();
     assert_eq!(served_hub.sync.to_string(), hub.address);
 
-    let t0=std::time::Instant::now();macro_rules! tick{()=>{eprintln!("T {} {:?}",line!(),t0.elapsed())}}
     // Three schools.
     let names: Vec<&str> = [8, 9, 10].map(|i: usize| county.schools[i].name.as_str()).to_vec();
     let (a, served_a) = enrol_in_order(&hub, root, names[0]);
@@ -78,7 +77,6 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     }
     assert_eq!(hub.place.ok(&["enrol", "list"]), "", "nobody waits any more");
 
-    tick!();
     // Accounts: one browser for all pages of the computer, its cookies shared by all ports.
     let browser = Browser::new();
     browser.first_account(served_hub.setup.as_ref().unwrap(), "王审核员", "auditor", PIN);
@@ -87,7 +85,6 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     }
     browser.open(&served_hub.pages).has("王审核员");
 
-    tick!();
     // Rosters: on the page, by the command beside the running program, and by hand.
     let bytes = std::fs::read(file).unwrap();
     let count = |school: usize| county.teachers_of(8 + school).count();
@@ -111,24 +108,20 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     ];
     browser.submit(&format!("{}/roster/new", served_c.pages), "/roster/new", &teacher).has("㙇𬭊").has("T001");
 
-    tick!();
     // A session on the school's page…
     let session = enter_session(&browser, &served_a, "第三次校本研修：读懂学生的错误", "２０２５年１０月１６日");
     let people = county.teachers_of(8).count();
     let page = claim_for_everyone(&browser, &served_a, &session);
     page.has(&format!("已登分 {people} 人"));
-    tick!();
     // …is on the county's page, with the people, without a restart.
     browser.until(&format!("{}/sessions", served_hub.pages), "读懂学生的错误").has(names[0]);
     let at_hub = browser.until(&format!("{}{session}", served_hub.pages), &format!("登分 {people}"));
     at_hub.has(&county.teachers[county.teachers_of(8).next().unwrap()].name);
     until_at_county(&browser, &format!("{}{session}", served_a.pages), people);
-    tick!();
     // Other schools see nothing of it.
     browser.open(&format!("{}/sessions", served_b.pages)).lacks("读懂学生的错误");
     browser.open(&format!("{}{session}", served_b.pages)).is(404);
 
-    tick!();
     // The county decides: all but one recognised, the last one reduced.
     let audit = format!("{}/audit", served_hub.pages);
     let queue = browser.until(&audit, &format!("{people} 条待审"));
@@ -147,23 +140,20 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
         ("decided_on", "2025-10-20"),
     ];
     browser.submit(&audit, &format!("/audit/{}", last.0), &verdict).has("已审核 1 条").has("没有待审的登记");
-    tick!();
     // The decisions are on the school's page, without a restart.
     let claims = format!("{}/claims?limit=1000", served_a.pages);
     let page = browser.until(&claims, "县已核减");
     page.has("核减为 0.2").has("本学年校本已满").has("王审核员");
     assert_eq!(page.count("县已认定"), people - 1 + in_filter(&page, "县已认定"));
 
-    tick!();
     // The hub is gone: the school goes on, and nothing is shown as received that was not.
-    served_hub.stop();tick!();
+    served_hub.stop();
     let alone = enter_session(&browser, &served_a, "停电那天的集体备课", "2025-11-03");
     claim_for_everyone(&browser, &served_a, &alone).has("已登分");
     std::thread::sleep(std::time::Duration::from_secs(3));
     let page = browser.open(&format!("{}{alone}", served_a.pages));
     assert_eq!((page.count(SAVED), page.count(AT_COUNTY)), (1 + people, 0), "{}", page.body);
     assert!(a.count("not at county") > people as u64);
-    tick!();
     // It comes back, and all catches up by itself.
     served_hub = hub.serve();
     assert_eq!(served_hub.setup, None, "there is an account already");
@@ -172,16 +162,14 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     browser.until(&format!("{}/audit", served_hub.pages), &format!("{people} 条待审"));
     until("all is at the county", || a.count("not at county") == 0);
 
-    tick!();
     // The school that was enrolled by file has found the hub by itself as well.
     let third = enter_session(&browser, &served_c, "教学点联片教研", "2025-11-05");
     claim_for_everyone(&browser, &served_c, &third).has("已登分 1 人");
     until_at_county(&browser, &format!("{}{third}", served_c.pages), 1);
     browser.until(&format!("{}/sessions", served_hub.pages), "教学点联片教研").has(names[2]);
 
-    tick!();
     for served in [served_a, served_b, served_c, served_hub] {
-        served.stop();tick!();
+        served.stop();
     }
 }
 

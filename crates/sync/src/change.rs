@@ -148,6 +148,35 @@ impl Change {
         Ok(change)
     }
 
+    /// The first fields of a body, down to `start_op`, as Automerge writes them.
+    pub(crate) fn head_of(deps: &[ChangeHash], actor: &ActorId, seq: u64, start_op: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_uleb(&mut out, deps.len() as u64);
+        out.extend(deps.concat());
+        write_uleb(&mut out, ActorId::LEN as u64);
+        out.extend(actor.to_bytes());
+        write_uleb(&mut out, seq);
+        write_uleb(&mut out, start_op);
+        out
+    }
+
+    /// [`Change::head_of`] for a parsed head.
+    pub(crate) fn head_bytes(head: &Header) -> Vec<u8> {
+        Change::head_of(&head.deps, &head.actor, head.seq, head.start_op)
+    }
+
+    /// What stands behind `start_op` in a body.
+    pub(crate) fn after_start_op(body: &[u8]) -> Option<&[u8]> {
+        let mut r = Reader(body);
+        let deps = r.uleb().ok()?;
+        r.take(deps.checked_mul(32)?).ok()?;
+        let actor = r.uleb().ok()?;
+        r.take(actor).ok()?;
+        r.uleb().ok()?;
+        r.uleb().ok()?;
+        Some(r.0)
+    }
+
     /// The whole chunk, for Automerge.
     pub fn to_chunk(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 16);
@@ -170,7 +199,7 @@ fn hash_body(body: &[u8]) -> ChangeHash {
         .into()
 }
 
-fn write_uleb(out: &mut Vec<u8>, mut n: u64) {
+pub(crate) fn write_uleb(out: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         out.push(n as u8 | 0x80);
         n >>= 7;
@@ -230,10 +259,10 @@ fn count_runs(mut r: Reader<'_>) -> Result<u64, BadChange> {
     Ok(total)
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, n: impl TryInto<usize>) -> Result<&'a [u8], BadChange> {
+    pub fn take(&mut self, n: impl TryInto<usize>) -> Result<&'a [u8], BadChange> {
         let n = n.try_into().map_err(|_| BadChange::Damaged)?;
         let (head, tail) = self.0.split_at_checked(n).ok_or(BadChange::Damaged)?;
         self.0 = tail;
@@ -255,7 +284,7 @@ impl<'a> Reader<'a> {
         self.leb().map(|_| ())
     }
 
-    fn uleb(&mut self) -> Result<u64, BadChange> {
+    pub fn uleb(&mut self) -> Result<u64, BadChange> {
         let bytes = self.leb()?;
         if bytes.len() == 10 && bytes[9] > 1 {
             return Err(BadChange::Damaged);

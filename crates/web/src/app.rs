@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use node::Node;
+use node::{Node, Standing};
 
 use crate::WebConfig;
 use crate::fault::Fault;
@@ -24,6 +24,8 @@ pub(crate) struct Inner {
     /// Cookies are shared by all ports of a host name, so each node's cookies carry its id: a hub
     /// and three schools on one machine must not sign one another out.
     pub(crate) cookie: String,
+    /// What the device calls itself.
+    pub(crate) label: String,
     /// Unix seconds of the program's start, part of the mark of `pages::live`.
     pub(crate) born: i64,
 }
@@ -36,11 +38,29 @@ impl Deref for App {
 }
 
 impl App {
+    /// Reads the database: not for async threads.
     pub(crate) fn new(node: Node, config: WebConfig) -> App {
         let id = node.id().to_string();
         let tail: String = id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-        let cookie = format!("yanxiu_{tail}");
-        App(Arc::new(Inner { node, config, uploads: Uploads::default(), cookie, born: page::now() }))
+        let (cookie, label) = (format!("yanxiu_{tail}"), node.label());
+        App(Arc::new(Inner {
+            node,
+            config,
+            uploads: Uploads::default(),
+            cookie,
+            label,
+            born: page::now(),
+        }))
+    }
+
+    /// Whether this node sees the whole county: the hub, or an auditor's own device.
+    pub(crate) fn county(&self) -> bool {
+        self.node.is_county() || self.node.is_auditor()
+    }
+
+    /// Whether this is a device of the county's that belongs to no school, such as a mentor's laptop.
+    pub(crate) fn schoolless(&self) -> bool {
+        !self.county() && self.node.standing() == Standing::Member && self.node.home_school().is_none()
     }
 
     /// Runs blocking work on the node away from the async threads.

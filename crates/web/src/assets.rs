@@ -38,6 +38,9 @@ pub(crate) async fn serve(Path(name): Path<String>) -> Result<Response, Fault> {
         "icon.svg" => ("image/svg+xml", ICON),
         _ => return Err(Fault::NotFound),
     };
-    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
     Ok((headers, body).into_response())
 }

@@ -54,7 +54,8 @@ impl From<node::Error> for Fault {
 pub(crate) fn said(error: node::Error) -> Result<(String, String), Fault> {
     let zh = match &error {
         node::Error::Invalid(list) => {
-            let join = |of: fn(&records::FieldError) -> &str| list.iter().map(of).collect::<Vec<_>>().join("; ");
+            let join =
+                |of: fn(&records::FieldError) -> &str| list.iter().map(of).collect::<Vec<_>>().join("; ");
             return Ok((join(|e| &e.zh), join(|e| &e.en)));
         }
         node::Error::BadCode("answer") => "这不是批复码：有字母缺失或写错。请整段复制，或用批复文件的内容。",
@@ -123,10 +124,16 @@ impl IntoResponse for Fault {
                     "You signed in again elsewhere, or the page was open for too long. Nothing was saved: go back, reload and submit again.",
                 ),
             ),
-            Fault::Unreadable(zh, en) => {
-                (StatusCode::BAD_REQUEST, ("读不了提交的内容", "The submission could not be read"), (zh, en))
-            }
-            Fault::Refused(zh, en) => (StatusCode::CONFLICT, ("现在不能做这件事", "This cannot be done now"), (zh, en)),
+            Fault::Unreadable(zh, en) => (
+                StatusCode::BAD_REQUEST,
+                ("读不了提交的内容", "The submission could not be read"),
+                (zh, en),
+            ),
+            Fault::Refused(zh, en) => (
+                StatusCode::CONFLICT,
+                ("现在不能做这件事", "This cannot be done now"),
+                (zh, en),
+            ),
             Fault::Inside(text) => {
                 number = short_id();
                 tracing::error!(number, "{text}");
@@ -184,7 +191,11 @@ pub(crate) async fn show(State(app): State<App>, request: Request, next: Next) -
 }
 
 fn is_page(response: &Response) -> bool {
-    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let kind = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     kind.starts_with("text/html") || kind.starts_with("application/json")
 }
 
@@ -193,7 +204,10 @@ fn plain(status: StatusCode) -> Words {
     let (title, what) = match status {
         StatusCode::PAYLOAD_TOO_LARGE => (
             ("文件太大", "The file is too large"),
-            ("一次最多 16 MB。请把表格分成几份。", "At most 16 MB at a time. Please split the table."),
+            (
+                "一次最多 16 MB。请把表格分成几份。",
+                "At most 16 MB at a time. Please split the table.",
+            ),
         ),
         StatusCode::NOT_FOUND => (
             ("没有这一页", "Page not found"),
@@ -204,10 +218,17 @@ fn plain(status: StatusCode) -> Words {
         ),
         _ => (
             ("这个请求不能处理", "This request cannot be served"),
-            ("请从总览重新进入，再做一次。", "Please start again from the overview."),
+            (
+                "请从总览重新进入，再做一次。",
+                "Please start again from the overview.",
+            ),
         ),
     };
-    Words { title, what, number: String::new() }
+    Words {
+        title,
+        what,
+        number: String::new(),
+    }
 }
 
 fn error_page(app: &App, l: Lang, status: StatusCode, words: &Words) -> Response {

@@ -17,7 +17,10 @@ pub struct Form {
 impl Form {
     /// A form from decoded pairs, in the order they were sent.
     pub fn new(pairs: Vec<(String, String)>) -> Form {
-        Form { pairs, errors: BTreeMap::new() }
+        Form {
+            pairs,
+            errors: BTreeMap::new(),
+        }
     }
 
     /// A form filled in by the program, for the first showing of an edit page.
@@ -28,12 +31,20 @@ impl Form {
     /// The first value of a field without surrounding blanks (also the full-width one, U+3000);
     /// empty when it was not sent.
     pub fn get(&self, name: &str) -> &str {
-        self.pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.trim()).unwrap_or_default()
+        self.pairs
+            .iter()
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| v.trim())
+            .unwrap_or_default()
     }
 
     /// The first value exactly as typed: for passwords, where blanks count.
     pub fn raw(&self, name: &str) -> &str {
-        self.pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str()).unwrap_or_default()
+        self.pairs
+            .iter()
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| v.as_str())
+            .unwrap_or_default()
     }
 
     /// The value as an owned text, for the inputs of `office`.
@@ -43,12 +54,17 @@ impl Form {
 
     /// Every value of a repeated field.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
-        self.pairs.iter().filter(move |(k, _)| k == name).map(|(_, v)| v.trim())
+        self.pairs
+            .iter()
+            .filter(move |(k, _)| k == name)
+            .map(|(_, v)| v.trim())
     }
 
     /// Fields whose name starts with `prefix`, as (rest of the name, value).
     pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> + 'a {
-        self.pairs.iter().filter_map(move |(k, v)| Some((k.strip_prefix(prefix)?, v.trim())))
+        self.pairs
+            .iter()
+            .filter_map(move |(k, v)| Some((k.strip_prefix(prefix)?, v.trim())))
     }
 
     /// Whether the field was sent with any value (a ticked box, a pressed button).
@@ -66,7 +82,9 @@ impl Form {
 
     /// Puts an error beside a field. The first one of a field stays.
     pub fn fail(&mut self, field: &str, zh: &str, en: &str) {
-        self.errors.entry(field.to_owned()).or_insert_with(|| (zh.to_owned(), en.to_owned()));
+        self.errors
+            .entry(field.to_owned())
+            .or_insert_with(|| (zh.to_owned(), en.to_owned()));
     }
 
     /// Takes over the errors that the schema check returned.
@@ -100,7 +118,10 @@ impl Form {
     /// Errors of fields that the page does not show, so that none is lost: listed above the form.
     /// `shown` names the fields that the page has, separated by blanks.
     pub fn other_errors(&self, shown: &str, l: &Lang) -> Vec<&str> {
-        let others = self.errors.iter().filter(|(k, _)| !shown.split(' ').any(|s| s == k.as_str()));
+        let others = self
+            .errors
+            .iter()
+            .filter(|(k, _)| !shown.split(' ').any(|s| s == k.as_str()));
         others.map(|(_, (zh, en))| l.pick(zh, en)).collect()
     }
 }
@@ -163,7 +184,12 @@ mod tests {
 
     #[test]
     fn dates_and_amounts_are_read_as_schools_write_them() {
-        let typed = [("date", "２０２６年９月１日"), ("hours_c", "１.５"), ("place", "录播教室"), ("none", "")];
+        let typed = [
+            ("date", "２０２６年９月１日"),
+            ("hours_c", "１.５"),
+            ("place", "录播教室"),
+            ("none", ""),
+        ];
         let mut form = Form::filled(typed.map(|(k, v)| (k, v.to_owned())));
         assert_eq!(date(&mut form, "date"), "2026-09-01");
         assert_eq!(amount(&mut form, "hours_c"), 150);
@@ -176,7 +202,10 @@ mod tests {
 
     #[test]
     fn what_was_typed_stays_beside_its_error() {
-        let mut form = Form::new(vec![("name".into(), "\u{3000}王𬭊 ".into()), ("date".into(), "昨天".into())]);
+        let mut form = Form::new(vec![
+            ("name".into(), "\u{3000}王𬭊 ".into()),
+            ("date".into(), "昨天".into()),
+        ]);
         form.fail("date", "日期不对", "not a date");
         form.fail("hidden", "缺活动", "no session");
         assert_eq!(form.get("name"), "王𬭊");

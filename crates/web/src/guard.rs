@@ -44,8 +44,14 @@ pub(crate) async fn protect(State(app): State<App>, request: Request, next: Next
     set(header::X_FRAME_OPTIONS, "DENY");
     // `same-origin`, not `no-referrer`: with the latter browsers send `Origin: null` on our own forms.
     set(header::REFERRER_POLICY, "same-origin");
-    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    set(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    set(
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=()",
+    );
     set(header::CACHE_CONTROL, "no-store");
     response
 }
@@ -63,7 +69,10 @@ fn host_allowed(host: &str, lan: bool, names: &[String]) -> bool {
     if bare.eq_ignore_ascii_case("localhost") || names.iter().any(|n| n.eq_ignore_ascii_case(bare)) {
         return true;
     }
-    let address = bare.strip_prefix('[').and_then(|b| b.strip_suffix(']')).unwrap_or(bare);
+    let address = bare
+        .strip_prefix('[')
+        .and_then(|b| b.strip_suffix(']'))
+        .unwrap_or(bare);
     match address.parse::<IpAddr>() {
         Ok(address) => lan || address.is_loopback(),
         Err(_) => false,
@@ -87,7 +96,9 @@ pub(crate) fn same_origin(headers: &HeaderMap, uri: &Uri) -> bool {
     }
     match headers.get(header::ORIGIN).and_then(|v| v.to_str().ok()) {
         None => true,
-        Some(origin) => origin.strip_prefix("http://").is_some_and(|from| host(headers, uri) == Some(from)),
+        Some(origin) => origin
+            .strip_prefix("http://")
+            .is_some_and(|from| host(headers, uri) == Some(from)),
     }
 }
 
@@ -115,10 +126,25 @@ mod tests {
     #[test]
     fn only_addresses_and_configured_names_are_hosts() {
         let names = vec!["yanxiu.school.example".to_owned()];
-        for good in ["localhost", "localhost:8080", "127.0.0.1:1", "127.3.2.1", "[::1]:8080", "Yanxiu.School.Example:80"] {
+        for good in [
+            "localhost",
+            "localhost:8080",
+            "127.0.0.1:1",
+            "127.3.2.1",
+            "[::1]:8080",
+            "Yanxiu.School.Example:80",
+        ] {
             assert!(host_allowed(good, false, &names), "{good}");
         }
-        for bad in ["evil.example", "evil.example:8080", "192.168.1.4:8080", "localhost.evil.example", "", "[::1", "127.0.0.1.evil.example"] {
+        for bad in [
+            "evil.example",
+            "evil.example:8080",
+            "192.168.1.4:8080",
+            "localhost.evil.example",
+            "",
+            "[::1",
+            "127.0.0.1.evil.example",
+        ] {
             assert!(!host_allowed(bad, false, &names), "{bad}");
         }
         assert!(host_allowed("192.168.1.4:8080", true, &names));
@@ -137,17 +163,32 @@ mod tests {
         };
         let own = ("host", "127.0.0.1:8080");
         assert!(same_origin(&headers(&[own]), &uri));
-        assert!(same_origin(&headers(&[own, ("origin", "http://127.0.0.1:8080")]), &uri));
-        assert!(!same_origin(&headers(&[own, ("origin", "http://127.0.0.1:9090")]), &uri));
+        assert!(same_origin(
+            &headers(&[own, ("origin", "http://127.0.0.1:8080")]),
+            &uri
+        ));
+        assert!(!same_origin(
+            &headers(&[own, ("origin", "http://127.0.0.1:9090")]),
+            &uri
+        ));
         assert!(!same_origin(&headers(&[own, ("origin", "null")]), &uri));
-        assert!(!same_origin(&headers(&[own, ("sec-fetch-site", "cross-site")]), &uri));
-        assert!(!same_origin(&headers(&[own, ("sec-fetch-site", "same-site")]), &uri));
+        assert!(!same_origin(
+            &headers(&[own, ("sec-fetch-site", "cross-site")]),
+            &uri
+        ));
+        assert!(!same_origin(
+            &headers(&[own, ("sec-fetch-site", "same-site")]),
+            &uri
+        ));
     }
 
     #[test]
     fn cookies_are_found_by_their_exact_name() {
         let mut map = HeaderMap::new();
-        map.insert(header::COOKIE, HeaderValue::from_static("xyanxiu_lang=zh; yanxiu_lang=en; a"));
+        map.insert(
+            header::COOKIE,
+            HeaderValue::from_static("xyanxiu_lang=zh; yanxiu_lang=en; a"),
+        );
         assert_eq!(cookie(&map, LANGUAGE_COOKIE), Some("en"));
         assert_eq!(cookie(&map, "a"), None);
     }

@@ -7,7 +7,8 @@ use node::Node;
 use node::office::{self, By, Organisation, OrganisationInput, Teacher, TeacherInput};
 
 use crate::sheet::roster::{
-    HomeSchool, KnownOrganisation, KnownTeacher, OrganisationFacts, OrganisationRow, RosterContext, RosterPlan, TeacherFacts,
+    HomeSchool, KnownOrganisation, KnownTeacher, OrganisationFacts, OrganisationRow, RosterContext,
+    RosterPlan, TeacherFacts,
 };
 
 /// What the plan of an import needs to know of this node. `school_year` is the calendar year in
@@ -22,7 +23,12 @@ pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Err
     let home_school = home.map(|id| {
         let known = organisations.iter().find(|o| o.id == id);
         let text = |of: fn(&Organisation) -> &String| known.map(|o| of(o).clone()).unwrap_or_default();
-        HomeSchool { name: text(|o| &o.name), short_name: text(|o| &o.short_name), code: text(|o| &o.school_code), id }
+        HomeSchool {
+            name: text(|o| &o.name),
+            short_name: text(|o| &o.short_name),
+            code: text(|o| &o.school_code),
+            id,
+        }
     });
     Ok(RosterContext {
         home_school,
@@ -39,7 +45,9 @@ pub fn apply(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node::Err
     let mut done = organisations(node, by, plan)?;
     if let Some(school) = &plan.school {
         let rows = plan.teachers.new.iter().chain(&plan.teachers.changed);
-        let teachers: Vec<_> = rows.map(|row| (row.id.clone(), teacher_input(&row.facts))).collect();
+        let teachers: Vec<_> = rows
+            .map(|row| (row.id.clone(), teacher_input(&row.facts)))
+            .collect();
         if !teachers.is_empty() {
             done += office::save_teachers(node, by, school, teachers)?;
         }
@@ -49,15 +57,30 @@ pub fn apply(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node::Err
 
 /// Saves organisations; those below one that the same file brings come after it, when it has an id.
 fn organisations(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node::Error> {
-    let mut waiting: Vec<&OrganisationRow> = plan.organisations.add.iter().chain(&plan.organisations.change).collect();
+    let mut waiting: Vec<&OrganisationRow> = plan
+        .organisations
+        .add
+        .iter()
+        .chain(&plan.organisations.change)
+        .collect();
     let mut done = 0;
     while !waiting.is_empty() {
-        let ids: HashMap<String, String> = office::organisations(node)?.into_iter().map(|o| (o.name, o.id)).collect();
+        let ids: HashMap<String, String> = office::organisations(node)?
+            .into_iter()
+            .map(|o| (o.name, o.id))
+            .collect();
         let ready = |row: &&OrganisationRow| row.parent_name.is_empty() || ids.contains_key(&row.parent_name);
         let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
         // Two that name each other as the one above: saved without, rather than not at all.
-        let (now, later) = if now.is_empty() { (later, Vec::new()) } else { (now, later) };
-        let batch = now.iter().map(|row| (row.id.clone(), organisation_input(row, &ids))).collect();
+        let (now, later) = if now.is_empty() {
+            (later, Vec::new())
+        } else {
+            (now, later)
+        };
+        let batch = now
+            .iter()
+            .map(|row| (row.id.clone(), organisation_input(row, &ids)))
+            .collect();
         done += office::save_organisations(node, by, batch)?;
         waiting = later;
     }

@@ -14,7 +14,10 @@ pub(crate) struct Choice {
 
 impl Choice {
     pub(crate) fn new(code: impl Into<String>, label: impl Into<String>) -> Choice {
-        Choice { code: code.into(), label: label.into() }
+        Choice {
+            code: code.into(),
+            label: label.into(),
+        }
     }
 }
 
@@ -22,12 +25,17 @@ impl Choice {
 pub(crate) fn choices(l: Lang, kind: &str, field: &str) -> Vec<Choice> {
     let field = Kinds::builtin().latest(kind).and_then(|k| k.field(field));
     let codes = field.map(|f| f.codes.as_slice()).unwrap_or_default();
-    codes.iter().map(|c| Choice::new(&c.id, l.pick(&c.zh, &c.en))).collect()
+    codes
+        .iter()
+        .map(|c| Choice::new(&c.id, l.pick(&c.zh, &c.en)))
+        .collect()
 }
 
 /// The label of one code; a code that the kind does not know is shown as it stands.
 pub(crate) fn label(l: Lang, kind: &str, field: &str, code: &str) -> String {
-    Kinds::builtin().code_label(kind, field, code, l.into()).to_owned()
+    Kinds::builtin()
+        .code_label(kind, field, code, l.into())
+        .to_owned()
 }
 
 /// What a role is called.
@@ -48,7 +56,10 @@ pub(crate) fn roles(l: Lang, county: bool) -> Vec<Choice> {
     } else {
         &[Role::Clerk, Role::Leader, Role::Teacher, Role::Admin]
     };
-    fitting.iter().map(|r| Choice::new(r.code(), role(&l, r))).collect()
+    fitting
+        .iter()
+        .map(|r| Choice::new(r.code(), role(&l, r)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -59,8 +70,16 @@ mod tests {
     fn labels_come_from_the_kinds() {
         assert_eq!(label(Lang::Zh, "attendance", "status", "on_duty"), "公假");
         assert_eq!(label(Lang::En, "attendance", "status", "present"), "Present");
-        assert_eq!(label(Lang::Zh, "attendance", "status", "unheard_of"), "unheard_of");
-        assert_eq!(choices(Lang::Zh, "decision", "verdict").first().map(|c| c.label.as_str()), Some("认定"));
+        assert_eq!(
+            label(Lang::Zh, "attendance", "status", "unheard_of"),
+            "unheard_of"
+        );
+        assert_eq!(
+            choices(Lang::Zh, "decision", "verdict")
+                .first()
+                .map(|c| c.label.as_str()),
+            Some("认定")
+        );
         assert!(choices(Lang::Zh, "no_kind", "x").is_empty());
     }
 }

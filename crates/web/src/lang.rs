@@ -60,7 +60,12 @@ impl Lang {
             let mut parts = item.split(';');
             let tag = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
             let quality = match parts.find_map(|p| p.trim().strip_prefix("q=")) {
-                Some(q) => q.trim().parse::<f32>().ok().filter(|q| q.is_finite()).unwrap_or(0.0),
+                Some(q) => q
+                    .trim()
+                    .parse::<f32>()
+                    .ok()
+                    .filter(|q| q.is_finite())
+                    .unwrap_or(0.0),
                 None => 1.0,
             };
             let lang = match tag.split('-').next().unwrap_or_default() {

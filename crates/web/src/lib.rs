@@ -113,10 +113,12 @@ pub async fn serve(
     if !config.lan && !config.listen.ip().is_loopback() {
         return Err(Error::NotLoopback(config.listen));
     }
-    let bind = |source| Error::Bind { addr: config.listen, source };
+    let asked = config.listen;
+    let bind = |source| Error::Bind { addr: asked, source };
     let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
     let addr = listener.local_addr().map_err(bind)?;
-    let router = routes::router(app::App::new(node, config));
+    let app = tokio::task::spawn_blocking(move || app::App::new(node, config)).await;
+    let router = routes::router(app.map_err(|e| Error::Stopped(e.to_string()))?);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let task = tokio::spawn(async move {
         let (stop, stopped) = tokio::sync::oneshot::channel();

@@ -55,7 +55,7 @@ impl Chrome {
         Chrome {
             title: title.to_owned(),
             place: place(app, l),
-            county: app.node.is_county(),
+            county: app.county(),
             who: None,
             csrf: String::new(),
             nav: Vec::new(),
@@ -85,15 +85,28 @@ impl Chrome {
 pub(crate) fn place(app: &App, l: Lang) -> String {
     let node = &app.node;
     let county = node.county_name().unwrap_or_default();
-    if node.is_county() {
-        return if county.is_empty() { l.t("县级中心", "County centre").to_owned() } else { county };
+    if app.county() {
+        return if county.is_empty() {
+            l.t("县级中心", "County centre").to_owned()
+        } else {
+            county
+        };
     }
-    node.label()
+    app.label.clone()
 }
 
 fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
     let l = ctx.l;
-    let all: &[(&'static str, &'static str, Right)] = if ctx.app.node.is_county() {
+    // Only the hub approves devices and keeps the registry; only a school has records of its own.
+    let hub = ctx.app.node.is_county();
+    let schoolless = ctx.app.schoolless();
+    let fits = |href: &str, right: Right| match href {
+        "/" => true,
+        "/devices" => hub && ctx.may(right),
+        "/import" => (hub || !ctx.app.county()) && !schoolless && ctx.may(right),
+        _ => ctx.may(right) && (!schoolless || right == Right::Manage),
+    };
+    let all: &[(&'static str, &'static str, Right)] = if ctx.app.county() {
         &[
             ("/", l.t("总览", "Overview"), Right::Manage),
             ("/schools", l.t("学校", "Schools"), Right::Read),
@@ -117,34 +130,66 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
         ]
     };
     all.iter()
-        .filter(|(href, _, right)| *href == "/" || ctx.may(*right))
-        .map(|&(href, label, _)| Nav { href, label, current: href.trim_start_matches('/') == here })
+        .filter(|(href, _, right)| fits(href, *right))
+        .map(|&(href, label, _)| Nav {
+            href,
+            label,
+            current: href.trim_start_matches('/') == here,
+        })
         .collect()
 }
 
 /// The note named in the query after a redirect: `done=<code>&n=<count>`. Texts are fixed here, so
 /// that a crafted link cannot put words on the page.
 fn note(query: &str, l: Lang) -> Option<Note> {
-    let value = |name: &str| query.split('&').filter_map(|p| p.split_once('=')).find(|(k, _)| *k == name).map(|(_, v)| v);
+    let value = |name: &str| {
+        query
+            .split('&')
+            .filter_map(|p| p.split_once('='))
+            .find(|(k, _)| *k == name)
+            .map(|(_, v)| v)
+    };
     let n: u32 = value("n").and_then(|n| n.parse().ok()).unwrap_or_default();
     let text = match value("done")? {
         "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
         "attendance" if l.zh() => format!("考勤已保存在本校：{n} 人。"),
         "attendance" => format!("Attendance saved at this school: {n} people."),
-        "ended" => l.t("活动已结束，可以登分了。", "The session is ended; credits can be registered.").to_owned(),
+        "ended" => l
+            .t(
+                "活动已结束，可以登分了。",
+                "The session is ended; credits can be registered.",
+            )
+            .to_owned(),
         "claims" if l.zh() => format!("已登分 {n} 人。有网时会自动送到县里。"),
         "claims" => format!("Credits registered for {n} people. They go to the county when a link appears."),
         "imported" if l.zh() => format!("已导入 {n} 行。"),
         "imported" => format!("{n} rows imported."),
-        "again" => l.t("这份文件已经确认过，没有再次导入。", "This file was already confirmed; nothing was imported again.").to_owned(),
+        "again" => l
+            .t(
+                "这份文件已经确认过，没有再次导入。",
+                "This file was already confirmed; nothing was imported again.",
+            )
+            .to_owned(),
         "decided" if l.zh() => format!("已审核 {n} 条。"),
         "decided" => format!("{n} claims decided."),
         "approved" => l.t("已批准这台设备。", "The device is approved.").to_owned(),
-        "revoked" => l.t("已撤销这台设备。它以前的记录仍然有效，以后的不再计入。", "The device is revoked. What it wrote before still counts; nothing after does.").to_owned(),
-        "enrolled" => l.t("本机已加入本县。", "This computer now belongs to the county.").to_owned(),
+        "revoked" => l
+            .t(
+                "已撤销这台设备。它以前的记录仍然有效，以后的不再计入。",
+                "The device is revoked. What it wrote before still counts; nothing after does.",
+            )
+            .to_owned(),
+        "enrolled" => l
+            .t("本机已加入本县。", "This computer now belongs to the county.")
+            .to_owned(),
         "account" => l.t("账号已保存。", "The account is saved.").to_owned(),
         "unticked" => {
-            return Some(Note { text: l.t("一条也没有选。请先勾选。", "Nothing was ticked. Tick some first.").to_owned(), good: false });
+            return Some(Note {
+                text: l
+                    .t("一条也没有选。请先勾选。", "Nothing was ticked. Tick some first.")
+                    .to_owned(),
+                good: false,
+            });
         }
         _ => return None,
     };
@@ -214,11 +259,15 @@ pub(crate) fn amount(hundredths: &i64) -> String {
 
 /// How long ago something was, by this computer's clock: for "last contact" lines only.
 pub(crate) fn ago(l: &Lang, at: &Option<i64>) -> String {
-    let Some(at) = *at else { return l.t("还没有", "never").to_owned() };
+    let Some(at) = *at else {
+        return l.t("还没有", "never").to_owned();
+    };
     let seconds = now() - at;
     match seconds {
         // The clock was put back since; an amount would be a guess.
-        i64::MIN..=-60 => l.t("时间不明（本机时钟变过）", "unknown (the clock was changed)").to_owned(),
+        i64::MIN..=-60 => l
+            .t("时间不明（本机时钟变过）", "unknown (the clock was changed)")
+            .to_owned(),
         -59..60 => l.t("刚刚", "just now").to_owned(),
         60..3_600 => unit(l, seconds / 60, "分钟前", "min ago"),
         3_600..86_400 => unit(l, seconds / 3_600, "小时前", "h ago"),
@@ -249,7 +298,10 @@ pub(crate) fn today() -> String {
 /// A moment of the clock as `2026-03-05 17:02`, in the computer's time zone.
 pub(crate) fn moment(at: &i64) -> String {
     match jiff::Timestamp::from_second(*at) {
-        Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Ok(at) => at
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M")
+            .to_string(),
         Err(_) => "?".to_owned(),
     }
 }
@@ -294,7 +346,7 @@ mod tests {
     #[test]
     fn a_link_cannot_put_words_on_a_page() {
         assert!(note("done=<b>hi", Lang::Zh).is_none());
-        assert_eq!(note("n=12&done=claims", Lang::En).unwrap().text.contains("12"), true);
+        assert!(note("n=12&done=claims", Lang::En).unwrap().text.contains("12"));
         assert!(note("done=claims&n=x", Lang::Zh).unwrap().text.contains('0'));
     }
 

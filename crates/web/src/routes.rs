@@ -8,7 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, live, overview, roster, session_form, sessions, sign_in, sync,
+    accounts, audit, card, claims, county, devices, export, import, live, overview, roster, session_form,
+    sessions, sign_in, sync,
 };
 use crate::{assets, guard};
 
@@ -52,8 +53,14 @@ fn school() -> Router<App> {
         .route("/roster/new", get(roster::new).post(roster::create))
         .route("/roster/{id}", get(roster::edit).post(roster::change))
         .route("/sessions/new", get(session_form::new).post(session_form::create))
-        .route("/sessions/{id}/edit", get(session_form::edit).post(session_form::change))
-        .route("/sessions/{id}/void", get(session_form::ask_void).post(session_form::void))
+        .route(
+            "/sessions/{id}/edit",
+            get(session_form::edit).post(session_form::change),
+        )
+        .route(
+            "/sessions/{id}/void",
+            get(session_form::ask_void).post(session_form::void),
+        )
         .route("/sessions/{id}/attendance", post(sessions::mark))
         .route("/sessions/{id}/end", post(sessions::end))
         .route("/sessions/{id}/claims", post(sessions::register))
@@ -70,7 +77,10 @@ fn county() -> Router<App> {
         .route("/audit", get(audit::queue).post(audit::recognise))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
         .route("/devices", get(devices::list).post(devices::approve))
-        .route("/devices/{id}/revoke", get(devices::ask_revoke).post(devices::revoke))
+        .route(
+            "/devices/{id}/revoke",
+            get(devices::ask_revoke).post(devices::revoke),
+        )
 }
 
 /// Of every node.
@@ -80,7 +90,12 @@ fn office() -> Router<App> {
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::show))
         .route("/teachers/{id}", get(card::show))
-        .route("/import", get(import::form).post(import::upload).layer(DefaultBodyLimit::max(import::MAX_BYTES)))
+        .route(
+            "/import",
+            get(import::form)
+                .post(import::upload)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
         .route("/import/confirm", post(import::confirm))
         .route("/sync", get(sync::show).post(sync::act))
         .route("/accounts", get(accounts::list).post(accounts::create))

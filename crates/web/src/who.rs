@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use axum::RequestExt;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use node::{Node, Standing};
 use node::accounts::{self, AccessRow, Account, Role};
 use node::office::By;
+use node::{Node, Standing};
 use subtle::ConstantTimeEq;
 
 use crate::app::App;
@@ -57,7 +57,9 @@ impl Who {
 
     /// The label that records carry as `_by`.
     pub(crate) fn by(&self) -> By {
-        By { account: self.account.name.clone() }
+        By {
+            account: self.account.name.clone(),
+        }
     }
 }
 
@@ -92,8 +94,13 @@ impl FromRequestParts<App> for Visit {
         let mark = live::mark(app);
         let who = match token.clone() {
             Some(token) => {
-                let found = app.run(move |node| accounts::session(node, &token, page::now())).await?;
-                found.map(|s| Who { account: s.account, csrf: s.csrf })
+                let found = app
+                    .run(move |node| accounts::session(node, &token, page::now()))
+                    .await?;
+                found.map(|s| Who {
+                    account: s.account,
+                    csrf: s.csrf,
+                })
             }
             None => None,
         };
@@ -131,8 +138,22 @@ impl FromRequestParts<App> for Ctx {
         let visit = Visit::from_request_parts(parts, app).await?;
         match visit.who {
             Some(who) => {
-                let Visit { app, l, path, remote, mark, .. } = visit;
-                Ok(Ctx { app, l, who, path, remote, mark })
+                let Visit {
+                    app,
+                    l,
+                    path,
+                    remote,
+                    mark,
+                    ..
+                } = visit;
+                Ok(Ctx {
+                    app,
+                    l,
+                    who,
+                    path,
+                    remote,
+                    mark,
+                })
             }
             // A form cannot be replayed after signing in, so the way back is the overview.
             None => Err(Fault::SignIn(if get { visit.path } else { "/".to_owned() })),
@@ -143,18 +164,22 @@ impl FromRequestParts<App> for Ctx {
 impl Ctx {
     /// Refuses the request unless the account holds the right at this node.
     pub(crate) fn need(&self, right: Right) -> Result<(), Fault> {
-        if self.may(right) { Ok(()) } else { Err(Fault::Forbidden) }
+        if self.may(right) {
+            Ok(())
+        } else {
+            Err(Fault::Forbidden)
+        }
     }
 
     /// Whether the account holds the right at this node.
     pub(crate) fn may(&self, right: Right) -> bool {
-        self.who.may(right, self.app.node.is_county())
+        self.who.may(right, self.app.county())
     }
 
     /// The school of this node, for pages that only a school's node has.
     pub(crate) fn school(&self) -> Result<String, Fault> {
         let none = || match self.app.node.standing() {
-            Standing::Member if self.app.node.is_county() => Fault::Forbidden,
+            Standing::Member if self.app.county() => Fault::Forbidden,
             Standing::Member => Fault::Refused(
                 "这台设备不是学校的电脑，没有本校的记录。",
                 "This device is not a school's computer and has no records of a school of its own.",
@@ -166,7 +191,11 @@ impl Ctx {
 
     /// Refuses pages that only the county's node has.
     pub(crate) fn county(&self) -> Result<(), Fault> {
-        if self.app.node.is_county() { Ok(()) } else { Err(Fault::Forbidden) }
+        if self.app.county() {
+            Ok(())
+        } else {
+            Err(Fault::Forbidden)
+        }
     }
 
     /// Blocking work on the node.
@@ -234,8 +263,12 @@ async fn read_form(request: Request, app: &App) -> Result<Form, Fault> {
         return Err(Fault::Stale);
     }
     let pairs = axum::Form::<Vec<(String, String)>>::from_request(request, app).await;
-    let axum::Form(pairs) =
-        pairs.map_err(|_| Fault::Unreadable("表单没有完整传到，请再提交一次。", "The form did not arrive whole. Please submit it again."))?;
+    let axum::Form(pairs) = pairs.map_err(|_| {
+        Fault::Unreadable(
+            "表单没有完整传到，请再提交一次。",
+            "The form did not arrive whole. Please submit it again.",
+        )
+    })?;
     Ok(Form::new(pairs))
 }
 
@@ -259,15 +292,26 @@ mod tests {
             locked_until: None,
             active: true,
         };
-        Who { account, csrf: String::new() }
+        Who {
+            account,
+            csrf: String::new(),
+        }
     }
 
     #[test]
     fn no_school_account_audits_and_no_administrator_touches_content() {
         for role in Role::ALL {
-            assert_eq!(who(role).may(Right::Audit, true), role == Role::Auditor, "{role:?}");
+            assert_eq!(
+                who(role).may(Right::Audit, true),
+                role == Role::Auditor,
+                "{role:?}"
+            );
             assert!(!who(role).may(Right::Audit, false), "{role:?}");
-            assert_eq!(who(role).may(Right::Enter, false), role == Role::Clerk, "{role:?}");
+            assert_eq!(
+                who(role).may(Right::Enter, false),
+                role == Role::Clerk,
+                "{role:?}"
+            );
             assert!(!who(role).may(Right::Enter, true), "{role:?}");
         }
         assert!(!who(Role::Admin).may(Right::Read, false));

@@ -54,8 +54,11 @@ async function look() {
   if (!idle) {
     try {
       const answer = await fetch("/state.json", { headers: { Accept: "application/json" }, redirect: "error" });
-      if (answer.status === 401) { show("signed-out"); return; }
       const state = await answer.json();
+      const out = document.querySelector("[data-say=signed-out]");
+      if (out) out.hidden = answer.status !== 401;
+      if (answer.status === 401) throw new Error("signed out");
+      for (const field of document.querySelectorAll("input[name=csrf]")) field.value = state.csrf;
       wait = 2000;
       document.querySelector("[data-say=offline]")?.setAttribute("hidden", "");
       if (state.mark !== mark) {
@@ -64,7 +67,7 @@ async function look() {
       }
     } catch {
       wait = Math.min(wait * 2, 30000);
-      if (wait >= 8000) show("offline");
+      if (wait >= 8000 && document.querySelector("[data-say=signed-out]")?.hidden) show("offline");
     }
   }
   setTimeout(look, wait);
@@ -82,4 +85,4 @@ async function swap() {
   }
 }
 
-if (mark && document.querySelector("[data-live]")) setTimeout(look, wait);
+if (mark) setTimeout(look, wait);

@@ -1,4 +1,5 @@
 //! A clerk's day: roster, session, attendance, credits, tables in and out.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -19,7 +20,10 @@ fn school() -> (Site, Site, Browser) {
     let site = county.enrol_school("青石镇中心小学");
     let clerk = site.signed_in("李专管员", Role::Clerk);
     for (name, code) in [("王𬭊", "YL001"), ("㙇伟", "YL002")] {
-        clerk.submit("/roster/new", "/roster/new", &teacher(name, code)).is(200).has(name);
+        clerk
+            .submit("/roster/new", "/roster/new", &teacher(name, code))
+            .is(200)
+            .has(name);
     }
     (county, site, clerk)
 }
@@ -62,7 +66,11 @@ fn path(page: &Page) -> String {
 fn a_session_goes_from_entry_to_registered_credits() {
     let (_county, site, clerk) = school();
     let page = new_session(&clerk, "第３次研课磨课", "１.５");
-    page.is(200).has("已保存在本校").has("第3次研课磨课").has("2025-09-12").has("草稿");
+    page.is(200)
+        .has("已保存在本校")
+        .has("第3次研课磨课")
+        .has("2025-09-12")
+        .has("草稿");
     // What was typed is text, never markup.
     page.has("&#60;b&#62;主题").lacks("<b>主题</b>");
     let here = path(&page);
@@ -74,12 +82,24 @@ fn a_session_goes_from_entry_to_registered_credits() {
     page.has("考勤已保存在本校：2 人").has("进行中").has("实到 2");
     let teachers = office::roster(&site.node, &site.node.home_school().unwrap()).unwrap();
     let absent = format!("m-{}", teachers[1].id);
-    clerk.submit(&here, &format!("{here}/attendance"), &[(&absent, "absent")]).has("实到 1");
+    clerk
+        .submit(&here, &format!("{here}/attendance"), &[(&absent, "absent")])
+        .has("实到 1");
 
-    clerk.submit(&here, &format!("{here}/end"), &[]).has("可以登分了").has("已结束");
-    clerk.submit(&here, &format!("{here}/claims"), &[("claimed_on", "下周")]).has("还没有保存").has("value=\"下周\"");
-    clerk.submit(&here, &format!("{here}/claims"), &[("claimed_on", "2025-9-15")]).has("已登分 1 人");
-    clerk.submit(&here, &format!("{here}/claims"), &[("claimed_on", "2025-9-15")]).has("已登分 0 人");
+    clerk
+        .submit(&here, &format!("{here}/end"), &[])
+        .has("可以登分了")
+        .has("已结束");
+    clerk
+        .submit(&here, &format!("{here}/claims"), &[("claimed_on", "下周")])
+        .has("还没有保存")
+        .has("value=\"下周\"");
+    clerk
+        .submit(&here, &format!("{here}/claims"), &[("claimed_on", "2025-9-15")])
+        .has("已登分 1 人");
+    clerk
+        .submit(&here, &format!("{here}/claims"), &[("claimed_on", "2025-9-15")])
+        .has("已登分 0 人");
 
     let claims = clerk.get("/claims");
     claims.has("王𬭊").lacks("㙇伟").has("已保存在本校").has("0.15");
@@ -87,7 +107,11 @@ fn a_session_goes_from_entry_to_registered_credits() {
     let home = clerk.get("/");
     home.has("条未到县").lacks("全部已到县");
     let card = clerk.get(&claims.links("/teachers/")[0]);
-    card.has("学分卡").has("第3次研课磨课").has("未达标").has("五年36/54学分").has("实践体验");
+    card.has("学分卡")
+        .has("第3次研课磨课")
+        .has("未达标")
+        .has("五年36/54学分")
+        .has("实践体验");
     clerk.get("/teachers/none").is(404);
 }
 
@@ -99,8 +123,14 @@ fn an_error_stands_beside_its_field_and_keeps_what_was_typed() {
     fields[3].1 = "";
     let page = clerk.submit("/sessions/new", "/sessions/new", &fields);
     page.is(200).has("还没有保存").has("aria-invalid=\"true\"");
-    page.has("value=\"昨天\"").has("value=\"7、2\"").has("value=\"王老师 13800000000\"");
-    page.has("id=\"date-error\"").has("“昨天”不是日期").has("7.2").has("id=\"form-error\"").has("必须填写");
+    page.has("value=\"昨天\"")
+        .has("value=\"7、2\"")
+        .has("value=\"王老师 13800000000\"");
+    page.has("id=\"date-error\"")
+        .has("“昨天”不是日期")
+        .has("7.2")
+        .has("id=\"form-error\"")
+        .has("必须填写");
     page.has("<option value=\"practice\" selected>");
     clerk.language = Some("en");
     let page = clerk.submit("/sessions/new", "/sessions/new", &fields);
@@ -109,9 +139,14 @@ fn an_error_stands_beside_its_field_and_keeps_what_was_typed() {
     // Faults that only the kind's schema sees come back the same way.
     let fields = session("王老师 13800000000", "1.55");
     let page = clerk.submit("/sessions/new", "/sessions/new", &fields);
-    page.has("手机号").has("0.1").has("id=\"title-error\"").has("id=\"hours_c-error\"");
+    page.has("手机号")
+        .has("0.1")
+        .has("id=\"title-error\"")
+        .has("id=\"hours_c-error\"");
     let page = clerk.submit("/roster/new", "/roster/new", &teacher("甲", "YL001"));
-    page.has("已有这个教师编号").has("id=\"teacher_code-error\"").has("value=\"甲\"");
+    page.has("已有这个教师编号")
+        .has("id=\"teacher_code-error\"")
+        .has("value=\"甲\"");
     assert!(office::sessions(&site.node, None, 10).unwrap().is_empty());
 }
 
@@ -119,13 +154,28 @@ fn an_error_stands_beside_its_field_and_keeps_what_was_typed() {
 fn a_changed_and_a_void_session_are_said_to_be_so() {
     let (_county, _site, clerk) = school();
     let here = path(&new_session(&clerk, "听评课", "2"));
-    clerk.get(&format!("{here}/edit")).has("value=\"听评课\"").has("value=\"2.0\"");
-    clerk.submit(&format!("{here}/edit"), &format!("{here}/edit"), &session("听评课 二", "3")).has("听评课 二").has("3.0");
+    clerk
+        .get(&format!("{here}/edit"))
+        .has("value=\"听评课\"")
+        .has("value=\"2.0\"");
+    clerk
+        .submit(
+            &format!("{here}/edit"),
+            &format!("{here}/edit"),
+            &session("听评课 二", "3"),
+        )
+        .has("听评课 二")
+        .has("3.0");
     let mut other_year = session("听评课 二", "3");
     other_year[1].1 = "2026-09-12";
-    clerk.submit(&format!("{here}/edit"), &format!("{here}/edit"), &other_year).has("不能改到另一学年");
+    clerk
+        .submit(&format!("{here}/edit"), &format!("{here}/edit"), &other_year)
+        .has("不能改到另一学年");
     clerk.get(&format!("{here}/void")).has("作废后它仍然可以查看");
-    clerk.submit(&format!("{here}/void"), &format!("{here}/void"), &[]).has("已作废").lacks("保存考勤");
+    clerk
+        .submit(&format!("{here}/void"), &format!("{here}/void"), &[])
+        .has("已作废")
+        .lacks("保存考勤");
 }
 
 #[test]
@@ -134,15 +184,28 @@ fn a_table_is_previewed_imported_once_and_changes_nothing_again() {
     let site = county.enrol_school("青石镇中心小学");
     let clerk = site.signed_in("李专管员", Role::Clerk);
     clerk.upload("花名册.csv", b"").has("请选择一个文件");
-    clerk.upload("花名册.xlsx", b"PK\x03\x04 not a workbook").is(200).has("aria-invalid=\"true\"");
+    clerk
+        .upload("花名册.xlsx", b"PK\x03\x04 not a workbook")
+        .is(200)
+        .has("aria-invalid=\"true\"");
     let page = clerk.upload("花名册.csv", ROSTER.as_bytes());
-    page.is(200).has("导入预览").has("新增 2").has("花名册!E4").has("王𬭊").has("明年");
+    page.is(200)
+        .has("导入预览")
+        .has("新增 2")
+        .has("花名册!E4")
+        .has("王𬭊")
+        .has("明年");
     let token = page.value("token");
     let csrf = page.value("csrf");
     let confirm = || clerk.post("/import/confirm", &[("csrf", &csrf), ("token", &token)]);
     confirm().is(200).has("已导入 2 行").has("㙇伟").has("数学");
     confirm().has("没有再次导入");
-    assert_eq!(office::roster(&site.node, &site.node.home_school().unwrap()).unwrap().len(), 2);
+    assert_eq!(
+        office::roster(&site.node, &site.node.home_school().unwrap())
+            .unwrap()
+            .len(),
+        2
+    );
     let again = clerk.upload("花名册.csv", ROSTER.as_bytes());
     again.has("没有要保存的内容").lacks("确认导入");
     // Somebody else's preview is not theirs to confirm.
@@ -150,8 +213,13 @@ fn a_table_is_previewed_imported_once_and_changes_nothing_again() {
     let page = clerk.upload("花名册.csv", changed.as_bytes());
     let token = page.value("token");
     let other = site.signed_in("赵专管员", Role::Clerk);
-    other.submit("/import", "/import/confirm", &[("token", &token)]).has("没有再次导入");
-    clerk.post("/import/confirm", &[("csrf", &csrf), ("token", &token)]).has("已导入 1 行").has("英语");
+    other
+        .submit("/import", "/import/confirm", &[("token", &token)])
+        .has("没有再次导入");
+    clerk
+        .post("/import/confirm", &[("csrf", &csrf), ("token", &token)])
+        .has("已导入 1 行")
+        .has("英语");
 }
 
 #[test]
@@ -163,9 +231,20 @@ fn tables_go_out_and_the_log_knows() {
     clerk.submit(&here, &format!("{here}/claims"), &[("claimed_on", "2025-9-15")]);
     let roster = clerk.get("/export/roster.csv?made_on=2026-3-5");
     roster.is(200).has("王𬭊").has("2026-03-05");
-    assert!(roster.header("content-disposition").contains("filename*=UTF-8''%E9%9D%92"), "{:?}", roster.headers);
-    clerk.get("/export/claims.csv?made_on=2026-3-5").has("第3次研课磨课").has("YL001");
-    clerk.get("/export/summary.csv?made_on=2026-3-5").has("青石镇中心小学");
+    assert!(
+        roster
+            .header("content-disposition")
+            .contains("filename*=UTF-8''%E9%9D%92"),
+        "{:?}",
+        roster.headers
+    );
+    clerk
+        .get("/export/claims.csv?made_on=2026-3-5")
+        .has("第3次研课磨课")
+        .has("YL001");
+    clerk
+        .get("/export/summary.csv?made_on=2026-3-5")
+        .has("青石镇中心小学");
     for what in ["roster", "claims", "summary"] {
         let book = clerk.get(&format!("/export/{what}.xlsx?made_on=2026-3-5"));
         assert!(book.body.starts_with("PK"), "{what}");
@@ -180,11 +259,20 @@ fn tables_go_out_and_the_log_knows() {
 #[test]
 fn each_role_sees_its_own_pages_only() {
     let (_county, site, clerk) = school();
-    for path in ["/schools", "/schools/x", "/audit", "/audit/x", "/devices", "/devices/x/revoke"] {
+    for path in [
+        "/schools",
+        "/schools/x",
+        "/audit",
+        "/audit/x",
+        "/devices",
+        "/devices/x/revoke",
+    ] {
         clerk.get(path).is(403).has("没有权限");
     }
     for path in ["/audit", "/devices"] {
-        clerk.submit("/", path, &[("claim", "x:y"), ("decided_on", "2026-1-1")]).is(403);
+        clerk
+            .submit("/", path, &[("claim", "x:y"), ("decided_on", "2026-1-1")])
+            .is(403);
     }
     clerk.get("/").lacks("href=\"/audit\"").has("href=\"/claims\"");
 
@@ -193,7 +281,9 @@ fn each_role_sees_its_own_pages_only() {
     for path in ["/roster/new", "/sessions/new", "/import", "/accounts", "/sync"] {
         leader.get(path).is(403);
     }
-    leader.submit("/", "/sessions/new", &session("听评课", "2")).is(403);
+    leader
+        .submit("/", "/sessions/new", &session("听评课", "2"))
+        .is(403);
 
     let admin = site.signed_in("系统管理员", Role::Admin);
     admin.get("/accounts").is(200).lacks("王𬭊");
@@ -203,24 +293,53 @@ fn each_role_sees_its_own_pages_only() {
     }
     // Who sees no records cannot make an account that does, nor take one over.
     let account = |name, role| [("name", name), ("role", role), ("secret", PIN)];
-    admin.submit("/accounts", "/accounts", &account("冒名", "clerk")).has("请看得到记录的人来建");
-    let clerk_id = node::accounts::list(&site.node).unwrap().into_iter().find(|a| a.role == Role::Clerk).unwrap().id;
-    admin.submit("/accounts", &format!("/accounts/{clerk_id}/reset"), &[("new", "99999999")]).is(403);
-    clerk.submit("/accounts", &format!("/accounts/{clerk_id}/deactivate"), &[]).is(403);
+    admin
+        .submit("/accounts", "/accounts", &account("冒名", "clerk"))
+        .has("请看得到记录的人来建");
+    let clerk_id = node::accounts::list(&site.node)
+        .unwrap()
+        .into_iter()
+        .find(|a| a.role == Role::Clerk)
+        .unwrap()
+        .id;
+    admin
+        .submit(
+            "/accounts",
+            &format!("/accounts/{clerk_id}/reset"),
+            &[("new", "99999999")],
+        )
+        .is(403);
+    clerk
+        .submit("/accounts", &format!("/accounts/{clerk_id}/deactivate"), &[])
+        .is(403);
     assert_eq!(clerk.get("/roster").status, 200);
 
     // A teacher sees the own card and nobody else's.
     let teachers = office::roster(&site.node, &site.node.home_school().unwrap()).unwrap();
     let own = &teachers[0].id;
-    let fields = [("name", "王老师"), ("role", "teacher"), ("secret", PIN), ("person", own)];
+    let fields = [
+        ("name", "王老师"),
+        ("role", "teacher"),
+        ("secret", PIN),
+        ("person", own),
+    ];
     clerk.submit("/accounts", "/accounts", &fields).has("王老师");
     let teacher = site.browser();
-    teacher.submit("/login", "/login", &[("name", "王老师"), ("secret", PIN)]).has("学分卡");
+    teacher
+        .submit("/login", "/login", &[("name", "王老师"), ("secret", PIN)])
+        .has("学分卡");
     teacher.get(&format!("/teachers/{own}")).is(200).has("王𬭊");
     teacher.get(&format!("/teachers/{}", teachers[1].id)).is(403);
     teacher.get("/roster").is(403);
     // Stopped at once.
-    let id = node::accounts::list(&site.node).unwrap().into_iter().find(|a| a.name == "王老师").unwrap().id;
-    clerk.submit("/accounts", &format!("/accounts/{id}/deactivate"), &[]).has("已停用");
+    let id = node::accounts::list(&site.node)
+        .unwrap()
+        .into_iter()
+        .find(|a| a.name == "王老师")
+        .unwrap()
+        .id;
+    clerk
+        .submit("/accounts", &format!("/accounts/{id}/deactivate"), &[])
+        .has("已停用");
     assert!(teacher.get("/").path.starts_with("/login"));
 }

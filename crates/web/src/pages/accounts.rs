@@ -85,7 +85,7 @@ async fn accounts_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
         f,
         accounts,
         own: ctx.who.account.id.clone(),
-        roles: labels::roles(l, ctx.app.node.is_county()),
+        roles: labels::roles(l, ctx.app.county()),
         teachers: teachers.into_iter().map(|t| Choice::new(t.id, t.name)).collect(),
         log,
     })
@@ -94,7 +94,9 @@ async fn accounts_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
 /// `POST /accounts`
 pub(crate) async fn create(Post { ctx, mut form }: Post) -> Result<Response, Fault> {
     ctx.need(Right::Manage)?;
-    let role = labels::roles(ctx.l, ctx.app.node.is_county()).into_iter().find(|r| r.code == form.get("role"));
+    let role = labels::roles(ctx.l, ctx.app.county())
+        .into_iter()
+        .find(|r| r.code == form.get("role"));
     let role = role.and_then(|r| Role::from_code(&r.code));
     if role.is_none() {
         form.fail("role", "请选择一项", "Please choose one");
@@ -107,11 +109,25 @@ pub(crate) async fn create(Post { ctx, mut form }: Post) -> Result<Response, Fau
     // administrator, who sees no records, makes no account that does.
     let above = role.is_some_and(|r| r != Role::Admin) && !ctx.may(Right::Read);
     if above && any_with_content(&ctx).await? {
-        form.fail("role", "请看得到记录的人来建这种账号", "An account that sees records is made by somebody who does");
+        form.fail(
+            "role",
+            "请看得到记录的人来建这种账号",
+            "An account that sees records is made by somebody who does",
+        );
     }
-    let (Some(role), true) = (role, form.ok()) else { return accounts_page(&ctx, form).await };
-    let new = NewAccount { name: form.text("name"), role, secret: form.raw("secret").to_owned(), person };
-    let made = ctx.app.attempt(move |n| accounts::create(n, new, page::now())).await?;
+    let (Some(role), true) = (role, form.ok()) else {
+        return accounts_page(&ctx, form).await;
+    };
+    let new = NewAccount {
+        name: form.text("name"),
+        role,
+        secret: form.raw("secret").to_owned(),
+        person,
+    };
+    let made = ctx
+        .app
+        .attempt(move |n| accounts::create(n, new, page::now()))
+        .await?;
     after(&ctx, form, "account", made.map(|a| a.name)).await
 }
 
@@ -119,30 +135,58 @@ pub(crate) async fn create(Post { ctx, mut form }: Post) -> Result<Response, Fau
 /// who made the first account must be able to make one.
 async fn any_with_content(ctx: &Ctx) -> Result<bool, Fault> {
     let accounts = ctx.run(accounts::list).await?;
-    Ok(accounts.iter().any(|a| a.active && matches!(a.role, Role::Clerk | Role::Auditor)))
+    Ok(accounts
+        .iter()
+        .any(|a| a.active && matches!(a.role, Role::Clerk | Role::Auditor)))
 }
 
 /// `POST /accounts/{id}/{act}`: `reset`, `activate`, `deactivate`.
-pub(crate) async fn change(Path((id, what)): Path<(String, String)>, Post { ctx, form }: Post) -> Result<Response, Fault> {
+pub(crate) async fn change(
+    Path((id, what)): Path<(String, String)>,
+    Post { ctx, form }: Post,
+) -> Result<Response, Fault> {
     ctx.need(Right::Manage)?;
-    let account = ctx.run(accounts::list).await?.into_iter().find(|a| a.id == id).ok_or(Fault::NotFound)?;
+    let account = ctx
+        .run(accounts::list)
+        .await?
+        .into_iter()
+        .find(|a| a.id == id)
+        .ok_or(Fault::NotFound)?;
     let own = account.id == ctx.who.account.id;
     let secret = form.raw("new").to_owned();
     let (code, done) = match what.as_str() {
         // Taking over another's account by a reset would take over its rights as well.
-        "reset" if !own && (ctx.may(Right::Read) || account.role == Role::Admin) => {
-            ("reset", ctx.app.attempt(move |n| accounts::reset_secret(n, &id, &secret)).await?)
-        }
-        "activate" => ("activate", ctx.app.attempt(move |n| accounts::set_active(n, &id, true)).await?),
+        "reset" if !own && (ctx.may(Right::Read) || account.role == Role::Admin) => (
+            "reset",
+            ctx.app
+                .attempt(move |n| accounts::reset_secret(n, &id, &secret))
+                .await?,
+        ),
+        "activate" => (
+            "activate",
+            ctx.app
+                .attempt(move |n| accounts::set_active(n, &id, true))
+                .await?,
+        ),
         // Nobody locks himself out.
-        "deactivate" if !own => ("deactivate", ctx.app.attempt(move |n| accounts::set_active(n, &id, false)).await?),
+        "deactivate" if !own => (
+            "deactivate",
+            ctx.app
+                .attempt(move |n| accounts::set_active(n, &id, false))
+                .await?,
+        ),
         "reset" | "deactivate" => return Err(Fault::Forbidden),
         _ => return Err(Fault::NotFound),
     };
     after(&ctx, form, code, done.map(|()| account.name)).await
 }
 
-async fn after(ctx: &Ctx, mut form: Form, act: &'static str, done: Result<String, node::Error>) -> Result<Response, Fault> {
+async fn after(
+    ctx: &Ctx,
+    mut form: Form,
+    act: &'static str,
+    done: Result<String, node::Error>,
+) -> Result<Response, Fault> {
     match done {
         Ok(name) => {
             ctx.log(act, &name).await;

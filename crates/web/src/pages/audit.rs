@@ -8,7 +8,7 @@ use node::office::{self, ClaimRow, ClaimState, SessionDetail};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, encode};
 use crate::form::{self, Form};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
@@ -73,7 +73,18 @@ pub(crate) struct Search {
 fn seen(r: &ClaimRow) -> String {
     let mut hash = Sha256::new();
     let amounts = [r.hours_c, r.credits_c].map(|n| n.to_string());
-    let parts = [&r.id, &r.person, &r.session, &r.session_title, &r.date, &r.category, &r.sub, &r.channel, &amounts[0], &amounts[1]];
+    let parts = [
+        &r.id,
+        &r.person,
+        &r.session,
+        &r.session_title,
+        &r.date,
+        &r.category,
+        &r.sub,
+        &r.channel,
+        &amounts[0],
+        &amounts[1],
+    ];
     for part in parts {
         hash.update(part.len().to_be_bytes());
         hash.update(part.as_bytes());
@@ -87,12 +98,20 @@ pub(crate) async fn queue(ctx: Ctx, Query(search): Query<Search>) -> Result<Resp
     queue_page(&ctx, search, Form::default(), Vec::new()).await
 }
 
-async fn queue_page(ctx: &Ctx, search: Search, f: Form, failed: Vec<(String, String)>) -> Result<Response, Fault> {
+async fn queue_page(
+    ctx: &Ctx,
+    search: Search,
+    f: Form,
+    failed: Vec<(String, String)>,
+) -> Result<Response, Fault> {
     ctx.need(Right::Audit)?;
     let limit = search.limit.unwrap_or(QUEUE).clamp(1, 2_000);
     let mut rows = ctx.run(move |n| office::audit_queue(n, limit)).await?;
     let more = more("/audit", rows.len(), limit);
-    let mut schools: Vec<Choice> = rows.iter().map(|r| Choice::new(&r.school, &r.school_name)).collect();
+    let mut schools: Vec<Choice> = rows
+        .iter()
+        .map(|r| Choice::new(&r.school, &r.school_name))
+        .collect();
     schools.sort_by(|a, b| a.label.cmp(&b.label));
     schools.dedup();
     if !search.school.is_empty() {
@@ -115,7 +134,10 @@ async fn queue_page(ctx: &Ctx, search: Search, f: Form, failed: Vec<(String, Str
 /// `POST /audit`: recognises the ticked claims. One that cannot be recognised does not stop the rest.
 pub(crate) async fn recognise(Post { ctx, mut form }: Post) -> Result<Response, Fault> {
     ctx.need(Right::Audit)?;
-    let search = Search { school: form.text("school"), limit: None };
+    let search = Search {
+        school: form.text("school"),
+        limit: None,
+    };
     let on = form::date(&mut form, "decided_on");
     if !form.ok() {
         return queue_page(&ctx, search, form, Vec::new()).await;
@@ -140,7 +162,8 @@ pub(crate) async fn recognise(Post { ctx, mut form }: Post) -> Result<Response, 
                 match decided {
                     Ok(()) => done.push(id),
                     Err(node::Error::Invalid(errors)) => {
-                        let who = one(n, &id)?.map(|(r, ..)| format!("{} {}", r.person_name, r.session_title));
+                        let who =
+                            one(n, &id)?.map(|(r, ..)| format!("{} {}", r.person_name, r.session_title));
                         let why: Vec<&str> = errors.iter().map(|e| l.pick(&e.zh, &e.en)).collect();
                         failed.push((who.unwrap_or(id), why.join("; ")));
                     }
@@ -154,7 +177,12 @@ pub(crate) async fn recognise(Post { ctx, mut form }: Post) -> Result<Response, 
         ctx.log("decide", id).await;
     }
     if failed.is_empty() {
-        return Ok(Redirect::to(&format!("/audit?done=decided&n={}&school={}", done.len(), search.school)).into_response());
+        return Ok(Redirect::to(&format!(
+            "/audit?done=decided&n={}&school={}",
+            done.len(),
+            encode(&search.school)
+        ))
+        .into_response());
     }
     queue_page(&ctx, search, Form::default(), failed).await
 }
@@ -174,10 +202,19 @@ fn unchanged(node: &Node, id: &str, shown: &str) -> Result<Option<ClaimRow>, nod
 
 /// One claim with its session, and the status code of the person's attendance.
 fn one(node: &Node, id: &str) -> Result<Option<(ClaimRow, SessionDetail, String)>, node::Error> {
-    let Some(record) = node.record(id)?.filter(|r| r.kind == "claim") else { return Ok(None) };
-    let Some(session) = office::session(node, record.text("session"))? else { return Ok(None) };
-    let mark = session.marks.iter().find(|m| m.claim.as_ref().is_some_and(|c| c.id == id));
-    let Some((row, status)) = mark.and_then(|m| Some((m.claim.clone()?, m.status.clone()))) else { return Ok(None) };
+    let Some(record) = node.record(id)?.filter(|r| r.kind == "claim") else {
+        return Ok(None);
+    };
+    let Some(session) = office::session(node, record.text("session"))? else {
+        return Ok(None);
+    };
+    let mark = session
+        .marks
+        .iter()
+        .find(|m| m.claim.as_ref().is_some_and(|c| c.id == id));
+    let Some((row, status)) = mark.and_then(|m| Some((m.claim.clone()?, m.status.clone()))) else {
+        return Ok(None);
+    };
     Ok(Some((row, session, status.unwrap_or_default())))
 }
 
@@ -188,9 +225,15 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
 }
 
 async fn one_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault> {
-    let Some((r, s, status)) = ctx.run(move |n| one(n, &id)).await? else { return Err(Fault::NotFound) };
+    let Some((r, s, status)) = ctx.run(move |n| one(n, &id)).await? else {
+        return Err(Fault::NotFound);
+    };
     let l = ctx.l;
-    let attendance = if status.is_empty() { "—".to_owned() } else { labels::label(l, "attendance", "status", &status) };
+    let attendance = if status.is_empty() {
+        "—".to_owned()
+    } else {
+        labels::label(l, "attendance", "status", &status)
+    };
     html(&OnePage {
         l,
         c: Chrome::new(ctx, l.t("审核一条登记", "Decide on a claim"), "audit"),
@@ -215,7 +258,11 @@ pub(crate) async fn decide(Path(id): Path<String>, Post { ctx, mut form }: Post)
     if !matches!(verdict.as_str(), "" | "recognised") && !form.has("reason") {
         form.fail("reason", "请选择理由", "Choose a reason");
     }
-    let credits_c = if verdict == "reduced" { Some(form::amount(&mut form, "credits_c")) } else { None };
+    let credits_c = if verdict == "reduced" {
+        Some(form::amount(&mut form, "credits_c"))
+    } else {
+        None
+    };
     if !form.ok() {
         return one_page(&ctx, id, form).await;
     }

@@ -34,7 +34,13 @@ impl CardPage<'_> {
     }
 
     fn cell(&self, category: &str, channel: &str) -> String {
-        page::amount(&self.v.card.cell(category, channel).map_or(0, |cell| cell.earned_c))
+        page::amount(
+            &self
+                .v
+                .card
+                .cell(category, channel)
+                .map_or(0, |cell| cell.earned_c),
+        )
     }
 
     fn category(&self, category: &str) -> String {
@@ -53,8 +59,14 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         ctx.need(Right::Read)?;
     }
     let found = ctx.run(move |n| office::credit_card(n, &id)).await?;
-    let Some(view) = found else { return Err(Fault::NotFound) };
-    let home = ctx.app.node.home_school().is_some_and(|school| school == view.teacher.school);
+    let Some(view) = found else {
+        return Err(Fault::NotFound);
+    };
+    let home = ctx
+        .app
+        .node
+        .home_school()
+        .is_some_and(|school| school == view.teacher.school);
     html(&CardPage {
         l: ctx.l,
         c: Chrome::new(&ctx, &view.teacher.name, "roster"),

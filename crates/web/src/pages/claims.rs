@@ -76,7 +76,11 @@ pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Respo
     let Search { q, state, limit } = search;
     let filtered = !(q.is_empty() && state.is_empty());
     // A filter looks through everything; only the plain list is cut.
-    let limit = if filtered { MOST } else { limit.unwrap_or(PAGE).clamp(1, MOST) };
+    let limit = if filtered {
+        MOST
+    } else {
+        limit.unwrap_or(PAGE).clamp(1, MOST)
+    };
     let mut rows = ctx.run(move |n| office::claims(n, Some(&school), limit)).await?;
     let more = more("/claims", rows.len(), limit);
     if !state.is_empty() {

@@ -109,11 +109,19 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     ctx.need(Right::Read)?;
     let found = ctx
         .run(move |n| {
-            let Some(school) = office::schools(n)?.into_iter().find(|s| s.id == id) else { return Ok(None) };
-            Ok(Some((school, office::sessions(n, Some(&id), PAGE)?, office::roster(n, &id)?)))
+            let Some(school) = office::schools(n)?.into_iter().find(|s| s.id == id) else {
+                return Ok(None);
+            };
+            Ok(Some((
+                school,
+                office::sessions(n, Some(&id), PAGE)?,
+                office::roster(n, &id)?,
+            )))
         })
         .await?;
-    let Some((s, sessions, teachers)) = found else { return Err(Fault::NotFound) };
+    let Some((s, sessions, teachers)) = found else {
+        return Err(Fault::NotFound);
+    };
     html(&SchoolPage {
         l: ctx.l,
         c: Chrome::new(&ctx, &s.name, "schools"),

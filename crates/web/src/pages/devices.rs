@@ -57,8 +57,14 @@ struct RevokePage {
 
 /// The roles that the page gives.
 fn roles(l: Lang) -> Vec<Choice> {
-    let all = [("school", Role::School), ("mentor", Role::Mentor), ("auditor", Role::Auditor), ("county", Role::County)];
-    all.map(|(code, role)| Choice::new(code, l.pick(role.names().0, role.names().1))).to_vec()
+    let all = [
+        ("school", Role::School),
+        ("mentor", Role::Mentor),
+        ("auditor", Role::Auditor),
+        ("county", Role::County),
+    ];
+    all.map(|(code, role)| Choice::new(code, l.pick(role.names().0, role.names().1)))
+        .to_vec()
 }
 
 /// What a role on the form means in the roll.
@@ -68,7 +74,10 @@ fn grants(role: &str, school: &str, device: &str) -> Vec<(Role, String)> {
         // The mentor is named by the device: two mentors never share the sheets of a visit.
         "mentor" => {
             let mentor: String = device.chars().take(16).collect();
-            vec![(Role::Mentor, format!("{mentor}/{school}")), (Role::MentorReader, school.to_owned())]
+            vec![
+                (Role::Mentor, format!("{mentor}/{school}")),
+                (Role::MentorReader, school.to_owned()),
+            ]
         }
         "auditor" => vec![(Role::Auditor, String::new())],
         "county" => vec![(Role::County, String::new())],
@@ -81,15 +90,27 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Response, Fault> {
     devices_page(&ctx, Form::default()).await
 }
 
-async fn devices_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
-    ctx.county()?;
+/// Only the hub gives devices their roles.
+fn may(ctx: &Ctx) -> Result<(), Fault> {
     ctx.need(Right::Manage)?;
+    if ctx.app.node.is_county() {
+        Ok(())
+    } else {
+        Err(Fault::Forbidden)
+    }
+}
+
+async fn devices_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
+    may(ctx)?;
     let l = ctx.l;
     let (pending, rows, schools) = ctx
         .run(move |n| {
             let organisations = office::organisations(n)?;
             let rows = rows(n, l, &organisations)?;
-            let schools = organisations.into_iter().filter(|o| o.active).map(|o| Choice::new(o.id, o.name));
+            let schools = organisations
+                .into_iter()
+                .filter(|o| o.active)
+                .map(|o| Choice::new(o.id, o.name));
             Ok((enrol::pending(n)?, rows, schools.collect()))
         })
         .await?;
@@ -105,8 +126,15 @@ async fn devices_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
 }
 
 fn rows(n: &Node, l: Lang, organisations: &[Organisation]) -> Result<Vec<Row>, node::Error> {
-    let names: HashMap<&str, &str> = organisations.iter().map(|o| (o.id.as_str(), o.name.as_str())).collect();
-    let met: HashMap<_, _> = n.peers()?.into_iter().map(|p| (p.node, (p.seen_at, p.connected))).collect();
+    let names: HashMap<&str, &str> = organisations
+        .iter()
+        .map(|o| (o.id.as_str(), o.name.as_str()))
+        .collect();
+    let met: HashMap<_, _> = n
+        .peers()?
+        .into_iter()
+        .map(|p| (p.node, (p.seen_at, p.connected)))
+        .collect();
     let own = n.id();
     let row = |device: Device| {
         let school = device.scope.rsplit('/').next().unwrap_or_default();
@@ -116,18 +144,27 @@ fn rows(n: &Node, l: Lang, organisations: &[Organisation]) -> Result<Vec<Row>, n
             None => device.scope.clone(),
         };
         let (seen_at, connected) = met.get(&device.node).copied().unwrap_or_default();
-        Row { place, seen_at, connected, own: device.node == own, device }
+        Row {
+            place,
+            seen_at,
+            connected,
+            own: device.node == own,
+            device,
+        }
     };
     Ok(n.devices().into_iter().map(row).collect())
 }
 
 /// `POST /devices`: approves a device.
 pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fault> {
-    ctx.county()?;
-    ctx.need(Right::Manage)?;
+    may(&ctx)?;
     let (request, role, school) = (form.text("request"), form.text("role"), form.text("school"));
     if request.is_empty() {
-        form.fail("request", "请粘贴申请码或申请文件的内容", "Paste the request code or the text of the request file");
+        form.fail(
+            "request",
+            "请粘贴申请码或申请文件的内容",
+            "Paste the request code or the text of the request file",
+        );
     }
     if grants(&role, "", "").is_empty() {
         form.fail("role", "请选择一项", "Please choose one");
@@ -150,7 +187,10 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
         .app
         .attempt(move |n| {
             let (device, asked) = enrol::find_request(n, &request)?;
-            let name = Some(label).filter(|t| !t.is_empty()).or(asked).unwrap_or_default();
+            let name = Some(label)
+                .filter(|t| !t.is_empty())
+                .or(asked)
+                .unwrap_or_default();
             let answer = enrol::approve(n, &device, &name, &grants(&role, &school, &device.to_string()))?;
             Ok((answer, name))
         })
@@ -159,7 +199,12 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
         Ok((answer, label)) => {
             ctx.log("approve", &answer.device.short()).await;
             let l = ctx.l;
-            html(&AnswerPage { l, c: Chrome::new(&ctx, l.t("已批准", "Approved"), "devices"), answer, label })
+            html(&AnswerPage {
+                l,
+                c: Chrome::new(&ctx, l.t("已批准", "Approved"), "devices"),
+                answer,
+                label,
+            })
         }
         Err(error) => {
             let (zh, en) = said(error)?;
@@ -173,7 +218,11 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
 pub(crate) async fn ask_revoke(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
     let row = find(&ctx, id).await?;
     let l = ctx.l;
-    html(&RevokePage { l, c: Chrome::new(&ctx, l.t("撤销这台设备？", "Revoke this device?"), "devices"), row })
+    html(&RevokePage {
+        l,
+        c: Chrome::new(&ctx, l.t("撤销这台设备？", "Revoke this device?"), "devices"),
+        row,
+    })
 }
 
 /// `POST /devices/{id}/revoke`
@@ -186,11 +235,14 @@ pub(crate) async fn revoke(Path(id): Path<String>, Post { ctx, .. }: Post) -> Re
 
 /// A device of the roll that may be revoked here: any but this one.
 async fn find(ctx: &Ctx, id: String) -> Result<Row, Fault> {
-    ctx.county()?;
-    ctx.need(Right::Manage)?;
+    may(ctx)?;
     let l = ctx.l;
     let found = ctx
-        .run(move |n| Ok(rows(n, l, &office::organisations(n)?)?.into_iter().find(|r| r.device.node.to_string() == id)))
+        .run(move |n| {
+            Ok(rows(n, l, &office::organisations(n)?)?
+                .into_iter()
+                .find(|r| r.device.node.to_string() == id))
+        })
         .await?;
     let row = found.filter(|r| !r.device.revoked).ok_or(Fault::NotFound)?;
     if row.own { Err(Fault::Forbidden) } else { Ok(row) }
@@ -204,7 +256,13 @@ mod tests {
     fn only_known_roles_give_grants() {
         assert_eq!(grants("school", "s1", "abc"), [(Role::School, "s1".to_owned())]);
         let mentor = grants("mentor", "s1", &"k".repeat(52));
-        assert_eq!(mentor, [(Role::Mentor, format!("{}/s1", "k".repeat(16))), (Role::MentorReader, "s1".to_owned())]);
+        assert_eq!(
+            mentor,
+            [
+                (Role::Mentor, format!("{}/s1", "k".repeat(16))),
+                (Role::MentorReader, "s1".to_owned())
+            ]
+        );
         assert!(grants("officer", "s1", "abc").is_empty());
         assert!(grants("", "s1", "abc").is_empty());
     }

@@ -47,23 +47,42 @@ pub(crate) async fn form(ctx: Ctx) -> Result<Response, Fault> {
 fn export_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     let l = ctx.l;
     let tables = [
-        ["roster", l.t("教师花名册", "Roster"), l.t("改好后可以再导入", "can be imported again after changes")],
+        [
+            "roster",
+            l.t("教师花名册", "Roster"),
+            l.t("改好后可以再导入", "can be imported again after changes"),
+        ],
         [
             "claims",
             l.t("学时学分登记表", "Register of class-hours and credits"),
-            l.t("每条登记一行，带县审核意见", "one line for each claim, with the county's decision"),
+            l.t(
+                "每条登记一行，带县审核意见",
+                "one line for each claim, with the county's decision",
+            ),
         ],
         [
             "summary",
             l.t("学校学分汇总表", "Summary of the school's credits"),
-            l.t("达标人数、各类别学分", "people who meet the requirements, credits by category"),
+            l.t(
+                "达标人数、各类别学分",
+                "people who meet the requirements, credits by category",
+            ),
         ],
     ];
-    html(&ExportPage { l, c: Chrome::new(ctx, l.t("导出", "Export"), "export"), f, tables })
+    html(&ExportPage {
+        l,
+        c: Chrome::new(ctx, l.t("导出", "Export"), "export"),
+        f,
+        tables,
+    })
 }
 
 /// `GET /export/{what}`: `roster.xlsx`, `claims.csv` …
-pub(crate) async fn download(ctx: Ctx, Path(what): Path<String>, Query(made): Query<Made>) -> Result<Response, Fault> {
+pub(crate) async fn download(
+    ctx: Ctx,
+    Path(what): Path<String>,
+    Query(made): Query<Made>,
+) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
     let school = ctx.school()?;
     let (table, kind) = what.split_once('.').ok_or(Fault::NotFound)?;
@@ -93,9 +112,15 @@ pub(crate) async fn download(ctx: Ctx, Path(what): Path<String>, Query(made): Qu
         .await?;
     let bytes = bytes.map_err(|e| Fault::Inside(e.to_string()))?;
     ctx.log("export", &what).await;
-    let disposition = format!("attachment; filename=\"{what}\"; filename*=UTF-8''{}.{kind}", encode(&name).replace('/', "%2F"));
+    let disposition = format!(
+        "attachment; filename=\"{what}\"; filename*=UTF-8''{}.{kind}",
+        encode(&name).replace('/', "%2F")
+    );
     let disposition = HeaderValue::from_str(&disposition).map_err(|e| Fault::Inside(e.to_string()))?;
-    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(mime)), (header::CONTENT_DISPOSITION, disposition)];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(mime)),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
     Ok((headers, bytes).into_response())
 }
 
@@ -115,22 +140,42 @@ fn heads(node: &Node, school: &str, made_on: &str) -> Result<Heads, node::Error>
 
 /// One table of a school as a file, for the page and the command line: `what` is `roster`, `claims` or
 /// `summary`, `made_on` the date printed on it (`YYYY-MM-DD`).
-pub fn table(node: &Node, school: &str, what: &str, xlsx: bool, made_on: &str) -> Result<Written, node::Error> {
+pub fn table(
+    node: &Node,
+    school: &str,
+    what: &str,
+    xlsx: bool,
+    made_on: &str,
+) -> Result<Written, node::Error> {
     write_table(node, school, &heads(node, school, made_on)?, what, xlsx)
 }
 
 type Written = Result<Vec<u8>, SheetError>;
 
-fn write_table(node: &Node, school: &str, heads: &Heads, what: &str, xlsx: bool) -> Result<Written, node::Error> {
+fn write_table(
+    node: &Node,
+    school: &str,
+    heads: &Heads,
+    what: &str,
+    xlsx: bool,
+) -> Result<Written, node::Error> {
     let teachers = office::roster(node, school)?;
     if what == "roster" {
-        return Ok(if xlsx { write::roster_xlsx(&teachers, heads) } else { write::roster_csv(&teachers, heads) });
+        return Ok(if xlsx {
+            write::roster_xlsx(&teachers, heads)
+        } else {
+            write::roster_csv(&teachers, heads)
+        });
     }
     let claims = office::claims(node, Some(school), MOST)?;
     if what == "claims" {
         let codes: HashMap<String, String> = teachers.into_iter().map(|t| (t.id, t.teacher_code)).collect();
         let lines = claim_lines(node, school, claims, &codes)?;
-        return Ok(if xlsx { write::claims_xlsx(&lines, heads) } else { write::claims_csv(&lines, heads) });
+        return Ok(if xlsx {
+            write::claims_xlsx(&lines, heads)
+        } else {
+            write::claims_csv(&lines, heads)
+        });
     }
     let mut summary = SchoolSummary::of(&heads.school_name, &teachers, &claims);
     let mut met = 0;
@@ -142,18 +187,37 @@ fn write_table(node: &Node, school: &str, heads: &Heads, what: &str, xlsx: bool)
     }
     summary.met = Some(met);
     let one = [summary];
-    Ok(if xlsx { write::school_summary_xlsx(&one, heads) } else { write::school_summary_csv(&one, heads) })
+    Ok(if xlsx {
+        write::school_summary_xlsx(&one, heads)
+    } else {
+        write::school_summary_csv(&one, heads)
+    })
 }
 
-fn claim_lines(node: &Node, school: &str, claims: Vec<ClaimRow>, codes: &HashMap<String, String>) -> Result<Vec<ClaimLine>, node::Error> {
+fn claim_lines(
+    node: &Node,
+    school: &str,
+    claims: Vec<ClaimRow>,
+    codes: &HashMap<String, String>,
+) -> Result<Vec<ClaimLine>, node::Error> {
     let sessions: HashMap<String, (String, String)> = node
         .records(&Filter::kind("session").school(school))?
         .into_iter()
-        .map(|r| (r.id.clone(), (r.text("theme").to_owned(), r.text("form").to_owned())))
+        .map(|r| {
+            (
+                r.id.clone(),
+                (r.text("theme").to_owned(), r.text("form").to_owned()),
+            )
+        })
         .collect();
     let line = |claim: ClaimRow| {
         let (theme, form) = sessions.get(&claim.session).cloned().unwrap_or_default();
-        ClaimLine { teacher_code: codes.get(&claim.person).cloned().unwrap_or_default(), theme, form, claim }
+        ClaimLine {
+            teacher_code: codes.get(&claim.person).cloned().unwrap_or_default(),
+            theme,
+            form,
+            claim,
+        }
     };
     Ok(claims.into_iter().map(line).collect())
 }

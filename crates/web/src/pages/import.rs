@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
+use axum::RequestExt;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::RequestExt;
 use records::SchoolYear;
 
 use crate::app::App;
@@ -60,7 +60,9 @@ impl Uploads {
     /// Hands out a plan, once, and only to the account that uploaded it.
     fn take(&self, token: &str, account: &str) -> Option<Upload> {
         let mut kept = self.lock();
-        let at = kept.iter().position(|u| u.token == token && u.account == account)?;
+        let at = kept
+            .iter()
+            .position(|u| u.token == token && u.account == account)?;
         kept.remove(at)
     }
 }
@@ -100,6 +102,9 @@ fn may(ctx: &Ctx) -> Result<(), Fault> {
     if ctx.app.node.is_county() {
         return ctx.need(Right::Registry);
     }
+    if ctx.app.county() {
+        return Err(Fault::Forbidden);
+    }
     ctx.need(Right::Enter)?;
     ctx.school().map(|_| ())
 }
@@ -114,8 +119,17 @@ fn import_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     let l = ctx.l;
     let this = this_year();
     let label = |y: SchoolYear| if l.zh() { y.zh() } else { y.en() };
-    let years = [0, -1, 1].map(|d| SchoolYear(this.0 + d)).map(|y| Choice::new(y.0.to_string(), label(y))).to_vec();
-    html(&ImportPage { l, c: Chrome::new(ctx, l.t("从表格导入", "Import a table"), "import"), f, years, year: this.0.to_string() })
+    let years = [0, -1, 1]
+        .map(|d| SchoolYear(this.0 + d))
+        .map(|y| Choice::new(y.0.to_string(), label(y)))
+        .to_vec();
+    html(&ImportPage {
+        l,
+        c: Chrome::new(ctx, l.t("从表格导入", "Import a table"), "import"),
+        f,
+        years,
+        year: this.0.to_string(),
+    })
 }
 
 fn this_year() -> SchoolYear {
@@ -156,15 +170,29 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
     let shown = preview(&ctx, &plan, file_name.clone(), token.clone())?;
     if !plan.is_empty() {
         let account = ctx.who.account.id.clone();
-        app.uploads.keep(Upload { token, account, file: file_name, plan, at: page::now() });
+        app.uploads.keep(Upload {
+            token,
+            account,
+            file: file_name,
+            plan,
+            at: page::now(),
+        });
     }
     Ok(shown)
 }
 
 async fn read_upload(app: &App, request: Request) -> Result<(Form, String, Vec<u8>), Fault> {
-    let broken = |_| Fault::Unreadable("文件没有完整传到，或者太大（最多 16 MB）。", "The file did not arrive whole, or it is too large (16 MB at most).");
+    let broken = |_| {
+        Fault::Unreadable(
+            "文件没有完整传到，或者太大（最多 16 MB）。",
+            "The file did not arrive whole, or it is too large (16 MB at most).",
+        )
+    };
     let mut parts = Multipart::from_request(request, app).await.map_err(|_| {
-        Fault::Unreadable("请用页面上的表单上传文件。", "Please upload with the form on the page.")
+        Fault::Unreadable(
+            "请用页面上的表单上传文件。",
+            "Please upload with the form on the page.",
+        )
     })?;
     let (mut pairs, mut file_name, mut bytes) = (Vec::new(), String::new(), Vec::new());
     while let Some(part) = parts.next_field().await.map_err(broken)? {
@@ -186,7 +214,11 @@ fn preview(ctx: &Ctx, plan: &RosterPlan, file: String, token: String) -> Result<
         c: Chrome::new(ctx, l.t("导入预览", "Preview of the import"), "import"),
         file,
         token,
-        summary: if l.zh() { plan.summary_zh() } else { plan.summary_en() },
+        summary: if l.zh() {
+            plan.summary_zh()
+        } else {
+            plan.summary_en()
+        },
         plan,
     })
 }
@@ -194,14 +226,21 @@ fn preview(ctx: &Ctx, plan: &RosterPlan, file: String, token: String) -> Result<
 /// `POST /import/confirm`
 pub(crate) async fn confirm(Post { ctx, form }: Post) -> Result<Response, Fault> {
     may(&ctx)?;
-    let back = if ctx.app.node.is_county() { "/schools" } else { "/roster" };
+    let back = if ctx.app.node.is_county() {
+        "/schools"
+    } else {
+        "/roster"
+    };
     // Pressed twice, or the program was restarted in between: nothing is written again.
     let Some(upload) = ctx.app.uploads.take(form.get("token"), &ctx.who.account.id) else {
         return Ok(Redirect::to(&format!("{back}?done=again")).into_response());
     };
     let by = ctx.who.by();
     let plan = upload.plan;
-    let done = ctx.app.attempt(move |node| import::apply(node, &by, &plan)).await?;
+    let done = ctx
+        .app
+        .attempt(move |node| import::apply(node, &by, &plan))
+        .await?;
     match done {
         Ok(n) => {
             ctx.log("import", &upload.file).await;
@@ -221,7 +260,13 @@ mod tests {
     use super::*;
 
     fn upload(token: &str, account: &str, at: i64) -> Upload {
-        Upload { token: token.into(), account: account.into(), file: String::new(), plan: RosterPlan::default(), at }
+        Upload {
+            token: token.into(),
+            account: account.into(),
+            file: String::new(),
+            plan: RosterPlan::default(),
+            at,
+        }
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::who::Visit;
 #[derive(Serialize)]
 struct State {
     mark: String,
+    /// The token for forms: a page that outlived its sign-in takes the new one from here, so that
+    /// signing in in another window does not cost what was typed.
+    csrf: String,
 }
 
 /// Stands for all that the node shows. The start of the program is part of it, because the count
@@ -24,10 +27,21 @@ pub(crate) fn mark(app: &App) -> String {
 
 /// `GET /state.json`
 pub(crate) async fn state(visit: Visit) -> Result<Response, Fault> {
-    if visit.who.is_none() {
-        return Ok((StatusCode::UNAUTHORIZED, Json(State { mark: String::new() })).into_response());
+    match visit.who {
+        Some(who) => Ok(Json(State {
+            mark: visit.mark,
+            csrf: who.csrf,
+        })
+        .into_response()),
+        None => Ok((
+            StatusCode::UNAUTHORIZED,
+            Json(State {
+                mark: String::new(),
+                csrf: String::new(),
+            }),
+        )
+            .into_response()),
     }
-    Ok(Json(State { mark: visit.mark }).into_response())
 }
 
 /// How this node's records stand with the county.
@@ -40,6 +54,14 @@ pub(crate) struct Link {
 
 /// Reads [`Link`].
 pub(crate) fn link(node: &Node) -> Result<Link, node::Error> {
-    let county_at = node.peers()?.into_iter().filter(|p| p.county).filter_map(|p| p.seen_at).max();
-    Ok(Link { waiting: node.not_at_county()?, county_at })
+    let county_at = node
+        .peers()?
+        .into_iter()
+        .filter(|p| p.county)
+        .filter_map(|p| p.seen_at)
+        .max();
+    Ok(Link {
+        waiting: node.not_at_county()?,
+        county_at,
+    })
 }

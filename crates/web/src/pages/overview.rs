@@ -78,18 +78,25 @@ pub(crate) async fn show(ctx: Ctx) -> Result<Response, Fault> {
     if let (Role::Teacher, Some(person)) = (account.role, &account.person) {
         return crate::pages::card::show(ctx.clone(), axum::extract::Path(person.clone())).await;
     }
-    if ctx.app.node.is_county() { county(ctx).await } else { school(ctx).await }
+    if ctx.app.county() {
+        county(ctx).await
+    } else {
+        school(ctx).await
+    }
 }
 
 async fn school(ctx: Ctx) -> Result<Response, Fault> {
     let l = ctx.l;
-    let (read, enter) = (ctx.may(Right::Read), ctx.may(Right::Enter));
+    let schoolless = ctx.app.schoolless();
+    let (read, enter) = (ctx.may(Right::Read) && !schoolless, ctx.may(Right::Enter));
     let (n, mut todo, link) = ctx
         .run(move |node| {
             let link = live::link(node)?;
             let mut todo = Vec::new();
             standing(node, l, &mut todo);
-            let Some(school) = node.home_school().filter(|_| read) else { return Ok((Figures::default(), todo, link)) };
+            let Some(school) = node.home_school().filter(|_| read) else {
+                return Ok((Figures::default(), todo, link));
+            };
             let teachers = office::roster(node, &school)?;
             let sessions = office::sessions(node, Some(&school), MOST)?;
             let claims = office::claims(node, Some(&school), MOST)?;
@@ -101,7 +108,14 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
     if !enter {
         todo.retain(|t| t.href == "/sync");
     }
-    html(&SchoolPage { l, c: Chrome::new(&ctx, l.t("总览", "Overview"), ""), read, todo, n, link })
+    html(&SchoolPage {
+        l,
+        c: Chrome::new(&ctx, l.t("总览", "Overview"), ""),
+        read,
+        todo,
+        n,
+        link,
+    })
 }
 
 fn figures(teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow]) -> Figures {
@@ -125,19 +139,34 @@ fn standing(node: &Node, l: Lang, todo: &mut Vec<Todo>) {
         Standing::Member => return,
         Standing::Revoked => (
             l.t("本机已被县里撤销", "This computer was revoked by the county"),
-            l.t("新的记录不再计入。请联系县教师进修学校。", "New records count no longer. Please call the county centre."),
+            l.t(
+                "新的记录不再计入。请联系县教师进修学校。",
+                "New records count no longer. Please call the county centre.",
+            ),
         ),
         _ => (
             l.t("先把本机加入本县", "First enrol this computer in the county"),
-            l.t("加入之后才能登记本校的记录。", "Records of the school can be entered afterwards."),
+            l.t(
+                "加入之后才能登记本校的记录。",
+                "Records of the school can be entered afterwards.",
+            ),
         ),
     };
-    todo.push(Todo { text: text.to_owned(), hint, href: "/sync".to_owned(), action: l.t("去看看", "Open") });
+    todo.push(Todo {
+        text: text.to_owned(),
+        hint,
+        href: "/sync".to_owned(),
+        action: l.t("去看看", "Open"),
+    });
 }
 
 /// What the clerk should do next, most pressing first.
 fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], todo: &mut Vec<Todo>) {
-    let mut add = |zh: String, en: String, hint: (&'static str, &'static str), href: String, action: (&'static str, &'static str)| {
+    let mut add = |zh: String,
+                   en: String,
+                   hint: (&'static str, &'static str),
+                   href: String,
+                   action: (&'static str, &'static str)| {
         todo.push(Todo {
             text: l.pick(&zh, &en).to_owned(),
             hint: l.t(hint.0, hint.1),
@@ -149,7 +178,10 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
         add(
             "花名册还是空的".into(),
             "The roster is empty".into(),
-            ("导入县里发的表格，或一位一位添加。", "Import the county's table, or add teachers one by one."),
+            (
+                "导入县里发的表格，或一位一位添加。",
+                "Import the county's table, or add teachers one by one.",
+            ),
             "/import".into(),
             ("导入花名册", "Import the roster"),
         );
@@ -159,22 +191,33 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
         add(
             format!("县退回 {returned} 条登记"),
             format!("{returned} claims were returned"),
-            ("看退回的理由，改正后在活动页重新登分。", "Read the reason, correct it, and register again on the session's page."),
+            (
+                "看退回的理由，改正后在活动页重新登分。",
+                "Read the reason, correct it, and register again on the session's page.",
+            ),
             "/claims?state=returned".into(),
             ("查看", "Open"),
         );
     }
-    let disputed = claims.iter().filter(|c| c.disputed).count() + sessions.iter().filter(|s| s.disputed).count();
+    let disputed =
+        claims.iter().filter(|c| c.disputed).count() + sessions.iter().filter(|s| s.disputed).count();
     if disputed > 0 {
         add(
             format!("待核 {disputed} 处"),
             format!("{disputed} to be settled"),
-            ("两处记录不一样，选定之前不计学分。", "Two records differ; they count nothing until one is chosen."),
+            (
+                "两处记录不一样，选定之前不计学分。",
+                "Two records differ; they count nothing until one is chosen.",
+            ),
             "/claims?state=disputed".into(),
             ("去核对", "Settle"),
         );
     }
-    for s in sessions.iter().filter(|s| matches!(s.state.as_str(), "draft" | "held")).take(5) {
+    for s in sessions
+        .iter()
+        .filter(|s| matches!(s.state.as_str(), "draft" | "held"))
+        .take(5)
+    {
         let begun = s.state == "held";
         add(
             format!("{} {}", s.date, s.title),
@@ -185,10 +228,17 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
                 ("还没记考勤。", "No attendance yet.")
             },
             format!("/sessions/{}", s.id),
-            if begun { ("结束活动", "End it") } else { ("记考勤", "Mark attendance") },
+            if begun {
+                ("结束活动", "End it")
+            } else {
+                ("记考勤", "Mark attendance")
+            },
         );
     }
-    let unclaimed: Vec<&SessionRow> = sessions.iter().filter(|s| s.state == "ended" && s.claims < s.present).collect();
+    let unclaimed: Vec<&SessionRow> = sessions
+        .iter()
+        .filter(|s| s.state == "ended" && s.claims < s.present)
+        .collect();
     for s in unclaimed.iter().take(5) {
         add(
             format!("{} {}", s.date, s.title),
@@ -206,13 +256,20 @@ async fn county(ctx: Ctx) -> Result<Response, Fault> {
     let (rows, wishes) = ctx
         .run(move |node| {
             let rows = if read { office::schools(node)? } else { Vec::new() };
-            let wishes = if manage { node::enrol::pending(node)?.len() } else { 0 };
+            let wishes = if manage && node.is_county() {
+                node::enrol::pending(node)?.len()
+            } else {
+                0
+            };
             Ok((rows, wishes))
         })
         .await?;
     let n = county_figures(&rows);
     let since = page::now() - SILENT;
-    let mut silent: Vec<SchoolRow> = rows.into_iter().filter(|s| s.enrolled_devices > 0 && s.last_contact.is_none_or(|at| at < since)).collect();
+    let mut silent: Vec<SchoolRow> = rows
+        .into_iter()
+        .filter(|s| s.enrolled_devices > 0 && s.last_contact.is_none_or(|at| at < since))
+        .collect();
     silent.sort_by_key(|s| s.last_contact);
     html(&CountyPage {
         l,
@@ -226,7 +283,10 @@ async fn county(ctx: Ctx) -> Result<Response, Fault> {
 }
 
 fn county_figures(rows: &[SchoolRow]) -> CountyFigures {
-    let mut n = CountyFigures { schools: rows.len(), ..CountyFigures::default() };
+    let mut n = CountyFigures {
+        schools: rows.len(),
+        ..CountyFigures::default()
+    };
     for s in rows {
         let town = s.rural == "county_town";
         n.town += usize::from(town);

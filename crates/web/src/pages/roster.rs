@@ -58,7 +58,9 @@ pub(crate) async fn list(ctx: Ctx, Query(Search { q }): Query<Search>) -> Result
     let wanted = records::text::person_name(&q).to_lowercase();
     if !wanted.is_empty() {
         teachers.retain(|t| {
-            [&t.name, &t.teacher_code, &t.subject].iter().any(|text| text.to_lowercase().contains(&wanted))
+            [&t.name, &t.teacher_code, &t.subject]
+                .iter()
+                .any(|text| text.to_lowercase().contains(&wanted))
         });
     }
     let l = ctx.l;
@@ -76,7 +78,11 @@ pub(crate) async fn list(ctx: Ctx, Query(Search { q }): Query<Search>) -> Result
 pub(crate) async fn new(ctx: Ctx) -> Result<Response, Fault> {
     ctx.need(Right::Enter)?;
     ctx.school()?;
-    let values = [("status", "serving".to_owned()), ("post", "teacher".to_owned()), ("from", page::today())];
+    let values = [
+        ("status", "serving".to_owned()),
+        ("post", "teacher".to_owned()),
+        ("from", page::today()),
+    ];
     teacher_page(&ctx, Form::filled(values), String::new())
 }
 
@@ -86,7 +92,9 @@ pub(crate) async fn edit(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     let school = ctx.school()?;
     let wanted = id.clone();
     let found = ctx.run(move |n| office::teacher(n, &wanted)).await?;
-    let Some(t) = found.filter(|t| t.school == school) else { return Err(Fault::NotFound) };
+    let Some(t) = found.filter(|t| t.school == school) else {
+        return Err(Fault::NotFound);
+    };
     let year = |y: Option<i64>| y.map(|y| y.to_string()).unwrap_or_default();
     let f = Form::filled([
         ("name", t.name),
@@ -98,7 +106,10 @@ pub(crate) async fn edit(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         ("title", t.title),
         ("subject", t.subject),
         ("stage", t.stage),
-        ("homeroom", if t.homeroom { "1".to_owned() } else { String::new() }),
+        (
+            "homeroom",
+            if t.homeroom { "1".to_owned() } else { String::new() },
+        ),
         ("teaching_from", year(t.teaching_from)),
         ("from", if t.from.is_empty() { page::today() } else { t.from }),
     ]);
@@ -107,7 +118,11 @@ pub(crate) async fn edit(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
 
 fn teacher_page(ctx: &Ctx, f: Form, id: String) -> Result<Response, Fault> {
     let l = ctx.l;
-    let title = if id.is_empty() { l.t("添加教师", "Add a teacher") } else { l.t("修改教师信息", "Change a teacher") };
+    let title = if id.is_empty() {
+        l.t("添加教师", "Add a teacher")
+    } else {
+        l.t("修改教师信息", "Change a teacher")
+    };
     html(&TeacherPage {
         l,
         c: Chrome::new(ctx, title, "roster"),
@@ -140,7 +155,10 @@ async fn save(Post { ctx, mut form }: Post, id: String) -> Result<Response, Faul
         return teacher_page(&ctx, form, id);
     }
     let (by, target) = (ctx.who.by(), (!id.is_empty()).then(|| id.clone()));
-    let saved = ctx.app.attempt(move |n| office::save_teacher(n, &by, &school, target.as_deref(), input)).await?;
+    let saved = ctx
+        .app
+        .attempt(move |n| office::save_teacher(n, &by, &school, target.as_deref(), input))
+        .await?;
     match saved {
         Ok(_) => Ok(Redirect::to("/roster?done=saved").into_response()),
         Err(node::Error::Invalid(errors)) => {

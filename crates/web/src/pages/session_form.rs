@@ -40,7 +40,11 @@ struct VoidPage {
 pub(crate) async fn new(ctx: Ctx) -> Result<Response, Fault> {
     ctx.need(Right::Enter)?;
     ctx.school()?;
-    let values = [("date", page::today()), ("form", "school_based".to_owned()), ("channel", "school".to_owned())];
+    let values = [
+        ("date", page::today()),
+        ("form", "school_based".to_owned()),
+        ("channel", "school".to_owned()),
+    ];
     form_page(&ctx, Form::filled(values), String::new(), false)
 }
 
@@ -76,7 +80,11 @@ async fn own(ctx: &Ctx, id: &str) -> Result<SessionDetail, Fault> {
 
 fn form_page(ctx: &Ctx, f: Form, id: String, claimed: bool) -> Result<Response, Fault> {
     let l = ctx.l;
-    let title = if id.is_empty() { l.t("登记研修活动", "New session") } else { l.t("修改活动", "Change the session") };
+    let title = if id.is_empty() {
+        l.t("登记研修活动", "New session")
+    } else {
+        l.t("修改活动", "Change the session")
+    };
     html(&FormPage {
         l,
         c: Chrome::new(ctx, title, "sessions"),
@@ -109,7 +117,10 @@ async fn save(Post { ctx, mut form }: Post, id: String) -> Result<Response, Faul
         return form_page(&ctx, form, id, false);
     }
     let (by, target) = (ctx.who.by(), (!id.is_empty()).then(|| id.clone()));
-    let saved = ctx.app.attempt(move |n| office::save_session(n, &by, &school, target.as_deref(), input)).await?;
+    let saved = ctx
+        .app
+        .attempt(move |n| office::save_session(n, &by, &school, target.as_deref(), input))
+        .await?;
     match saved {
         Ok(saved) => Ok(Redirect::to(&format!("/sessions/{saved}?done=saved")).into_response()),
         Err(node::Error::Invalid(errors)) => {
@@ -142,7 +153,11 @@ fn read(form: &mut Form) -> SessionInput {
 pub(crate) async fn ask_void(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
     let s = own(&ctx, &id).await?;
     let l = ctx.l;
-    html(&VoidPage { l, c: Chrome::new(&ctx, l.t("作废这场活动？", "Void this session?"), "sessions"), s })
+    html(&VoidPage {
+        l,
+        c: Chrome::new(&ctx, l.t("作废这场活动？", "Void this session?"), "sessions"),
+        s,
+    })
 }
 
 /// `POST /sessions/{id}/void`

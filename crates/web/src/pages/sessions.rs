@@ -65,13 +65,21 @@ impl SessionPage {
 
     fn status(&self, code: &Option<String>) -> String {
         let code = code.as_deref().unwrap_or_default();
-        if code.is_empty() { "—".to_owned() } else { labels::label(self.l, "attendance", "status", code) }
+        if code.is_empty() {
+            "—".to_owned()
+        } else {
+            labels::label(self.l, "attendance", "status", code)
+        }
     }
 
     /// What the choice shows: what was just typed, else what is saved. A disputed mark shows none, so
     /// that saving the page does not settle it by accident.
     fn chosen(&self, mark: &Mark, code: &str) -> bool {
-        let saved = if mark.disputed { "" } else { mark.status.as_deref().unwrap_or_default() };
+        let saved = if mark.disputed {
+            ""
+        } else {
+            mark.status.as_deref().unwrap_or_default()
+        };
         self.f.chosen(&format!("m-{}", mark.person), code, saved)
     }
 
@@ -122,15 +130,27 @@ impl Limit {
 /// The address of a list ten times as long, if this one was cut.
 pub(crate) fn more(path: &str, shown: usize, limit: u32) -> Option<String> {
     let cut = shown >= limit as usize && limit < MOST;
-    cut.then(|| format!("{path}{}limit={}", if path.contains('?') { '&' } else { '?' }, limit.saturating_mul(10).min(MOST)))
+    cut.then(|| {
+        format!(
+            "{path}{}limit={}",
+            if path.contains('?') { '&' } else { '?' },
+            limit.saturating_mul(10).min(MOST)
+        )
+    })
 }
 
 /// `GET /sessions`
 pub(crate) async fn list(ctx: Ctx, Query(limit): Query<Limit>) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
-    let school = if ctx.app.node.is_county() { None } else { Some(ctx.school()?) };
+    let school = if ctx.app.county() {
+        None
+    } else {
+        Some(ctx.school()?)
+    };
     let limit = limit.rows();
-    let rows = ctx.run(move |n| office::sessions(n, school.as_deref(), limit)).await?;
+    let rows = ctx
+        .run(move |n| office::sessions(n, school.as_deref(), limit))
+        .await?;
     let l = ctx.l;
     html(&SessionsPage {
         l,
@@ -150,8 +170,14 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
 async fn session_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault> {
     let l = ctx.l;
     let found = ctx.run(move |n| load(n, &id, l)).await?;
-    let Some((s, said, differing)) = found else { return Err(Fault::NotFound) };
-    let own = ctx.app.node.home_school().is_some_and(|school| school == s.row.school);
+    let Some((s, said, differing)) = found else {
+        return Err(Fault::NotFound);
+    };
+    let own = ctx
+        .app
+        .node
+        .home_school()
+        .is_some_and(|school| school == s.row.school);
     html(&SessionPage {
         l,
         c: Chrome::new(ctx, &s.row.title, "sessions"),
@@ -168,9 +194,19 @@ async fn session_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault>
 type Loaded = (SessionDetail, BTreeMap<String, String>, Vec<(String, String)>);
 
 fn load(node: &Node, id: &str, l: Lang) -> Result<Option<Loaded>, node::Error> {
-    let Some(detail) = office::session(node, id)? else { return Ok(None) };
-    let said = if detail.marks.iter().any(|m| m.disputed) { said(node, id, l)? } else { BTreeMap::new() };
-    let differing = if detail.row.disputed { differing(node, id, l)? } else { Vec::new() };
+    let Some(detail) = office::session(node, id)? else {
+        return Ok(None);
+    };
+    let said = if detail.marks.iter().any(|m| m.disputed) {
+        said(node, id, l)?
+    } else {
+        BTreeMap::new()
+    };
+    let differing = if detail.row.disputed {
+        differing(node, id, l)?
+    } else {
+        Vec::new()
+    };
     Ok(Some((detail, said, differing)))
 }
 
@@ -184,22 +220,32 @@ fn said(node: &Node, session: &str, l: Lang) -> Result<BTreeMap<String, String>,
         entry.extend(others.filter_map(|v| v.as_text().map(str::to_owned)));
     }
     let words = |codes: BTreeSet<String>| {
-        let labels: Vec<String> = codes.iter().map(|code| labels::label(l, "attendance", "status", code)).collect();
+        let labels: Vec<String> = codes
+            .iter()
+            .map(|code| labels::label(l, "attendance", "status", code))
+            .collect();
         labels.join(" / ")
     };
-    Ok(codes.into_iter().map(|(person, codes)| (person, words(codes))).collect())
+    Ok(codes
+        .into_iter()
+        .map(|(person, codes)| (person, words(codes)))
+        .collect())
 }
 
 /// The fields of a session for which two devices wrote different values.
 fn differing(node: &Node, id: &str, l: Lang) -> Result<Vec<(String, String)>, node::Error> {
-    let Some(record) = node.record(id)? else { return Ok(Vec::new()) };
+    let Some(record) = node.record(id)? else {
+        return Ok(Vec::new());
+    };
     let kind = Kinds::builtin().latest("session");
     let shown = |field: &str, value: &node::Value| match value.as_int() {
         Some(number) if field.ends_with("_c") => page::amount(&number),
         _ => labels::label(l, "session", field, &value.to_string()),
     };
     let line = |(field, values): (&String, &Vec<node::Value>)| {
-        let label = kind.and_then(|k| k.field(field)).map_or(field.as_str(), |f| f.label(l.into()));
+        let label = kind
+            .and_then(|k| k.field(field))
+            .map_or(field.as_str(), |f| f.label(l.into()));
         let values: Vec<String> = values.iter().map(|v| shown(field, v)).collect();
         (label.to_owned(), values.join(" / "))
     };
@@ -217,13 +263,22 @@ pub(crate) async fn mark(Path(id): Path<String>, Post { ctx, form }: Post) -> Re
     // 全部到, pressed without the script: everyone who has no mark yet.
     if form.get("fill") == "present" {
         let wanted = id.clone();
-        let detail = ctx.run(move |n| office::session(n, &wanted)).await?.ok_or(Fault::NotFound)?;
+        let detail = ctx
+            .run(move |n| office::session(n, &wanted))
+            .await?
+            .ok_or(Fault::NotFound)?;
         let chosen: BTreeSet<String> = marks.iter().map(|(person, _)| person.clone()).collect();
-        let rest = detail.marks.into_iter().filter(|m| m.status.is_none() && !chosen.contains(&m.person));
+        let rest = detail
+            .marks
+            .into_iter()
+            .filter(|m| m.status.is_none() && !chosen.contains(&m.person));
         marks.extend(rest.map(|m| (m.person, "present".to_owned())));
     }
     let (by, session, sent) = (ctx.who.by(), id.clone(), marks.len());
-    let done = ctx.app.attempt(move |n| office::mark_attendance(n, &by, &session, &marks)).await?;
+    let done = ctx
+        .app
+        .attempt(move |n| office::mark_attendance(n, &by, &session, &marks))
+        .await?;
     after(&ctx, id, form, done.map(|_| format!("attendance&n={sent}"))).await
 }
 
@@ -231,24 +286,38 @@ pub(crate) async fn mark(Path(id): Path<String>, Post { ctx, form }: Post) -> Re
 pub(crate) async fn end(Path(id): Path<String>, Post { ctx, form }: Post) -> Result<Response, Fault> {
     ctx.need(Right::Enter)?;
     let (by, session) = (ctx.who.by(), id.clone());
-    let done = ctx.app.attempt(move |n| office::end_session(n, &by, &session)).await?;
+    let done = ctx
+        .app
+        .attempt(move |n| office::end_session(n, &by, &session))
+        .await?;
     after(&ctx, id, form, done.map(|()| "ended".to_owned())).await
 }
 
 /// `POST /sessions/{id}/claims`: 登分.
-pub(crate) async fn register(Path(id): Path<String>, Post { ctx, mut form }: Post) -> Result<Response, Fault> {
+pub(crate) async fn register(
+    Path(id): Path<String>,
+    Post { ctx, mut form }: Post,
+) -> Result<Response, Fault> {
     ctx.need(Right::Enter)?;
     let on = form::date(&mut form, "claimed_on");
     if !form.ok() {
         return session_page(&ctx, id, form).await;
     }
     let (by, session) = (ctx.who.by(), id.clone());
-    let done = ctx.app.attempt(move |n| office::register_claims(n, &by, &session, &on)).await?;
+    let done = ctx
+        .app
+        .attempt(move |n| office::register_claims(n, &by, &session, &on))
+        .await?;
     after(&ctx, id, form, done.map(|n| format!("claims&n={n}"))).await
 }
 
 /// Back to the session with a note, or the session again with what was wrong.
-async fn after(ctx: &Ctx, id: String, mut form: Form, done: Result<String, node::Error>) -> Result<Response, Fault> {
+async fn after(
+    ctx: &Ctx,
+    id: String,
+    mut form: Form,
+    done: Result<String, node::Error>,
+) -> Result<Response, Fault> {
     match done {
         Ok(note) => Ok(Redirect::to(&format!("/sessions/{id}?done={note}")).into_response()),
         Err(node::Error::Invalid(errors)) => {

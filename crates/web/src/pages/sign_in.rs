@@ -51,15 +51,29 @@ struct PasswordPage {
 }
 
 /// A page with a form that is shown before signing in: sets the form cookie if there is none.
-fn open_page(visit: &Visit, title: &str, fill: impl FnOnce(Chrome) -> Result<Response, Fault>) -> Result<Response, Fault> {
+fn open_page(
+    visit: &Visit,
+    title: &str,
+    fill: impl FnOnce(Chrome) -> Result<Response, Fault>,
+) -> Result<Response, Fault> {
     let (token, fresh) = match visit.form_token.as_deref().filter(|t| t.len() == 32) {
         Some(token) => (token.to_owned(), false),
         None => (page::random_token()?, true),
     };
-    let chrome = Chrome { csrf: token.clone(), path: visit.path.clone(), ..Chrome::bare(&visit.app, visit.l, title) };
+    let chrome = Chrome {
+        csrf: token.clone(),
+        path: visit.path.clone(),
+        ..Chrome::bare(&visit.app, visit.l, title)
+    };
     let mut response = fill(chrome)?;
     if fresh {
-        add_cookie(&mut response, &format!("{}_form={token}; Path=/; HttpOnly; SameSite=Strict", visit.app.cookie));
+        add_cookie(
+            &mut response,
+            &format!(
+                "{}_form={token}; Path=/; HttpOnly; SameSite=Strict",
+                visit.app.cookie
+            ),
+        );
     }
     Ok(response)
 }
@@ -98,21 +112,37 @@ pub(crate) async fn login_form(visit: Visit, Query(query): Query<LoginQuery>) ->
 async fn login_page(visit: &Visit, f: Form, fresh: bool) -> Result<Response, Fault> {
     let none = !visit.app.run(accounts::any).await?;
     let l = visit.l;
-    open_page(visit, l.t("登录", "Sign in"), |c| html(&LoginPage { l, c, f, none, fresh }))
+    open_page(visit, l.t("登录", "Sign in"), |c| {
+        html(&LoginPage { l, c, f, none, fresh })
+    })
 }
 
 /// `POST /login`
 pub(crate) async fn login(OpenPost { visit, mut form }: OpenPost) -> Result<Response, Fault> {
-    let (name, secret, remote) = (form.text("name"), form.raw("secret").to_owned(), visit.remote.clone());
-    let outcome = visit.app.run(move |n| accounts::login(n, &name, &secret, &remote, page::now())).await?;
+    let (name, secret, remote) = (
+        form.text("name"),
+        form.raw("secret").to_owned(),
+        visit.remote.clone(),
+    );
+    let outcome = visit
+        .app
+        .run(move |n| accounts::login(n, &name, &secret, &remote, page::now()))
+        .await?;
     match outcome {
         Login::In { token, .. } => {
             let mut response = Redirect::to(safe_next(form.get("next"))).into_response();
-            add_cookie(&mut response, &format!("{}={token}; Path=/; HttpOnly; SameSite=Strict", visit.app.cookie));
+            add_cookie(
+                &mut response,
+                &format!("{}={token}; Path=/; HttpOnly; SameSite=Strict", visit.app.cookie),
+            );
             Ok(response)
         }
         Login::Wrong => {
-            form.fail("login", "姓名或密码不对，请再试一次。", "The name or the PIN is wrong. Please try again.");
+            form.fail(
+                "login",
+                "姓名或密码不对，请再试一次。",
+                "The name or the PIN is wrong. Please try again.",
+            );
             login_page(&visit, form, false).await
         }
         Login::Locked { seconds } => {
@@ -133,7 +163,13 @@ pub(crate) async fn logout(visit: Visit, Post { ctx, .. }: Post) -> Result<Respo
         ctx.run(move |n| accounts::logout(n, &token)).await?;
     }
     let mut response = Redirect::to("/login").into_response();
-    add_cookie(&mut response, &format!("{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0", ctx.app.cookie));
+    add_cookie(
+        &mut response,
+        &format!(
+            "{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",
+            ctx.app.cookie
+        ),
+    );
     Ok(response)
 }
 
@@ -145,23 +181,46 @@ pub(crate) async fn setup_form(visit: Visit, Path(token): Path<String>) -> Resul
 
 fn setup_page(visit: &Visit, f: Form, open: bool) -> Result<Response, Fault> {
     let l = visit.l;
-    let roles = first_roles(l, visit.app.node.is_county());
+    let roles = first_roles(l, visit.app.county());
     let first = roles.first().map(|r| r.code.clone()).unwrap_or_default();
-    let title = if open { l.t("建立第一个账号", "Make the first account") } else { l.t("链接无效", "This link is not valid") };
-    open_page(visit, title, |c| html(&SetupPage { l, c, f, open, roles, first }))
+    let title = if open {
+        l.t("建立第一个账号", "Make the first account")
+    } else {
+        l.t("链接无效", "This link is not valid")
+    };
+    open_page(visit, title, |c| {
+        html(&SetupPage {
+            l,
+            c,
+            f,
+            open,
+            roles,
+            first,
+        })
+    })
 }
 
 /// The first account must be able to do the work of this node or to make other accounts.
 fn first_roles(l: Lang, county: bool) -> Vec<Choice> {
     let mut roles = labels::roles(l, county);
-    roles.retain(|r| matches!(Role::from_code(&r.code), Some(Role::Clerk | Role::Auditor | Role::Admin)));
+    roles.retain(|r| {
+        matches!(
+            Role::from_code(&r.code),
+            Some(Role::Clerk | Role::Auditor | Role::Admin)
+        )
+    });
     roles
 }
 
 /// `POST /setup/{token}`
-pub(crate) async fn setup(Path(token): Path<String>, OpenPost { visit, mut form }: OpenPost) -> Result<Response, Fault> {
-    let county = visit.app.node.is_county();
-    let role = first_roles(Lang::Zh, county).into_iter().find(|r| r.code == form.get("role"));
+pub(crate) async fn setup(
+    Path(token): Path<String>,
+    OpenPost { visit, mut form }: OpenPost,
+) -> Result<Response, Fault> {
+    let county = visit.app.county();
+    let role = first_roles(Lang::Zh, county)
+        .into_iter()
+        .find(|r| r.code == form.get("role"));
     let Some(role) = role.and_then(|r| Role::from_code(&r.code)) else {
         form.fail("role", "请选择一项", "Please choose one");
         return setup_page(&visit, form, true);
@@ -170,8 +229,16 @@ pub(crate) async fn setup(Path(token): Path<String>, OpenPost { visit, mut form 
         form.fail("again", "两次输入不一样", "The two entries differ");
         return setup_page(&visit, form, true);
     }
-    let new = NewAccount { name: form.text("name"), role, secret: form.raw("secret").to_owned(), person: None };
-    let made = visit.app.attempt(move |n| accounts::setup(n, &token, new, page::now())).await?;
+    let new = NewAccount {
+        name: form.text("name"),
+        role,
+        secret: form.raw("secret").to_owned(),
+        person: None,
+    };
+    let made = visit
+        .app
+        .attempt(move |n| accounts::setup(n, &token, new, page::now()))
+        .await?;
     match made {
         Ok(_) => Ok(Redirect::to("/login?fresh=1").into_response()),
         Err(node::Error::Invalid(errors)) => {
@@ -195,7 +262,12 @@ fn password_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
         ["new", l.t("新的", "New one"), "new-password"],
         ["again", l.t("新的再输一次", "New one once more"), "new-password"],
     ];
-    html(&PasswordPage { l, c: Chrome::new(ctx, l.t("改密码", "Change PIN or password"), "password"), f, fields })
+    html(&PasswordPage {
+        l,
+        c: Chrome::new(ctx, l.t("改密码", "Change PIN or password"), "password"),
+        f,
+        fields,
+    })
 }
 
 /// `POST /password`
@@ -206,7 +278,10 @@ pub(crate) async fn password(visit: Visit, Post { ctx, mut form }: Post) -> Resu
     }
     let (old, new) = (form.raw("old").to_owned(), form.raw("new").to_owned());
     let (account, token) = (ctx.who.account.id.clone(), visit.token.unwrap_or_default());
-    let done = ctx.app.attempt(move |n| accounts::change_secret(n, &account, &token, &old, &new, page::now())).await?;
+    let done = ctx
+        .app
+        .attempt(move |n| accounts::change_secret(n, &account, &token, &old, &new, page::now()))
+        .await?;
     match done {
         Ok(()) => {
             ctx.log("password", "").await;
@@ -227,14 +302,21 @@ pub(crate) struct LangQuery {
 }
 
 /// `GET /lang/{code}`: the language switch. It changes nothing but a cookie, so a link may do it.
-pub(crate) async fn language(State(_): State<App>, Path(code): Path<String>, Query(query): Query<LangQuery>) -> Result<Response, Fault> {
+pub(crate) async fn language(
+    State(_): State<App>,
+    Path(code): Path<String>,
+    Query(query): Query<LangQuery>,
+) -> Result<Response, Fault> {
     let code = match Lang::from_code(&code) {
         Some(Lang::Zh) => "zh",
         Some(Lang::En) => "en",
         None => return Err(Fault::NotFound),
     };
     let mut response = Redirect::to(safe_next(&query.next)).into_response();
-    add_cookie(&mut response, &format!("{LANGUAGE_COOKIE}={code}; Path=/; SameSite=Lax; HttpOnly; Max-Age=31536000"));
+    add_cookie(
+        &mut response,
+        &format!("{LANGUAGE_COOKIE}={code}; Path=/; SameSite=Lax; HttpOnly; Max-Age=31536000"),
+    );
     Ok(response)
 }
 
@@ -245,7 +327,15 @@ mod tests {
     #[test]
     fn the_way_back_stays_on_this_site() {
         assert_eq!(safe_next("/sessions?q=1"), "/sessions?q=1");
-        for bad in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x", "javascript:1", "/ a"] {
+        for bad in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/a\r\nSet-Cookie: x",
+            "javascript:1",
+            "/ a",
+        ] {
             assert_eq!(safe_next(bad), "/", "{bad}");
         }
     }

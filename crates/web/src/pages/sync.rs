@@ -80,7 +80,11 @@ async fn sync_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
         })
         .await?;
     let l = ctx.l;
-    let qr = if matches!(v.standing, Standing::NotEnrolled) { picture(&v.request) } else { String::new() };
+    let qr = if matches!(v.standing, Standing::NotEnrolled) {
+        picture(&v.request)
+    } else {
+        String::new()
+    };
     html(&SyncPage {
         l,
         c: Chrome::new(ctx, l.t("同步", "Sync"), "sync"),
@@ -94,10 +98,16 @@ async fn sync_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
 /// The QR picture of a text, ready to stand in a page; empty when the text is too long for one.
 fn picture(text: &str) -> String {
     let plain = text.replace('-', "");
-    let Ok(code) = QrCode::new(plain.as_bytes()) else { return String::new() };
+    let Ok(code) = QrCode::new(plain.as_bytes()) else {
+        return String::new();
+    };
     let drawn = code.render::<svg::Color<'_>>().min_dimensions(224, 224).build();
     // The XML heading may not stand inside a page.
-    drawn.find("<svg").and_then(|at| drawn.get(at..)).unwrap_or_default().to_owned()
+    drawn
+        .find("<svg")
+        .and_then(|at| drawn.get(at..))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// `POST /sync`: what the field `do` names.

@@ -1,5 +1,5 @@
 //! Real pages over a real socket: nodes in temporary directories, and a browser that keeps cookies.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,6 +14,22 @@ use ureq::Agent;
 use web::{Serving, WebConfig};
 
 pub const PIN: &str = "２０２６０３";
+
+/// Listens, and dials the hub if there is one.
+fn start(rt: &Runtime, node: &Node, hub: &str) -> Network {
+    let config = NetworkConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        publish: None,
+        mdns: false,
+        keep_open: true,
+        retry_min: Duration::from_millis(50),
+        retry_max: Duration::from_millis(500),
+    };
+    if !hub.is_empty() {
+        node.add_address(hub).unwrap();
+    }
+    rt.block_on(Network::start(node.clone(), config)).unwrap()
+}
 
 /// A node with its pages.
 pub struct Site {
@@ -37,24 +53,24 @@ impl Drop for Site {
 impl Site {
     fn serve(dir: TempDir, node: Node, listen: Option<&str>) -> Site {
         let rt = Runtime::new().unwrap();
-        let network = listen.map(|publish| {
-            let config = NetworkConfig {
-                listen: "127.0.0.1:0".parse().unwrap(),
-                publish: None,
-                mdns: false,
-                keep_open: true,
-                retry_min: Duration::from_millis(50),
-                retry_max: Duration::from_millis(500),
-            };
-            if !publish.is_empty() {
-                node.add_address(publish).unwrap();
-            }
-            rt.block_on(Network::start(node.clone(), config)).unwrap()
-        });
-        let config = WebConfig { listen: "127.0.0.1:0".parse().unwrap(), ..WebConfig::default() };
-        let serving = rt.block_on(web::serve(node.clone(), config, std::future::pending())).unwrap();
+        let network = listen.map(|hub| start(&rt, &node, hub));
+        let config = WebConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            ..WebConfig::default()
+        };
+        let serving = rt
+            .block_on(web::serve(node.clone(), config, std::future::pending()))
+            .unwrap();
         let url = serving.url().trim_end_matches('/').to_owned();
-        Site { node, url, addr: serving.addr, network, _serving: serving, rt, _dir: dir }
+        Site {
+            node,
+            url,
+            addr: serving.addr,
+            network,
+            _serving: serving,
+            rt,
+            _dir: dir,
+        }
     }
 
     /// A school PC that nobody has enrolled.
@@ -91,13 +107,33 @@ impl Site {
             };
             (None, input)
         };
-        let list = vec![school("青石镇中心小学", "2168000001", "township"), school("云岭县第一小学", "2168000002", "county_town")];
+        let list = vec![
+            school("青石镇中心小学", "2168000001", "township"),
+            school("云岭县第一小学", "2168000002", "county_town"),
+        ];
         office::save_organisations(&node, &by("县管理员"), list).unwrap();
         Site::serve(dir, node, network.then_some(""))
     }
 
+    /// Takes the link away.
+    pub fn disconnect(&mut self) {
+        if let Some(network) = self.network.take() {
+            self.rt.block_on(network.stop());
+        }
+    }
+
+    /// Gives the link to the county back.
+    pub fn connect(&mut self, county: &Site) {
+        self.network = Some(start(&self.rt, &self.node, &county.hub().unwrap()));
+    }
+
     pub fn school_id(&self, name: &str) -> String {
-        office::organisations(&self.node).unwrap().into_iter().find(|o| o.name == name).unwrap().id
+        office::organisations(&self.node)
+            .unwrap()
+            .into_iter()
+            .find(|o| o.name == name)
+            .unwrap()
+            .id
     }
 
     /// Enrols a new school PC at this county, as two people would do with files.
@@ -119,12 +155,21 @@ impl Site {
             .timeout_global(Some(Duration::from_secs(60)))
             .user_agent("test")
             .build();
-        Browser { agent: config.new_agent(), base: self.url.clone(), language: None }
+        Browser {
+            agent: config.new_agent(),
+            base: self.url.clone(),
+            language: None,
+        }
     }
 
     /// A browser signed in as a new account.
     pub fn signed_in(&self, name: &str, role: Role) -> Browser {
-        let new = NewAccount { name: name.into(), role, secret: PIN.into(), person: None };
+        let new = NewAccount {
+            name: name.into(),
+            role,
+            secret: PIN.into(),
+            person: None,
+        };
         accounts::create(&self.node, new, node::now()).unwrap();
         let browser = self.browser();
         let page = browser.submit("/login", "/login", &[("name", name), ("secret", PIN)]);
@@ -165,12 +210,22 @@ pub struct Page {
 
 impl Page {
     pub fn has(&self, text: &str) -> &Page {
-        assert!(self.body.contains(text), "{} has no {text:?}:\n{}", self.path, self.body);
+        assert!(
+            self.body.contains(text),
+            "{} has no {text:?}:\n{}",
+            self.path,
+            self.body
+        );
         self
     }
 
     pub fn lacks(&self, text: &str) -> &Page {
-        assert!(!self.body.contains(text), "{} has {text:?}:\n{}", self.path, self.body);
+        assert!(
+            !self.body.contains(text),
+            "{} has {text:?}:\n{}",
+            self.path,
+            self.body
+        );
         self
     }
 
@@ -180,31 +235,53 @@ impl Page {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(k, _)| k == name).map_or("", |(_, v)| v)
+        self.headers
+            .iter()
+            .find(|(k, _)| k == name)
+            .map_or("", |(_, v)| v)
     }
 
     /// The value of the first field of this name.
     pub fn value(&self, name: &str) -> String {
         let start = format!("name=\"{name}\" value=\"");
-        let rest = self.body.split_once(&start).unwrap_or_else(|| panic!("no field {name}:\n{}", self.body)).1;
+        let rest = self
+            .body
+            .split_once(&start)
+            .unwrap_or_else(|| panic!("no field {name}:\n{}", self.body))
+            .1;
         rest.split_once('"').unwrap().0.to_owned()
     }
 
     /// Every href that begins with `prefix`.
     pub fn links(&self, prefix: &str) -> Vec<String> {
         let start = format!("href=\"{prefix}");
-        let ends = self.body.split(&start).skip(1).filter_map(|rest| rest.split_once('"'));
+        let ends = self
+            .body
+            .split(&start)
+            .skip(1)
+            .filter_map(|rest| rest.split_once('"'));
         ends.map(|(end, _)| format!("{prefix}{end}")).collect()
     }
 
     fn read(mut response: ureq::http::Response<ureq::Body>) -> Page {
         use ureq::ResponseExt;
-        let path = response.get_uri().path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default();
+        let path = response
+            .get_uri()
+            .path_and_query()
+            .map(|p| p.as_str().to_owned())
+            .unwrap_or_default();
         let pairs = response.headers().iter();
-        let headers = pairs.map(|(k, v)| (k.as_str().to_owned(), v.to_str().unwrap_or_default().to_owned())).collect();
+        let headers = pairs
+            .map(|(k, v)| (k.as_str().to_owned(), v.to_str().unwrap_or_default().to_owned()))
+            .collect();
         let status = response.status().as_u16();
         let bytes = response.body_mut().read_to_vec().unwrap();
-        Page { status, path, headers, body: String::from_utf8_lossy(&bytes).into_owned() }
+        Page {
+            status,
+            path,
+            headers,
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+        }
     }
 }
 
@@ -240,9 +317,17 @@ impl Browser {
         let mark = "----yanxiu-test";
         let mut body = Vec::new();
         for (name, value) in [("csrf", token.as_str()), ("year", "2025")] {
-            write!(body, "--{mark}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").unwrap();
+            write!(
+                body,
+                "--{mark}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+            .unwrap();
         }
-        write!(body, "--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\r\n").unwrap();
+        write!(
+            body,
+            "--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\r\n"
+        )
+        .unwrap();
         body.extend_from_slice(bytes);
         write!(body, "\r\n--{mark}--\r\n").unwrap();
         let request = self.agent.post(format!("{}/import", self.base));
@@ -259,7 +344,11 @@ pub fn until(browser: &Browser, path: &str, text: &str) -> Page {
         if page.body.contains(text) {
             return page;
         }
-        assert!(begun.elapsed() < Duration::from_secs(40), "{path} never had {text:?}:\n{}", page.body);
+        assert!(
+            begun.elapsed() < Duration::from_secs(40),
+            "{path} never had {text:?}:\n{}",
+            page.body
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
 }

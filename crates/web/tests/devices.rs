@@ -1,0 +1,171 @@
+//! Devices: asking, approving, joining, revoking; by hand and over the network.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use node::accounts::Role;
+use support::{Page, Site, until};
+
+#[test]
+fn a_device_is_approved_only_after_the_digits_and_revoked_only_after_asking() {
+    let county = Site::county(false);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let loose = Site::loose();
+    let clerk = loose.signed_in("李专管员", Role::Clerk);
+    let page = clerk.get("/sync");
+    page.has("申请码").has("<svg");
+    let code = page
+        .body
+        .split("class=\"code\">")
+        .nth(1)
+        .unwrap()
+        .split('<')
+        .next()
+        .unwrap()
+        .to_owned();
+    let school = county.school_id("青石镇中心小学");
+
+    let mut fields = vec![
+        ("request", code.as_str()),
+        ("role", "school"),
+        ("school", ""),
+        ("label", "青石小学 教务处"),
+    ];
+    let page = auditor.submit("/devices", "/devices", &fields);
+    page.has("请选择学校").has("请先和对方核对").has(&code);
+    fields[2].1 = &school;
+    auditor
+        .submit("/devices", "/devices", &fields)
+        .has("请先和对方核对")
+        .lacks("id=\"school-error\"");
+    fields.push(("compared", "1"));
+    let wrong = [
+        ("request", "YXQ-AAAA"),
+        ("role", "school"),
+        ("school", &school),
+        ("compared", "1"),
+    ];
+    auditor.submit("/devices", "/devices", &wrong).has("这不是申请码");
+    let page = auditor.submit("/devices", "/devices", &fields);
+    page.is(200).has("已批准").has("code: YXA");
+    let answer = page
+        .body
+        .split("<pre class=\"code\" tabindex=\"0\">")
+        .nth(1)
+        .unwrap()
+        .split("</pre>")
+        .next()
+        .unwrap()
+        .to_owned();
+    let digits = page
+        .body
+        .split("class=\"digits\">")
+        .nth(1)
+        .unwrap()
+        .split('<')
+        .next()
+        .unwrap()
+        .to_owned();
+
+    clerk
+        .submit("/sync", "/sync", &[("do", "accept"), ("answer", "YXA-FALSE")])
+        .has("这不是批复码");
+    clerk
+        .submit("/sync", "/sync", &[("do", "accept"), ("answer", &answer)])
+        .has(&digits)
+        .has("云岭县教师进修学校");
+    clerk
+        .submit("/sync", "/sync", &[("do", "confirm")])
+        .has("请先和县里逐组核对数字");
+    clerk
+        .submit("/sync", "/sync", &[("do", "confirm"), ("compared", "1")])
+        .has("本机已加入本县")
+        .has("已加入");
+    clerk.get("/roster").is(200);
+
+    let revoke = auditor.get("/devices").has("青石小学 教务处").links("/devices/")[0].clone();
+    auditor.get(&revoke).has("撤销不能取消");
+    auditor.submit(&revoke, &revoke, &[]).has("已撤销这台设备");
+    auditor.get(&revoke).is(404);
+    auditor.get("/accounts").has("批准设备").has("撤销设备");
+    // Its own device is not among those that can be revoked here.
+    let own = county.node.id().to_string();
+    auditor.get(&format!("/devices/{own}/revoke")).is(403);
+}
+
+#[test]
+fn a_device_that_asks_over_the_network_is_approved_and_joins() {
+    let county = Site::county(true);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let loose = county.loose_near();
+    let clerk = loose.signed_in("李专管员", Role::Clerk);
+    let page = until(&auditor, "/devices", "云岭县第一小学 教务处");
+    let cut = |page: &Page| {
+        page.body
+            .split("class=\"digits\">")
+            .nth(1)
+            .unwrap()
+            .split('<')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let digits = cut(&page);
+    auditor.get("/").has("1 台设备申请加入");
+    // Before anybody approved, the school already sees which county it is and the same digits.
+    assert_eq!(cut(&until(&clerk, "/sync", "还没有批准本机")), digits);
+
+    let letters: String = loose.node.id().to_string().chars().take(8).collect();
+    let school = county.school_id("云岭县第一小学");
+    let fields = [
+        ("request", letters.as_str()),
+        ("role", "school"),
+        ("school", &school),
+        ("compared", "1"),
+    ];
+    auditor
+        .submit("/devices", "/devices", &fields)
+        .has("已批准")
+        .has(&digits);
+    until(&clerk, "/sync", "已批准本机");
+    clerk
+        .submit("/sync", "/sync", &[("do", "confirm"), ("compared", "1")])
+        .has("本机已加入本县");
+    let title = "听评课";
+    until(&clerk, "/sync", "在线");
+    clerk.get("/roster").is(200);
+    let fields = [
+        ("title", title),
+        ("date", "2025-9-12"),
+        ("form", "school_based"),
+        ("category", "practice"),
+        ("channel", "school"),
+        ("hours_c", "1"),
+    ];
+    clerk.submit("/sessions/new", "/sessions/new", &fields).has(title);
+    until(&auditor, "/sessions", title).has("云岭县第一小学");
+}
+
+#[test]
+fn addresses_are_checked_and_forgotten() {
+    let site = Site::loose();
+    let clerk = site.signed_in("李专管员", Role::Clerk);
+    clerk
+        .submit("/sync", "/sync", &[("do", "add"), ("address", "没有端口")])
+        .has("地址不对")
+        .has("value=\"没有端口\"");
+    clerk
+        .submit(
+            "/sync",
+            "/sync",
+            &[("do", "add"), ("address", "192.168.1.10：4433")],
+        )
+        .has("192.168.1.10:4433");
+    let page = clerk.submit(
+        "/sync",
+        "/sync",
+        &[("do", "remove"), ("address", "192.168.1.10:4433")],
+    );
+    page.lacks("value=\"192.168.1.10:4433\"");
+    clerk.submit("/sync", "/sync", &[("do", "format")]).is(404);
+}
