@@ -20,7 +20,8 @@ struct Hub {
 
 impl Hub {
     fn serve(&self) -> Server {
-        self.place.serve(&["--listen", &self.address, "--publish", &self.address])
+        self.place
+            .serve(&["--listen", &self.address, "--publish", &self.address])
     }
 
     /// The line of `enrol list` about a device, once it is there: short id and digits.
@@ -28,7 +29,11 @@ impl Hub {
         let mut line = String::new();
         until(&format!("{label} waits at the hub"), || {
             let list = self.place.ok(&["enrol", "list"]);
-            line = list.lines().find(|l| l.contains(label)).unwrap_or_default().to_string();
+            line = list
+                .lines()
+                .find(|l| l.contains(label))
+                .unwrap_or_default()
+                .to_string();
             !line.is_empty()
         });
         (line.split_whitespace().next().unwrap().to_string(), digits(&line))
@@ -55,19 +60,31 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     let file = file.to_str().unwrap();
 
     // The county office.
-    let hub = Hub { place: Place::init(root, "hub", &["--county", "云岭县"]), address: free_address() };
+    let hub = Hub {
+        place: Place::init(root, "hub", &["--county", "云岭县"]),
+        address: free_address(),
+    };
     let preview = hub.place.ok(&["import", file, "--preview"]);
-    assert!(preview.contains("机构：新增 45") && preview.contains("没有写入"), "{preview}");
+    assert!(
+        preview.contains("机构：新增 45") && preview.contains("没有写入"),
+        "{preview}"
+    );
     assert_eq!(hub.place.count("schools"), 0);
     assert!(hub.place.ok(&["import", file, "--yes"]).contains("已导入 45 条"));
-    assert!(hub.place.ok(&["import", file, "--yes"]).contains("没有需要写入的内容"));
+    assert!(
+        hub.place
+            .ok(&["import", file, "--yes"])
+            .contains("没有需要写入的内容")
+    );
     assert_eq!(hub.place.count("schools"), 45);
     hub.place.refused(&["init", "--county", "云岭县"], "already");
     let mut served_hub = hub.serve();
     assert_eq!(served_hub.sync.to_string(), hub.address);
 
     // Three schools.
-    let names: Vec<&str> = [8, 9, 10].map(|i: usize| county.schools[i].name.as_str()).to_vec();
+    let names: Vec<&str> = [8, 9, 10]
+        .map(|i: usize| county.schools[i].name.as_str())
+        .to_vec();
     let (a, served_a) = enrol_in_order(&hub, root, names[0]);
     let (b, served_b) = enrol_confirming_first(&hub, root, names[1]);
     let (c, served_c) = enrol_by_file(&hub, root, names[2]);
@@ -80,7 +97,11 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     // Accounts: one browser for all pages of the computer, its cookies shared by all ports.
     let browser = Browser::new();
     browser.first_account(served_hub.setup.as_ref().unwrap(), "王审核员", "auditor", PIN);
-    for (served, name) in [(&served_a, "李专管员"), (&served_b, "𬭊专管员"), (&served_c, "欧阳㙇")] {
+    for (served, name) in [
+        (&served_a, "李专管员"),
+        (&served_b, "𬭊专管员"),
+        (&served_c, "欧阳㙇"),
+    ] {
         browser.first_account(served.setup.as_ref().unwrap(), name, "clerk", PIN);
     }
     browser.open(&served_hub.pages).has("王审核员");
@@ -89,10 +110,18 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     let bytes = std::fs::read(file).unwrap();
     let count = |school: usize| county.teachers_of(8 + school).count();
     let preview = browser.upload(&served_a.pages, "云岭县教师花名册.xlsx", &bytes);
-    preview.has("导入后会这样").has(&format!("教师：新增 {}，", count(0)));
-    browser.open(&format!("{}/roster", served_a.pages)).has("花名册还是空的");
+    preview
+        .has("导入后会这样")
+        .has(&format!("教师：新增 {}，", count(0)));
+    browser
+        .open(&format!("{}/roster", served_a.pages))
+        .has("花名册还是空的");
     let token = preview.value("token");
-    let page = browser.submit(&format!("{}/import", served_a.pages), "/import/confirm", &[("token", &token)]);
+    let page = browser.submit(
+        &format!("{}/import", served_a.pages),
+        "/import/confirm",
+        &[("token", &token)],
+    );
     page.has(&format!("已导入 {} 行", count(0)));
     let said = b.ok(&["import", file, "--yes"]);
     assert!(said.contains(&format!("已导入 {} 条", count(1))), "{said}");
@@ -106,20 +135,35 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
         ("post", "teacher"),
         ("from", "2025年9月1日"),
     ];
-    browser.submit(&format!("{}/roster/new", served_c.pages), "/roster/new", &teacher).has("㙇𬭊").has("T001");
+    browser
+        .submit(&format!("{}/roster/new", served_c.pages), "/roster/new", &teacher)
+        .has("㙇𬭊")
+        .has("T001");
 
     // A session on the school's page…
-    let session = enter_session(&browser, &served_a, "第三次校本研修：读懂学生的错误", "２０２５年１０月１６日");
+    let session = enter_session(
+        &browser,
+        &served_a,
+        "第三次校本研修：读懂学生的错误",
+        "２０２５年１０月１６日",
+    );
     let people = county.teachers_of(8).count();
     let page = claim_for_everyone(&browser, &served_a, &session);
     page.has(&format!("已登分 {people} 人"));
     // …is on the county's page, with the people, without a restart.
-    browser.until(&format!("{}/sessions", served_hub.pages), "读懂学生的错误").has(names[0]);
-    let at_hub = browser.until(&format!("{}{session}", served_hub.pages), &format!("登分 {people}"));
+    browser
+        .until(&format!("{}/sessions", served_hub.pages), "读懂学生的错误")
+        .has(names[0]);
+    let at_hub = browser.until(
+        &format!("{}{session}", served_hub.pages),
+        &format!("登分 {people}"),
+    );
     at_hub.has(&county.teachers[county.teachers_of(8).next().unwrap()].name);
     until_at_county(&browser, &format!("{}{session}", served_a.pages), people);
     // Other schools see nothing of it.
-    browser.open(&format!("{}/sessions", served_b.pages)).lacks("读懂学生的错误");
+    browser
+        .open(&format!("{}/sessions", served_b.pages))
+        .lacks("读懂学生的错误");
     browser.open(&format!("{}{session}", served_b.pages)).is(404);
 
     // The county decides: all but one recognised, the last one reduced.
@@ -129,7 +173,9 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     assert_eq!(claims.len(), people);
     let mut ticked: Vec<(&str, &str)> = claims[1..].iter().map(|c| ("claim", c.as_str())).collect();
     ticked.push(("decided_on", "2025-10-20"));
-    browser.submit(&audit, "/audit", &ticked).has(&format!("已审核 {} 条", people - 1));
+    browser
+        .submit(&audit, "/audit", &ticked)
+        .has(&format!("已审核 {} 条", people - 1));
     let last = claims[0].split_once(':').unwrap();
     let verdict = [
         ("seen", last.1),
@@ -139,7 +185,10 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
         ("note", "本学年校本已满"),
         ("decided_on", "2025-10-20"),
     ];
-    browser.submit(&audit, &format!("/audit/{}", last.0), &verdict).has("已审核 1 条").has("没有待审的登记");
+    browser
+        .submit(&audit, &format!("/audit/{}", last.0), &verdict)
+        .has("已审核 1 条")
+        .has("没有待审的登记");
     // The decisions are on the school's page, without a restart.
     let claims = format!("{}/claims?limit=1000", served_a.pages);
     let page = browser.until(&claims, "县已核减");
@@ -152,21 +201,31 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     claim_for_everyone(&browser, &served_a, &alone).has("已登分");
     std::thread::sleep(std::time::Duration::from_secs(3));
     let page = browser.open(&format!("{}{alone}", served_a.pages));
-    assert_eq!((page.count(SAVED), page.count(AT_COUNTY)), (1 + people, 0), "{}", page.body);
+    assert_eq!(
+        (page.count(SAVED), page.count(AT_COUNTY)),
+        (1 + people, 0),
+        "{}",
+        page.body
+    );
     assert!(a.count("not at county") > people as u64);
     // It comes back, and all catches up by itself.
     served_hub = hub.serve();
     assert_eq!(served_hub.setup, None, "there is an account already");
     until_at_county(&browser, &format!("{}{alone}", served_a.pages), people);
     browser.until(&format!("{}/sessions", served_hub.pages), "停电那天的集体备课");
-    browser.until(&format!("{}/audit", served_hub.pages), &format!("{people} 条待审"));
+    browser.until(
+        &format!("{}/audit", served_hub.pages),
+        &format!("{people} 条待审"),
+    );
     until("all is at the county", || a.count("not at county") == 0);
 
     // The school that was enrolled by file has found the hub by itself as well.
     let third = enter_session(&browser, &served_c, "教学点联片教研", "2025-11-05");
     claim_for_everyone(&browser, &served_c, &third).has("已登分 1 人");
     until_at_county(&browser, &format!("{}{third}", served_c.pages), 1);
-    browser.until(&format!("{}/sessions", served_hub.pages), "教学点联片教研").has(names[2]);
+    browser
+        .until(&format!("{}/sessions", served_hub.pages), "教学点联片教研")
+        .has(names[2]);
 
     for served in [served_a, served_b, served_c, served_hub] {
         served.stop();
@@ -177,23 +236,44 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
 fn enrol_in_order(hub: &Hub, root: &std::path::Path, name: &str) -> (Place, Server) {
     let label = format!("{name} 办公室");
     let school = Place::init(root, "school-a", &["--name", &label]);
-    assert!(school.ok(&["enrol", "request", "--hub", &hub.address]).contains("YXQ"));
+    assert!(
+        school
+            .ok(&["enrol", "request", "--hub", &hub.address])
+            .contains("YXQ")
+    );
     let served = school.serve(&["--listen", "127.0.0.1:0"]);
     let (code, at_hub) = hub.waiting(&label);
     let at_school = offered(&school);
     assert_eq!(at_hub, at_school, "both screens show the same digits");
 
     let before = hub.roll_size();
-    let approve = |digits: &str| vec!["enrol", "approve", &code, "--school", name, "--digits"]
-        .into_iter()
-        .map(str::to_string)
-        .chain([digits.to_string()])
-        .collect::<Vec<_>>();
+    let approve = |digits: &str| {
+        vec!["enrol", "approve", &code, "--school", name, "--digits"]
+            .into_iter()
+            .map(str::to_string)
+            .chain([digits.to_string()])
+            .collect::<Vec<_>>()
+    };
     let wrong_digits = approve(&wrong(&at_hub));
-    hub.place.refused(&wrong_digits.iter().map(String::as_str).collect::<Vec<_>>(), DIFFER);
+    hub.place.refused(
+        &wrong_digits.iter().map(String::as_str).collect::<Vec<_>>(),
+        DIFFER,
+    );
     // Without digits and without anybody who says yes, it is refused too.
-    hub.place.refused(&["enrol", "approve", &code, "--school", name], DIFFER);
-    hub.place.refused(&["enrol", "approve", &code, "--school", "没有这所学校", "--digits", &at_hub], "no school");
+    hub.place
+        .refused(&["enrol", "approve", &code, "--school", name], DIFFER);
+    hub.place.refused(
+        &[
+            "enrol",
+            "approve",
+            &code,
+            "--school",
+            "没有这所学校",
+            "--digits",
+            &at_hub,
+        ],
+        "no school",
+    );
     school.refused(&["enrol", "confirm", "--digits", &wrong(&at_school)], DIFFER);
     assert!(!school.type_at(&["enrol", "confirm"], "n\n").ok);
     assert_eq!(hub.roll_size(), before, "nothing was changed");
@@ -201,9 +281,17 @@ fn enrol_in_order(hub: &Hub, root: &std::path::Path, name: &str) -> (Place, Serv
     assert!(school.ok(&["status"]).contains("未入网"));
 
     let right = approve(&at_hub);
-    assert!(hub.place.ok(&right.iter().map(String::as_str).collect::<Vec<_>>()).contains("已批准"));
+    assert!(
+        hub.place
+            .ok(&right.iter().map(String::as_str).collect::<Vec<_>>())
+            .contains("已批准")
+    );
     school.until_status("县已批准");
-    assert!(school.ok(&["enrol", "confirm", "--digits", &at_school]).contains("已入网 云岭县"));
+    assert!(
+        school
+            .ok(&["enrol", "confirm", "--digits", &at_school])
+            .contains("已入网 云岭县")
+    );
     school.until_status("已入网 (enrolled)");
     (school, served)
 }
@@ -217,9 +305,16 @@ fn enrol_confirming_first(hub: &Hub, root: &std::path::Path, name: &str) -> (Pla
     let (code, at_hub) = hub.waiting(&label);
     assert_eq!(offered(&school), at_hub);
     let said = school.type_at(&["enrol", "confirm"], "y\n");
-    assert!(said.ok && said.out.contains("县里批准后自动生效"), "{}{}", said.out, said.err);
+    assert!(
+        said.ok && said.out.contains("县里批准后自动生效"),
+        "{}{}",
+        said.out,
+        said.err
+    );
     assert!(school.ok(&["status"]).contains("等待县里批准"));
-    let said = hub.place.type_at(&["enrol", "approve", &code, "--school", name], "是\n");
+    let said = hub
+        .place
+        .type_at(&["enrol", "approve", &code, "--school", name], "是\n");
     assert!(said.ok, "{}{}", said.out, said.err);
     school.until_status("已入网 (enrolled)");
     (school, served)
@@ -233,12 +328,20 @@ fn enrol_by_file(hub: &Hub, root: &std::path::Path, name: &str) -> (Place, Serve
     school.ok(&["enrol", "request", "--out", request]);
     let approve = ["enrol", "approve", request, "--school", name, "--out", answer];
     let shown = digits(&hub.place.refused(&approve, DIFFER));
-    hub.place.refused(&[&approve[..], &["--digits", &wrong(&shown)]].concat(), DIFFER);
-    assert!(!std::path::Path::new(answer).exists(), "no answer without the right digits");
+    hub.place
+        .refused(&[&approve[..], &["--digits", &wrong(&shown)]].concat(), DIFFER);
+    assert!(
+        !std::path::Path::new(answer).exists(),
+        "no answer without the right digits"
+    );
     hub.place.ok(&[&approve[..], &["--digits", &shown]].concat());
     school.refused(&["enrol", "accept", answer, "--digits", &wrong(&shown)], DIFFER);
     assert!(school.ok(&["status"]).contains("未入网"));
-    assert!(school.ok(&["enrol", "accept", answer, "--digits", &shown]).contains("已入网 云岭县"));
+    assert!(
+        school
+            .ok(&["enrol", "accept", answer, "--digits", &shown])
+            .contains("已入网 云岭县")
+    );
     assert!(school.ok(&["status"]).contains("已入网"));
     let served = school.serve(&["--listen", "127.0.0.1:0"]);
     (school, served)
@@ -260,7 +363,14 @@ fn enter_session(browser: &Browser, served: &Server, title: &str, date: &str) ->
     ];
     let page = browser.submit(&new, "/sessions/new", &fields);
     page.is(200).has(title).has("已保存在本校。");
-    let path = page.url.strip_prefix(&served.pages).unwrap().split('?').next().unwrap().to_string();
+    let path = page
+        .url
+        .strip_prefix(&served.pages)
+        .unwrap()
+        .split('?')
+        .next()
+        .unwrap()
+        .to_string();
     // A form with a fault comes back as it was typed, and nothing is saved.
     fields[2].1 = "昨天";
     let page = browser.submit(&new, "/sessions/new", &fields);
@@ -272,9 +382,17 @@ fn enter_session(browser: &Browser, served: &Server, title: &str, date: &str) ->
 /// 全部到, 结束活动, 登分.
 fn claim_for_everyone(browser: &Browser, served: &Server, session: &str) -> Page {
     let url = format!("{}{session}", served.pages);
-    browser.submit(&url, &format!("{session}/attendance"), &[("fill", "present")]).has("考勤已保存在本校");
-    browser.submit(&url, &format!("{session}/end"), &[]).has("活动已结束");
-    browser.submit(&url, &format!("{session}/claims"), &[("claimed_on", "2025-11-10")])
+    browser
+        .submit(&url, &format!("{session}/attendance"), &[("fill", "present")])
+        .has("考勤已保存在本校");
+    browser
+        .submit(&url, &format!("{session}/end"), &[])
+        .has("活动已结束");
+    browser.submit(
+        &url,
+        &format!("{session}/claims"),
+        &[("claimed_on", "2025-11-10")],
+    )
 }
 
 /// Waits until the school's page shows the session and every claim of it as received by the county.
@@ -285,5 +403,8 @@ fn until_at_county(browser: &Browser, page: &str, claims: usize) {
 
 /// How often a word stands among the choices of the page's filter.
 fn in_filter(page: &Page, word: &str) -> usize {
-    page.between("<option", "</option>").iter().filter(|o| o.contains(word)).count()
+    page.between("<option", "</option>")
+        .iter()
+        .filter(|o| o.contains(word))
+        .count()
 }

@@ -2,22 +2,22 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use quinn::{
-    ConnectError, ConnectionError, NoneTokenStore, ServerConfig, TransportErrorCode, VarInt,
-};
+use quinn::{ConnectError, NoneTokenStore, ServerConfig, VarInt};
+use rustls::server::StoresServerSessions;
 use rustls::time_provider::TimeProvider;
 use sync::{DeviceKey, NodeId};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use crate::gate::{Entry, Gate, Seat};
-use crate::link::canonical;
-use crate::tls::{Tls, Uptime, server_name};
+use crate::calls::{Counts, take_calls};
+use crate::early::{Failure, Handshake, Settling, Side};
+use crate::gate::Gate;
+use crate::tls::{Tls, Uptime, server_name, session_memory};
 use crate::{Error, Link, Tuning};
 
-/// Finished handshakes that wait for [`Endpoint::accept`].
+/// Links that wait for [`Endpoint::accept`].
 const ACCEPT_QUEUE: usize = 32;
 
 /// One UDP socket under one device key, for dialling and for being dialled. Cheap to clone;
@@ -32,12 +32,6 @@ struct Inner {
     accepted: Mutex<mpsc::Receiver<Link>>,
     gate: Arc<Gate>,
     counts: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    refused: AtomicU64,
-    failed: AtomicU64,
 }
 
 /// What happened at an endpoint since it was bound.
@@ -60,17 +54,19 @@ impl Endpoint {
     /// Opens the socket and takes calls from now on. `listen` may have port 0 (any free one); on
     /// `[::]` it also serves IPv4 where the system can. Must be called within a tokio runtime.
     pub fn bind(listen: SocketAddr, key: &DeviceKey, tuning: Tuning) -> Result<Endpoint, Error> {
-        Endpoint::bind_with_clock(listen, key, tuning, Arc::new(Uptime::start()))
+        let clock = Arc::new(Uptime::start());
+        Endpoint::bind_with(listen, key, tuning, clock, session_memory())
     }
 
-    fn bind_with_clock(
+    fn bind_with(
         listen: SocketAddr,
         key: &DeviceKey,
         tuning: Tuning,
         clock: Arc<dyn TimeProvider>,
+        sessions: Arc<dyn StoresServerSessions>,
     ) -> Result<Endpoint, Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
-        let tls = Tls::new(key, clock)?;
+        let tls = Tls::new(key, clock, sessions, tuning.early_data)?;
 
         let mut server = ServerConfig::with_crypto(tls.server.clone());
         server
@@ -83,10 +79,7 @@ impl Endpoint {
             .incoming_buffer_size_total(1 << 20);
 
         // `client` makes the socket dual-stack on every system, `server` does not.
-        let quic = quinn::Endpoint::client(listen).map_err(|source| Error::Bind {
-            addr: listen,
-            source,
-        })?;
+        let quic = quinn::Endpoint::client(listen).map_err(|source| Error::Bind { addr: listen, source })?;
         quic.set_server_config(Some(server));
 
         let gate = Gate::new(tuning.max_half_open, tuning.max_half_open_per_source);
@@ -111,14 +104,16 @@ impl Endpoint {
 
     /// The address of the socket, with the port that was really taken.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        self.0
-            .quic
-            .local_addr()
-            .map_err(|e| Error::Setup(e.to_string()))
+        self.0.quic.local_addr().map_err(|e| Error::Setup(e.to_string()))
     }
 
     /// Dials `addr`. With `expect`, any other node is refused before our own key is shown; without
     /// (a typed address) whoever answers is reported as [`Link::peer`].
+    ///
+    /// With `expect` and a ticket of an earlier meeting with that node this returns at once, before
+    /// anybody has answered: the link is [`Link::early`], and what would have been an error here is
+    /// one of [`Link::settled`]. Nothing on it is readable to any other node, but it may be lost.
+    /// Each dial uses up a ticket; a finished handshake brings two.
     pub async fn connect(&self, addr: SocketAddr, expect: Option<NodeId>) -> Result<Link, Error> {
         self.connect_tuned(addr, expect, &self.0.tuning).await
     }
@@ -145,61 +140,49 @@ impl Endpoint {
                 other => Error::Setup(other.to_string()),
             })?;
 
-        let no_answer = || Error::NoAnswer {
+        let handshake = |early| Handshake {
             addr,
-            seconds: tuning.handshake_timeout.as_secs(),
+            patience: tuning.handshake_timeout,
+            side: Side::Dialled { expect, early },
         };
-        let outcome = timeout(tuning.handshake_timeout, dialling)
-            .await
-            .map_err(|_| no_answer())?;
-        let stranger = || {
-            let expected = expect?;
-            Some((expected, inner.tls.peers.take_stranger(&expected)?))
+        let dialling = match expect {
+            Some(expected) if tuning.early_data => match dialling.into_0rtt() {
+                Ok((conn, accepted)) => {
+                    let (settling, watcher) = Settling::new(handshake(true));
+                    let link = Link::unsettled(conn.clone(), expected, settling);
+                    let peers = inner.tls.peers.clone();
+                    tokio::spawn(
+                        async move { watcher.watch(conn, accepted, Some((expected, &peers))).await },
+                    );
+                    return Ok(link);
+                }
+                // No ticket.
+                Err(dialling) => dialling,
+            },
+            _ => dialling,
         };
-        let conn = outcome.map_err(|error| match error {
-            ConnectionError::TimedOut => no_answer(),
-            ConnectionError::LocallyClosed => Error::EndpointClosed,
-            ConnectionError::ConnectionClosed(close)
-                if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
-            {
-                Error::Busy { addr }
-            }
-            // A fault that we found ourselves: perhaps our verifier refused the key.
-            ConnectionError::TransportError(fault) => match stranger() {
-                Some((expected, found)) => Error::WrongPeer {
-                    addr,
-                    expected,
-                    found,
-                },
-                None => Error::NotYanxiu {
-                    addr,
-                    detail: fault.to_string(),
-                },
-            },
-            other => Error::NotYanxiu {
-                addr,
-                detail: other.to_string(),
-            },
-        })?;
 
-        let link = Link::new(conn)?;
+        let handshake = handshake(false);
+        let outcome = match timeout(tuning.handshake_timeout, dialling).await {
+            Ok(Ok(conn)) => Ok(conn),
+            Ok(Err(error)) => Err(inner.tls.peers.failure(error, expect.as_ref())),
+            Err(_) => Err(Failure::TooSlow),
+        };
+        let link = Link::new(outcome.map_err(|failure| handshake.error(failure))?)?;
         // The verifier has refused others already, and a resumed session is filed under its name;
         // this holds even if one of the two should change.
         match expect {
             Some(expected) if expected != link.peer() => {
                 link.close(0, "another node was expected");
-                Err(Error::WrongPeer {
-                    addr,
-                    expected,
-                    found: link.peer(),
-                })
+                Err(handshake.error(Failure::Stranger(link.peer())))
             }
             _ => Ok(link),
         }
     }
 
-    /// The next peer that has called us, handshake done; `None` once the endpoint is closed.
-    /// Cancel-safe. Handshakes go on side by side in the background, so a slow one delays no other.
+    /// The next peer that has called us, key proven; `None` once the endpoint is closed. The handshake
+    /// may still go on ([`Link::early`]). Cancel-safe. Handshakes go on side by side in the background,
+    /// so a slow one delays no other.
     pub async fn accept(&self) -> Option<Link> {
         self.0.accepted.lock().await.recv().await
     }
@@ -233,69 +216,9 @@ impl Drop for Inner {
     }
 }
 
-/// Gives each caller a task of its own, within the limits, until the endpoint closes.
-async fn take_calls(
-    quic: quinn::Endpoint,
-    tuning: Tuning,
-    gate: Arc<Gate>,
-    counts: Arc<Counts>,
-    queue: mpsc::Sender<Link>,
-) {
-    while let Some(incoming) = quic.accept().await {
-        let from = canonical(incoming.remote_address());
-        let entry = if quic.open_connections() >= tuning.max_links {
-            Entry::Full
-        } else {
-            gate.enter(from.ip(), incoming.remote_address_validated())
-        };
-        match entry {
-            Entry::Seat(seat) => {
-                tokio::spawn(shake_hands(
-                    incoming,
-                    seat,
-                    tuning.handshake_timeout,
-                    counts.clone(),
-                    queue.clone(),
-                ));
-            }
-            // An unproven caller may always be asked; were it not so, dropping the error refuses it.
-            Entry::ProveAddress => drop(incoming.retry()),
-            Entry::Full => {
-                counts.refused.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%from, "call refused: no seat free");
-                incoming.refuse();
-            }
-        }
-    }
-}
-
-async fn shake_hands(
-    incoming: quinn::Incoming,
-    seat: Seat,
-    limit: std::time::Duration,
-    counts: Arc<Counts>,
-    queue: mpsc::Sender<Link>,
-) {
-    let from = canonical(incoming.remote_address());
-    let fault = match timeout(limit, incoming.into_future()).await {
-        Ok(Ok(conn)) => match Link::new(conn) {
-            Ok(link) => {
-                drop(seat);
-                // Fails only when the endpoint is gone; the link closes with it.
-                let _ = queue.send(link).await;
-                return;
-            }
-            Err(e) => e.to_string(),
-        },
-        Ok(Err(e)) => e.to_string(),
-        Err(_) => "too slow".to_string(),
-    };
-    counts.failed.fetch_add(1, Ordering::Relaxed);
-    tracing::debug!(%from, fault, "handshake of a caller failed");
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
     use rustls::pki_types::UnixTime;
@@ -315,7 +238,7 @@ mod tests {
     fn at(seed: u8, clock: impl TimeProvider + 'static) -> Endpoint {
         let key = DeviceKey::from_seed([seed; 32]);
         let listen = ([127, 0, 0, 1], 0).into();
-        Endpoint::bind_with_clock(listen, &key, Tuning::default(), Arc::new(clock)).unwrap()
+        Endpoint::bind_with(listen, &key, Tuning::default(), Arc::new(clock), session_memory()).unwrap()
     }
 
     #[tokio::test]
@@ -353,10 +276,7 @@ mod tests {
     async fn a_jumping_clock_costs_resumption_at_most() {
         let (school, hub) = (at(1, Jumping(AtomicU64::new(0))), at(2, Stopped(0)));
         for _ in 0..3 {
-            let link = school
-                .connect(hub.local_addr().unwrap(), None)
-                .await
-                .unwrap();
+            let link = school.connect(hub.local_addr().unwrap(), None).await.unwrap();
             let far = hub.accept().await.unwrap();
             assert_eq!(far.peer(), DeviceKey::from_seed([1; 32]).id());
             let (mut w, _r) = link.open().await.unwrap();
@@ -368,15 +288,10 @@ mod tests {
     #[tokio::test]
     async fn an_announced_frame_takes_no_memory_before_it_comes() {
         let (school, hub) = (at(1, Uptime::start()), at(2, Uptime::start()));
-        let link = school
-            .connect(hub.local_addr().unwrap(), None)
-            .await
-            .unwrap();
+        let link = school.connect(hub.local_addr().unwrap(), None).await.unwrap();
         let far = hub.accept().await.unwrap();
         let (mut send, _recv) = raw_stream(&link).await;
-        send.write_all(&crate::MAX_FRAME.to_le_bytes())
-            .await
-            .unwrap();
+        send.write_all(&crate::MAX_FRAME.to_le_bytes()).await.unwrap();
         send.write_all(b"1234567890").await.unwrap();
         let (_w, mut reader) = far.accept().await.unwrap();
         let early = timeout(Duration::from_millis(300), reader.read()).await;

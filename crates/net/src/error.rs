@@ -27,17 +27,13 @@ pub enum Error {
     #[error("the tuning value {0} is out of range; use a smaller one")]
     Tuning(&'static str),
     /// The TLS library refused our own key or settings: a fault of this build.
-    #[error(
-        "the secure transport cannot be set up: {0}; this is a fault of the program, please report it"
-    )]
+    #[error("the secure transport cannot be set up: {0}; this is a fault of the program, please report it")]
     Setup(String),
     /// The endpoint was closed.
     #[error("this node is shutting its network down; start it again to connect")]
     EndpointClosed,
     /// The address cannot be dialled from this socket (IPv6 from an IPv4 socket, port 0 …).
-    #[error(
-        "{addr} cannot be dialled from this node; check the address, the port and the listen address"
-    )]
+    #[error("{addr} cannot be dialled from this node; check the address, the port and the listen address")]
     BadAddress {
         /// The address asked for.
         addr: SocketAddr,
@@ -114,6 +110,10 @@ pub enum Error {
         /// The peer's code.
         code: u64,
     },
+    /// The peer could not read the first flight (it restarted, or forgot the ticket). What was
+    /// written on this stream is lost; the link lives: see [`crate::Link::settled`].
+    #[error("the peer could not read what was sent early; open another stream and send it again")]
+    EarlyDataRejected,
     /// The stream was already finished, or a write on it was dropped half-way.
     #[error("this stream has ended or was broken off; open another one")]
     StreamEnded,
@@ -177,9 +177,7 @@ impl From<quinn::ConnectionError> for CloseReason {
                 let said = printable(&close.reason);
                 reason(
                     ClosedBy::Fault,
-                    format!("{} {said}", close.error_code)
-                        .trim_end()
-                        .to_string(),
+                    format!("{} {said}", close.error_code).trim_end().to_string(),
                 )
             }
             other => reason(ClosedBy::Fault, other.to_string()),

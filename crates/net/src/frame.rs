@@ -9,9 +9,13 @@
 //!
 //! The stream may end before a frame begins and nowhere else.
 
+use std::future::Future;
+use std::task::{Context, Poll};
+
 use sync::NodeId;
 
 use crate::Error;
+use crate::early::Settling;
 
 /// The longest frame in bytes, its length field not counted: 1 MiB. Transfers are cut into pieces
 /// that commit on their own, and at 64 kbit/s one such frame already takes two minutes; whatever
@@ -27,14 +31,17 @@ const CODE_CUT: u32 = 2;
 #[derive(Debug)]
 pub struct FrameWriter {
     stream: quinn::SendStream,
+    /// Of a stream opened before the end of the handshake.
+    early: Option<Settling>,
     /// A write has begun and not ended.
     in_frame: bool,
 }
 
 impl FrameWriter {
-    pub(crate) fn new(stream: quinn::SendStream) -> FrameWriter {
+    pub(crate) fn new(stream: quinn::SendStream, early: Option<Settling>) -> FrameWriter {
         FrameWriter {
             stream,
+            early,
             in_frame: false,
         }
     }
@@ -60,10 +67,9 @@ impl FrameWriter {
         bytes.extend_from_slice(&len.to_le_bytes());
         bytes.extend_from_slice(frame);
         self.in_frame = true;
-        self.stream
-            .write_chunk(bytes.into())
-            .await
-            .map_err(write_error)?;
+        if let Err(error) = self.stream.write_chunk(bytes.into()).await {
+            return Err(self.failed(error).await);
+        }
         self.in_frame = false;
         Ok(())
     }
@@ -72,6 +78,9 @@ impl FrameWriter {
     pub fn finish(&mut self) -> Result<(), Error> {
         if self.in_frame {
             return Err(Error::StreamEnded);
+        }
+        if self.is_dead() {
+            return Err(Error::EarlyDataRejected);
         }
         self.stream.finish().map_err(|_| Error::StreamEnded)
     }
@@ -83,21 +92,47 @@ impl FrameWriter {
         if self.in_frame {
             return Err(Error::StreamEnded);
         }
-        // Already finished is fine.
-        let _ = self.stream.finish();
+        // Already finished is fine; a dead one says so below.
+        if !self.is_dead() {
+            let _ = self.stream.finish();
+        }
         match self.stream.stopped().await {
             Ok(None) => Ok(()),
             Ok(Some(code)) => Err(Error::StreamStopped {
                 code: code.into_inner(),
             }),
-            Err(e) => Err(write_error(e.into())),
+            Err(e) => Err(self.failed(e.into()).await),
         }
     }
 
     /// Streams of a higher number go first; 0 at the start. Blobs run below records.
     pub fn set_priority(&self, priority: i32) {
-        // Fails only on a stream that has ended, where it means nothing.
-        let _ = self.stream.set_priority(priority);
+        if !self.is_dead() {
+            // Fails only on a stream that has ended, where it means nothing.
+            let _ = self.stream.set_priority(priority);
+        }
+    }
+
+    /// Whether the first flight, and this stream with it, was thrown away. The next stream then gets
+    /// the same number, and quinn 0.11.12 checks that in all calls on streams but two, `finish` and
+    /// `set_priority`, which would hit the new one.
+    fn is_dead(&self) -> bool {
+        let Some(early) = &self.early else {
+            return false;
+        };
+        if early.was_called() {
+            return false;
+        }
+        let now =
+            std::pin::pin!(self.stream.stopped()).poll(&mut Context::from_waker(std::task::Waker::noop()));
+        matches!(now, Poll::Ready(Err(quinn::StoppedError::ZeroRttRejected)))
+    }
+
+    async fn failed(&self, error: quinn::WriteError) -> Error {
+        match (error, &self.early) {
+            (quinn::WriteError::ZeroRttRejected, Some(early)) => early.why_dead().await,
+            (error, _) => write_error(error),
+        }
     }
 }
 
@@ -115,6 +150,8 @@ impl Drop for FrameWriter {
 pub struct FrameReader {
     stream: quinn::RecvStream,
     peer: NodeId,
+    /// As in [`FrameWriter`].
+    early: Option<Settling>,
     limit: u32,
     /// The length field of the frame being read, and how many bytes of it have come.
     header: [u8; 4],
@@ -124,10 +161,11 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    pub(crate) fn new(stream: quinn::RecvStream, peer: NodeId) -> FrameReader {
+    pub(crate) fn new(stream: quinn::RecvStream, peer: NodeId, early: Option<Settling>) -> FrameReader {
         FrameReader {
             stream,
             peer,
+            early,
             limit: MAX_FRAME,
             header: [0; 4],
             header_len: 0,
@@ -135,7 +173,7 @@ impl FrameReader {
         }
     }
 
-    /// Who sends, as proven by TLS.
+    /// Who sends: [`crate::Link::peer`].
     pub fn peer(&self) -> NodeId {
         self.peer
     }
@@ -162,12 +200,7 @@ impl FrameReader {
                     }),
                 };
             };
-            for (place, byte) in self
-                .header
-                .iter_mut()
-                .skip(self.header_len)
-                .zip(chunk.iter())
-            {
+            for (place, byte) in self.header.iter_mut().skip(self.header_len).zip(chunk.iter()) {
                 *place = *byte;
             }
             self.header_len += chunk.len();
@@ -207,12 +240,11 @@ impl FrameReader {
         &mut self,
         max: usize,
     ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Error> {
-        let chunk = self
-            .stream
-            .read_chunk(max, true)
-            .await
-            .map_err(read_error)?;
-        Ok(chunk.map(|c| c.bytes))
+        match (self.stream.read_chunk(max, true).await, &self.early) {
+            (Ok(chunk), _) => Ok(chunk.map(|c| c.bytes)),
+            (Err(quinn::ReadError::ZeroRttRejected), Some(early)) => Err(early.why_dead().await),
+            (Err(error), _) => Err(read_error(error)),
+        }
     }
 
     /// Bytes set aside for the frame being read.
@@ -228,7 +260,8 @@ fn write_error(error: quinn::WriteError) -> Error {
             code: code.into_inner(),
         },
         quinn::WriteError::ConnectionLost(e) => e.into(),
-        quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => Error::StreamEnded,
+        quinn::WriteError::ClosedStream => Error::StreamEnded,
+        quinn::WriteError::ZeroRttRejected => Error::EarlyDataRejected,
     }
 }
 
@@ -238,8 +271,7 @@ fn read_error(error: quinn::ReadError) -> Error {
             code: code.into_inner(),
         },
         quinn::ReadError::ConnectionLost(e) => e.into(),
-        quinn::ReadError::ClosedStream
-        | quinn::ReadError::IllegalOrderedRead
-        | quinn::ReadError::ZeroRttRejected => Error::StreamEnded,
+        quinn::ReadError::ClosedStream | quinn::ReadError::IllegalOrderedRead => Error::StreamEnded,
+        quinn::ReadError::ZeroRttRejected => Error::EarlyDataRejected,
     }
 }

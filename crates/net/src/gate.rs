@@ -69,11 +69,7 @@ impl Gate {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self
-            .gate
-            .taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.gate.taken.lock().unwrap_or_else(PoisonError::into_inner);
         match taken.get_mut(&self.source) {
             Some(count) if *count > 1 => *count -= 1,
             _ => {
@@ -107,10 +103,7 @@ mod tests {
         let gate = Gate::new(8, 2);
         let first = gate.enter(ip("192.0.2.1"), true);
         let second = gate.enter(ip("::ffff:192.0.2.1"), true);
-        assert!(matches!(
-            (&first, &second),
-            (Entry::Seat(_), Entry::Seat(_))
-        ));
+        assert!(matches!((&first, &second), (Entry::Seat(_), Entry::Seat(_))));
         assert!(matches!(gate.enter(ip("192.0.2.1"), true), Entry::Full));
         assert!(matches!(gate.enter(ip("192.0.2.2"), true), Entry::Seat(_)));
         drop(first);
@@ -123,14 +116,8 @@ mod tests {
     fn a_64_is_one_source() {
         let gate = Gate::new(8, 1);
         let _seat = gate.enter(ip("2001:db8::1"), true);
-        assert!(matches!(
-            gate.enter(ip("2001:db8::ffff:1"), true),
-            Entry::Full
-        ));
-        assert!(matches!(
-            gate.enter(ip("2001:db8:0:1::1"), true),
-            Entry::Seat(_)
-        ));
+        assert!(matches!(gate.enter(ip("2001:db8::ffff:1"), true), Entry::Full));
+        assert!(matches!(gate.enter(ip("2001:db8:0:1::1"), true), Entry::Seat(_)));
     }
 
     #[test]
@@ -140,10 +127,7 @@ mod tests {
             .map(|n| gate.enter(ip(&format!("192.0.2.{n}")), false))
             .collect();
         assert!(seats.iter().all(|e| matches!(e, Entry::Seat(_))));
-        assert!(matches!(
-            gate.enter(ip("192.0.2.3"), false),
-            Entry::ProveAddress
-        ));
+        assert!(matches!(gate.enter(ip("192.0.2.3"), false), Entry::ProveAddress));
         assert!(matches!(gate.enter(ip("192.0.2.3"), true), Entry::Seat(_)));
     }
 }

@@ -5,6 +5,8 @@
 //! peer comes from [`Endpoint::connect`] (we dialled) or [`Endpoint::accept`] (they did); on both
 //! ends [`Link::peer`] is the node id that TLS has proven. A link carries streams, a stream carries
 //! frames: [`FrameWriter::write`] on one end is [`FrameReader::read`] on the other.
+//! With a node that was met before the first data travels in the first packets (0-RTT, `early.rs`):
+//! [`Link::early`] and [`Link::settled`] say what holds of such a link.
 //! [`Discovery`] says which nodes are near and at which addresses. What it says is a rumour until
 //! the handshake with [`Endpoint::connect`] has proven it.
 //!
@@ -15,7 +17,9 @@
 //! Nothing here reads the wall clock. A PC whose clock battery died and that believes it is 1970
 //! connects like any other (see `tls.rs`).
 
+mod calls;
 mod discovery;
+mod early;
 mod endpoint;
 mod error;
 mod frame;

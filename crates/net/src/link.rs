@@ -7,6 +7,7 @@ use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
 use sync::NodeId;
 
+use crate::early::Settling;
 use crate::tls::node_of;
 use crate::{CloseReason, Error, FrameReader, FrameWriter};
 
@@ -16,6 +17,8 @@ use crate::{CloseReason, Error, FrameReader, FrameWriter};
 pub struct Link {
     conn: quinn::Connection,
     peer: NodeId,
+    /// Of a link that was handed out before its handshake had ended.
+    settling: Option<Settling>,
 }
 
 /// What a link has cost so far, UDP payload in bytes (IP and UDP headers are 28 or 48 more a packet).
@@ -30,18 +33,14 @@ pub struct LinkStats {
 }
 
 impl Link {
-    /// Reads the peer's key from the finished handshake. Also after a resumed one, in which no
-    /// verifier was called: rustls keeps the key with the session.
+    /// A link whose handshake is complete.
     pub(crate) fn new(conn: quinn::Connection) -> Result<Link, Error> {
-        let shown = conn
-            .peer_identity()
-            .and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok());
-        let peer = shown.and_then(|keys| match keys.as_slice() {
-            [key] => node_of(key),
-            _ => None,
-        });
-        match peer {
-            Some(peer) => Ok(Link { conn, peer }),
+        match identity(&conn) {
+            Some(peer) => Ok(Link {
+                conn,
+                peer,
+                settling: None,
+            }),
             None => {
                 let addr = canonical(conn.remote_address());
                 conn.close(VarInt::from_u32(0), b"no identity");
@@ -50,9 +49,45 @@ impl Link {
         }
     }
 
+    /// A link whose handshake goes on, to the node that the ticket is of.
+    pub(crate) fn unsettled(conn: quinn::Connection, peer: NodeId, settling: Settling) -> Link {
+        Link {
+            conn,
+            peer,
+            settling: Some(settling),
+        }
+    }
+
     /// The peer's node id, proven by TLS. Whether it is a member, or revoked, is not asked here.
+    ///
+    /// On a link that we dialled and that is [`Link::early`] it is the expected one: what we write can
+    /// be read by that node alone, but that it is there is known when [`Link::settled`] says so.
     pub fn peer(&self) -> NodeId {
         self.peer
+    }
+
+    /// Whether the handshake still goes on. What is written now on a link that we dialled travels as
+    /// 0-RTT: it may be lost as a whole ([`Link::settled`]), and somebody on the way may hold it back
+    /// and let it go later. On a link that was accepted, what is read now has come that way. So early
+    /// data must be **idempotent** and must mean the same later: signed changes, and nothing else.
+    pub fn early(&self) -> bool {
+        self.settling.as_ref().is_some_and(Settling::is_open)
+    }
+
+    /// Waits until the handshake is complete; at once on a link that was not early. Any number of
+    /// times, from any clone; cancel-safe.
+    ///
+    /// - `Ok(true)`: what was written early has been read (or the link was not early). On an accepted
+    ///   link: the dialler is really there.
+    /// - `Ok(false)`: it was thrown away. The link lives, the peer is proven, but all streams opened
+    ///   before are dead ([`Error::EarlyDataRejected`]): open new ones and send again.
+    /// - `Err`: the handshake failed, and the link is closed: [`Error::NoAnswer`],
+    ///   [`Error::WrongPeer`], [`Error::Busy`] … as otherwise from [`crate::Endpoint::connect`].
+    pub async fn settled(&self) -> Result<bool, Error> {
+        match &self.settling {
+            Some(settling) => settling.end().await,
+            None => Ok(true),
+        }
     }
 
     /// Where the peer is now; changes when it moves to another network in mid-link.
@@ -68,20 +103,53 @@ impl Link {
     /// Opens a stream; waits while the peer's limit of streams is reached. The peer sees it only
     /// when something has been written.
     pub async fn open(&self) -> Result<(FrameWriter, FrameReader), Error> {
+        // Before the stream: one that is opened as the handshake ends may belong to either side of it.
+        let early = self.unsettled_now();
         let (send, recv) = self.conn.open_bi().await?;
-        Ok((FrameWriter::new(send), FrameReader::new(recv, self.peer)))
+        Ok(self.framed(send, recv, early))
     }
 
     /// The next stream that the peer opened, or `None` when the link has ended. Cancel-safe.
     pub async fn accept(&self) -> Option<(FrameWriter, FrameReader)> {
+        let early = self.unsettled_now();
         let (send, recv) = self.conn.accept_bi().await.ok()?;
-        Some((FrameWriter::new(send), FrameReader::new(recv, self.peer)))
+        Some(self.framed(send, recv, early))
+    }
+
+    fn unsettled_now(&self) -> Option<Settling> {
+        self.settling.clone().filter(Settling::is_open)
+    }
+
+    fn framed(
+        &self,
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
+        early: Option<Settling>,
+    ) -> (FrameWriter, FrameReader) {
+        (
+            FrameWriter::new(send, early.clone()),
+            FrameReader::new(recv, self.peer, early),
+        )
     }
 
     /// Ends the link at once with a code and words for the peer's log. What has not been
     /// acknowledged is lost: await [`FrameWriter::delivered`] first where it matters.
+    ///
+    /// On an accepted link that is still [`Link::early`] it ends with its handshake, because until then
+    /// QUIC would tell the dialler neither code nor words. From a dialler that closes an early link
+    /// the peer hears neither.
     pub fn close(&self, code: u32, reason: &str) {
-        self.conn.close(VarInt::from_u32(code), reason.as_bytes());
+        let waits = (self.unsettled_now().filter(Settling::was_called))
+            .zip(tokio::runtime::Handle::try_current().ok());
+        let Some((settling, runtime)) = waits else {
+            return self.conn.close(VarInt::from_u32(code), reason.as_bytes());
+        };
+        let (conn, reason) = (self.conn.clone(), reason.to_string());
+        runtime.spawn(async move {
+            // Bounded by the time for a handshake; if it failed, closing again does nothing.
+            let _ = settling.end().await;
+            conn.close(VarInt::from_u32(code), reason.as_bytes());
+        });
     }
 
     /// Waits until the link has ended, by whomever. Cancel-safe.
@@ -103,6 +171,16 @@ impl Link {
     #[cfg(test)]
     pub(crate) fn raw(&self) -> &quinn::Connection {
         &self.conn
+    }
+}
+
+/// The peer's key, once TLS has proven it: from its signature, or in a resumed handshake, in which no
+/// verifier is called, from the session, with which rustls keeps it.
+pub(crate) fn identity(conn: &quinn::Connection) -> Option<NodeId> {
+    let shown = conn.peer_identity()?;
+    match shown.downcast::<Vec<CertificateDer<'static>>>().ok()?.as_slice() {
+        [key] => node_of(key),
+        _ => None,
     }
 }
 

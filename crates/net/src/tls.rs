@@ -26,32 +26,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use quinn::ConnectionError;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key,
-};
-use rustls::pki_types::{
-    CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
-};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{AlwaysResolvesServerRawPublicKeys, ServerSessionMemoryCache};
+use rustls::server::{AlwaysResolvesServerRawPublicKeys, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible,
-    ServerConfig, SignatureScheme, version::TLS13,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible, ServerConfig,
+    SignatureScheme, version::TLS13,
 };
 use sync::{DeviceKey, NodeId};
 
 use crate::Error;
+use crate::early::Failure;
 
 /// The protocol name in the handshake. The number changes when old and new nodes cannot talk.
 pub const ALPN: &[u8] = b"yanxiu/1";
 
-/// Tickets that a client keeps: up to 8 for each of 128 peers, about 0.5 KB each.
-const CLIENT_TICKETS: usize = 128 * 8;
+/// Tickets that a client keeps: up to 8 for each of 256 peers, about 0.5 KB each. A dial that nobody
+/// answers uses one up, so a few in stock let the first one after an outage still be early.
+const CLIENT_TICKETS: usize = 256 * 8;
 /// Sessions that a server keeps: two tickets for each of 2048 peers, about 0.3 KB each.
 const SERVER_SESSIONS: usize = 2 * 2048;
 
@@ -75,7 +74,13 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(key: &DeviceKey, clock: Arc<dyn TimeProvider>) -> Result<Tls, Error> {
+    /// `sessions`: see [`session_memory`]. Without `early_data` others' first flights are not read.
+    pub(crate) fn new(
+        key: &DeviceKey,
+        clock: Arc<dyn TimeProvider>,
+        sessions: Arc<dyn StoresServerSessions>,
+        early_data: bool,
+    ) -> Result<Tls, Error> {
         let setup = |e: rustls::Error| Error::Setup(e.to_string());
         // X25519 alone: one key share, a smaller first packet, nothing to negotiate.
         let provider = Arc::new(CryptoProvider {
@@ -89,8 +94,8 @@ impl Tls {
         });
 
         let pkcs8 = [PKCS8_PREFIX.as_slice(), key.seed().as_slice()].concat();
-        let signer = ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(pkcs8.as_slice()))
-            .map_err(setup)?;
+        let signer =
+            ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(pkcs8.as_slice())).map_err(setup)?;
         let spki = CertificateDer::from([SPKI_PREFIX.as_slice(), key.id().0.as_slice()].concat());
         let own = Arc::new(CertifiedKey::new(vec![spki], signer));
 
@@ -99,9 +104,7 @@ impl Tls {
             .map_err(setup)?
             .dangerous()
             .with_custom_certificate_verifier(peers.clone())
-            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
-                own.clone(),
-            )));
+            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(own.clone())));
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.enable_sni = false;
         client.enable_early_data = true;
@@ -113,9 +116,11 @@ impl Tls {
             .with_client_cert_verifier(peers.clone())
             .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(own)));
         server.alpn_protocols = vec![ALPN.to_vec()];
-        // Stateful sessions: a ticketer would rule out 0-RTT, and a ticket is good for one use only.
-        server.session_storage = ServerSessionMemoryCache::new(SERVER_SESSIONS);
-        server.max_early_data_size = u32::MAX;
+        // Stateful sessions: a ticketer would rule out 0-RTT, and each ticket would be good for many
+        // uses. Out of the memory it is taken at its first one, so a copied first flight opens nothing.
+        server.session_storage = sessions;
+        // QUIC knows this value and 0; the windows of the transport bound what comes early.
+        server.max_early_data_size = if early_data { u32::MAX } else { 0 };
 
         let suite = |e: quinn::crypto::rustls::NoInitialCipherSuite| Error::Setup(e.to_string());
         Ok(Tls {
@@ -124,6 +129,11 @@ impl Tls {
             peers,
         })
     }
+}
+
+/// Where a server keeps what its tickets stand for: bounded, the oldest go first, lost at a restart.
+pub(crate) fn session_memory() -> Arc<dyn StoresServerSessions> {
+    ServerSessionMemoryCache::new(SERVER_SESSIONS)
 }
 
 /// The name under which `expect` is dialled (see the module's text).
@@ -165,12 +175,21 @@ impl PeerKeys {
         self.checked.load(Ordering::Relaxed)
     }
 
-    /// Who answered in place of `expected` at the last attempt, if that was why it failed.
-    pub(crate) fn take_stranger(&self, expected: &NodeId) -> Option<NodeId> {
-        self.strangers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(expected)
+    /// Why dialling `expect` failed with `error`. If it was a fault that we found ourselves, the
+    /// verifier may have refused the key: then who answered instead.
+    pub(crate) fn failure(&self, error: ConnectionError, expect: Option<&NodeId>) -> Failure {
+        let stranger = match (&error, expect) {
+            (ConnectionError::TransportError(_), Some(expected)) => self
+                .strangers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(expected),
+            _ => None,
+        };
+        match stranger {
+            Some(found) => Failure::Stranger(found),
+            None => Failure::Lost(error),
+        }
     }
 
     fn raw_key(
@@ -215,10 +234,7 @@ impl ServerCertVerifier for PeerKeys {
             Some(None) => Ok(ServerCertVerified::assertion()),
             Some(Some(expected)) if expected == found => Ok(ServerCertVerified::assertion()),
             Some(Some(expected)) => {
-                let mut strangers = self
-                    .strangers
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
                 // Entries of dials that were dropped before they fetched theirs do not pile up.
                 if strangers.len() >= 256 {
                     strangers.clear();

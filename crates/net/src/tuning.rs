@@ -23,6 +23,10 @@ pub struct Tuning {
     pub path_mtu_discovery: bool,
     /// A handshake that takes longer is given up. 30 s leaves room for three losses at 1.2 s RTT.
     pub handshake_timeout: Duration,
+    /// Sends and reads data in the first flight (0-RTT) where a ticket of an earlier meeting allows it:
+    /// one one-way trip instead of three. Off: every link waits for the end of its handshake. The
+    /// endpoint's value decides for calls that it takes, the link's own for one that it dials.
+    pub early_data: bool,
     /// Bytes of a link that may wait unread, all streams together. 1 MiB is 10 Mbit/s at 800 ms.
     pub receive_window: u32,
     /// Bytes of one stream that may wait unread: half a link, so that one stream never starves the rest.
@@ -49,6 +53,7 @@ impl Default for Tuning {
             keep_alive: Some(Duration::from_secs(25)),
             path_mtu_discovery: true,
             handshake_timeout: Duration::from_secs(30),
+            early_data: true,
             receive_window: 1 << 20,
             stream_window: 1 << 19,
             send_window: 1 << 20,
@@ -63,8 +68,7 @@ impl Default for Tuning {
 impl Tuning {
     /// These settings in quinn's words.
     pub(crate) fn transport(&self) -> Result<Arc<TransportConfig>, Error> {
-        let idle =
-            IdleTimeout::try_from(self.idle_timeout).map_err(|_| Error::Tuning("idle_timeout"))?;
+        let idle = IdleTimeout::try_from(self.idle_timeout).map_err(|_| Error::Tuning("idle_timeout"))?;
         let mut config = TransportConfig::default();
         config
             // Cubic: 6.0 s against 8.3 s (NewReno) and 1.6 times the bytes (BBR), measured.md.

@@ -61,9 +61,8 @@ pub fn parse_date(text: &str, school_year: Option<SchoolYear>) -> Result<Date, D
         parts
             .iter()
             .map(|part| {
-                let plain = !part.is_empty()
-                    && part.len() <= 4
-                    && part.bytes().all(|byte| byte.is_ascii_digit());
+                let plain =
+                    !part.is_empty() && part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
                 plain.then(|| part.parse().ok()).flatten()
             })
             .collect()
@@ -146,16 +145,12 @@ pub fn from_excel_serial(serial: i64, from_1904: bool) -> Option<Date> {
         _ => return None,
     };
     let days = i32::try_from(days).ok().filter(|days| *days < 80_000)?;
-    let date = first
-        .checked_add(jiff::Span::new().try_days(days).ok()?)
-        .ok()?;
+    let date = first.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
     (date.year() <= 2100).then_some(date)
 }
 
 /// A school year by the calendar year it starts in: `SchoolYear(2025)` is 2025-09-01 to 2026-08-31.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SchoolYear(pub i32);
 
@@ -312,10 +307,7 @@ mod tests {
         assert_eq!(from_excel_serial(60, false), None);
         assert_eq!(from_excel_serial(61, false), Some(day(1900, 3, 1)));
         assert_eq!(from_excel_serial(46_266, false), Some(day(2026, 9, 1)));
-        assert_eq!(
-            from_excel_serial(46_266 - 1_462, true),
-            Some(day(2026, 9, 1))
-        );
+        assert_eq!(from_excel_serial(46_266 - 1_462, true), Some(day(2026, 9, 1)));
         for serial in [i64::MIN, -1, 0, 200_000, i64::MAX] {
             assert_eq!(from_excel_serial(serial, false), None, "{serial}");
         }

@@ -118,8 +118,7 @@ mod tests {
     fn the_layout_is_as_drawn() {
         let mut bytes = b"yanxiu.claim-digest.1\0".to_vec();
         let text = |text: &str| [&(text.len() as u32).to_be_bytes()[..], text.as_bytes()].concat();
-        let number =
-            |name: &str, number: i64| [text(name), vec![1], number.to_be_bytes().to_vec()].concat();
+        let number = |name: &str, number: i64| [text(name), vec![1], number.to_be_bytes().to_vec()].concat();
         bytes.extend([text("claim/1"), 3u32.to_be_bytes().to_vec()].concat());
         bytes.extend(
             [

@@ -166,18 +166,9 @@ mod tests {
             parse_hundredths("0.125"),
             Err(FixedError::TooFine("0.125".into()))
         );
-        assert!(matches!(
-            parse_hundredths("两"),
-            Err(FixedError::NotANumber(_))
-        ));
-        assert!(matches!(
-            parse_hundredths("1."),
-            Err(FixedError::NotANumber(_))
-        ));
-        assert!(matches!(
-            parse_hundredths(".5"),
-            Err(FixedError::NotANumber(_))
-        ));
+        assert!(matches!(parse_hundredths("两"), Err(FixedError::NotANumber(_))));
+        assert!(matches!(parse_hundredths("1."), Err(FixedError::NotANumber(_))));
+        assert!(matches!(parse_hundredths(".5"), Err(FixedError::NotANumber(_))));
         assert!(matches!(
             parse_hundredths("1.2.3"),
             Err(FixedError::NotANumber(_))

@@ -38,7 +38,5 @@ pub use jiff::civil::Date;
 pub use kinds::{Field, FieldError, FieldType, Kind, Kinds, KindsError, split_reference};
 pub use lang::Lang;
 pub use position::Position;
-pub use rules::{
-    ConvertError, CreditCard, Credited, PersonFacts, RuleSet, RulesError, credit_card,
-};
+pub use rules::{ConvertError, CreditCard, Credited, PersonFacts, RuleSet, RulesError, credit_card};
 pub use value::{Fields, Value};

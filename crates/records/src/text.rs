@@ -21,11 +21,7 @@ pub fn tidy(text: &str) -> String {
         }
         blank = false;
         let half = half_width_char(char);
-        tidied.push(if half.is_ascii_alphanumeric() {
-            half
-        } else {
-            char
-        });
+        tidied.push(if half.is_ascii_alphanumeric() { half } else { char });
     }
     tidied
 }
@@ -45,11 +41,9 @@ pub fn person_name(text: &str) -> String {
         .collect();
     let mut name = String::new();
     for (at, char) in tidied.iter().enumerate() {
-        let touches =
-            |other: Option<&char>| other.is_some_and(|other| is_han(*other) || *other == '·');
+        let touches = |other: Option<&char>| other.is_some_and(|other| is_han(*other) || *other == '·');
         if *char == ' '
-            && (touches(tidied.get(at + 1))
-                || touches(at.checked_sub(1).and_then(|at| tidied.get(at))))
+            && (touches(tidied.get(at + 1)) || touches(at.checked_sub(1).and_then(|at| tidied.get(at))))
         {
             continue;
         }

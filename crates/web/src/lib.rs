@@ -50,7 +50,11 @@ pub struct WebConfig {
 
 impl Default for WebConfig {
     fn default() -> WebConfig {
-        WebConfig { listen: SocketAddr::from(([127, 0, 0, 1], 8780)), lan: false, names: Vec::new() }
+        WebConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8780)),
+            lan: false,
+            names: Vec::new(),
+        }
     }
 }
 

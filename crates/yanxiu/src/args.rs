@@ -29,6 +29,8 @@ pub enum Command {
     /// 入网：申请、批准、核对、撤销 / enrolment: request, approve, compare, revoke
     #[command(subcommand)]
     Enrol(Enrol),
+    /// 生成一次性链接，建立新账号（忘记密码、换人时用） / a one-time link for a new account
+    SetupLink,
     /// 本机状态：入网、待传、往来、问题 / where this node stands
     Status,
     /// 导入花名册（XLSX 或 CSV），先预览 / import a roster, with a preview first
@@ -50,7 +52,7 @@ pub struct Init {
     pub name: Option<String>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct Serve {
     /// 同步监听地址（UDP） / sync address (UDP)
     #[arg(long, value_name = "ADDR")]

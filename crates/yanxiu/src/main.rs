@@ -66,6 +66,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Init(init) => enrol::init(&data, init),
         Command::Serve(flags) => serve::serve(&data, &config, &flags),
         Command::Enrol(enrol) => enrol::enrol(&data, enrol),
+        Command::SetupLink => serve::print_setup_link(&data, &config),
         Command::Status => status::status(&data),
         Command::Import(import) => tables::import(&data, &import),
         Command::Export(export) => tables::export(&data, &export),

@@ -41,8 +41,21 @@ pub fn setup_link(node: &Node, url: &str) -> Result<Option<String>, Failure> {
     if accounts::any(node)? {
         return Ok(None);
     }
+    new_link(node, url).map(Some)
+}
+
+fn new_link(node: &Node, url: &str) -> Result<String, Failure> {
     let token = accounts::new_setup_token(node, node::now())?;
-    Ok(Some(format!("{url}setup/{token}")))
+    Ok(format!("{url}setup/{token}"))
+}
+
+/// For whoever sits at this computer: a forgotten PIN, a new clerk.
+pub fn print_setup_link(data: &Path, config: &Config) -> Result<(), Failure> {
+    let node = Node::open(data)?;
+    let listen = config.web(&Serve::default()).listen;
+    println!("在本机浏览器打开，建立新账号；只能用一次 / open it in a browser here, once:");
+    println!("  {}", new_link(&node, &format!("http://{listen}/"))?);
+    Ok(())
 }
 
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -38,7 +38,9 @@ impl Browser {
             .timeout_global(Some(timeout))
             .user_agent("yanxiu-test")
             .build();
-        Browser { agent: config.new_agent() }
+        Browser {
+            agent: config.new_agent(),
+        }
     }
 
     /// One request, no redirect followed.
@@ -48,7 +50,11 @@ impl Browser {
 
     /// One form, no redirect followed, with the headers by which a browser says where it was filled in.
     pub fn try_post(&self, url: &str, fields: &[(&str, &str)]) -> Result<Page, ureq::Error> {
-        let request = self.agent.post(url).header("origin", origin(url)).header("sec-fetch-site", "same-origin");
+        let request = self
+            .agent
+            .post(url)
+            .header("origin", origin(url))
+            .header("sec-fetch-site", "same-origin");
         read(url, request.send_form(fields.iter().copied()))
     }
 
@@ -72,10 +78,12 @@ impl Browser {
         let mark = "----yanxiu-binary-test";
         let mut body = Vec::new();
         for (field, value) in [("csrf", token.as_str()), ("year", "2025")] {
-            let head = format!("--{mark}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+            let head =
+                format!("--{mark}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
             body.extend_from_slice(head.as_bytes());
         }
-        let head = format!("--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+        let head =
+            format!("--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(bytes);
         body.extend_from_slice(format!("\r\n--{mark}--\r\n").as_bytes());
@@ -113,14 +121,20 @@ impl Browser {
             if test(&page) {
                 return page;
             }
-            assert!(begun.elapsed() < PATIENCE, "{url} never had {what:?}:\n{}", page.body);
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{url} never had {what:?}:\n{}",
+                page.body
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
     fn follow(&self, mut page: Page) -> Page {
         for _ in 0..5 {
-            let Some(location) = page.location.take() else { return page };
+            let Some(location) = page.location.take() else {
+                return page;
+            };
             page = self.try_get(&format!("{}{location}", origin(&page.url))).unwrap();
         }
         panic!("redirects without end: {page:?}");
@@ -130,15 +144,26 @@ impl Browser {
 /// `http://host:port` of an address.
 fn origin(url: &str) -> &str {
     let after = url.find("://").map_or(0, |at| at + 3);
-    url.get(after..).and_then(|rest| rest.find('/')).map_or(url, |at| &url[..after + at])
+    url.get(after..)
+        .and_then(|rest| rest.find('/'))
+        .map_or(url, |at| &url[..after + at])
 }
 
 fn read(url: &str, answer: Answer) -> Result<Page, ureq::Error> {
     let mut response = answer?;
-    let location = response.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_string);
+    let location = response
+        .headers()
+        .get("location")
+        .and_then(|v| v.to_str().ok())
+        .map(str::to_string);
     let bytes = response.body_mut().read_to_vec()?;
     let body = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Page { status: response.status().as_u16(), url: url.to_string(), body, location })
+    Ok(Page {
+        status: response.status().as_u16(),
+        url: url.to_string(),
+        body,
+        location,
+    })
 }
 
 impl Page {
@@ -148,12 +173,22 @@ impl Page {
     }
 
     pub fn has(&self, text: &str) -> &Page {
-        assert!(self.body.contains(text), "{} has no {text:?}:\n{}", self.url, self.body);
+        assert!(
+            self.body.contains(text),
+            "{} has no {text:?}:\n{}",
+            self.url,
+            self.body
+        );
         self
     }
 
     pub fn lacks(&self, text: &str) -> &Page {
-        assert!(!self.body.contains(text), "{} has {text:?}:\n{}", self.url, self.body);
+        assert!(
+            !self.body.contains(text),
+            "{} has {text:?}:\n{}",
+            self.url,
+            self.body
+        );
         self
     }
 
@@ -162,9 +197,15 @@ impl Page {
         self.body.matches(text).count()
     }
 
+    /// The value of the first field of this name, if there is one.
+    pub fn field(&self, name: &str) -> Option<String> {
+        self.values(name).into_iter().next()
+    }
+
     /// The value of the first field of this name.
     pub fn value(&self, name: &str) -> String {
-        self.values(name).into_iter().next().unwrap_or_else(|| panic!("{} has no field {name}:\n{}", self.url, self.body))
+        self.field(name)
+            .unwrap_or_else(|| panic!("{} has no field {name}:\n{}", self.url, self.body))
     }
 
     /// The values of all fields of this name.
@@ -175,6 +216,8 @@ impl Page {
     /// Every text between `start` and the next `end`.
     pub fn between(&self, start: &str, end: &str) -> Vec<String> {
         let parts = self.body.split(start).skip(1);
-        parts.filter_map(|rest| Some(rest.split_once(end)?.0.to_string())).collect()
+        parts
+            .filter_map(|rest| Some(rest.split_once(end)?.0.to_string()))
+            .collect()
     }
 }

@@ -37,24 +37,33 @@ impl Database {
 
     fn rows<T>(&self, sql: &str, row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
         let mut statement = self.0.prepare(sql).unwrap();
-        statement.query_map([], row).unwrap().collect::<rusqlite::Result<Vec<T>>>().unwrap()
+        statement
+            .query_map([], row)
+            .unwrap()
+            .collect::<rusqlite::Result<Vec<T>>>()
+            .unwrap()
     }
 
     /// SQLite's own check of every page and index: `ok`.
     pub fn integrity(&self) -> String {
-        self.rows("PRAGMA integrity_check", |r| r.get::<_, String>(0)).join("; ")
+        self.rows("PRAGMA integrity_check", |r| r.get::<_, String>(0))
+            .join("; ")
     }
 
     /// Every stored change: document key and hash.
     pub fn changes(&self) -> BTreeSet<(String, Vec<u8>)> {
         let sql = "SELECT d.key, c.hash FROM change c JOIN document d ON d.id = c.doc";
-        self.rows(sql, |r| Ok((r.get(0)?, r.get(1)?))).into_iter().collect()
+        self.rows(sql, |r| Ok((r.get(0)?, r.get(1)?)))
+            .into_iter()
+            .collect()
     }
 
     /// Every stored change as a receipt names it.
     pub fn stored(&self) -> BTreeSet<Held> {
         let sql = "SELECT d.key, c.actor, c.actor_seq, c.hash FROM change c JOIN document d ON d.id = c.doc";
-        self.rows(sql, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))).into_iter().collect()
+        self.rows(sql, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+            .into_iter()
+            .collect()
     }
 
     /// What other stores have said that they hold.
@@ -65,15 +74,20 @@ impl Database {
 
     /// The last change of each actor, as a receipt for all of it would name it.
     pub fn tips(&self) -> Vec<Held> {
-        let sql = "SELECT d.key, c.actor, MAX(c.actor_seq), c.hash FROM change c JOIN document d ON d.id = c.doc
+        let sql =
+            "SELECT d.key, c.actor, MAX(c.actor_seq), c.hash FROM change c JOIN document d ON d.id = c.doc
                    GROUP BY c.doc, c.actor";
         self.rows(sql, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
     }
 
     /// The fields of every record, by id, with its kind as `_kind`.
     pub fn records(&self) -> HashMap<String, serde_json::Value> {
-        let rows = self.rows("SELECT id, fields FROM record", |r| Ok((r.get(0)?, r.get::<_, String>(1)?)));
-        rows.into_iter().map(|(id, fields)| (id, serde_json::from_str(&fields).unwrap())).collect()
+        let rows = self.rows("SELECT id, fields FROM record", |r| {
+            Ok((r.get(0)?, r.get::<_, String>(1)?))
+        });
+        rows.into_iter()
+            .map(|(id, fields)| (id, serde_json::from_str(&fields).unwrap()))
+            .collect()
     }
 
     /// A number that a query gives.
@@ -83,6 +97,9 @@ impl Database {
 
     /// Refusals, quarantines and other events: code and how often.
     pub fn events(&self) -> Vec<(String, i64)> {
-        self.rows("SELECT code, SUM(count) FROM event GROUP BY code ORDER BY code", |r| Ok((r.get(0)?, r.get(1)?)))
+        self.rows(
+            "SELECT code, SUM(count) FROM event GROUP BY code ORDER BY code",
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )
     }
 }

@@ -36,21 +36,31 @@ pub struct Said {
 impl Place {
     /// A computer whose data directory does not exist yet.
     pub fn new(root: &Path, name: &str) -> Place {
-        Place { data: root.join(name), name: name.to_string() }
+        Place {
+            data: root.join(name),
+            name: name.to_string(),
+        }
     }
 
     /// Sets it up with `init`, and leaves a configuration file beside the data.
     pub fn init(root: &Path, name: &str, flags: &[&str]) -> Place {
         let place = Place::new(root, name);
         place.ok(&[&["init"], flags].concat());
-        std::fs::write(place.data.join("yanxiu.toml"), "[sync]\nretry_seconds = [0.2, 2]\n").unwrap();
+        std::fs::write(
+            place.data.join("yanxiu.toml"),
+            "[sync]\nretry_seconds = [0.2, 2]\n",
+        )
+        .unwrap();
         place
     }
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_yanxiu"));
         command.arg("--data").arg(&self.data).args(args);
-        command.env_remove("YANXIU_DATA").env_remove("YANXIU_LOG").stdin(Stdio::null());
+        command
+            .env_remove("YANXIU_DATA")
+            .env_remove("YANXIU_LOG")
+            .stdin(Stdio::null());
         command
     }
 
@@ -62,7 +72,13 @@ impl Place {
     /// Runs a command and types `line` when it asks.
     pub fn type_at(&self, args: &[&str], line: &str) -> Said {
         let pipes = (Stdio::piped(), Stdio::piped(), Stdio::piped());
-        let mut child = self.command(args).stdin(pipes.0).stdout(pipes.1).stderr(pipes.2).spawn().unwrap();
+        let mut child = self
+            .command(args)
+            .stdin(pipes.0)
+            .stdout(pipes.1)
+            .stderr(pipes.2)
+            .spawn()
+            .unwrap();
         // A command that ends without asking closes the pipe first.
         let _ = child.stdin.take().unwrap().write_all(line.as_bytes());
         said(child.wait_with_output().unwrap())
@@ -71,27 +87,49 @@ impl Place {
     /// Runs a command that must succeed; what it printed.
     pub fn ok(&self, args: &[&str]) -> String {
         let said = self.run(args);
-        assert!(said.ok, "{}: yanxiu {args:?} failed:\n{}{}", self.name, said.out, said.err);
+        assert!(
+            said.ok,
+            "{}: yanxiu {args:?} failed:\n{}{}",
+            self.name, said.out, said.err
+        );
         said.out
     }
 
     /// Runs a command that must fail with this text; what it printed to both.
     pub fn refused(&self, args: &[&str], text: &str) -> String {
         let said = self.run(args);
-        assert!(!said.ok, "{}: yanxiu {args:?} succeeded:\n{}", self.name, said.out);
-        assert!(said.err.contains(text), "{}: yanxiu {args:?} said:\n{}", self.name, said.err);
+        assert!(
+            !said.ok,
+            "{}: yanxiu {args:?} succeeded:\n{}",
+            self.name, said.out
+        );
+        assert!(
+            said.err.contains(text),
+            "{}: yanxiu {args:?} said:\n{}",
+            self.name,
+            said.err
+        );
         said.out + &said.err
     }
 
     /// Starts a command without waiting for its end.
     pub fn begin(&self, args: &[&str]) -> Child {
-        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        self.command(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// Starts `serve` with pages on any free port and without mDNS, and waits until it is ready.
     pub fn serve(&self, flags: &[&str]) -> Server {
         let always = ["serve", "--no-mdns", "--web", "127.0.0.1:0"];
         Server::start(&self.name, self.command(&always).args(flags))
+    }
+
+    /// What it is called in messages.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The database file.
@@ -116,7 +154,11 @@ impl Place {
 
 fn said(output: Output) -> Said {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
+    Said {
+        ok: output.status.success(),
+        out: text(&output.stdout),
+        err: text(&output.stderr),
+    }
 }
 
 /// A running `yanxiu serve`. Dropping it kills it.
@@ -135,7 +177,11 @@ pub struct Server {
 impl Server {
     fn start(name: &str, command: &mut Command) -> Server {
         let begun = Instant::now();
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let printed = Arc::new(Mutex::new(Vec::new()));
         keep_lines(child.stdout.take().unwrap(), printed.clone());
         keep_lines(child.stderr.take().unwrap(), printed.clone());
@@ -150,41 +196,78 @@ impl Server {
         loop {
             let lines = server.printed();
             if lines.iter().any(|l| l.starts_with("按 Ctrl-C")) {
-                let after = |word: &str| lines.iter().find_map(|l| Some(l.split_once(word)?.1.trim().to_string()));
+                let after = |word: &str| {
+                    lines
+                        .iter()
+                        .find_map(|l| Some(l.split_once(word)?.1.trim().to_string()))
+                };
                 server.sync = after("sync:").unwrap().parse().unwrap();
                 server.pages = after("pages:").unwrap().trim_end_matches('/').to_string();
-                server.setup = lines.iter().map(|l| l.trim()).find(|l| l.contains("/setup/")).map(str::to_string);
+                server.setup = lines
+                    .iter()
+                    .map(|l| l.trim())
+                    .find(|l| l.contains("/setup/"))
+                    .map(str::to_string);
                 return server;
             }
             let over = server.child.try_wait().unwrap();
-            assert!(over.is_none(), "{name}: serve ended at once: {over:?}\n{}", server.printed().join("\n"));
-            assert!(begun.elapsed() < PATIENCE, "{name}: serve is not ready\n{}", lines.join("\n"));
+            assert!(
+                over.is_none(),
+                "{name}: serve ended at once: {over:?}\n{}",
+                server.printed().join("\n")
+            );
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{name}: serve is not ready\n{}",
+                lines.join("\n")
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     /// Every line that it has printed.
     pub fn printed(&self) -> Vec<String> {
-        self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.printed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    /// `kill -9`, as a power switch does it to the process; its disk cache stays.
-    pub fn kill(mut self) {
+    /// `kill -9`; what it had printed until then. A panic before is a fault.
+    pub fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        let printed = self.printed();
+        assert!(
+            !printed.iter().any(|l| l.contains("panicked")),
+            "{}:\n{}",
+            self.name,
+            printed.join("\n")
+        );
+        printed
     }
 
     /// Ends it as a service manager or Ctrl-C does; it must end by itself and without a fault.
     pub fn stop(mut self) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         let name = self.name.clone();
         let mut status = None;
         until(&format!("{name} has stopped"), || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        assert!(status.unwrap().success(), "{name} ended with {status:?}\n{}", self.printed().join("\n"));
+        assert!(
+            status.unwrap().success(),
+            "{name} ended with {status:?}\n{}",
+            self.printed().join("\n")
+        );
     }
 }
 
@@ -209,24 +292,41 @@ fn keep_lines(from: impl std::io::Read + Send + 'static, into: Arc<Mutex<Vec<Str
 
 /// A UDP port of loopback that is free now. A hub needs its own before it starts, to publish it.
 pub fn free_address() -> String {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
 }
 
 /// Waits until `test` holds.
 pub fn until(what: &str, mut test: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !test() {
-        assert!(begun.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "not within {} s: {what}",
+            PATIENCE.as_secs()
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// The digits to compare, in what a command printed.
 pub fn digits(text: &str) -> String {
-    let after = text.split_once("核对码 digits").unwrap_or_else(|| panic!("no digits in:\n{text}")).1;
+    let after = text
+        .split_once("核对码 digits")
+        .unwrap_or_else(|| panic!("no digits in:\n{text}"))
+        .1;
     let after = after.trim_start_matches(':');
-    let digits: String = after.chars().take_while(|c| c.is_ascii_digit() || *c == ' ').collect();
-    assert!(digits.chars().filter(char::is_ascii_digit).count() >= 25, "{text}");
+    let digits: String = after
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || *c == ' ')
+        .collect();
+    assert!(
+        digits.chars().filter(char::is_ascii_digit).count() >= 25,
+        "{text}"
+    );
     digits.trim().to_string()
 }
 

@@ -50,10 +50,7 @@ async fn two_nodes_find_each_other_and_say_goodbye() {
 
     // Enrolled: the county tag follows.
     one.set_county(Some(&root)).unwrap();
-    news(&mut by_two, id(201), |f| {
-        f.county == Some(county_tag(&root))
-    })
-    .await;
+    news(&mut by_two, id(201), |f| f.county == Some(county_tag(&root))).await;
 
     drop(two);
     let found = news(&mut by_one, id(202), |f| f.gone).await;

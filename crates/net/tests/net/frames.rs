@@ -131,13 +131,7 @@ async fn a_stranger_gets_a_smaller_limit() {
     assert_eq!(soon(fr.read()).await.unwrap().unwrap().len(), 100);
     let got = soon(fr.read()).await;
     assert!(
-        matches!(
-            got,
-            Err(Error::FrameTooLong {
-                len: 101,
-                limit: 100
-            })
-        ),
+        matches!(got, Err(Error::FrameTooLong { len: 101, limit: 100 })),
         "{got:?}"
     );
 }
@@ -266,10 +260,7 @@ async fn a_slow_stream_does_not_hold_up_another() {
     small.set_priority(1);
     soon(small.write("听课记录".as_bytes())).await.unwrap();
     let (_w, mut reader) = soon(far.accept()).await.unwrap();
-    assert_eq!(
-        soon(reader.read()).await.unwrap().unwrap(),
-        "听课记录".as_bytes()
-    );
+    assert_eq!(soon(reader.read()).await.unwrap().unwrap(), "听课记录".as_bytes());
     assert!(!stuck.is_finished());
     stuck.abort();
 }

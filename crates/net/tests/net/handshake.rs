@@ -7,8 +7,8 @@ use net::{ALPN, Endpoint, Error, Tuning};
 use rustls::client::ResolvesClientCert;
 
 use crate::support::{
-    EmptyHanded, LOCAL, credential, endpoint, exchange, id, join, key, raw_client, raw_server,
-    showing, soon, tuned,
+    EmptyHanded, LOCAL, credential, endpoint, exchange, id, join, key, raw_client, raw_server, showing, soon,
+    tuned,
 };
 
 #[tokio::test]
@@ -98,13 +98,7 @@ async fn callers_without_a_key_or_with_a_foreign_one_or_another_protocol_are_ref
     ];
     for (n, (what, client)) in callers.iter().enumerate() {
         // A client believes itself connected before the server has checked its key.
-        if let Ok(conn) = soon(
-            client
-                .connect(hub.local_addr().unwrap(), "x.invalid")
-                .unwrap(),
-        )
-        .await
-        {
+        if let Ok(conn) = soon(client.connect(hub.local_addr().unwrap(), "x.invalid").unwrap()).await {
             let why = soon(conn.closed()).await;
             assert!(
                 matches!(why, quinn::ConnectionError::ConnectionClosed(_)),
@@ -124,8 +118,7 @@ async fn a_second_meeting_is_resumed_and_reports_the_same_peer() {
     for round in 0..4 {
         // Kept tickets are filed by expectation, so the first of each kind is a full handshake.
         let expect = if round < 2 { Some(id(2)) } else { None };
-        let (near, far) =
-            soon(async { tokio::join!(school.connect(addr, expect), hub.accept()) }).await;
+        let (near, far) = soon(async { tokio::join!(school.connect(addr, expect), hub.accept()) }).await;
         let (near, far) = (near.unwrap(), far.unwrap());
         assert_eq!((near.peer(), far.peer()), (id(2), id(1)), "round {round}");
         exchange(&near, &far).await;
@@ -158,8 +151,7 @@ async fn a_hub_that_lost_its_sessions_or_its_key_is_noticed() {
     let school = endpoint(1);
     let hub = endpoint(2);
     let addr = hub.local_addr().unwrap();
-    let (near, far) =
-        soon(async { tokio::join!(school.connect(addr, Some(id(2))), hub.accept()) }).await;
+    let (near, far) = soon(async { tokio::join!(school.connect(addr, Some(id(2))), hub.accept()) }).await;
     exchange(&near.unwrap(), &far.unwrap()).await;
     hub.close();
     hub.wait_idle().await;
@@ -199,9 +191,7 @@ async fn first_packets(count: usize) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     let mut buf = [0u8; 2048];
     for _ in 0..count {
-        let dialling = client
-            .connect(sink.local_addr().unwrap(), "x.invalid")
-            .unwrap();
+        let dialling = client.connect(sink.local_addr().unwrap(), "x.invalid").unwrap();
         let (n, _) = sink.recv_from(&mut buf).await.unwrap();
         packets.push(buf[..n].to_vec());
         drop(dialling);
@@ -230,10 +220,7 @@ async fn slow_broken_and_nonsense_handshakes_hold_up_nobody() {
     for (n, packet) in attack.iter().enumerate() {
         socket.send_to(packet, addr).await.unwrap();
         // Cut, altered and random datagrams between them.
-        socket
-            .send_to(&packet[..packet.len() / 2], addr)
-            .await
-            .unwrap();
+        socket.send_to(&packet[..packet.len() / 2], addr).await.unwrap();
         let mut altered = packet.clone();
         altered[30 + n] ^= 0x55;
         socket.send_to(&altered, addr).await.unwrap();
@@ -250,16 +237,8 @@ async fn slow_broken_and_nonsense_handshakes_hold_up_nobody() {
     let link = soon(school.connect(addr, Some(id(2)))).await.unwrap();
     let far = soon(hub.accept()).await.unwrap();
     assert_eq!(far.peer(), id(1));
-    assert!(
-        start.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        start.elapsed()
-    );
-    assert_eq!(
-        hub.counters().half_open,
-        8,
-        "the slow ones were still there"
-    );
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_eq!(hub.counters().half_open, 8, "the slow ones were still there");
 
     tokio::time::sleep(tuning.handshake_timeout).await;
     assert_eq!(hub.counters().half_open, 0);

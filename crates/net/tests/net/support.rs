@@ -196,12 +196,11 @@ pub fn raw_server(key: Arc<CertifiedKey>) -> (quinn::Endpoint, SocketAddr) {
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
         .with_client_cert_verifier(Arc::new(Anything))
-        .with_cert_resolver(Arc::new(
-            rustls::server::AlwaysResolvesServerRawPublicKeys::new(key),
-        ));
+        .with_cert_resolver(Arc::new(rustls::server::AlwaysResolvesServerRawPublicKeys::new(
+            key,
+        )));
     tls.alpn_protocols = vec![net::ALPN.to_vec()];
-    let config =
-        quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
+    let config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
     let endpoint = quinn::Endpoint::server(config, LOCAL.into()).unwrap();
     let addr = endpoint.local_addr().unwrap();
     let taking = endpoint.clone();

@@ -21,11 +21,7 @@ pub struct FieldError {
 
 impl FieldError {
     /// An error about a field with ready messages.
-    pub fn new(
-        field: impl Into<String>,
-        zh: impl Into<String>,
-        en: impl Into<String>,
-    ) -> FieldError {
+    pub fn new(field: impl Into<String>, zh: impl Into<String>, en: impl Into<String>) -> FieldError {
         FieldError {
             field: field.into(),
             zh: zh.into(),
@@ -63,11 +59,7 @@ impl Kind {
                 ));
             }
         }
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     fn reserved_problem(&self, name: &str, value: &Value) -> Option<FieldError> {
@@ -117,17 +109,12 @@ fn said(zh: impl Into<String>, en: impl Into<String>) -> Problem {
 fn problem(field: &Field, value: &Value) -> Problem {
     match (field.field_type, value) {
         (FieldType::Text, Value::Text(text)) => text_problem(field, text),
-        (FieldType::Int | FieldType::Hundredths, Value::Int(number)) => {
-            number_problem(field, *number)
-        }
+        (FieldType::Int | FieldType::Hundredths, Value::Int(number)) => number_problem(field, *number),
         (FieldType::Year, Value::Int(year)) => {
             if (1900..=2100).contains(year) {
                 None
             } else {
-                said(
-                    "年份应在 1900 至 2100 之间",
-                    "must be a year from 1900 to 2100",
-                )
+                said("年份应在 1900 至 2100 之间", "must be a year from 1900 to 2100")
             }
         }
         (FieldType::Bool, Value::Bool(_)) => None,
@@ -138,10 +125,7 @@ fn problem(field: &Field, value: &Value) -> Problem {
             if field.code(code).is_some() {
                 None
             } else {
-                said(
-                    format!("没有“{code}”这个选项"),
-                    format!("has no choice “{code}”"),
-                )
+                said(format!("没有“{code}”这个选项"), format!("has no choice “{code}”"))
             }
         }
         (FieldType::Ref, Value::Text(id)) => {
@@ -156,9 +140,7 @@ fn problem(field: &Field, value: &Value) -> Problem {
         (FieldType::Text | FieldType::Date | FieldType::Code | FieldType::Ref, _) => {
             said("应为文字", "must be text")
         }
-        (FieldType::Int | FieldType::Hundredths | FieldType::Year, _) => {
-            said("应为数字", "must be a number")
-        }
+        (FieldType::Int | FieldType::Hundredths | FieldType::Year, _) => said("应为数字", "must be a number"),
         (FieldType::Bool, _) => said("应为是或否", "must be yes or no"),
     }
 }
@@ -184,16 +166,11 @@ fn text_problem(field: &Field, text: &str) -> Problem {
         .chars()
         .any(|char| char.is_control() && !matches!(char, '\n' | '\t'))
     {
-        return said(
-            "含有无法显示的字符",
-            "holds characters that cannot be shown",
-        );
+        return said("含有无法显示的字符", "holds characters that cannot be shown");
     }
     match field.format {
         Some(Format::Hex) => {
-            let hex = text
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
             if hex {
                 None
             } else {
@@ -292,11 +269,7 @@ mod tests {
                 Value::from("研".repeat(121)),
                 "活动名称：共 121 字，最多 120 字",
             ),
-            (
-                "title",
-                Value::from("研\u{0}修"),
-                "活动名称：含有无法显示的字符",
-            ),
+            ("title", Value::from("研\u{0}修"), "活动名称：含有无法显示的字符"),
             (
                 "date",
                 Value::from("2025.9.12"),
@@ -307,21 +280,13 @@ mod tests {
                 Value::from("2025-02-30"),
                 "日期：日历上没有“2025-02-30”这一天",
             ),
-            (
-                "host",
-                Value::from("云岭一中"),
-                "主办机构：没有指明有效的记录",
-            ),
+            ("host", Value::from("云岭一中"), "主办机构：没有指明有效的记录"),
             (
                 "host",
                 Value::from(ID.to_uppercase()),
                 "主办机构：没有指明有效的记录",
             ),
-            (
-                "form",
-                Value::from("party"),
-                "研修形式：没有“party”这个选项",
-            ),
+            ("form", Value::from("party"), "研修形式：没有“party”这个选项"),
             ("hours_c", Value::from(-10), "学时：不能为负数"),
             ("hours_c", Value::from(155), "学时：应为 0.1 的整数倍"),
             ("hours_c", Value::from(200_000), "学时：最多 1000.0"),
@@ -336,11 +301,7 @@ mod tests {
                 Value::from("68012319800101123X"),
                 "研修主题：含有类似身份证号的数字，不能写入记录，请删去",
             ),
-            (
-                "pupil",
-                Value::from("小明"),
-                "“研修活动”没有名为“pupil”的栏目",
-            ),
+            ("pupil", Value::from("小明"), "“研修活动”没有名为“pupil”的栏目"),
             ("_note", Value::from("x"), "“研修活动”没有名为“_note”的栏目"),
             (
                 "_kind",
@@ -401,10 +362,7 @@ mod tests {
         fields.insert("school_code".to_owned(), Value::from("3168000001"));
         assert_eq!(school.check(&fields), Ok(()));
         fields.insert("school_code".to_owned(), Value::from("316800000"));
-        assert_eq!(
-            school.check(&fields).unwrap_err()[0].zh,
-            "学校标识码：至少 10 字"
-        );
+        assert_eq!(school.check(&fields).unwrap_err()[0].zh, "学校标识码：至少 10 字");
     }
 
     proptest! {

@@ -27,24 +27,12 @@ const BUILTIN: [(&str, &str); 8] = [
         include_str!("../../kinds/organisation.1.toml"),
     ),
     ("person.1.toml", include_str!("../../kinds/person.1.toml")),
-    (
-        "staff_fact.1.toml",
-        include_str!("../../kinds/staff_fact.1.toml"),
-    ),
+    ("staff_fact.1.toml", include_str!("../../kinds/staff_fact.1.toml")),
     ("session.1.toml", include_str!("../../kinds/session.1.toml")),
-    (
-        "attendance.1.toml",
-        include_str!("../../kinds/attendance.1.toml"),
-    ),
-    (
-        "evidence.1.toml",
-        include_str!("../../kinds/evidence.1.toml"),
-    ),
+    ("attendance.1.toml", include_str!("../../kinds/attendance.1.toml")),
+    ("evidence.1.toml", include_str!("../../kinds/evidence.1.toml")),
     ("claim.1.toml", include_str!("../../kinds/claim.1.toml")),
-    (
-        "decision.1.toml",
-        include_str!("../../kinds/decision.1.toml"),
-    ),
+    ("decision.1.toml", include_str!("../../kinds/decision.1.toml")),
 ];
 
 /// All kinds that a node knows, by id and version.
@@ -58,23 +46,17 @@ impl Kinds {
     pub fn builtin() -> &'static Kinds {
         static KINDS: OnceLock<Kinds> = OnceLock::new();
         KINDS.get_or_init(|| {
-            Kinds::parse(BUILTIN)
-                .expect("embedded at build time and read by every test of this module")
+            Kinds::parse(BUILTIN).expect("embedded at build time and read by every test of this module")
         })
     }
 
     /// Reads kinds from TOML texts with their file names (for messages) and checks each and all together.
-    pub fn parse<'a>(
-        files: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Kinds, KindsError> {
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Kinds, KindsError> {
         Kinds::default().with(files)
     }
 
     /// These kinds and further ones. A known kind and version may come again only with the same content.
-    pub fn with<'a>(
-        &self,
-        files: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Kinds, KindsError> {
+    pub fn with<'a>(&self, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Kinds, KindsError> {
         let mut kinds = self.kinds.clone();
         for (file, text) in files {
             let kind = Kind::parse(file, text)?;
@@ -133,9 +115,8 @@ impl Kinds {
 /// Splits "session/1" into id and version.
 pub fn split_reference(reference: &str) -> Option<(&str, u32)> {
     let (id, version) = reference.split_once('/')?;
-    let plain = !id.is_empty()
-        && version.bytes().all(|byte| byte.is_ascii_digit())
-        && !version.starts_with('0');
+    let plain =
+        !id.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()) && !version.starts_with('0');
     plain
         .then(|| version.parse().ok().map(|version| (id, version)))
         .flatten()
@@ -163,9 +144,7 @@ mod tests {
             ]
         );
         for (file, _) in BUILTIN {
-            let kind = kinds
-                .get(&file.replace(".toml", "").replace('.', "/"))
-                .unwrap();
+            let kind = kinds.get(&file.replace(".toml", "").replace('.', "/")).unwrap();
             assert_eq!(file, format!("{}.{}.toml", kind.id, kind.version));
         }
         assert_eq!(kinds.get("session/1").unwrap().label(Lang::Zh), "研修活动");
@@ -173,10 +152,7 @@ mod tests {
             kinds.code_label("attendance", "status", "on_duty", Lang::Zh),
             "公假"
         );
-        assert_eq!(
-            kinds.code_label("attendance", "status", "gone", Lang::Zh),
-            "gone"
-        );
+        assert_eq!(kinds.code_label("attendance", "status", "gone", Lang::Zh), "gone");
         assert_eq!(
             kinds.code_label("decision", "verdict", "reduced", Lang::Zh),
             "核减"
@@ -200,10 +176,7 @@ mod tests {
         );
         assert_eq!(view("decision"), (None, Some("claim"), Some("decided_on")));
         assert_eq!(view("evidence"), (None, Some("about"), Some("date")));
-        assert_eq!(
-            view("staff_fact"),
-            (Some("person"), Some("person"), Some("from"))
-        );
+        assert_eq!(view("staff_fact"), (Some("person"), Some("person"), Some("from")));
         assert_eq!(view("session"), (None, None, Some("date")));
     }
 
@@ -245,10 +218,7 @@ mod tests {
         );
         // A second version stands beside the first.
         let second = kinds
-            .with([(
-                "trip.2.toml",
-                own.replace("version=1", "version=2").as_str(),
-            )])
+            .with([("trip.2.toml", own.replace("version=1", "version=2").as_str())])
             .unwrap();
         assert_eq!(second.latest("trip").unwrap().version, 2);
         assert!(second.get("trip/1").is_some());

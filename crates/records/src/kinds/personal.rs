@@ -33,9 +33,7 @@ impl Personal {
             Personal::IdentityCard => {
                 "holds what looks like an identity-card number, which may not be recorded; remove it"
             }
-            Personal::Mobile => {
-                "holds what looks like a mobile number, which may not be recorded; remove it"
-            }
+            Personal::Mobile => "holds what looks like a mobile number, which may not be recorded; remove it",
             Personal::BankAccount => {
                 "holds a long number like a bank account, which may not be recorded; remove it"
             }
@@ -93,9 +91,7 @@ fn judge_run(digits: &str, then_x: bool) -> Option<Personal> {
         18 if has_birth_date(digits) => Some(Personal::IdentityCard),
         16.. => Some(Personal::BankAccount),
         11 if is_mobile(digits) => Some(Personal::Mobile),
-        13 if digits.starts_with("86") && digits.get(2..).is_some_and(is_mobile) => {
-            Some(Personal::Mobile)
-        }
+        13 if digits.starts_with("86") && digits.get(2..).is_some_and(is_mobile) => Some(Personal::Mobile),
         _ => None,
     }
 }
@@ -119,9 +115,7 @@ fn judge_groups(runs: &[Run]) -> Option<Personal> {
     match sizes.as_slice() {
         [3, 4, 4, ..] if is_mobile(&text(3)) => Some(Personal::Mobile),
         [6, 8, 4, ..] if has_birth_date(&text(3)) => Some(Personal::IdentityCard),
-        [6, 8, 3, ..] if groups.get(2).is_some_and(|run| run.then_x) => {
-            Some(Personal::IdentityCard)
-        }
+        [6, 8, 3, ..] if groups.get(2).is_some_and(|run| run.then_x) => Some(Personal::IdentityCard),
         // Four groups of four may be four years, also when the check digit of bank cards happens to fit.
         [4, 4, 4, 4, ..]
             if groups.iter().take(4).all(|run| {
@@ -139,9 +133,7 @@ fn judge_groups(runs: &[Run]) -> Option<Personal> {
 }
 
 fn is_mobile(digits: &str) -> bool {
-    digits.len() == 11
-        && digits.starts_with('1')
-        && matches!(digits.as_bytes().get(1), Some(b'3'..=b'9'))
+    digits.len() == 11 && digits.starts_with('1') && matches!(digits.as_bytes().get(1), Some(b'3'..=b'9'))
 }
 
 /// Whether digits 7 to 14 are a plausible date of birth.
@@ -184,10 +176,7 @@ mod tests {
         for (text, kind) in [
             ("680123198001011234", Personal::IdentityCard),
             ("身份证：68012319800101123X。", Personal::IdentityCard),
-            (
-                "６８０１２３１９８００１０１１２３ｘ",
-                Personal::IdentityCard,
-            ),
+            ("６８０１２３１９８００１０１１２３ｘ", Personal::IdentityCard),
             ("680123 19800101 1234", Personal::IdentityCard),
             ("680123 19800101 123X", Personal::IdentityCard),
             ("680123\u{200B}198001011234", Personal::IdentityCard),

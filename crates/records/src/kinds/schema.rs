@@ -280,8 +280,7 @@ impl Kind {
             Some(from) => {
                 from == to
                     || states.moves.iter().any(|each| {
-                        (each.from == "*" || each.from == from)
-                            && each.to.iter().any(|state| state == to)
+                        (each.from == "*" || each.from == from) && each.to.iter().any(|state| state == to)
                     })
             }
         }
@@ -293,9 +292,7 @@ impl Kind {
             problem,
         };
         if !is_name(&self.id) {
-            return Err(kind_error(
-                "the id must be lower-case letters, digits and _",
-            ));
+            return Err(kind_error("the id must be lower-case letters, digits and _"));
         }
         if self.version == 0 {
             return Err(kind_error("versions start at 1"));
@@ -326,9 +323,7 @@ impl Kind {
             (&view.date, FieldType::Date),
         ] {
             if let Some(id) = column
-                && self
-                    .field(id)
-                    .is_none_or(|field| field.field_type != wanted)
+                && self.field(id).is_none_or(|field| field.field_type != wanted)
             {
                 return Err(kind_error("a view column names no field of the right type"));
             }
@@ -358,9 +353,7 @@ impl Kind {
     fn field_check(&self, field: &Field) -> Result<(), KindsError> {
         let error = |problem| Err(self.field_error(field, problem));
         if !is_name(&field.id) {
-            return error(
-                "the id must be lower-case letters, digits and _, and begin with a letter",
-            );
+            return error("the id must be lower-case letters, digits and _, and begin with a letter");
         }
         if field.zh.is_empty() || field.en.is_empty() {
             return error("needs both labels");

@@ -71,10 +71,7 @@ impl RuleSet {
         let table: toml::Table = toml::from_str(text).map_err(syntax)?;
         for ambiguity in &rules.ambiguities {
             if ambiguity.parameters.is_empty()
-                || !ambiguity
-                    .parameters
-                    .iter()
-                    .all(|path| has_key(&table, path))
+                || !ambiguity.parameters.iter().all(|path| has_key(&table, path))
             {
                 return Err(inconsistent(
                     &ambiguity.id,
@@ -100,11 +97,7 @@ impl RuleSet {
     fn self_check(&self) -> Result<(), RulesError> {
         let head = &self.head.id;
         let valid_head = !head.is_empty() && !head.contains('/') && self.head.version > 0;
-        self.ensure(
-            valid_head,
-            head,
-            "needs an id without / and a version from 1",
-        )?;
+        self.ensure(valid_head, head, "needs an id without / and a version from 1")?;
         self.ensure(
             self.convert.hours_per_credit > Amount(0),
             "convert",
@@ -161,9 +154,7 @@ impl RuleSet {
         for adjust in &self.adjustments {
             let about = format!("adjust {}", adjust.population);
             self.ensure(
-                self.populations
-                    .iter()
-                    .any(|each| each.id == adjust.population),
+                self.populations.iter().any(|each| each.id == adjust.population),
                 &about,
                 "names an unknown population",
             )?;
@@ -173,20 +164,13 @@ impl RuleSet {
                 .chain(adjust.set.keys())
                 .all(|id| self.requirement(id).is_some());
             self.ensure(known, &about, "names an unknown requirement")?;
-            let channels = adjust
-                .waive_channels
-                .iter()
-                .all(|id| self.channel(id).is_some());
+            let channels = adjust.waive_channels.iter().all(|id| self.channel(id).is_some());
             self.ensure(channels, &about, "names an unknown channel")?;
         }
         for limit in &self.limits {
             self.codes_known(&limit.id, &limit.filter)?;
             self.codes_known(&limit.id, &limit.of)?;
-            self.ensure(
-                limit.max_share <= Amount(100),
-                &limit.id,
-                "max_share is above 1",
-            )?;
+            self.ensure(limit.max_share <= Amount(100), &limit.id, "max_share is above 1")?;
         }
         for workflow in &self.workflows {
             self.codes_known("workflow", &workflow.filter)?;
@@ -200,8 +184,7 @@ impl RuleSet {
             )?;
             let category_ok =
                 !matches!(&placement.category, Place::In(code) if self.category(code).is_none());
-            let channel_ok =
-                !matches!(&placement.channel, Place::In(code) if self.channel(code).is_none());
+            let channel_ok = !matches!(&placement.channel, Place::In(code) if self.channel(code).is_none());
             self.ensure(
                 category_ok && channel_ok,
                 &placement.id,
@@ -227,11 +210,7 @@ impl RuleSet {
         for family in families {
             let mut seen = BTreeSet::new();
             for id in family {
-                self.ensure(
-                    !id.is_empty() && seen.insert(id),
-                    id,
-                    "is empty or there twice",
-                )?;
+                self.ensure(!id.is_empty() && seen.insert(id), id, "is empty or there twice")?;
             }
         }
         Ok(())
@@ -240,18 +219,12 @@ impl RuleSet {
     fn require_check(&self, require: &Require) -> Result<(), RulesError> {
         let about = &require.id;
         self.ensure(
-            self.populations
-                .iter()
-                .any(|each| each.id == require.population),
+            self.populations.iter().any(|each| each.id == require.population),
             about,
             "holds for an unknown population",
         )?;
         self.codes_known(about, &require.filter)?;
-        self.figures_sound(
-            about,
-            [require.min, require.target, require.fixed],
-            require.max,
-        )?;
+        self.figures_sound(about, [require.min, require.target, require.fixed], require.max)?;
         if let Some([least, greatest]) = require.share {
             self.ensure(
                 least <= greatest && greatest <= Amount(100),
@@ -286,10 +259,7 @@ impl RuleSet {
     ) -> Result<(), RulesError> {
         let lower: Vec<Amount> = lower.into_iter().flatten().collect();
         let [figure] = lower[..] else {
-            return Err(inconsistent(
-                about,
-                "needs exactly one of min, target and fixed",
-            ));
+            return Err(inconsistent(about, "needs exactly one of min, target and fixed"));
         };
         self.ensure(
             figure.0 <= MAX_AMOUNT && max.is_none_or(|max| figure <= max && max.0 <= MAX_AMOUNT),
@@ -299,11 +269,7 @@ impl RuleSet {
     }
 
     fn codes_known(&self, about: &str, filter: &Where) -> Result<(), RulesError> {
-        let categories = filter
-            .category
-            .0
-            .iter()
-            .all(|id| self.category(id).is_some());
+        let categories = filter.category.0.iter().all(|id| self.category(id).is_some());
         let channels = filter.channel.0.iter().all(|id| self.channel(id).is_some());
         let subs = filter.sub.0.iter().all(|sub| {
             let mut parents = self
@@ -371,10 +337,7 @@ mod tests {
     fn r1_is_read_with_integer_amounts() {
         let rules = RuleSet::parse(R1).unwrap();
         assert_eq!(rules.reference(), "seed003.five-year-36-54/1");
-        assert_eq!(
-            rules.requirement("total.senior").unwrap().min,
-            Some(Amount(5400))
-        );
+        assert_eq!(rules.requirement("total.senior").unwrap().min, Some(Amount(5400)));
         assert_eq!(rules.convert.hours_per_credit, Amount(1000));
         let table: i64 = ["cat.ethics_literacy", "cat.knowledge_skill", "cat.practice"]
             .iter()
@@ -382,11 +345,7 @@ mod tests {
             .sum();
         assert_eq!(table, 3600);
         // Every open point of the text is there and names its parameter.
-        let ids: Vec<&str> = rules
-            .ambiguities
-            .iter()
-            .map(|each| each.id.as_str())
-            .collect();
+        let ids: Vec<&str> = rules.ambiguities.iter().map(|each| each.id.as_str()).collect();
         assert_eq!(ids, ["A1", "A2", "A3", "A4", "A5", "A6", "A7"]);
         assert_eq!(rules.reading.category_figures, Figures::Minimum);
     }
@@ -427,19 +386,10 @@ mod tests {
                     .collect::<Vec<_>>()
             );
         }
-        let form = Kinds::builtin()
-            .latest("session")
-            .unwrap()
-            .field("form")
-            .unwrap();
+        let form = Kinds::builtin().latest("session").unwrap().field("form").unwrap();
         for require in &r1().requirements {
             assert!(
-                require
-                    .filter
-                    .form
-                    .0
-                    .iter()
-                    .all(|code| form.code(code).is_some()),
+                require.filter.form.0.iter().all(|code| form.code(code).is_some()),
                 "{}",
                 require.id
             );
@@ -451,10 +401,7 @@ mod tests {
         assert_eq!(r1().credits_of(36_000), Ok(3600));
         assert_eq!(r1().credits_of(150), Ok(15));
         assert_eq!(r1().credits_of(0), Ok(0));
-        assert_eq!(
-            r1().credits_of(155),
-            Err(ConvertError::Inexact { hours_c: 155 })
-        );
+        assert_eq!(r1().credits_of(155), Err(ConvertError::Inexact { hours_c: 155 }));
         assert_eq!(
             r1().credits_of(-10),
             Err(ConvertError::OutOfRange { hours_c: -10 })
@@ -514,17 +461,11 @@ mod tests {
             ("min = \"11\"\nmax = \"14\"", "min = \"14\"\nmax = \"11\""),
             ("fixed = \"12\"", "fixed = \"12\"\nmin = \"12\""),
             ("fixed = \"12\"", ""),
-            (
-                "share = [\"0.10\", \"0.20\"]",
-                "share = [\"0.20\", \"0.10\"]",
-            ),
+            ("share = [\"0.10\", \"0.20\"]", "share = [\"0.20\", \"0.10\"]"),
             ("replaces = \"total.ordinary\"", "replaces = \"cat.ethics\""),
             ("replaces = \"total.ordinary\"", "replaces = \"total.none\""),
             ("default = true", "default = false"),
-            (
-                "joined_after = \"cycle_start\"",
-                "joined_after = \"20xx-09-01\"",
-            ),
+            ("joined_after = \"cycle_start\"", "joined_after = \"20xx-09-01\""),
             ("first_year = 2025", "first_year = 20"),
             ("waive = [\"ch.school\"", "waive = [\"ch.none\""),
             (

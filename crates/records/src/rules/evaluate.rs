@@ -28,8 +28,7 @@ pub fn credit_card(rules: &RuleSet, person: &PersonFacts, credited: &[Credited])
                 Some(min_c) => by_year(&counted, &asked.years, min_c),
                 None => Vec::new(),
             };
-            let years_fail =
-                reading.per_year == Weight::Required && years.iter().any(|year| !year.met);
+            let years_fail = reading.per_year == Weight::Required && years.iter().any(|year| !year.met);
             let because = because
                 .get(require.id.as_str())
                 .map_or(Because::Nothing, |adjust| Because::Adjusted(adjust));
@@ -176,14 +175,9 @@ fn settle<'a>(rules: &'a RuleSet, credited: &'a [Credited]) -> (Vec<Line<'a>>, V
 }
 
 fn place<'a>(rules: &'a RuleSet, line: &'a Credited) -> Result<Line<'a>, Reason> {
-    if [
-        line.credits_c,
-        line.hours_c,
-        line.minutes,
-        line.lecture_minutes,
-    ]
-    .iter()
-    .any(|amount| !(0..=MAX_AMOUNT).contains(amount))
+    if [line.credits_c, line.hours_c, line.minutes, line.lecture_minutes]
+        .iter()
+        .any(|amount| !(0..=MAX_AMOUNT).contains(amount))
     {
         return Err(Reason::OutOfRange);
     }
@@ -333,9 +327,7 @@ fn judge_limit(rules: &RuleSet, limit: &Limit, lines: &[Line<'_>]) -> LimitOutco
         en: limit.en.clone(),
         part_minutes,
         whole_minutes,
-        share_bp: (part_minutes * 10_000)
-            .checked_div(whole_minutes)
-            .unwrap_or(0),
+        share_bp: (part_minutes * 10_000).checked_div(whole_minutes).unwrap_or(0),
         max_share_bp,
         // Compared as a product: the share itself would be rounded.
         met: part_minutes * 10_000 <= max_share_bp * whole_minutes,
@@ -355,8 +347,7 @@ fn matrix(rules: &RuleSet, lines: &[Line<'_>]) -> Vec<MatrixCell> {
             let here: Vec<&Line<'_>> = lines
                 .iter()
                 .filter(|line| {
-                    line.category == Some(category.id.as_str())
-                        && line.channel == Some(channel.id.as_str())
+                    line.category == Some(category.id.as_str()) && line.channel == Some(channel.id.as_str())
                 })
                 .collect();
             let subs = category.subs.iter().map(|sub| SubAmount {
@@ -397,18 +388,13 @@ fn warnings(
             lines: outcome.lines.clone(),
         })
         .collect();
-    warnings.extend(
-        limits
-            .iter()
-            .filter(|limit| !limit.met)
-            .map(|limit| Warning {
-                code: "limit",
-                about: limit.id.clone(),
-                zh: limit.text_zh.clone(),
-                en: limit.text_en.clone(),
-                lines: limit.lines.clone(),
-            }),
-    );
+    warnings.extend(limits.iter().filter(|limit| !limit.met).map(|limit| Warning {
+        code: "limit",
+        about: limit.id.clone(),
+        zh: limit.text_zh.clone(),
+        en: limit.text_en.clone(),
+        lines: limit.lines.clone(),
+    }));
     let reasons: BTreeSet<Reason> = excluded.iter().map(|each| each.reason).collect();
     for reason in reasons {
         let lines: Vec<String> = excluded

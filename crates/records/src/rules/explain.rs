@@ -39,32 +39,21 @@ pub(super) fn outcome(
     }
     let min = show(figure.min_c);
     let (asked_zh, asked_en) = match figure.max_c {
-        Some(max) if max == figure.min_c => {
-            (format!("应为 {min} 学分"), format!("exactly {min} credits"))
-        }
+        Some(max) if max == figure.min_c => (format!("应为 {min} 学分"), format!("exactly {min} credits")),
         Some(max) => (
             format!("应在 {min} 至 {} 学分之间", show(max)),
             format!("{min} to {} credits", show(max)),
         ),
-        None => (
-            format!("不少于 {min} 学分"),
-            format!("at least {min} credits"),
-        ),
+        None => (format!("不少于 {min} 学分"), format!("at least {min} credits")),
     };
     let (gap, over) = (
         figure.min_c - earned_c,
         figure.max_c.map_or(0, |max| earned_c - max),
     );
     let (state_zh, state_en) = if gap > 0 {
-        (
-            format!("还差 {}", show(gap)),
-            format!("{} missing", show(gap)),
-        )
+        (format!("还差 {}", show(gap)), format!("{} missing", show(gap)))
     } else if over > 0 {
-        (
-            format!("超出 {}", show(over)),
-            format!("{} above", show(over)),
-        )
+        (format!("超出 {}", show(over)), format!("{} above", show(over)))
     } else {
         ("已达到".to_owned(), "met".to_owned())
     };
@@ -73,11 +62,7 @@ pub(super) fn outcome(
     let short: Vec<&YearOutcome> = years.iter().filter(|year| !year.met).collect();
     if let Some(first) = short.first() {
         let list = |name: fn(&YearOutcome) -> String, and: &str| {
-            short
-                .iter()
-                .map(|year| name(year))
-                .collect::<Vec<_>>()
-                .join(and)
+            short.iter().map(|year| name(year)).collect::<Vec<_>>().join(and)
         };
         zh += &format!(
             "；每学年 {} 学分，未达到：{}",

@@ -50,8 +50,8 @@ pub(super) fn asked<'a>(rules: &'a RuleSet, person: &PersonFacts) -> Asked<'a> {
         })
         .collect();
     let years = rules.service_years(person);
-    let prorated = rules.prorate.method == ProrateMethod::YearsInService
-        && populations.iter().any(|each| each.prorate);
+    let prorated =
+        rules.prorate.method == ProrateMethod::YearsInService && populations.iter().any(|each| each.prorate);
     let service = if prorated {
         Ratio::of(years.len() as i64, i64::from(rules.cycle.years))
     } else {
@@ -63,10 +63,7 @@ pub(super) fn asked<'a>(rules: &'a RuleSet, person: &PersonFacts) -> Asked<'a> {
         .iter()
         .filter(|each| ids.contains(each.population.as_str()))
         .collect();
-    let replaced: BTreeSet<&str> = mine
-        .iter()
-        .filter_map(|each| each.replaces.as_deref())
-        .collect();
+    let replaced: BTreeSet<&str> = mine.iter().filter_map(|each| each.replaces.as_deref()).collect();
     let table = match rules.reading.senior_table {
         LargerTable::SamePlusFree => Ratio::ONE,
         LargerTable::Scaled => table_ratio(rules, &mine),
@@ -150,9 +147,7 @@ impl Work<'_> {
             reading.other_targets
         };
 
-        if let (Some([least, greatest]), ChannelFigures::Share) =
-            (require.share, reading.channel_figures)
-        {
+        if let (Some([least, greatest]), ChannelFigures::Share) = (require.share, reading.channel_figures) {
             // Inward: the least rounds up, the greatest down.
             let (min_c, max_c) = ((total_c * least.0 + 99) / 100, total_c * greatest.0 / 100);
             let figure = if least == greatest {

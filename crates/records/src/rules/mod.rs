@@ -18,8 +18,8 @@ mod schema;
 use std::sync::OnceLock;
 
 pub use card::{
-    CreditCard, Credited, Excluded, Labelled, LimitOutcome, MatrixCell, Outcome, Reason, SubAmount,
-    Warning, YearOutcome,
+    CreditCard, Credited, Excluded, Labelled, LimitOutcome, MatrixCell, Outcome, Reason, SubAmount, Warning,
+    YearOutcome,
 };
 pub use check::{ConvertError, RulesError};
 pub use evaluate::credit_card;

@@ -268,10 +268,7 @@ fn a3_homeroom_training_counts_inside_the_city_channel() {
     training.topic = "班主任专题培训".to_owned();
     let card = credit_card(r1(), &person, &[training]);
     assert_eq!(card.cell("ethics_literacy", "city").unwrap().earned_c, 300);
-    assert_eq!(
-        card.requirement("homeroom.topic").unwrap().lines,
-        ["班主任"]
-    );
+    assert_eq!(card.requirement("homeroom.topic").unwrap().lines, ["班主任"]);
     assert_eq!(
         (
             card.channel_c("school"),
@@ -294,11 +291,7 @@ fn a4_figures_shrink_with_the_years_in_service() {
     assert_eq!(card.requirement("ch.city").unwrap().max_c, Some(420));
     let practice = card.requirement("cat.practice").unwrap();
     assert_eq!(
-        (
-            practice.min_c,
-            practice.years.len(),
-            practice.years[0].min_c
-        ),
+        (practice.min_c, practice.years.len(), practice.years[0].min_c),
         (600, 3, 200)
     );
     assert!(card.cells.iter().all(|cell| !cell.waived));
@@ -306,10 +299,7 @@ fn a4_figures_shrink_with_the_years_in_service() {
     let last = credit_card(r1(), &joined("2029-10-01"), &[]);
     assert_eq!(min(&last, "total.ordinary"), 720);
     assert!(last.cells.iter().all(|cell| cell.waived && cell.met));
-    assert_eq!(
-        last.cells[0].text_zh,
-        "不作要求（任职年限不足），已得 0.0 学分"
-    );
+    assert_eq!(last.cells[0].text_zh, "不作要求（任职年限不足），已得 0.0 学分");
     // Few years before retirement are no late entry: nothing shrinks and the cells stay.
     let retiring = PersonFacts {
         retires: parse_stored_date("2026-06-30").ok(),
@@ -327,19 +317,13 @@ fn a4_figures_shrink_with_the_years_in_service() {
     ] {
         rules.prorate.rounding = rounding;
         assert_eq!(
-            min(
-                &credit_card(&rules, &joined("2027-09-01"), &[]),
-                "total.ordinary"
-            ),
+            min(&credit_card(&rules, &joined("2027-09-01"), &[]), "total.ordinary"),
             expected
         );
     }
     rules.prorate.method = ProrateMethod::None;
     assert_eq!(
-        min(
-            &credit_card(&rules, &joined("2027-09-01"), &[]),
-            "total.ordinary"
-        ),
+        min(&credit_card(&rules, &joined("2027-09-01"), &[]), "total.ordinary"),
         3600
     );
 }
@@ -371,10 +355,7 @@ fn a5_seniors_have_54_with_the_same_or_a_scaled_table() {
     let card = credit_card(&rules, &person, &lines);
     assert_eq!(card.requirement("cat.knowledge_skill").unwrap().min_c, 2100);
     assert_eq!(card.requirement("ch.city").unwrap().max_c, Some(1050));
-    assert_eq!(
-        card.requirement("cat.practice").unwrap().years[0].min_c,
-        300
-    );
+    assert_eq!(card.requirement("cat.practice").unwrap().years[0].min_c, 300);
     assert_eq!(card.cells[0].min_c, 150);
     assert_eq!(card.total().unwrap().min_c, 5400);
     // What seniors have of their own is not part of the table.
@@ -401,15 +382,9 @@ fn a6_printed_ranges_are_the_inward_rounding_of_the_shares() {
     assert_eq!(range(&card, "ch.city"), (360, Some(720)));
     assert_eq!(range(&card, "ch.district"), (1080, Some(1440)));
     assert_eq!(range(&card, "ch.school"), (1800, None));
-    for (id, printed) in [
-        ("ch.city", (400, Some(700))),
-        ("ch.district", (1100, Some(1400))),
-    ] {
+    for (id, printed) in [("ch.city", (400, Some(700))), ("ch.district", (1100, Some(1400)))] {
         let (min, max) = range(&card, id);
-        assert_eq!(
-            ((min + 99) / 100 * 100, max.map(|max| max / 100 * 100)),
-            printed
-        );
+        assert_eq!(((min + 99) / 100 * 100, max.map(|max| max / 100 * 100)), printed);
         assert_eq!(range(&credit_card(r1(), &ordinary(), &[]), id), printed);
     }
     let senior = PersonFacts {
@@ -550,12 +525,7 @@ fn what_cannot_count_is_listed_and_counts_zero() {
 
 /// Any lines: good ones, ones outside, placed ones, with ids that collide now and then.
 fn any_lines() -> impl Strategy<Value = Vec<Credited>> {
-    let category = prop::sample::select(vec![
-        "ethics_literacy",
-        "knowledge_skill",
-        "practice",
-        "sport",
-    ]);
+    let category = prop::sample::select(vec!["ethics_literacy", "knowledge_skill", "practice", "sport"]);
     let sub = prop::sample::select(vec!["", "ethics", "literacy"]);
     let channel = prop::sample::select(vec!["city", "district", "school"]);
     let topic = prop::sample::select(vec!["", "班主任专题培训"]);
@@ -572,13 +542,11 @@ fn any_lines() -> impl Strategy<Value = Vec<Credited>> {
         0i64..200,
     )
         .prop_map(
-            |(id, category, sub, channel, credits_c, year, topic, program, lecture_minutes)| {
-                Credited {
-                    topic: topic.to_owned(),
-                    program: program.to_owned(),
-                    lecture_minutes,
-                    ..line(format!("登{id}"), category, sub, channel, credits_c, year)
-                }
+            |(id, category, sub, channel, credits_c, year, topic, program, lecture_minutes)| Credited {
+                topic: topic.to_owned(),
+                program: program.to_owned(),
+                lecture_minutes,
+                ..line(format!("登{id}"), category, sub, channel, credits_c, year)
             },
         );
     prop::collection::vec(one, 0..40)
@@ -608,11 +576,7 @@ fn any_rules() -> impl Strategy<Value = RuleSet> {
     (any::<[bool; 7]>(), any::<bool>()).prop_map(|(choice, in_total)| {
         let mut rules = r1().clone();
         let figures = |exact| {
-            if exact {
-                Figures::Exact
-            } else {
-                Figures::Minimum
-            }
+            if exact { Figures::Exact } else { Figures::Minimum }
         };
         let weight = |required| {
             if required {
@@ -633,11 +597,7 @@ fn any_rules() -> impl Strategy<Value = RuleSet> {
         } else {
             LargerTable::SamePlusFree
         };
-        rules.reading.over_max = if choice[4] {
-            OverMax::Fail
-        } else {
-            OverMax::Warn
-        };
+        rules.reading.over_max = if choice[4] { OverMax::Fail } else { OverMax::Warn };
         rules.reading.per_year = weight(choice[5]);
         rules.reading.cells = weight(choice[6]);
         rules.reading.placements[0].in_total = in_total;

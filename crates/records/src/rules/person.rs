@@ -94,9 +94,7 @@ impl Match {
             && self.post.admits(&person.post)
             && self.status.admits(&person.status)
             && self.homeroom.is_none_or(|wanted| wanted == person.homeroom)
-            && self
-                .first_year_in_cycle
-                .is_none_or(|wanted| wanted == in_cycle)
+            && self.first_year_in_cycle.is_none_or(|wanted| wanted == in_cycle)
             && self.joined_after.as_ref().is_none_or(after)
             && self.retires_before.as_ref().is_none_or(before)
     }
@@ -155,9 +153,7 @@ impl RuleSet {
         let last = person.retires.map(SchoolYear::of);
         self.cycle_years()
             .into_iter()
-            .filter(|year| {
-                first.is_none_or(|first| first <= *year) && last.is_none_or(|last| *year <= last)
-            })
+            .filter(|year| first.is_none_or(|first| first <= *year) && last.is_none_or(|last| *year <= last))
             .collect()
     }
 }
@@ -270,10 +266,7 @@ mod tests {
                 .map(|year| year.0)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(
-            years(PersonFacts::default()),
-            [2025, 2026, 2027, 2028, 2029]
-        );
+        assert_eq!(years(PersonFacts::default()), [2025, 2026, 2027, 2028, 2029]);
         assert_eq!(
             years(PersonFacts {
                 joined: day("2027-02-20"),

@@ -85,26 +85,12 @@ pub struct WorkshopSession {
     pub participants: Vec<usize>,
 }
 
-const STAGES: [&str; 4] = [
-    "stage_diagnose",
-    "stage_polish",
-    "stage_show",
-    "stage_review",
-];
+const STAGES: [&str; 4] = ["stage_diagnose", "stage_polish", "stage_show", "stage_review"];
 
 /// First days of the four rounds [assumption]: month, day, and whether after New Year.
-const ROUNDS: [(i8, i8, bool); 4] = [
-    (10, 14, false),
-    (11, 18, false),
-    (3, 24, true),
-    (5, 12, true),
-];
+const ROUNDS: [(i8, i8, bool); 4] = [(10, 14, false), (11, 18, false), (3, 24, true), (5, 12, true)];
 
-pub(super) fn team(
-    size: &CountySize,
-    teachers: &[SampleTeacher],
-    random: &mut Random,
-) -> Vec<Trainer> {
+pub(super) fn team(size: &CountySize, teachers: &[SampleTeacher], random: &mut Random) -> Vec<Trainer> {
     let mut taken = BTreeSet::new();
     let mut team = Vec::new();
     for seats in &size.team {
@@ -143,20 +129,16 @@ pub(super) fn workshops(
             let host = of_team.map(|each| each.teacher);
             let host = host
                 .or_else(|| {
-                    by_fit(teachers, subject, random, &taken, |each| {
-                        each.title == "first"
-                    })
-                    .first()
-                    .copied()
+                    by_fit(teachers, subject, random, &taken, |each| each.title == "first")
+                        .first()
+                        .copied()
                 })
                 .unwrap_or(0);
             taken.insert(host);
             let mut members = Vec::new();
-            for teacher in by_fit(teachers, subject, random, &taken, |each| {
-                each.post == "teacher"
-            })
-            .into_iter()
-            .take(size.workshop_members)
+            for teacher in by_fit(teachers, subject, random, &taken, |each| each.post == "teacher")
+                .into_iter()
+                .take(size.workshop_members)
             {
                 taken.insert(teacher);
                 members.push(WorkshopMember {
@@ -182,10 +164,7 @@ pub(super) fn workshops(
         }
     }
     // Online hours over all members: 92 % reach 80, 6 % have 40–79, 2 % fewer (domain.md §5.2).
-    let members = workshops
-        .iter()
-        .map(|each| each.members.len())
-        .sum::<usize>();
+    let members = workshops.iter().map(|each| each.members.len()).sum::<usize>();
     let (some, few) = ((members * 6 + 50) / 100, (members * 2 + 50) / 100);
     let mut hours: Vec<i64> = (0..members)
         .map(|at| match at {
@@ -195,11 +174,7 @@ pub(super) fn workshops(
         })
         .collect();
     random.shuffle(&mut hours);
-    for (member, hours_c) in workshops
-        .iter_mut()
-        .flat_map(|each| &mut each.members)
-        .zip(hours)
-    {
+    for (member, hours_c) in workshops.iter_mut().flat_map(|each| &mut each.members).zip(hours) {
         member.online_hours_c = hours_c;
     }
     workshops
@@ -217,9 +192,7 @@ pub(super) fn delivery(
         size.delivery_attendances.0 as i64,
         size.delivery_attendances.1 as i64,
     ) as usize;
-    let weights: Vec<usize> = (0..sessions)
-        .map(|_| random.between(70, 130) as usize)
-        .collect();
+    let weights: Vec<usize> = (0..sessions).map(|_| random.between(70, 130) as usize).collect();
     let attendances = apportion(total, &weights, 30, 150);
     let lectures = apportion(size.trainer_lectures, &vec![1; sessions], 1, 10);
     let hosts_for = |stage: &str| -> Vec<usize> {
@@ -305,16 +278,9 @@ pub(super) fn workshop_sessions(
                 .get(meeting)
                 .copied()
                 .unwrap_or((6, 2));
-            let date = weekday(
-                Date::new(
-                    (size.first_year + year) as i16,
-                    month,
-                    3 + (workshop % 20) as i8,
-                )
-                .ok()?,
-            );
-            let members: BTreeSet<usize> =
-                each.members.iter().map(|member| member.teacher).collect();
+            let date =
+                weekday(Date::new((size.first_year + year) as i16, month, 3 + (workshop % 20) as i8).ok()?);
+            let members: BTreeSet<usize> = each.members.iter().map(|member| member.teacher).collect();
             let mut participants: Vec<usize> = members
                 .iter()
                 .copied()

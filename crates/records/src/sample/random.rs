@@ -65,12 +65,7 @@ impl Random {
 
 /// Shares `total` out by weights so that the parts add up exactly and stay from `least` to `greatest`;
 /// bounds that cannot hold for this total are widened.
-pub(super) fn apportion(
-    total: usize,
-    weights: &[usize],
-    least: usize,
-    greatest: usize,
-) -> Vec<usize> {
+pub(super) fn apportion(total: usize, weights: &[usize], least: usize, greatest: usize) -> Vec<usize> {
     if weights.is_empty() {
         return Vec::new();
     }

@@ -43,9 +43,7 @@ impl SchoolKind {
         match self {
             SchoolKind::High => "34",
             SchoolKind::Junior | SchoolKind::NineYear => "31",
-            SchoolKind::CentralPrimary | SchoolKind::VillagePrimary | SchoolKind::TeachingPoint => {
-                "21"
-            }
+            SchoolKind::CentralPrimary | SchoolKind::VillagePrimary | SchoolKind::TeachingPoint => "21",
             SchoolKind::Kindergarten => "11",
         }
     }
@@ -162,18 +160,10 @@ impl Maker<'_> {
         }
         for number in 0..counts.nine_year {
             match (&zone, town, number) {
-                (_, true, _) => self.add(
-                    SchoolKind::NineYear,
-                    "实验学校".to_owned(),
-                    &seat,
-                    "county_town",
-                ),
-                (Some(zone), false, 0) => self.add(
-                    SchoolKind::NineYear,
-                    format!("{zone}九年制学校"),
-                    zone,
-                    "street",
-                ),
+                (_, true, _) => self.add(SchoolKind::NineYear, "实验学校".to_owned(), &seat, "county_town"),
+                (Some(zone), false, 0) => {
+                    self.add(SchoolKind::NineYear, format!("{zone}九年制学校"), zone, "street")
+                }
                 (_, false, _) => {
                     let place = township(counts.junior + number);
                     self.add(
@@ -206,12 +196,7 @@ impl Maker<'_> {
                     township(villages * 2)
                 };
                 let full = format!("{place}{}{name}", names::village(villages));
-                self.add(
-                    kind,
-                    full,
-                    &place,
-                    if town { "county_town" } else { "village" },
-                );
+                self.add(kind, full, &place, if town { "county_town" } else { "village" });
                 villages += 1;
             }
         }
@@ -247,11 +232,7 @@ impl Maker<'_> {
             name: format!("{}{short_name}", self.size.name),
             short_name,
             kind,
-            school_code: format!(
-                "{}{province}{:06}",
-                kind.code_prefix(),
-                self.schools.len() + 1
-            ),
+            school_code: format!("{}{province}{:06}", kind.code_prefix(), self.schools.len() + 1),
             rural,
             township: township.to_owned(),
             teachers: 0,

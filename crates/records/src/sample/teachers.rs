@@ -128,19 +128,14 @@ pub(super) fn teachers(
         };
         if order < novices {
             each.birth_year = first_year - random.between(22, 25);
-            (
-                each.teaching_from,
-                each.novice_year,
-                each.title,
-                each.title_label,
-            ) = (first_year, 1, "none", "");
+            (each.teaching_from, each.novice_year, each.title, each.title_label) =
+                (first_year, 1, "none", "");
         } else {
             let left = random.between(1, 5);
             each.birth_year += first_year + left - each.retires_in();
             each.teaching_from = each.birth_year + random.between(20, 24);
             each.homeroom = each.homeroom && left > 3;
-            (each.title, each.title_label) =
-                title(each.stage, first_year - each.teaching_from, random);
+            (each.title, each.title_label) = title(each.stage, first_year - each.teaching_from, random);
         }
     }
     rare_names(&mut teachers, random);
@@ -193,12 +188,7 @@ fn teacher(
     };
     SampleTeacher {
         school: school_index,
-        teacher_code: format!(
-            "{}{:02}{:03}",
-            size.code_prefix,
-            school_index + 1,
-            number + 1
-        ),
+        teacher_code: format!("{}{:02}{:03}", size.code_prefix, school_index + 1, number + 1),
         name: names::person(random, sex),
         sex,
         birth_year,
@@ -225,13 +215,7 @@ fn post(number: usize, teachers: usize, random: &mut Random) -> &'static str {
     let posts: &[&str] = match teachers {
         0..=14 => &["principal"],
         15..=29 => &["principal", "dean"],
-        30..=59 => &[
-            "principal",
-            "vice_principal",
-            "dean",
-            "research_dean",
-            "middle",
-        ],
+        30..=59 => &["principal", "vice_principal", "dean", "research_dean", "middle"],
         _ => &[
             "principal",
             "vice_principal",
@@ -254,15 +238,12 @@ fn title(stage: &str, years: i64, random: &mut Random) -> (&'static str, &'stati
         ..=1 => "none",
         2..=4 => "third",
         5..=9 => "second",
-        10..=19 => random
-            .weighted(&[("second", 3), ("first", 7)])
-            .unwrap_or("first"),
+        10..=19 => random.weighted(&[("second", 3), ("first", 7)]).unwrap_or("first"),
         _ => random
             .weighted(&[("first", 62), ("senior", 37), ("full_senior", 1)])
             .unwrap_or("first"),
     };
-    let old_label =
-        matches!(stage, "junior" | "high") && title == "senior" && random.per_mille(200);
+    let old_label = matches!(stage, "junior" | "high") && title == "senior" && random.per_mille(200);
     (title, if old_label { "中学高级" } else { "" })
 }
 

@@ -103,10 +103,7 @@ pub(super) fn term(county: &County, school: usize, year: i32, term: u8) -> Vec<S
     let Some(place) = county.schools.get(school) else {
         return Vec::new();
     };
-    let mut random = Random::new(
-        county.seed,
-        &[7, school as u64, year as u64, u64::from(term)],
-    );
+    let mut random = Random::new(county.seed, &[7, school as u64, year as u64, u64::from(term)]);
     let mut days = days(year, term);
     random.shuffle(&mut days);
     days.truncate(random.between(18, 22) as usize);
@@ -126,13 +123,7 @@ pub(super) fn term(county: &County, school: usize, year: i32, term: u8) -> Vec<S
     days.into_iter()
         .zip(plan)
         .map(|(date, topic)| match topic {
-            Topic::Ethics => whole_school(
-                &mut random,
-                date,
-                &ETHICS,
-                ("ethics_literacy", "ethics"),
-                &staff,
-            ),
+            Topic::Ethics => whole_school(&mut random, date, &ETHICS, ("ethics_literacy", "ethics"), &staff),
             Topic::Literacy => whole_school(
                 &mut random,
                 date,
@@ -162,10 +153,7 @@ fn whole_school(
     let theme = random.pick(themes).copied().unwrap_or("专题学习");
     let lecture = random.per_mille(500);
     SampleSession {
-        title: format!(
-            "全体教师{}学习",
-            if sub == "ethics" { "师德" } else { "素养" }
-        ),
+        title: format!("全体教师{}学习", if sub == "ethics" { "师德" } else { "素养" }),
         theme: theme.to_owned(),
         date,
         place: random
@@ -173,11 +161,7 @@ fn whole_school(
             .copied()
             .unwrap_or("会议室")
             .to_owned(),
-        form: if lecture {
-            "expert_lead"
-        } else {
-            "school_based"
-        },
+        form: if lecture { "expert_lead" } else { "school_based" },
         category,
         sub,
         channel: "school",
@@ -296,13 +280,10 @@ fn days(year: i32, term: u8) -> Vec<Date> {
     let (Ok(from), Ok(to)) = (from, to) else {
         return Vec::new();
     };
-    let holiday = |date: &Date| {
-        (date.month() == 10 && date.day() <= 8) || (date.month() == 5 && date.day() <= 5)
-    };
+    let holiday =
+        |date: &Date| (date.month() == 10 && date.day() <= 8) || (date.month() == 5 && date.day() <= 5);
     from.series(1.day())
         .take_while(|date| *date <= to)
-        .filter(|date| {
-            matches!(date.weekday(), Weekday::Wednesday | Weekday::Friday) && !holiday(date)
-        })
+        .filter(|date| matches!(date.weekday(), Weekday::Wednesday | Weekday::Friday) && !holiday(date))
         .collect()
 }

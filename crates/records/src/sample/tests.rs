@@ -41,10 +41,7 @@ fn figure(
             .count()
     };
     let delivered: usize = delivery.iter().map(|each| each.participants.len()).sum();
-    let met: usize = workshop_sessions
-        .iter()
-        .map(|each| each.participants.len())
-        .sum();
+    let met: usize = workshop_sessions.iter().map(|each| each.participants.len()).sum();
     let each_year = |count: usize, years: usize| {
         assert!(count.is_multiple_of(years), "the same in every year");
         count / years
@@ -52,12 +49,7 @@ fn figure(
     match id {
         "area_km2" => show_hundredths(county.size.area_c),
         "population" => county.size.population.to_string(),
-        "townships" => county
-            .townships
-            .iter()
-            .collect::<BTreeSet<_>>()
-            .len()
-            .to_string(),
+        "townships" => county.townships.iter().collect::<BTreeSet<_>>().len().to_string(),
         "dev_zones" => county.dev_zones.len().to_string(),
         "schools" => county
             .schools
@@ -110,16 +102,8 @@ fn figure(
             .len()
             .to_string(),
         "workshop_members_each" => {
-            let sizes: BTreeSet<usize> = county
-                .workshops
-                .iter()
-                .map(|each| each.members.len())
-                .collect();
-            sizes
-                .iter()
-                .map(usize::to_string)
-                .collect::<Vec<_>>()
-                .join(",")
+            let sizes: BTreeSet<usize> = county.workshops.iter().map(|each| each.members.len()).collect();
+            sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
         }
         "workshop_members_with_80_hours" => county
             .workshops
@@ -135,10 +119,8 @@ fn figure(
         "workshop_offline_sessions_2y" => workshop_sessions.len().to_string(),
         "workshop_offline_attend_2y" => met.to_string(),
         "delivery_rounds_per_year" => {
-            let rounds: BTreeSet<(i32, usize)> = delivery
-                .iter()
-                .map(|each| (each.year, each.round))
-                .collect();
+            let rounds: BTreeSet<(i32, usize)> =
+                delivery.iter().map(|each| (each.year, each.round)).collect();
             each_year(rounds.len(), 2).to_string()
         }
         "delivery_days_per_year" => {
@@ -193,17 +175,11 @@ fn every_published_figure_is_met_for_any_seed() {
 fn the_same_seed_gives_the_same_county_and_another_seed_another() {
     let county = County::generate(7);
     assert_eq!(county, County::generate(7));
-    assert_eq!(
-        county.term(3, 2025, 1),
-        County::generate(7).term(3, 2025, 1)
-    );
+    assert_eq!(county.term(3, 2025, 1), County::generate(7).term(3, 2025, 1));
     assert_ne!(county.teachers, County::generate(8).teachers);
     // Terms do not depend on what was asked before.
     county.term(0, 2025, 2);
-    assert_eq!(
-        county.term(3, 2025, 1),
-        County::generate(7).term(3, 2025, 1)
-    );
+    assert_eq!(county.term(3, 2025, 1), County::generate(7).term(3, 2025, 1));
     assert_ne!(county.term(3, 2025, 1), county.term(3, 2026, 1));
     // Pinned: data that was made with one release is made again by the next.
     let first = &County::generate(1).teachers[0];
@@ -224,16 +200,10 @@ fn schools_are_split_and_sized_as_the_plan_says() {
         assert_eq!(of(&[SchoolKind::High]), 2);
         assert_eq!(of(&[SchoolKind::CentralPrimary]), 16);
         assert_eq!(of(&[SchoolKind::NineYear, SchoolKind::Junior]), 12);
-        assert_eq!(
-            of(&[SchoolKind::VillagePrimary, SchoolKind::TeachingPoint]),
-            8
-        );
+        assert_eq!(of(&[SchoolKind::VillagePrimary, SchoolKind::TeachingPoint]), 8);
         assert_eq!(of(&[SchoolKind::Kindergarten]), 7);
         let sizes: Vec<usize> = county.schools.iter().map(|each| each.teachers).collect();
-        assert!(
-            sizes.iter().all(|size| (6..=90).contains(size)),
-            "{sizes:?}"
-        );
+        assert!(sizes.iter().all(|size| (6..=90).contains(size)), "{sizes:?}");
         assert!(
             sizes.iter().min() <= Some(&8) && sizes.iter().max() >= Some(&80),
             "a long tail: {sizes:?}"
@@ -273,17 +243,13 @@ fn people_are_as_an_office_would_believe() {
                 .filter(|each| each.novice_year == 1)
                 .all(|each| each.teaching_from == 2025 && each.title == "none")
         );
-        let retiring = people
-            .iter()
-            .filter(|each| each.retires_in() <= 2030)
-            .count();
+        let retiring = people.iter().filter(|each| each.retires_in() <= 2030).count();
         assert_eq!(share(retiring), 29, "49 of 1,640");
         assert!((360..=440).contains(&share(people.iter().filter(|each| each.homeroom).count())));
         for each in people {
             let age = 2025 - each.birth_year;
             assert!(
-                (22..60).contains(&age)
-                    && (18..=26).contains(&(each.teaching_from - each.birth_year)),
+                (22..60).contains(&age) && (18..=26).contains(&(each.teaching_from - each.birth_year)),
                 "{each:?}"
             );
             assert!(each.teaching_from <= 2025);
@@ -368,13 +334,9 @@ fn a_term_is_about_twenty_sessions_with_believable_attendance() {
                 assert_eq!(crate::SchoolYear::of(session.date), year);
                 assert!(
                     !session.marks.is_empty()
-                        && session
-                            .marks
-                            .iter()
-                            .all(|mark| staff.contains(&mark.teacher))
+                        && session.marks.iter().all(|mark| staff.contains(&mark.teacher))
                 );
-                let people: BTreeSet<usize> =
-                    session.marks.iter().map(|mark| mark.teacher).collect();
+                let people: BTreeSet<usize> = session.marks.iter().map(|mark| mark.teacher).collect();
                 assert_eq!(people.len(), session.marks.len());
                 assert!(session.lecture_minutes <= session.minutes && session.hours_c % 10 == 0);
                 for mark in &session.marks {
@@ -410,10 +372,7 @@ fn projects_hold_together() {
     for workshop in &county.workshops {
         assert!(seen.insert(workshop.host));
         assert!(
-            workshop
-                .members
-                .iter()
-                .all(|member| seen.insert(member.teacher)),
+            workshop.members.iter().all(|member| seen.insert(member.teacher)),
             "nobody is in two workshops"
         );
     }
@@ -436,26 +395,13 @@ fn projects_hold_together() {
         assert!(!host.in_county_town());
         let primary = session.stage == "primary";
         assert!(
-            host.kind == SchoolKind::NineYear
-                || (host.kind == SchoolKind::CentralPrimary) == primary,
+            host.kind == SchoolKind::NineYear || (host.kind == SchoolKind::CentralPrimary) == primary,
             "{}",
             host.name
         );
-        assert!(
-            session
-                .trainers
-                .iter()
-                .all(|trainer| team.contains(trainer))
-        );
-        let people: BTreeSet<&usize> = session
-            .participants
-            .iter()
-            .chain(&session.trainers)
-            .collect();
-        assert_eq!(
-            people.len(),
-            session.participants.len() + session.trainers.len()
-        );
+        assert!(session.trainers.iter().all(|trainer| team.contains(trainer)));
+        let people: BTreeSet<&usize> = session.participants.iter().chain(&session.trainers).collect();
+        assert_eq!(people.len(), session.participants.len() + session.trainers.len());
         assert!(
             [2025, 2026].contains(&session.year)
                 && crate::SchoolYear::of(session.from) == crate::SchoolYear(session.year)
@@ -558,19 +504,10 @@ fn a_county_may_differ_in_every_size() {
         let delivery = county.delivery();
         assert_eq!(delivery.len(), 6);
         assert_eq!(
-            delivery
-                .iter()
-                .map(|each| each.participants.len())
-                .sum::<usize>(),
+            delivery.iter().map(|each| each.participants.len()).sum::<usize>(),
             300
         );
-        assert_eq!(
-            delivery
-                .iter()
-                .map(|each| each.trainers.len())
-                .sum::<usize>(),
-            13
-        );
+        assert_eq!(delivery.iter().map(|each| each.trainers.len()).sum::<usize>(), 13);
         let met: usize = county
             .workshop_sessions()
             .iter()

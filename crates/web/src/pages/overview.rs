@@ -54,7 +54,12 @@ struct CountyPage {
     /// Schools with a device that were not in touch for a week, the longest silent first.
     silent: Vec<SchoolRow>,
     wishes: usize,
+    /// The sessions with the latest dates, of all schools.
+    recent: Vec<SessionRow>,
 }
+
+/// Sessions on the county's first page.
+const RECENT: u32 = 8;
 
 #[derive(Default)]
 pub(crate) struct CountyFigures {
@@ -253,15 +258,21 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
 async fn county(ctx: Ctx) -> Result<Response, Fault> {
     let l = ctx.l;
     let (read, manage) = (ctx.may(Right::Read), ctx.may(Right::Manage));
-    let (rows, wishes) = ctx
+    let (rows, recent, wishes) = ctx
         .run(move |node| {
             let rows = if read { office::schools(node)? } else { Vec::new() };
-            let wishes = if manage && node.is_county() {
+            let recent = if read {
+                office::sessions(node, None, RECENT)?
+            } else {
+                Vec::new()
+            };
+            let asks = manage && node.is_county();
+            let wishes = if asks {
                 node::enrol::pending(node)?.len()
             } else {
                 0
             };
-            Ok((rows, wishes))
+            Ok((rows, recent, wishes))
         })
         .await?;
     let n = county_figures(&rows);
@@ -279,6 +290,7 @@ async fn county(ctx: Ctx) -> Result<Response, Fault> {
         n,
         silent,
         wishes,
+        recent,
     })
 }
 

@@ -219,12 +219,16 @@ fn said(node: &Node, session: &str, l: Lang) -> Result<BTreeMap<String, String>,
         let others = record.others.get("status").into_iter().flatten();
         entry.extend(others.filter_map(|v| v.as_text().map(str::to_owned)));
     }
-    let words = |codes: BTreeSet<String>| {
-        let labels: Vec<String> = codes
+    // In the order of the kind, then whatever it does not know.
+    let known = labels::choices(l, "attendance", "status");
+    let words = |mut codes: BTreeSet<String>| {
+        let mut said: Vec<String> = known
             .iter()
-            .map(|code| labels::label(l, "attendance", "status", code))
+            .filter(|c| codes.remove(&c.code))
+            .map(|c| c.label.clone())
             .collect();
-        labels.join(" / ")
+        said.extend(codes);
+        said.join(" / ")
     };
     Ok(codes
         .into_iter()

@@ -32,10 +32,7 @@ const STATUS: Aliases = &[
     ("posted_out", &["借调", "借出", "外派学习"]),
     ("maternity", &["产假中", "休产假"]),
     ("sick", &["长期病假", "病休", "长病假"]),
-    (
-        "off_post",
-        &["否", "不在岗", "长期离岗", "离岗退养", "内退"],
-    ),
+    ("off_post", &["否", "不在岗", "长期离岗", "离岗退养", "内退"]),
     ("retired", &["已退休"]),
     ("transferred", &["调离", "已调出", "已调离"]),
     ("left", &["辞职", "已离职", "解聘"]),
@@ -60,13 +57,7 @@ const POST: Aliases = &[
     ("dean", &["教务主任", "教导处主任", "教务处主任"]),
     (
         "research_dean",
-        &[
-            "教科室主任",
-            "教科研主任",
-            "科研主任",
-            "教研室主任",
-            "教科处主任",
-        ],
+        &["教科室主任", "教科研主任", "科研主任", "教研室主任", "教科处主任"],
     ),
     (
         "middle",
@@ -324,10 +315,7 @@ pub fn code_of(kind: &str, field: &str, text: &str) -> Option<String> {
         .split(['、', ',', '/', ';', '+', '兼', '；'])
         .filter_map(|part| exact(kind, field, part))
         .collect();
-    codes
-        .iter()
-        .map(|c| c.id.clone())
-        .find(|id| parts.contains(id))
+    codes.iter().map(|c| c.id.clone()).find(|id| parts.contains(id))
 }
 
 /// Squeezed, lower case, without bracketed remarks.
@@ -355,9 +343,7 @@ fn exact(kind: &str, field: &str, text: &str) -> Option<String> {
         .find(|c| c.id == text || plain(&c.zh) == text)
         .map(|c| c.id.clone());
     own.or_else(|| {
-        let found = aliases(field)
-            .iter()
-            .find(|(_, names)| names.contains(&text));
+        let found = aliases(field).iter().find(|(_, names)| names.contains(&text));
         found.map(|(id, _)| (*id).to_owned())
     })
 }
@@ -402,8 +388,8 @@ pub fn truth(text: &str) -> Option<bool> {
         "是" | "有" | "√" | "✓" | "✔" | "y" | "yes" | "1" | "true" | "担任" | "班主任" | "任" => {
             Some(true)
         }
-        "否" | "无" | "×" | "✗" | "✘" | "x" | "n" | "no" | "0" | "false" | "不是" | "非" | "不"
-        | "未" | "-" | "—" | "/" | "不担任" | "未担任" => Some(false),
+        "否" | "无" | "×" | "✗" | "✘" | "x" | "n" | "no" | "0" | "false" | "不是" | "非" | "不" | "未"
+        | "-" | "—" | "/" | "不担任" | "未担任" => Some(false),
         other => (other.ends_with('班') || other.ends_with("班班主任")).then_some(true),
     }
 }
@@ -445,14 +431,8 @@ mod tests {
         );
         assert_eq!(staff("title", "特级").as_deref(), None);
         assert_eq!(staff("post", "教师兼班主任").as_deref(), Some("teacher"));
-        assert_eq!(
-            staff("post", "党支部书记、校长").as_deref(),
-            Some("principal")
-        );
-        assert_eq!(
-            staff("post", "教师/副校长").as_deref(),
-            Some("vice_principal")
-        );
+        assert_eq!(staff("post", "党支部书记、校长").as_deref(), Some("principal"));
+        assert_eq!(staff("post", "教师/副校长").as_deref(), Some("vice_principal"));
         assert_eq!(code_of("person", "sex", " 男 ").as_deref(), Some("1"));
         assert_eq!(code_of("person", "sex", "２").as_deref(), Some("2"));
         assert_eq!(code_of("person", "sex", "里").as_deref(), None);
@@ -460,10 +440,7 @@ mod tests {
         assert_eq!(truth("√"), Some(true));
         assert_eq!(truth("否"), Some(false));
         assert_eq!(truth("待定"), None);
-        assert_eq!(
-            kind_from_name("云岭县河口镇中心小学"),
-            Some("central_school")
-        );
+        assert_eq!(kind_from_name("云岭县河口镇中心小学"), Some("central_school"));
         assert_eq!(kind_from_name("云岭县第一中学"), Some("secondary_school"));
         assert_eq!(kind_from_name("某单位"), None);
     }

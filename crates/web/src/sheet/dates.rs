@@ -78,9 +78,7 @@ fn year_or_month(text: &str) -> Option<PartialDate> {
         [one] if one.len() == 6 => (number(one.get(..4)?)?, Some(number(one.get(4..)?)?)),
         // "1985.0" is what some programs write for the number 1985.
         [year, "0"] if year.len() == 4 => (number(year)?, None),
-        [year, month] if year.len() == 4 && month.len() <= 2 => {
-            (number(year)?, Some(number(month)?))
-        }
+        [year, month] if year.len() == 4 && month.len() <= 2 => (number(year)?, Some(number(month)?)),
         _ => return None,
     };
     let month = match month {
@@ -163,14 +161,8 @@ mod tests {
         let date = parse_cell(&number("31291"), None).and_then(|d| d.iso());
         assert_eq!(date.as_deref(), Some("1985-09-01"));
         assert_eq!(parse("31291", None), None);
-        assert_eq!(
-            parse_cell(&number("1985"), None).map(|d| d.year),
-            Some(1985)
-        );
-        assert_eq!(
-            parse_cell(&number("19850901"), None).map(|d| d.year),
-            Some(1985)
-        );
+        assert_eq!(parse_cell(&number("1985"), None).map(|d| d.year), Some(1985));
+        assert_eq!(parse_cell(&number("19850901"), None).map(|d| d.year), Some(1985));
     }
 
     #[test]

@@ -15,10 +15,7 @@ pub(super) fn read(bytes: &[u8], file_name: &str, limits: &Limits) -> Result<Wor
 
     // Excel's own first line "sep=;" names the delimiter and is no row of the table, but it is line 1.
     let first = text.lines().next().unwrap_or("");
-    let named = first
-        .trim()
-        .strip_prefix("sep=")
-        .and_then(|d| d.bytes().next());
+    let named = first.trim().strip_prefix("sep=").and_then(|d| d.bytes().next());
     let (body, mut row) = match named {
         Some(_) => (
             text.get(first.len()..)
@@ -164,8 +161,7 @@ mod tests {
     #[test]
     fn blank_lines_count_as_rows() {
         for end in ["\n", "\r\n", "\r"] {
-            let text =
-                format!("{end}标题{end}{end}{end}姓名,性别{end}\"两{end}行\",男{end}{end}李四,女");
+            let text = format!("{end}标题{end}{end}{end}姓名,性别{end}\"两{end}行\",男{end}{end}李四,女");
             let table = rows(text.as_bytes());
             assert_eq!(table[1], ["标题"], "{end:?}");
             assert_eq!(table[4], ["姓名", "性别"], "{end:?}");

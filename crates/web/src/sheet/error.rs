@@ -33,9 +33,7 @@ pub enum SheetError {
         limit: usize,
     },
     /// `.xls`, `.et`, or an encrypted workbook (all three are OLE compound files).
-    #[error(
-        "this is an old .xls/.et or an encrypted workbook; save it as .xlsx without a password"
-    )]
+    #[error("this is an old .xls/.et or an encrypted workbook; save it as .xlsx without a password")]
     OldFormat,
     /// Neither a workbook nor text.
     #[error("this is not a table: neither .xlsx nor .csv")]
@@ -58,10 +56,7 @@ impl SheetError {
                 bytes.div_ceil(1024),
                 limit / 1024
             ),
-            Self::Bomb { limit } => format!(
-                "工作簿解压后超过 {} MB，已拒绝读取。",
-                limit / (1024 * 1024)
-            ),
+            Self::Bomb { limit } => format!("工作簿解压后超过 {} MB，已拒绝读取。", limit / (1024 * 1024)),
             Self::TooMany { sheet, what, limit } => {
                 let what = match *what {
                     "sheets" => "张工作表",
@@ -72,9 +67,7 @@ impl SheetError {
                 };
                 format!("工作表“{sheet}”太大：超过 {limit} {what}。")
             }
-            Self::OldFormat => {
-                "这是旧版 .xls/.et 或加了密码的工作簿，请另存为不加密的 .xlsx 再导入。".into()
-            }
+            Self::OldFormat => "这是旧版 .xls/.et 或加了密码的工作簿，请另存为不加密的 .xlsx 再导入。".into(),
             Self::NotATable => "这不是表格文件：请用 .xlsx 或 .csv。".into(),
             Self::Broken(detail) => format!("工作簿已损坏，无法读取（{detail}）。"),
             Self::Write(detail) => format!("表格无法写出（{detail}）。"),

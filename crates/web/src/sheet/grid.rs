@@ -60,10 +60,7 @@ impl Sheet {
     /// The cell, or an empty one outside of the table.
     pub fn cell(&self, row: usize, column: usize) -> &Cell {
         static EMPTY: Cell = Cell::Empty;
-        self.rows
-            .get(row)
-            .and_then(|r| r.get(column))
-            .unwrap_or(&EMPTY)
+        self.rows.get(row).and_then(|r| r.get(column)).unwrap_or(&EMPTY)
     }
 }
 
@@ -95,9 +92,7 @@ impl Cell {
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Empty => Cow::Borrowed(""),
-            Self::Text(t) | Self::Number { text: t, .. } | Self::Date(t) | Self::Error(t) => {
-                Cow::Borrowed(t)
-            }
+            Self::Text(t) | Self::Number { text: t, .. } | Self::Date(t) | Self::Error(t) => Cow::Borrowed(t),
             Self::Bool(b) => Cow::Borrowed(if *b { "是" } else { "否" }),
         }
     }
@@ -301,9 +296,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn finish(self) -> Workbook {
-        Workbook {
-            sheets: self.sheets,
-        }
+        Workbook { sheets: self.sheets }
     }
 }
 

@@ -13,9 +13,7 @@ fn workbook() -> Vec<u8> {
     let plain = Format::new();
     let sheet = book.add_worksheet();
     sheet.set_name("教师花名册").unwrap();
-    sheet
-        .merge_range(0, 0, 0, 6, "云岭县教师花名册", &plain)
-        .unwrap();
+    sheet.merge_range(0, 0, 0, 6, "云岭县教师花名册", &plain).unwrap();
     for (column, text) in ["姓名", "编号", "出生", "工作", "学校", "证件", "算"]
         .iter()
         .enumerate()
@@ -31,11 +29,7 @@ fn workbook() -> Vec<u8> {
     sheet.merge_range(3, 4, 5, 4, "河口小学", &plain).unwrap();
     sheet.write_number(3, 5, 680_123_198_001_011_234.0).unwrap();
     sheet
-        .write_formula(
-            3,
-            6,
-            rust_xlsxwriter::Formula::new("=1985+1").set_result("1986"),
-        )
+        .write_formula(3, 6, rust_xlsxwriter::Formula::new("=1985+1").set_result("1986"))
         .unwrap();
     sheet.write_string(5, 0, "㙇玉").unwrap();
     sheet.write_number(5, 1, 7.2).unwrap();
@@ -82,10 +76,7 @@ fn cells_of_a_workbook() {
     assert_eq!(sheet.name, "教师花名册");
     assert_eq!(sheet.cell(0, 6).text(), "云岭县教师花名册");
     assert!(sheet.rows[1].is_empty());
-    let row: Vec<_> = sheet.rows[3]
-        .iter()
-        .map(|c| c.text().into_owned())
-        .collect();
+    let row: Vec<_> = sheet.rows[3].iter().map(|c| c.text().into_owned()).collect();
     assert_eq!(row[..5], ["张𬭊", "1001", "1985", "2008-09-01", "河口小学"]);
     assert_eq!(sheet.cell(3, 3), &Cell::Date("2008-09-01".into()));
     assert_eq!(row[6], "1986");
@@ -146,20 +137,14 @@ fn far_cells_take_no_memory() {
     );
     assert!(matches!(
         read(&wide, "x.xlsx"),
-        Err(SheetError::TooMany {
-            what: "columns",
-            ..
-        })
+        Err(SheetError::TooMany { what: "columns", .. })
     ));
     // Styled but empty cells far away are common and harmless.
     let empty = with_sheet(
         &sheet_xml(r#"<row r="1"><c r="A1"><v>1</v></c><c r="XFD1" s="1"/></row>"#),
         "<sst/>",
     );
-    assert_eq!(
-        read(&empty, "x.xlsx").unwrap().sheets[0].cell(0, 0).text(),
-        "1"
-    );
+    assert_eq!(read(&empty, "x.xlsx").unwrap().sheets[0].cell(0, 0).text(), "1");
 }
 
 #[test]
@@ -180,14 +165,10 @@ fn one_long_string_used_often_is_refused() {
 
 #[test]
 fn overlapping_merges_are_refused() {
-    let merges: String = (0..400)
-        .map(|_| r#"<mergeCell ref="A1:GR60000"/>"#)
-        .collect();
-    let rows =
-        r#"<row r="1"><c r="A1"><v>1</v></c></row><row r="50000"><c r="A50000"><v>1</v></c></row>"#;
-    let sheet = format!(
-        "<worksheet><sheetData>{rows}</sheetData><mergeCells>{merges}</mergeCells></worksheet>"
-    );
+    let merges: String = (0..400).map(|_| r#"<mergeCell ref="A1:GR60000"/>"#).collect();
+    let rows = r#"<row r="1"><c r="A1"><v>1</v></c></row><row r="50000"><c r="A50000"><v>1</v></c></row>"#;
+    let sheet =
+        format!("<worksheet><sheetData>{rows}</sheetData><mergeCells>{merges}</mergeCells></worksheet>");
     assert!(matches!(
         read(&with_sheet(&sheet, "<sst/>"), "x.xlsx"),
         Err(SheetError::TooMany { what: "cells", .. })
@@ -205,10 +186,7 @@ fn an_impossible_count_of_strings_is_refused() {
     ] {
         let strings = format!(r#"<sst uniqueCount="{count}"><si><t>张三</t></si></sst>"#);
         let read = read(&with_sheet(&cells, &strings), "x.xlsx");
-        assert!(
-            matches!(read, Err(SheetError::Broken(_))),
-            "{count} {read:?}"
-        );
+        assert!(matches!(read, Err(SheetError::Broken(_))), "{count} {read:?}");
     }
     let strings = r#"<sst count="1" uniqueCount="1"><si><t>张三</t></si></sst>"#;
     assert_eq!(

@@ -123,8 +123,7 @@ fn joined(sheet: &Sheet, row: usize) -> (usize, BTreeMap<Column, usize>) {
         // data there is a name under 姓名.
         let free = taken.iter().all(|index| {
             let cell = sheet.cell(last + 1, *index);
-            cell.is_blank()
-                || recognise(&cell.text()).is_some_and(|c| columns.get(&c) == Some(index))
+            cell.is_blank() || recognise(&cell.text()).is_some_and(|c| columns.get(&c) == Some(index))
         });
         if below.is_empty() || !free {
             break;
@@ -203,14 +202,7 @@ mod tests {
     #[test]
     fn headings_over_two_rows() {
         let found = find(&sheet(&[
-            &[
-                "序号",
-                "基本信息",
-                "基本信息",
-                "任教情况",
-                "任教情况",
-                "职称",
-            ],
+            &["序号", "基本信息", "基本信息", "任教情况", "任教情况", "职称"],
             &["序号", "姓名", "性别", "学科", "学段", "职称"],
             &["1", "张三", "男", "语文", "小学", "一级"],
         ]))

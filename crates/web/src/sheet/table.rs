@@ -110,9 +110,7 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
         .set_border(FormatBorder::Thin)
         .set_num_format("@")
         .set_text_wrap();
-    let count = Format::new()
-        .set_border(FormatBorder::Thin)
-        .set_num_format("0");
+    let count = Format::new().set_border(FormatBorder::Thin).set_num_format("0");
     let amount = Format::new()
         .set_border(FormatBorder::Thin)
         .set_num_format("0.0#");
@@ -126,13 +124,9 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
     let mut row = 0;
     let across = |sheet: &mut Worksheet, row: u32, words: &str, format: &Format| {
         if last > 0 {
-            sheet
-                .merge_range(row, 0, row, last, words, format)
-                .map(|_| ())
+            sheet.merge_range(row, 0, row, last, words, format).map(|_| ())
         } else {
-            sheet
-                .write_string_with_format(row, 0, words, format)
-                .map(|_| ())
+            sheet.write_string_with_format(row, 0, words, format).map(|_| ())
         }
     };
     if !table.title.is_empty() {
@@ -159,9 +153,7 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
             match cell {
                 Out::Blank => sheet.write_blank(row, column, &text)?,
                 Out::Text(words) => sheet.write_string_with_format(row, column, words, &text)?,
-                Out::Int(number) => {
-                    sheet.write_number_with_format(row, column, *number as f64, &count)?
-                }
+                Out::Int(number) => sheet.write_number_with_format(row, column, *number as f64, &count)?,
                 Out::Hundredths(number) => {
                     sheet.write_number_with_format(row, column, *number as f64 / 100.0, &amount)?
                 }
@@ -188,9 +180,7 @@ pub fn to_csv(table: &Table) -> Result<Vec<u8>, SheetError> {
         .write_record(table.heads.iter().map(|(name, _)| *name))
         .map_err(write)?;
     for row in &table.rows {
-        writer
-            .write_record(row.iter().map(csv_text))
-            .map_err(write)?;
+        writer.write_record(row.iter().map(csv_text)).map_err(write)?;
     }
     for line in &table.lines {
         // Every line has as many fields as the heading.
@@ -198,9 +188,7 @@ pub fn to_csv(table: &Table) -> Result<Vec<u8>, SheetError> {
         let rest = std::iter::repeat_n(String::new(), table.heads.len().saturating_sub(1));
         writer.write_record(words.chain(rest)).map_err(write)?;
     }
-    writer
-        .into_inner()
-        .map_err(|e| SheetError::Write(e.to_string()))
+    writer.into_inner().map_err(|e| SheetError::Write(e.to_string()))
 }
 
 fn csv_text(cell: &Out) -> String {
@@ -255,12 +243,7 @@ mod tests {
                     Out::Hundredths(150),
                     Out::Int(-3),
                 ],
-                vec![
-                    "=cmd|'/c calc'!A0".into(),
-                    "007".into(),
-                    Out::Blank,
-                    Out::Int(2),
-                ],
+                vec!["=cmd|'/c calc'!A0".into(), "007".into(), Out::Blank, Out::Int(2)],
                 vec![
                     "李\"四\",\n二".into(),
                     "＋1".into(),

@@ -107,11 +107,7 @@ fn check_package(bytes: &[u8], limits: &Limits) -> Result<(), SheetError> {
 fn check_xml(part: &[u8]) -> Result<(), SheetError> {
     let odd = || SheetError::Broken("unexpected encoding of a part".into());
     let text = std::str::from_utf8(part).map_err(|_| odd())?;
-    let prolog: String = text
-        .chars()
-        .take(200)
-        .collect::<String>()
-        .to_ascii_lowercase();
+    let prolog: String = text.chars().take(200).collect::<String>().to_ascii_lowercase();
     if let Some((_, rest)) = prolog.split_once("encoding")
         && prolog.trim_start_matches('\u{FEFF}').starts_with("<?xml")
         && !rest

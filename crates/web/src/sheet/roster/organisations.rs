@@ -120,10 +120,7 @@ impl<'a> Organisations<'a> {
             || self.by_name.contains_key(&plain)
             || self.codes.contains_key(&code)
             || self.names.contains_key(&plain)
-            || self
-                .known
-                .iter()
-                .any(|o| squeeze(&o.facts.short_name) == plain)
+            || self.known.iter().any(|o| squeeze(&o.facts.short_name) == plain)
             || self
                 .read
                 .iter()
@@ -173,20 +170,16 @@ impl<'a> Organisations<'a> {
             Some(index) => Some(*index),
             // By name: a code that is new here was unknown or wrong before, unless the file also has
             // the school with the code before, so that there are two of one name.
-            None => self
-                .by_name
-                .get(&plain)
-                .and_then(|all| match all.as_slice() {
-                    [one] => self
-                        .known
-                        .get(*one)
-                        .is_some_and(|o| {
-                            told.school_code.is_empty()
-                                || !self.file_codes.contains(&o.facts.school_code)
-                        })
-                        .then_some(*one),
-                    _ => None,
-                }),
+            None => self.by_name.get(&plain).and_then(|all| match all.as_slice() {
+                [one] => self
+                    .known
+                    .get(*one)
+                    .is_some_and(|o| {
+                        told.school_code.is_empty() || !self.file_codes.contains(&o.facts.school_code)
+                    })
+                    .then_some(*one),
+                _ => None,
+            }),
         };
         let twin = self.names.get(&plain).cloned();
         if let Some(first) = &twin
@@ -271,10 +264,7 @@ impl<'a> Organisations<'a> {
                     });
                 }
             }
-            let before = row
-                .id
-                .as_ref()
-                .and_then(|id| known.iter().find(|o| o.id == *id));
+            let before = row.id.as_ref().and_then(|id| known.iter().find(|o| o.id == *id));
             match before {
                 None => plan.organisations.add.push(row),
                 Some(before) => {
@@ -296,11 +286,7 @@ fn merge(before: Option<&OrganisationFacts>, told: &OrganisationFacts) -> Organi
         return told.clone();
     };
     let pick = |new: &String, old: &String| {
-        if new.is_empty() {
-            old.clone()
-        } else {
-            new.clone()
-        }
+        if new.is_empty() { old.clone() } else { new.clone() }
     };
     OrganisationFacts {
         name: pick(&told.name, &before.name),
@@ -313,11 +299,7 @@ fn merge(before: Option<&OrganisationFacts>, told: &OrganisationFacts) -> Organi
     }
 }
 
-fn changes(
-    known: &[KnownOrganisation],
-    old: &OrganisationFacts,
-    row: &OrganisationRow,
-) -> Vec<Change> {
+fn changes(known: &[KnownOrganisation], old: &OrganisationFacts, row: &OrganisationRow) -> Vec<Change> {
     let label = |field: &str, code: &str| {
         Kinds::builtin()
             .code_label("organisation", field, code, Lang::Zh)

@@ -96,8 +96,7 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
     } else if tables.iter().any(|(_, h)| h.table == Table::Organisations) {
         plan.note(
             "学校信息由县里登记，文件中的学校表未导入".into(),
-            "Schools are registered by the county; the file's table of schools was not imported"
-                .into(),
+            "Schools are registered by the county; the file's table of schools was not imported".into(),
         );
     }
 
@@ -114,9 +113,7 @@ fn codes(tables: &[(&Sheet, Header)]) -> HashSet<String> {
     tables
         .iter()
         .filter(|(_, header)| header.table == Table::Organisations)
-        .filter_map(|(sheet, header)| {
-            Some((sheet, header.first, header.index(Column::SchoolCode)?))
-        })
+        .filter_map(|(sheet, header)| Some((sheet, header.first, header.index(Column::SchoolCode)?)))
         .flat_map(|(sheet, first, column)| {
             (first..sheet.rows.len()).map(move |row| squeeze(&sheet.cell(row, column).text()))
         })

@@ -15,13 +15,7 @@ const MAX_TEXT: usize = 200;
 impl RosterPlan {
     pub(super) fn problem(&mut self, problem: Problem) {
         // A cell that is read twice is named once.
-        if self
-            .problems
-            .iter()
-            .rev()
-            .take(20)
-            .any(|known| *known == problem)
-        {
+        if self.problems.iter().rev().take(20).any(|known| *known == problem) {
             return;
         }
         self.errors += usize::from(problem.severity == Severity::Error);
@@ -81,8 +75,8 @@ pub(super) fn classify(sheet: &Sheet, header: &Header, row: usize) -> RowKind {
         Column::From,
     ];
     let filled = |(column, index): (&Column, &usize)| {
-        let counts = header.index(Column::Name).is_none() && *column != Column::Serial
-            || !ahead.contains(column);
+        let counts =
+            header.index(Column::Name).is_none() && *column != Column::Serial || !ahead.contains(column);
         counts && !sheet.cell(row, *index).is_blank()
     };
     if header.columns.iter().any(filled) {
@@ -251,11 +245,7 @@ impl Row<'_> {
     }
 
     /// The year of a date cell. `None` and an error when it cannot be read.
-    pub(super) fn year(
-        &mut self,
-        column: Column,
-        years: std::ops::RangeInclusive<i32>,
-    ) -> Option<i64> {
+    pub(super) fn year(&mut self, column: Column, years: std::ops::RangeInclusive<i32>) -> Option<i64> {
         self.text(column)?;
         let year = self
             .cell(column)
@@ -276,10 +266,7 @@ impl Row<'_> {
                 self.error(
                     column,
                     &format!("{}读不出年份，请写成 1985 或 1985.09", column.zh()),
-                    &format!(
-                        "no year can be read from {}; write 1985 or 1985.09",
-                        column.en()
-                    ),
+                    &format!("no year can be read from {}; write 1985 or 1985.09", column.en()),
                 );
                 None
             }

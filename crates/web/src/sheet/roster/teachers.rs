@@ -109,10 +109,7 @@ impl<'a> Teachers<'a> {
     }
 
     pub(super) fn finish(self, plan: &mut RosterPlan) {
-        if self.home.name.is_empty()
-            && self.home.code.is_empty()
-            && plan.skipped.other_school_rows() > 0
-        {
+        if self.home.name.is_empty() && self.home.code.is_empty() && plan.skipped.other_school_rows() > 0 {
             plan.note(
                 "本机还没有收到县里的机构登记，不知道本校名称；请先与县里同步，再导入".into(),
                 "This node has not received the county's list of schools and does not know its own name; sync first".into(),
@@ -128,9 +125,7 @@ impl<'a> Teachers<'a> {
             let (home, names) = (&self.home.name, names.join("、"));
             plan.note(
                 format!("文件中没有本校（{home}）的教师；文件里的学校有：{names}"),
-                format!(
-                    "The file has no teachers of this school ({home}); its schools are: {names}"
-                ),
+                format!("The file has no teachers of this school ({home}); its schools are: {names}"),
             );
         }
         plan.teachers.not_in_file = if self.rows_of_home == 0 {
@@ -196,11 +191,7 @@ impl<'a> Teachers<'a> {
 
     /// The teacher that the row is about; `Ok(None)` for a new one, `Err` when nobody can tell.
     fn find(&self, row: &mut Row<'_>, told: &Told) -> Result<Option<usize>, ()> {
-        let same_name: Vec<usize> = self
-            .by_name
-            .get(told.name.as_str())
-            .cloned()
-            .unwrap_or_default();
+        let same_name: Vec<usize> = self.by_name.get(told.name.as_str()).cloned().unwrap_or_default();
         let facts = |index: usize| self.known.get(index).map(|t| &t.facts);
         let birth = |index: usize| facts(index).and_then(|f| f.birth_year);
         let person = (told.name.clone(), told.birth_year);
@@ -216,9 +207,8 @@ impl<'a> Teachers<'a> {
             }
             if let Some(index) = self.by_code.get(&key(code)).copied() {
                 let other = facts(index).is_some_and(|f| f.name != told.name);
-                let other_birth = told.birth_year.is_some()
-                    && birth(index).is_some()
-                    && birth(index) != told.birth_year;
+                let other_birth =
+                    told.birth_year.is_some() && birth(index).is_some() && birth(index) != told.birth_year;
                 if other && other_birth {
                     row.error(
                         Column::TeacherCode,
@@ -269,9 +259,9 @@ impl<'a> Teachers<'a> {
             .copied()
             .filter(|i| birth(*i) == told.birth_year)
             .collect();
-        let unclear = same_name.iter().any(|i| {
-            birth(*i) != told.birth_year && (birth(*i).is_none() || told.birth_year.is_none())
-        });
+        let unclear = same_name
+            .iter()
+            .any(|i| birth(*i) != told.birth_year && (birth(*i).is_none() || told.birth_year.is_none()));
         match exact.as_slice() {
             [one] if !unclear => self.free(row, *one),
             [] if !unclear => Ok(None),
@@ -302,21 +292,17 @@ impl<'a> Teachers<'a> {
         row.error(
             Column::Name,
             &format!("与 {first} 同名同年出生，请补教师编号区分"),
-            &format!(
-                "same name and year of birth as in {first}; add teacher codes to tell them apart"
-            ),
+            &format!("same name and year of birth as in {first}; add teacher codes to tell them apart"),
         );
     }
 
     /// Blank cells and missing columns keep what is known.
     fn merge(&self, before: Option<&KnownTeacher>, told: &Told) -> TeacherFacts {
-        let mut facts = before
-            .map(|t| t.facts.clone())
-            .unwrap_or_else(|| TeacherFacts {
-                // A roster lists who is there.
-                status: "serving".into(),
-                ..TeacherFacts::default()
-            });
+        let mut facts = before.map(|t| t.facts.clone()).unwrap_or_else(|| TeacherFacts {
+            // A roster lists who is there.
+            status: "serving".into(),
+            ..TeacherFacts::default()
+        });
         facts.name.clone_from(&told.name);
         for (place, new) in [
             (&mut facts.teacher_code, &told.teacher_code),

@@ -88,12 +88,7 @@ const ROSTER: &str = "\
 fn a_roster_of_the_office() {
     let plan = plan_roster(&csv(ROSTER), &school(vec![]));
     assert_eq!(plan.problems, []);
-    let names: Vec<&str> = plan
-        .teachers
-        .new
-        .iter()
-        .map(|t| t.facts.name.as_str())
-        .collect();
+    let names: Vec<&str> = plan.teachers.new.iter().map(|t| t.facts.name.as_str()).collect();
     assert_eq!(names, ["张三", "李𬭊", "㙇玉"]);
     assert_eq!(
         plan.teachers.new[0].facts,
@@ -121,11 +116,7 @@ fn a_roster_of_the_office() {
     assert!(plan.teachers.new[2].facts.homeroom);
     assert_eq!(plan.teachers.new[2].at, "花名册!B8");
     assert_eq!(
-        (
-            plan.skipped.blank,
-            plan.skipped.totals,
-            plan.skipped.remarks
-        ),
+        (plan.skipped.blank, plan.skipped.totals, plan.skipped.remarks),
         (2, 1, 1)
     );
     assert_eq!(
@@ -133,9 +124,7 @@ fn a_roster_of_the_office() {
         [("云岭县第一中学".to_owned(), 1)].into()
     );
     assert!(
-        plan.notes
-            .iter()
-            .any(|n| n.zh.contains("身份证号、联系电话")),
+        plan.notes.iter().any(|n| n.zh.contains("身份证号、联系电话")),
         "{:?}",
         plan.notes
     );
@@ -181,10 +170,7 @@ fn missing_columns_and_blank_cells_keep_what_is_known() {
     let plan = plan_roster(&csv(short), &school(known));
     assert_eq!(plan.teachers.changed.len(), 1);
     let facts = &plan.teachers.changed[0].facts;
-    assert_eq!(
-        (facts.title.as_str(), facts.subject.as_str()),
-        ("senior", "语文")
-    );
+    assert_eq!((facts.title.as_str(), facts.subject.as_str()), ("senior", "语文"));
     assert_eq!((facts.birth_year, facts.homeroom), (Some(1985), true));
     assert_eq!(plan.teachers.not_in_file, 2);
 }
@@ -219,12 +205,7 @@ fn bad_rows_are_named_by_cell_and_stop_no_other() {
 陈二,T010,女,1985,一级,是,2010\n"),
         &school(vec![]),
     );
-    let names: Vec<&str> = plan
-        .teachers
-        .new
-        .iter()
-        .map(|t| t.facts.name.as_str())
-        .collect();
+    let names: Vec<&str> = plan.teachers.new.iter().map(|t| t.facts.name.as_str()).collect();
     assert_eq!(names, ["张三", "周八", "郑十", "陈二"]);
     for (cell, severity, words) in [
         ("C3", Severity::Error, "男"),
@@ -355,15 +336,9 @@ fn schools_at_the_county() {
     let second = plan_roster(&csv(SCHOOLS), &county(known.clone()));
     assert!(second.is_empty(), "{second:#?}");
     assert_eq!(second.organisations.same, 4);
-    let renamed = plan_roster(
-        &csv("学校,标识码\n河口实验小学,2168000012\n"),
-        &county(known),
-    );
+    let renamed = plan_roster(&csv("学校,标识码\n河口实验小学,2168000012\n"), &county(known));
     assert_eq!(renamed.organisations.change[0].changes.len(), 1);
-    assert_eq!(
-        renamed.organisations.change[0].facts.org_kind,
-        "central_school"
-    );
+    assert_eq!(renamed.organisations.change[0].facts.org_kind, "central_school");
 }
 
 #[test]
@@ -401,10 +376,7 @@ fn the_county_takes_schools_but_no_names() {
         .iter()
         .map(|o| o.facts.name.as_str())
         .collect();
-    assert_eq!(
-        names,
-        ["河口中心小学", "云岭县河口镇中心小学", "云岭县第一中学"]
-    );
+    assert_eq!(names, ["河口中心小学", "云岭县河口镇中心小学", "云岭县第一中学"]);
     assert!(plan.problems.iter().all(|p| p.severity == Severity::Warn));
     assert!(!format!("{:?}", plan.organisations).contains("张三"));
 }
@@ -435,10 +407,7 @@ fn a_file_of_other_schools_only() {
 fn an_unpaired_quotation_mark_is_named() {
     let mut text = String::from("姓名,任教学科\n张三,\"语文\n");
     for n in 0..60 {
-        text.push_str(&format!(
-            "教师{},数学\n",
-            char::from_u32(0x4E00 + n).unwrap()
-        ));
+        text.push_str(&format!("教师{},数学\n", char::from_u32(0x4E00 + n).unwrap()));
     }
     let plan = plan_roster(&csv(&text), &school(vec![]));
     assert!(plan.is_empty());
@@ -492,18 +461,14 @@ fn a_workbook_with_merged_cells_and_numbers() {
         .merge_range(0, 0, 0, 6, "河口镇中心小学教师花名册", &plain)
         .unwrap();
     for (column, head) in [(0, "学校"), (1, "姓名"), (2, "教师编号")] {
-        sheet
-            .merge_range(1, column, 2, column, head, &plain)
-            .unwrap();
+        sheet.merge_range(1, column, 2, column, head, &plain).unwrap();
     }
     sheet.merge_range(1, 3, 1, 4, "时间", &plain).unwrap();
     sheet.merge_range(1, 5, 2, 5, "身份证号码", &plain).unwrap();
     sheet.merge_range(1, 6, 2, 6, "职称", &plain).unwrap();
     sheet.write_string(2, 3, "出生年月").unwrap();
     sheet.write_string(2, 4, "参加工作时间").unwrap();
-    sheet
-        .merge_range(3, 0, 6, 0, "河口中心小学", &plain)
-        .unwrap();
+    sheet.merge_range(3, 0, 6, 0, "河口中心小学", &plain).unwrap();
     sheet.write_string(3, 1, "张　𬭊").unwrap();
     sheet.write_number(3, 2, 21001).unwrap();
     sheet.write_number(3, 3, 1985).unwrap();

@@ -99,9 +99,7 @@ fn check_name(row: &mut Row<'_>, name: &str) {
 
 /// Has the kinds check what would be written.
 pub(super) fn check(row: &mut Row<'_>, facts: &TeacherFacts) {
-    let text = |field: &str, value: &str| {
-        (!value.is_empty()).then(|| (field.to_owned(), Value::from(value)))
-    };
+    let text = |field: &str, value: &str| (!value.is_empty()).then(|| (field.to_owned(), Value::from(value)));
     let int = |field: &str, value: Option<i64>| value.map(|v| (field.to_owned(), Value::from(v)));
     let person: Fields = [
         text("teacher_code", &facts.teacher_code),

@@ -77,14 +77,8 @@ fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
     let mut total = vec![Out::Blank; CLAIM_HEADS.len()];
     for (index, out) in [
         (0, Out::text("合计")),
-        (
-            8,
-            Out::Hundredths(lines.iter().map(|l| l.claim.hours_c).sum()),
-        ),
-        (
-            11,
-            Out::Hundredths(lines.iter().map(|l| l.claim.credits_c).sum()),
-        ),
+        (8, Out::Hundredths(lines.iter().map(|l| l.claim.hours_c).sum())),
+        (11, Out::Hundredths(lines.iter().map(|l| l.claim.credits_c).sum())),
     ] {
         if let Some(place) = total.get_mut(index) {
             *place = out;

@@ -37,10 +37,7 @@ pub fn county_roster(county: &County) -> Result<Vec<u8>, SheetError> {
     let mut all = 0usize;
     for (index, school) in county.schools.iter().enumerate() {
         let mut count = 0usize;
-        for teacher in county
-            .teachers_of(index)
-            .filter_map(|at| county.teachers.get(at))
-        {
+        for teacher in county.teachers_of(index).filter_map(|at| county.teachers.get(at)) {
             count += 1;
             all += 1;
             let title = match teacher.title_label {

@@ -31,8 +31,7 @@ pub struct Heads {
     pub made_on: String,
 }
 
-const SIGNATURES: &str =
-    "填表人：　　　　　　　审核人：　　　　　　　校长签字：　　　　　　　（公章）";
+const SIGNATURES: &str = "填表人：　　　　　　　审核人：　　　　　　　校长签字：　　　　　　　（公章）";
 
 impl Heads {
     fn lines(&self) -> Vec<String> {

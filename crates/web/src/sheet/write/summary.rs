@@ -152,10 +152,7 @@ fn show_tenths(tenths: usize) -> String {
 ///
 /// # Errors
 /// [`SheetError::Write`].
-pub fn school_summary_xlsx(
-    schools: &[SchoolSummary],
-    heads: &Heads,
-) -> Result<Vec<u8>, SheetError> {
+pub fn school_summary_xlsx(schools: &[SchoolSummary], heads: &Heads) -> Result<Vec<u8>, SheetError> {
     to_xlsx(&[summary_table(schools, heads)])
 }
 

@@ -197,10 +197,7 @@ fn claims_in_the_order_of_form_f8() {
         theme: "朗读教学".into(),
         form: "mutual_inquiry".into(),
     };
-    let lines = [
-        line("1", decided("reduced", 10)),
-        line("2", ClaimState::AtCounty),
-    ];
+    let lines = [line("1", decided("reduced", 10)), line("2", ClaimState::AtCounty)];
     let csv = read(&claims_csv(&lines, &heads()).unwrap(), "x.csv").unwrap();
     let heading = "序号,姓名,教师编号,项目/活动名称,主题,形式,主办单位,起止,学时,类别,渠道,折算学分,证明材料,考核结果,专管员,校长,公示起止,异议,县审核意见,审核人,审核日期,登记号";
     assert_eq!(texts(&csv, 0).join(","), heading);
@@ -220,12 +217,7 @@ fn claims_in_the_order_of_form_f8() {
     );
     assert_eq!(
         row[18..],
-        [
-            "核减为 0.1 学分：超出上限",
-            "王审核",
-            "2025-11-01",
-            "claim-1"
-        ]
+        ["核减为 0.1 学分：超出上限", "王审核", "2025-11-01", "claim-1"]
     );
     assert_eq!(texts(&csv, 2)[18], "已到县，待审核");
     let last = texts(&csv, csv.sheets[0].rows.len() - 1);
@@ -317,12 +309,7 @@ fn the_countys_file_twice_through_a_real_node() {
     let county = County::generate(7);
     let book = read(&county_roster(&county).unwrap(), "花名册.xlsx").unwrap();
     let plan = plan_roster(&book, &crate::import::context(&node, 2025).unwrap());
-    assert!(
-        plan.organisations
-            .add
-            .iter()
-            .any(|o| !o.parent_name.is_empty())
-    );
+    assert!(plan.organisations.add.iter().any(|o| !o.parent_name.is_empty()));
     assert_eq!(crate::import::apply(&node, &by, &plan).unwrap(), 45);
     let known = node::office::organisations(&node).unwrap();
     assert_eq!(known.len(), 45);
