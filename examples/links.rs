@@ -140,12 +140,7 @@ impl World {
         self.emu(&["down", &net])?;
         let (seconds, stats) = result?;
         let stats: serde_json::Value = serde_json::from_str(&stats)?;
-        let bytes = |d: &str| {
-            stats["school"][d]["bytes"]
-                .as_u64()
-                .or(stats["school"][d][0].as_u64())
-                .unwrap_or(0)
-        };
+        let bytes = |d: &str| stats["school"][format!("{d}_bytes")].as_u64().unwrap_or(0);
         let (up, down) = (bytes("up"), bytes("down"));
         println!("{what:<44} {up:>9} {down:>9} {:>9} {seconds:>8.2}", up + down);
         Ok(())

@@ -8,6 +8,7 @@
 //! that its pages or commands acknowledged, and is every change there for which the other side holds a
 //! receipt? Only then does the process start again, on the same data and without any help.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 #[path = "kill/entry.rs"]
 mod entry;

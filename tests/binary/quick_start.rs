@@ -1,5 +1,7 @@
 //! The quick start, with the built binary: one county and three schools as four processes, enrolled by hand,
 //! a record's way to the county's page and the decision's way back.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -80,6 +82,15 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     hub.place.refused(&["init", "--county", "云岭县"], "already");
     let mut served_hub = hub.serve();
     assert_eq!(served_hub.sync.to_string(), hub.address);
+    let second = [
+        "serve",
+        "--no-mdns",
+        "--listen",
+        "127.0.0.1:0",
+        "--web",
+        "127.0.0.1:0",
+    ];
+    hub.place.refused(&second, "已在运行");
 
     // Three schools.
     let names: Vec<&str> = [8, 9, 10]
@@ -296,12 +307,13 @@ fn enrol_in_order(hub: &Hub, root: &std::path::Path, name: &str) -> (Place, Serv
     (school, served)
 }
 
-/// With a network, the school first: it confirms before the county has approved, and at the keyboard.
+/// With a network, everything the other way round: the program runs already when the request is made, and
+/// the school confirms, at the keyboard, before the county has approved.
 fn enrol_confirming_first(hub: &Hub, root: &std::path::Path, name: &str) -> (Place, Server) {
     let label = format!("{name} 教研组");
     let school = Place::init(root, "school-b", &["--name", &label]);
-    school.ok(&["enrol", "request", "--hub", &hub.address]);
     let served = school.serve(&["--listen", "127.0.0.1:0"]);
+    school.ok(&["enrol", "request", "--hub", &hub.address]);
     let (code, at_hub) = hub.waiting(&label);
     assert_eq!(offered(&school), at_hub);
     let said = school.type_at(&["enrol", "confirm"], "y\n");

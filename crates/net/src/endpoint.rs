@@ -218,7 +218,7 @@ impl Drop for Inner {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
     use std::time::Duration;
 
     use rustls::pki_types::UnixTime;
@@ -259,6 +259,89 @@ mod tests {
         }
         let link = hub.connect(back, None).await.unwrap();
         assert_eq!(link.peer(), DeviceKey::from_seed([1; 32]).id());
+    }
+
+    /// A memory of sessions in which a caller's ticket can be made to lead to the first session of
+    /// all: as if the caller had put somebody else's ticket, which it saw on the way, into its packet.
+    #[derive(Debug)]
+    struct Swapped {
+        kept: Arc<dyn StoresServerSessions>,
+        first: std::sync::Mutex<Option<Vec<u8>>>,
+        swap: AtomicBool,
+        swapped: AtomicU64,
+    }
+
+    impl StoresServerSessions for Swapped {
+        fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+            self.first.lock().unwrap().get_or_insert_with(|| value.clone());
+            self.kept.put(key, value)
+        }
+        fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+            self.kept.get(key)
+        }
+        fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+            let own = self.kept.take(key)?;
+            if !self.swap.load(Ordering::Relaxed) {
+                return Some(own);
+            }
+            self.swapped.fetch_add(1, Ordering::Relaxed);
+            self.first.lock().unwrap().clone()
+        }
+        fn can_cache(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ticket_without_its_secret_is_nobodys() {
+        let sessions = Arc::new(Swapped {
+            kept: session_memory(),
+            first: Default::default(),
+            swap: AtomicBool::new(false),
+            swapped: AtomicU64::new(0),
+        });
+        let key = |seed| DeviceKey::from_seed([seed; 32]);
+        let hub = Endpoint::bind_with(
+            ([127, 0, 0, 1], 0).into(),
+            &key(2),
+            Tuning::default(),
+            Arc::new(Uptime::start()),
+            sessions.clone(),
+        )
+        .unwrap();
+        let (there, expect) = (hub.local_addr().unwrap(), Some(key(2).id()));
+        let (school, thief) = (at(1, Uptime::start()), at(7, Uptime::start()));
+        for (caller, id) in [(&school, key(1).id()), (&thief, key(7).id())] {
+            let link = caller.connect(there, expect).await.unwrap();
+            let far = hub.accept().await.unwrap();
+            assert_eq!(far.peer(), id);
+            let (mut w, mut r) = link.open().await.unwrap();
+            w.write(b"hello").await.unwrap();
+            let (mut answer, _) = far.accept().await.unwrap();
+            answer.write(b"tickets come before this").await.unwrap();
+            r.read().await.unwrap().unwrap();
+        }
+
+        sessions.swap.store(true, Ordering::Relaxed);
+        let link = thief.connect(there, expect).await.unwrap();
+        assert!(link.early());
+        let (mut w, _r) = link.open().await.unwrap();
+        w.write("作废".as_bytes()).await.unwrap();
+        let got = link.settled().await;
+        assert!(matches!(got, Err(Error::NotYanxiu { .. })), "{got:?}");
+        let got = w.delivered().await;
+        assert!(matches!(got, Err(Error::NotYanxiu { .. })), "{got:?}");
+        assert_eq!(sessions.swapped.load(Ordering::Relaxed), 1);
+        let nobody = timeout(Duration::from_millis(300), hub.accept()).await;
+        assert!(nobody.is_err(), "{nobody:?}");
+        assert_eq!(hub.counters().failed, 1);
+
+        // The same ticket with its secret is good.
+        sessions.swap.store(false, Ordering::Relaxed);
+        let link = thief.connect(there, expect).await.unwrap();
+        assert!(link.early());
+        assert!(link.settled().await.unwrap());
+        assert_eq!(hub.accept().await.unwrap().peer(), key(7).id());
     }
 
     /// A clock that jumps, as at the first answer of an NTP server.

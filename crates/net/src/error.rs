@@ -48,7 +48,7 @@ pub enum Error {
         /// How long we waited.
         seconds: u64,
     },
-    /// Another node than the expected one answered. Nothing was sent to it.
+    /// Another node than the expected one answered. Nothing was sent to it that it can read.
     #[error("{addr} answered as node {} instead of {}; the address may belong to another device now, or somebody stands in between",
         .found.short(), .expected.short())]
     WrongPeer {

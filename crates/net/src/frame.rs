@@ -9,7 +9,6 @@
 //!
 //! The stream may end before a frame begins and nowhere else.
 
-use std::future::Future;
 use std::task::{Context, Poll};
 
 use sync::NodeId;

@@ -42,7 +42,15 @@ pub fn make(dir: &Path) -> Result<(), Error> {
     if device_key(dir).exists() || database(dir).exists() {
         return Err(Error::AlreadyInitialised(dir.to_path_buf()));
     }
-    fs::create_dir_all(dir).map_err(file(dir))
+    fs::create_dir_all(dir).map_err(file(dir))?;
+    close_to_others(dir)
+}
+
+/// The directory holds names and keys: nobody else of this computer looks into it.
+pub fn close_to_others(dir: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(file(dir))?;
+    Ok(())
 }
 
 /// Writes a new secret key; never over an old one.
@@ -94,6 +102,16 @@ mod tests {
         write_key(&path, &key).unwrap();
         assert_eq!(read_key(&path).unwrap().id(), key.id());
         assert!(write_key(&path, &key).is_err());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            close_to_others(dir.path()).unwrap();
+            assert_eq!(
+                fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777,
+                0o700
+            );
+        }
         fs::write(&path, "").unwrap();
         assert!(matches!(read_key(&path), Err(Error::BadKey(_))));
     }

@@ -71,6 +71,46 @@ pub enum Error {
     BadAddress(String),
 }
 
+impl Error {
+    /// The same in Chinese, for a person at a command line or page; details of the machine stay as they are.
+    pub fn zh(&self) -> String {
+        match self {
+            Error::Invalid(list) => list.iter().map(|f| f.zh.clone()).collect::<Vec<_>>().join("；"),
+            Error::Store(e) => format!("数据库出错：{e}"),
+            Error::Net(e) => format!("网络出错：{e}"),
+            Error::File { path, source } => format!("文件 {} 出错：{source}", path.display()),
+            Error::NotInitialised(dir) => {
+                format!("{} 里还没有研修的数据；请先运行 yanxiu init", dir.display())
+            }
+            Error::AlreadyInitialised(dir) => {
+                format!(
+                    "{} 里已有研修的数据；请直接使用，或用 --data 另选目录",
+                    dir.display()
+                )
+            }
+            Error::BadKey(path) => {
+                format!(
+                    "{} 不是设备密钥；请从备份恢复，或把本机作为新设备入网",
+                    path.display()
+                )
+            }
+            Error::NotTheWriter(doc) => format!("本机无权写 {doc}；请看 yanxiu status 里的角色"),
+            Error::NotEnrolled => "本机还没有入网；请运行 yanxiu enrol request".into(),
+            Error::Revoked => "本机已被县里撤销，写的内容不再计入；请联系县级管理员".into(),
+            Error::BadCode("answer") => "这不是批复：有字母缺失或写错；请整段复制，或用批复文件".into(),
+            Error::BadCode(_) => "这不是申请：有字母缺失或写错；请整段复制，或用申请文件".into(),
+            Error::WrongAnswer(why) => format!("这份批复不适用于本机（{why}）；请向县里重要一份"),
+            Error::NotTheCounty => "只有县级设备能做这件事".into(),
+            Error::NoSuchSchool(name) => format!("没有叫“{name}”的学校；请先导入花名册，或核对名称"),
+            Error::ManySchools(name) => format!("有几所学校都符合“{name}”；请写全称或学校标识码"),
+            Error::Unreadable(doc) => format!("文档 {doc} 无法读取；请把 yanxiu status 的内容发给县级管理员"),
+            Error::Random => "系统没有给出随机数".into(),
+            Error::Hashing => "密码无法处理".into(),
+            Error::BadAddress(text) => format!("“{text}”不是地址；请写 主机:端口，如 192.168.1.10:4433"),
+        }
+    }
+}
+
 fn faults(list: &[FieldError]) -> String {
     list.iter()
         .map(|f| format!("{}: {} / {}", f.field, f.zh, f.en))

@@ -65,7 +65,8 @@ impl Network {
             enrol::publish_address(&node, publish)?;
         }
         let (stop, stopped) = watch::channel(false);
-        let (discovery, found) = match config.mdns {
+        // Nobody can reach a node that listens on loopback alone: it announces nothing.
+        let (discovery, found) = match config.mdns && !address.ip().is_loopback() {
             true => match Discovery::start(&node.id(), node.county_root().as_ref(), address.port()) {
                 Ok((discovery, found)) => (Some(discovery), Some(found)),
                 Err(error) => {
@@ -229,6 +230,9 @@ enum Source {
     Typed,
     Neighbour,
 }
+
+/// A neighbour on the same network answers at once or not at all.
+const NEIGHBOUR_ANSWERS: Duration = Duration::from_secs(5);
 
 /// A neighbour with the larger id waits so long before it dials: usually the other has come by then.
 const POLITE: Duration = Duration::from_secs(4);
@@ -420,9 +424,14 @@ fn dial_due(
         being_dialled.extend(target.node);
         let (hall, endpoint, address, expect) =
             (hall.clone(), endpoint.clone(), address.clone(), target.node);
+        let patience = if target.source == Source::Neighbour {
+            NEIGHBOUR_ANSWERS
+        } else {
+            Duration::MAX
+        };
         let stopped = stopped.clone();
         talks.spawn(async move {
-            let reached = dial(&hall, &endpoint, &address, expect, stopped).await;
+            let reached = dial(&hall, &endpoint, &address, expect, patience, stopped).await;
             (address, reached)
         });
     }
@@ -433,6 +442,7 @@ async fn dial(
     endpoint: &Endpoint,
     address: &str,
     expect: Option<NodeId>,
+    patience: Duration,
     mut stopped: watch::Receiver<bool>,
 ) -> Option<Ended> {
     let name = address.to_string();
@@ -443,6 +453,7 @@ async fn dial(
         biased;
         _ = stopped.wait_for(|s| *s) => return None,
         connected = endpoint.connect(resolved, expect) => connected,
+        () = tokio::time::sleep(patience) => return None,
     };
     match connected {
         Ok(link) if link.peer() == hall.node.id() => None,

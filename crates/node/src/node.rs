@@ -495,6 +495,16 @@ impl Node {
         Ok(self.0.store.write(|tx| work(tx))?)
     }
 
+    /// Where the pages of this node were served last, for commands that print a link.
+    pub fn page_address(&self) -> Option<String> {
+        self.meta_text("page_address")
+    }
+
+    /// Remembers where the pages are served.
+    pub fn set_page_address(&self, url: &str) -> Result<(), Error> {
+        self.local(|c| store::set_meta(c, "page_address", url.as_bytes()))
+    }
+
     /// The kinds that this node knows.
     pub fn kinds(&self) -> &Kinds {
         self.0.kinds

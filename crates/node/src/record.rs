@@ -13,7 +13,7 @@ use crate::{Error, Node};
 pub enum Way {
     /// 已保存在本校: durable here, no receipt for all of it.
     Saved,
-    /// 导师已带走: all of it is in the store of another node that is not the county's.
+    /// 导师已带走: all of it is in the store of somebody outside the school who is not the county.
     Carried,
     /// 已到县: all of it is in a county store, by that store's receipt.
     AtCounty,
@@ -162,7 +162,11 @@ impl Node {
 
     fn receipts(&self) -> Result<Receipts, Error> {
         let peers = self.store().read(store::peers::list)?;
-        let nodes: Vec<NodeId> = peers.into_iter().map(|p| p.node).collect();
+        let nodes: Vec<NodeId> = peers
+            .into_iter()
+            .map(|p| p.node)
+            .filter(|n| !self.is_ours(n))
+            .collect();
         let county: Vec<NodeId> = nodes
             .iter()
             .copied()

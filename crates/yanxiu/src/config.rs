@@ -96,9 +96,15 @@ impl Config {
     /// The pages; the command line goes first.
     pub fn web(&self, serve: &Serve) -> WebConfig {
         let base = WebConfig::default();
+        let lan = serve.lan || self.web.lan.unwrap_or(false);
+        // Open to the LAN without an address means every address of this computer.
+        let usual = match lan {
+            true => SocketAddr::from(([0, 0, 0, 0], base.listen.port())),
+            false => base.listen,
+        };
         WebConfig {
-            listen: serve.web.or(self.web.listen).unwrap_or(base.listen),
-            lan: serve.lan || self.web.lan.unwrap_or(false),
+            listen: serve.web.or(self.web.listen).unwrap_or(usual),
+            lan,
             names: self.web.names.clone(),
         }
     }
@@ -125,6 +131,7 @@ mod tests {
         let text = "[sync]\nlisten = \"127.0.0.1:9\"\nretry_seconds = [0.5, 3]\n[web]\nlan = true\n";
         let config: Config = toml::from_str(text).unwrap();
         assert!(config.web(&flags()).lan);
+        assert!(config.web(&flags()).listen.ip().is_unspecified());
         assert_eq!(
             config.network(&flags()).unwrap().retry_max,
             Duration::from_secs(3)

@@ -3,10 +3,10 @@
 //! Everything goes the ordinary ways: the roster through the import, enrolment by file, records through the
 //! office, sync over QUIC on loopback. A second start finds what the first one made.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use node::office::{self, SessionInput};
+use node::office::{self, By, SessionInput};
 use node::{Filter, Network, NetworkConfig, Node, Role, Standing, accounts, enrol, now};
 use records::sample::County;
 use tokio::sync::watch;
@@ -42,6 +42,11 @@ pub fn demo(dir: &Path, demo: &Demo) -> Result<(), Failure> {
             }
         }
     })
+}
+
+/// The demo types as the account that its pages are shown to.
+fn by_demo() -> By {
+    By { account: NAME.into() }
 }
 
 /// One node of the demo while it runs.
@@ -156,7 +161,11 @@ fn prepare(dir: &Path, county: &County, picked: &[usize]) -> Result<Vec<Node>, F
         if !accounts::any(node)? {
             let new = accounts::NewAccount {
                 name: NAME.into(),
-                role: accounts::Role::Admin,
+                role: if node.is_county() {
+                    accounts::Role::Auditor
+                } else {
+                    accounts::Role::Clerk
+                },
                 secret: PIN.into(),
                 person: None,
             };
@@ -166,7 +175,7 @@ fn prepare(dir: &Path, county: &County, picked: &[usize]) -> Result<Vec<Node>, F
     Ok(nodes)
 }
 
-fn open_or(dir: &PathBuf, init: impl FnOnce(&Path) -> Result<Node, node::Error>) -> Result<Node, Failure> {
+fn open_or(dir: &Path, init: impl FnOnce(&Path) -> Result<Node, node::Error>) -> Result<Node, Failure> {
     Ok(if dir.join("device.key").exists() {
         Node::open(dir)?
     } else {
@@ -256,7 +265,7 @@ fn record_term(
             minutes: Some(sample.minutes),
             lecture_minutes: Some(sample.lecture_minutes),
         };
-        let by = by_command();
+        let by = by_demo();
         let session = office::save_session(node, &by, &school, None, input)?;
         let mut marks = Vec::new();
         for mark in &sample.marks {

@@ -110,7 +110,9 @@ fn confirm(node: &Node, offer: &Candidate, digits: Option<String>) -> Result<(),
     enrol::confirm(node)?;
     println!("已入网 {} / this device has joined", offer.name);
     if !offer.approved {
-        println!("县里批准后自动生效 / it takes effect when the county approves");
+        println!(
+            "县里批准以后自动生效（也许已经批准） / it takes effect once the county has approved, perhaps already"
+        );
     }
     Ok(())
 }
@@ -118,16 +120,17 @@ fn confirm(node: &Node, offer: &Candidate, digits: Option<String>) -> Result<(),
 /// A person has compared the digits with the other side, aloud or on paper.
 fn compared(ours: &str, typed: Option<String>) -> Result<(), Failure> {
     let plain = |s: &str| s.chars().filter(char::is_ascii_digit).collect::<String>();
-    let same = match typed {
-        Some(typed) => plain(&typed) == plain(ours),
-        None => ask("和对方屏幕上的数字逐位相同吗？ / the same digits on the other side's screen?")?,
-    };
-    if same {
-        Ok(())
-    } else {
-        Err(Failure::new(
-            "数字不同：可能有人冒充。没有做任何改动 / the digits differ: somebody may be impersonating; nothing was changed",
-        ))
+    match typed {
+        Some(typed) if plain(&typed) == plain(ours) => Ok(()),
+        Some(_) => Err(Failure::new(
+            "数字不同：可能有人冒充，也可能抄错。没有做任何改动 / the digits differ: somebody may be impersonating, or a slip; nothing was changed",
+        )),
+        None if ask("和对方屏幕上的数字逐位相同吗？ / the same digits on the other side's screen?")? => {
+            Ok(())
+        }
+        None => Err(Failure::new(
+            "没有确认，没有做任何改动。数字不同就不要继续 / not confirmed, nothing was changed; do not go on if the digits differ",
+        )),
     }
 }
 

@@ -27,9 +27,20 @@ impl Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+/// In both languages where this program words the error itself.
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Failure {
-        Failure(error.to_string())
+        let any: &dyn std::error::Error = &error;
+        let zh = if let Some(e) = any.downcast_ref::<node::Error>() {
+            e.zh()
+        } else if let Some(e) = any.downcast_ref::<web::sheet::SheetError>() {
+            e.zh()
+        } else if let Some(web::Error::NotLoopback(at)) = any.downcast_ref::<web::Error>() {
+            format!("{at} 不是本机回环地址；要让别的电脑打开网页，请加 --lan")
+        } else {
+            return Failure(error.to_string());
+        };
+        Failure(format!("{zh} / {error}"))
     }
 }
 
@@ -40,6 +51,7 @@ impl fmt::Display for Failure {
 }
 
 fn main() -> ExitCode {
+    quiet_broken_pipe();
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("YANXIU_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
@@ -54,6 +66,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `yanxiu status | head` closes the pipe early: that is no fault to show.
+fn quiet_broken_pipe() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if text.contains("failed printing to stdout") {
+            std::process::exit(0);
+        }
+        usual(info);
+    }));
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {

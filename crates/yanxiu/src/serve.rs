@@ -1,5 +1,6 @@
 //! `serve`: pages and sync until Ctrl-C.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use node::{Network, Node, Standing, accounts};
@@ -12,6 +13,7 @@ use crate::config::Config;
 pub fn serve(data: &Path, config: &Config, flags: &Serve) -> Result<(), Failure> {
     let (network, web) = (config.network(flags)?, config.web(flags));
     let node = Node::open(data)?;
+    let _only = only_one(data)?;
     runtime()?.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let network = Network::start(node.clone(), network).await?;
@@ -36,6 +38,23 @@ pub fn serve(data: &Path, config: &Config, flags: &Serve) -> Result<(), Failure>
     })
 }
 
+/// One `serve` per data directory: two would speak under one name and turn each other's links away. The
+/// system frees the lock when the process ends, however it ends.
+fn only_one(data: &Path) -> Result<File, Failure> {
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(data.join("serve.lock"))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Failure::new(format!(
+            "数据目录 {0} 的研修程序已在运行，请用它的网页 / yanxiu already runs on {0}; use its pages",
+            data.display()
+        ))),
+        // A file system without locks: go on as if alone.
+        _ => Ok(file),
+    }
+}
+
 /// The link for the first account; `None` when there is one.
 pub fn setup_link(node: &Node, url: &str) -> Result<Option<String>, Failure> {
     if accounts::any(node)? {
@@ -52,9 +71,12 @@ fn new_link(node: &Node, url: &str) -> Result<String, Failure> {
 /// For whoever sits at this computer: a forgotten PIN, a new clerk.
 pub fn print_setup_link(data: &Path, config: &Config) -> Result<(), Failure> {
     let node = Node::open(data)?;
-    let listen = config.web(&Serve::default()).listen;
+    let url = match node.page_address() {
+        Some(url) => url,
+        None => format!("http://{}/", config.web(&Serve::default()).listen),
+    };
     println!("在本机浏览器打开，建立新账号；只能用一次 / open it in a browser here, once:");
-    println!("  {}", new_link(&node, &format!("http://{listen}/"))?);
+    println!("  {}", new_link(&node, &url)?);
     Ok(())
 }
 

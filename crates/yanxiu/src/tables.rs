@@ -61,9 +61,9 @@ fn show(plan: &RosterPlan) {
 
 pub fn export(data: &Path, export: &Export) -> Result<(), Failure> {
     let node = Node::open(data)?;
-    let school = node
-        .home_school()
-        .ok_or_else(|| Failure::new("本机不是学校的设备；县里请在网页上按校导出 / not a school's device"))?;
+    let school = node.home_school().ok_or_else(|| {
+        Failure::new("只有学校的设备能导出本校的表 / only a school's device exports its tables")
+    })?;
     let what = match export.what {
         What::Roster => "roster",
         What::Claims => "claims",

@@ -2,7 +2,7 @@
 //!
 //! No port is fixed, every started process ends with its [`Server`], and what it printed is shown when the
 //! test fails.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unused_imports)]
 
 mod browser;
 pub mod database;

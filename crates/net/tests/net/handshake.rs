@@ -7,8 +7,8 @@ use net::{ALPN, Endpoint, Error, Tuning};
 use rustls::client::ResolvesClientCert;
 
 use crate::support::{
-    EmptyHanded, LOCAL, credential, endpoint, exchange, id, join, key, raw_client, raw_server, showing, soon,
-    tuned,
+    EmptyHanded, LOCAL, credential, endpoint, exchange, id, join, key, raw_client, raw_server, rebind,
+    showing, soon, tuned,
 };
 
 #[tokio::test]
@@ -158,28 +158,20 @@ async fn a_hub_that_lost_its_sessions_or_its_key_is_noticed() {
     drop(hub);
 
     let again = soon(rebind(addr, 2)).await;
-    soon(school.connect(addr, Some(id(2)))).await.unwrap();
+    let near = soon(school.connect(addr, Some(id(2)))).await.unwrap();
     assert_eq!(soon(again.accept()).await.unwrap().peer(), id(1));
+    assert!(!soon(near.settled()).await.unwrap());
     again.close();
     again.wait_idle().await;
     drop(again);
 
     let _thief = soon(rebind(addr, 66)).await;
-    let got = soon(school.connect(addr, Some(id(2)))).await;
+    let link = soon(school.connect(addr, Some(id(2)))).await.unwrap();
+    let got = soon(link.settled()).await;
     assert!(
         matches!(got, Err(Error::WrongPeer { found, .. }) if found == id(66)),
         "{got:?}"
     );
-}
-
-/// The old socket closes in the background, so its port is free a moment later.
-async fn rebind(addr: std::net::SocketAddr, seed: u8) -> Endpoint {
-    loop {
-        match Endpoint::bind(addr, &key(seed), Tuning::default()) {
-            Ok(endpoint) => return endpoint,
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    }
 }
 
 /// First packets of handshakes that nobody will continue.

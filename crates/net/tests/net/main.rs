@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in test functions, not in their helpers
 
 mod discovery;
+mod early;
 mod frames;
 mod handshake;
 mod links;

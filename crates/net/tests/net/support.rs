@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use net::{Endpoint, Link, Tuning};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -61,6 +61,16 @@ pub async fn exchange(near: &Link, far: &Link) {
         fw.delivered().await.unwrap();
     })
     .await;
+}
+
+/// The old socket closes in the background, so its port is free a moment later.
+pub async fn rebind(addr: SocketAddr, seed: u8) -> Endpoint {
+    loop {
+        match Endpoint::bind(addr, &key(seed), Tuning::default()) {
+            Ok(endpoint) => return endpoint,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
 }
 
 /// Checks nothing at all.
@@ -243,4 +253,66 @@ pub async fn relay(target: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
         }
     });
     (addr, cut)
+}
+
+/// A long way to `target`: every datagram arrives `delay` after it was sent, in order.
+pub struct Way {
+    pub addr: SocketAddr,
+    /// While set, what `target` answers is lost.
+    pub mute: AtomicBool,
+    /// What went to `target`, in order.
+    pub sent: Mutex<Vec<Vec<u8>>>,
+}
+
+pub async fn way(target: SocketAddr, delay: Duration) -> Arc<Way> {
+    let bind = || tokio::net::UdpSocket::bind(SocketAddr::from(LOCAL));
+    let (front, back) = (Arc::new(bind().await.unwrap()), Arc::new(bind().await.unwrap()));
+    let way = Arc::new(Way {
+        addr: front.local_addr().unwrap(),
+        mute: AtomicBool::new(false),
+        sent: Mutex::new(Vec::new()),
+    });
+    let dialler = Arc::new(Mutex::new(None));
+    let (there, mut going) = tokio::sync::mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let (home, mut coming) = tokio::sync::mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+
+    let (socket, seen, to) = (front.clone(), dialler.clone(), way.clone());
+    tokio::spawn(async move {
+        let mut buf = [0u8; 2048];
+        loop {
+            let Ok((n, from)) = socket.recv_from(&mut buf).await else {
+                continue;
+            };
+            *seen.lock().unwrap() = Some(from);
+            to.sent.lock().unwrap().push(buf[..n].to_vec());
+            there.send((Instant::now() + delay, buf[..n].to_vec())).unwrap();
+        }
+    });
+    let socket = back.clone();
+    tokio::spawn(async move {
+        while let Some((due, bytes)) = going.recv().await {
+            tokio::time::sleep_until(due.into()).await;
+            let _ = socket.send_to(&bytes, target).await;
+        }
+    });
+    let from = way.clone();
+    tokio::spawn(async move {
+        let mut buf = [0u8; 2048];
+        loop {
+            let Ok((n, _)) = back.recv_from(&mut buf).await else {
+                continue;
+            };
+            if !from.mute.load(Ordering::SeqCst) {
+                home.send((Instant::now() + delay, buf[..n].to_vec())).unwrap();
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while let Some((due, bytes)) = coming.recv().await {
+            tokio::time::sleep_until(due.into()).await;
+            let to = dialler.lock().unwrap().unwrap();
+            let _ = front.send_to(&bytes, to).await;
+        }
+    });
+    way
 }
