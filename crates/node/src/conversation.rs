@@ -38,6 +38,10 @@ pub(crate) struct Ended {
 /// A peer that says nothing at all is given up after so long.
 const FIRST_FRAME: Duration = Duration::from_secs(60);
 
+/// A peer that is still exchanging with us and says nothing for so long is given up; a piece on the
+/// slowest link takes a minute or two. Dead links are noticed earlier, by the transport.
+const MUTE: Duration = Duration::from_secs(600);
+
 /// Frames that wait to be written; a peer that reads nothing is given up beyond that.
 const WRITE_QUEUE: usize = 256;
 
@@ -52,30 +56,50 @@ pub(crate) async fn converse(
     manner: Manner,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Ended, Error> {
-    let (writer, mut reader) = match manner.dialled {
-        Some(_) => link.open().await?,
-        None => match tokio::time::timeout(FIRST_FRAME, link.accept()).await {
-            Ok(Some(streams)) => streams,
-            _ => {
-                return Ok(Ended {
-                    in_sync: false,
-                    refused: false,
-                });
-            }
-        },
-    };
-    let (out, written) = mpsc::channel::<Vec<u8>>(WRITE_QUEUE);
-    let writing = tokio::spawn(write_all(writer, written));
     let mut changed = node.watch();
     let mut roll_changed = node.0.roll_changed.subscribe();
-    let peer = link.peer();
-    let (starting, manner_of) = (node.clone(), manner.clone());
-    let mut talk = blocking(move || Talk::new(starting, peer, manner_of)).await?;
     let mut ended = Ended {
         in_sync: false,
         refused: false,
     };
-    let mut next = Some(Event::Started);
+    // With a kept ticket the first flight travels as 0-RTT data. It may be thrown away (the peer restarted):
+    // then it is said again on new streams. What it carries is signed and idempotent (design.md §5).
+    let mut early = manner.dialled.is_some() && link.early();
+    let (out, writing, mut reader, mut talk) = loop {
+        let (writer, reader) = match manner.dialled {
+            Some(_) => link.open().await?,
+            None => match tokio::time::timeout(FIRST_FRAME, link.accept()).await {
+                Ok(Some(streams)) => streams,
+                _ => return Ok(ended),
+            },
+        };
+        let (out, written) = mpsc::channel::<Vec<u8>>(WRITE_QUEUE);
+        let writing = tokio::spawn(write_all(writer, written));
+        let (starting, peer, manner) = (node.clone(), link.peer(), manner.clone());
+        let (talk, first) = blocking(move || {
+            let mut talk = Talk::new(starting, peer, manner)?;
+            let first = talk.step(Event::Started)?;
+            Ok((talk, first))
+        })
+        .await?;
+        for frame in first.frames {
+            let _ = out.try_send(frame);
+        }
+        let accepted = match early {
+            false => true,
+            true => tokio::select! {
+                biased;
+                _ = stop.changed() => return Ok(ended),
+                settled = link.settled() => settled?,
+            },
+        };
+        if accepted {
+            break (out, writing, reader, talk);
+        }
+        early = false;
+        writing.abort();
+    };
+    let mut next = None;
     let result = loop {
         if let Some(event) = next.take() {
             // Everything that an event leads to is done before the next frame is read.
@@ -98,10 +122,10 @@ pub(crate) async fn converse(
                 break Ok(());
             }
         }
-        let quiet = if talk.session.is_live() {
-            Duration::MAX
-        } else {
-            FIRST_FRAME
+        let quiet = match (talk.session.is_live(), talk.store) {
+            (true, _) => Duration::MAX,
+            (false, Some(_)) => MUTE,
+            (false, None) => FIRST_FRAME,
         };
         tokio::select! {
             biased;
@@ -324,6 +348,7 @@ impl Talk {
         self.county = county.map(|root| (root, county_name));
         let roll = self.node.roll();
         let scope = scope(&roll, &self.peer);
+        self.node.set_connected(&self.peer, true);
         if roll.grants(&self.peer).next().is_some() {
             let address = self.dialled.as_deref();
             self.node

@@ -148,7 +148,6 @@ impl Hall {
                 number,
             },
         );
-        self.node.set_connected(&peer, true);
         Some((number, stopped))
     }
 
