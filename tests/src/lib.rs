@@ -78,12 +78,18 @@ impl Place {
         enrol::confirm(&self.node).expect("pinned");
     }
 
-    /// Goes online on loopback, without mDNS, with short waits.
+    /// Goes online on loopback, without mDNS, with short waits, and stays connected.
     pub async fn up(&mut self) {
+        self.up_and(true).await;
+    }
+
+    /// Goes online; `stay` connected or hang up when both sides are equal.
+    pub async fn up_and(&mut self, stay: bool) {
         assert!(self.network.is_none(), "already up");
         let config = NetworkConfig {
             listen: ([127, 0, 0, 1], self.port).into(),
             mdns: false,
+            keep_open: stay,
             retry_min: Duration::from_millis(150),
             retry_max: Duration::from_secs(2),
             ..NetworkConfig::default()
@@ -108,6 +114,11 @@ impl Place {
             network.stop().await;
             println!("{:>6} ms  to go offline", begun.elapsed().as_millis());
         }
+    }
+
+    /// Handshakes and links since it went online.
+    pub fn counters(&self) -> net::Counters {
+        self.network.as_ref().expect("up").counters()
     }
 
     /// `host:port` of this node.

@@ -146,3 +146,31 @@ async fn two_devices_of_one_school_that_were_apart_lose_nothing() {
     a.down().await;
     b.down().await;
 }
+
+/// A school that hangs up after each contact comes back with its ticket: no second full handshake.
+#[tokio::test(flavor = "multi_thread")]
+async fn later_contacts_resume_and_push_in_their_first_flight() {
+    let mut county = Place::county();
+    let school_id = add_school(&county, "青石小学");
+    let mut school = Place::school(&county, &school_id, "青石小学 电脑");
+    county.up_and(false).await;
+    school.up_and(false).await;
+    school.knows(&county);
+    for i in 1..=5 {
+        add_session(&school, &format!("活动{i}"), "2025-10-16");
+        until("it is at the county, with a receipt", 20, || {
+            titles(&county).len() == i && school.node.not_at_county().unwrap() == 0
+        })
+        .await;
+        until("they have hung up", 20, || county.counters().open == 0).await;
+    }
+    let counters = county.counters();
+    assert_eq!(counters.full_handshakes, 1, "{counters:?}");
+    // A restarted hub has forgotten the tickets: the flight is thrown away and said again.
+    county.down().await;
+    county.up_and(false).await;
+    add_session(&school, "重启之后", "2025-10-17");
+    until("it arrives all the same", 20, || titles(&county).len() == 6).await;
+    school.down().await;
+    county.down().await;
+}

@@ -100,6 +100,11 @@ impl Network {
         self.address
     }
 
+    /// Handshakes and links so far.
+    pub fn counters(&self) -> net::Counters {
+        self.endpoint.counters()
+    }
+
     /// Ends all conversations and waits until their last words are said.
     pub async fn stop(self) {
         self.stop.send_replace(true);
@@ -266,10 +271,10 @@ async fn dial_all(
                     let _ = d.set_county(hall.node.county_root().as_ref());
                 }
             }
-            // Something to say: do not sit out a long back-off.
             Ok(()) = changed.changed() => {
+                let news = have_news(&hall, &targets).await;
                 let soon = Instant::now() + hall.config.retry_min;
-                for t in targets.values_mut() {
+                for (_, t) in targets.iter_mut().filter(|(a, _)| news.contains(*a)) {
                     t.due = t.due.min(soon);
                 }
             }
@@ -290,6 +295,23 @@ async fn next(found: &mut Option<mpsc::Receiver<Found>>) -> Option<Found> {
         Some(f) => f.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// The addresses behind which somebody waits for changes of ours, or may: for them a long back-off is not
+/// sat out.
+async fn have_news(hall: &Hall, targets: &HashMap<String, Target>) -> Vec<String> {
+    let mut idle: Vec<(String, Option<NodeId>)> = targets
+        .iter()
+        .filter(|(_, t)| !t.dialling)
+        .map(|(a, t)| (a.clone(), t.node))
+        .collect();
+    idle.retain(|(_, node)| node.is_none_or(|n| !hall.is_open(&n)));
+    let node = hall.node.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        idle.retain(|(_, peer)| peer.is_none_or(|p| node.has_news_for(&p).unwrap_or(true)));
+        idle.into_iter().map(|(address, _)| address).collect()
+    });
+    asked.await.unwrap_or_default()
 }
 
 /// Commands beside the running node write to the same database: whether one just did.
@@ -479,7 +501,9 @@ fn finished(hall: &Hall, targets: &mut HashMap<String, Target>, address: String,
     target.dialling = false;
     let config = &hall.config;
     target.wait = match reached {
-        Some(Ended { in_sync: true, .. }) => config.retry_min,
+        // Cut off while connected: back soon. Hung up on purpose: news of ours will shorten the wait.
+        Some(Ended { in_sync: true, .. }) if config.keep_open => config.retry_min,
+        Some(Ended { in_sync: true, .. }) => config.retry_max,
         // Refused: a person has to act first; waiting for approval is what a school does for hours.
         _ => (target.wait * 2).min(config.retry_max),
     };

@@ -52,6 +52,16 @@ impl Node {
         })
     }
 
+    /// Whether a peer lacks changes of ours that it may read.
+    pub(crate) fn has_news_for(&self, peer: &NodeId) -> Result<bool, Error> {
+        let roll = self.roll();
+        self.store().read(|c| {
+            let acked = store::peers::get(c, peer)?.and_then(|p| p.acked);
+            let may = |key: &sync::DocKey| self.may_read(&roll, peer, key);
+            Ok(store::outgoing::waiting(c, acked.unwrap_or(0), may)?.0 > 0)
+        })
+    }
+
     /// Typed addresses.
     pub fn addresses(&self) -> Result<Vec<String>, Error> {
         Ok(self.store().read(store::peers::addresses)?)
