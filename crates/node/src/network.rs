@@ -419,7 +419,17 @@ fn meet(hall: &Hall, targets: &mut HashMap<String, Target>, found: Found) {
     }
 }
 
-type Talks = tokio::task::JoinSet<(String, Option<Ended>)>;
+type Talks = tokio::task::JoinSet<(String, Reached)>;
+
+/// What came of a dial.
+enum Reached {
+    /// Nobody, or nobody whom we may talk to.
+    Nobody,
+    /// Somebody else than this address used to be.
+    Another,
+    /// This node; how the conversation ended.
+    Node(NodeId, Ended),
+}
 
 fn dial_due(
     hall: &Arc<Hall>,
@@ -465,45 +475,59 @@ async fn dial(
     expect: Option<NodeId>,
     patience: Duration,
     mut stopped: watch::Receiver<bool>,
-) -> Option<Ended> {
+) -> Reached {
     let name = address.to_string();
-    let resolved = tokio::task::spawn_blocking(move || name.to_socket_addrs().ok()?.next())
-        .await
-        .ok()??;
+    let found = tokio::task::spawn_blocking(move || name.to_socket_addrs().ok()?.next()).await;
+    let Some(resolved) = found.ok().flatten() else {
+        return Reached::Nobody;
+    };
     let connected = tokio::select! {
         biased;
-        _ = stopped.wait_for(|s| *s) => return None,
+        _ = stopped.wait_for(|s| *s) => return Reached::Nobody,
         connected = endpoint.connect(resolved, expect) => connected,
-        () = tokio::time::sleep(patience) => return None,
+        () = tokio::time::sleep(patience) => return Reached::Nobody,
     };
     match connected {
-        Ok(link) if link.peer() == hall.node.id() => None,
+        Ok(link) if link.peer() == hall.node.id() => Reached::Nobody,
         Ok(link) if hall.is_open(&link.peer()) => {
             link.close(1, "another link of the same two nodes is open");
-            Some(Ended {
-                in_sync: true,
-                refused: false,
-            })
+            Reached::Node(
+                link.peer(),
+                Ended {
+                    in_sync: true,
+                    refused: false,
+                },
+            )
         }
-        Ok(link) => Some(hall.talk(link, Some(address.to_string())).await),
+        Ok(link) => {
+            let peer = link.peer();
+            Reached::Node(peer, hall.talk(link, Some(address.to_string())).await)
+        }
+        Err(net::Error::WrongPeer { .. }) => Reached::Another,
         Err(error) => {
             tracing::debug!(%address, %error, "no answer");
-            None
+            Reached::Nobody
         }
     }
 }
 
 /// After a conversation (or none): when to dial again.
-fn finished(hall: &Hall, targets: &mut HashMap<String, Target>, address: String, reached: Option<Ended>) {
+fn finished(hall: &Hall, targets: &mut HashMap<String, Target>, address: String, reached: Reached) {
     let Some(target) = targets.get_mut(&address) else {
         return;
     };
     target.dialling = false;
+    // Who answers at a typed address is learnt, so that it is not dialled while we talk to that node.
+    match (&reached, target.source) {
+        (Reached::Node(peer, _), Source::Typed) => target.node = Some(*peer),
+        (Reached::Another, Source::Typed) => target.node = None,
+        _ => {}
+    }
     let config = &hall.config;
     target.wait = match reached {
         // Cut off while connected: back soon. Hung up on purpose: news of ours will shorten the wait.
-        Some(Ended { in_sync: true, .. }) if config.keep_open => config.retry_min,
-        Some(Ended { in_sync: true, .. }) => config.retry_max,
+        Reached::Node(_, Ended { in_sync: true, .. }) if config.keep_open => config.retry_min,
+        Reached::Node(_, Ended { in_sync: true, .. }) => config.retry_max,
         // Refused: a person has to act first; waiting for approval is what a school does for hours.
         _ => (target.wait * 2).min(config.retry_max),
     };

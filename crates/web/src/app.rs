@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use node::{Node, Standing};
+use node::{Node, Role, Standing};
 
 use crate::WebConfig;
 use crate::fault::Fault;
@@ -28,6 +28,19 @@ pub(crate) struct Inner {
     pub(crate) label: String,
     /// Unix seconds of the program's start, part of the mark of `pages::live`.
     pub(crate) born: i64,
+}
+
+/// What a node is used for, as its grants say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Desk {
+    /// The county's hub or an auditor's device.
+    County,
+    /// A school's PC.
+    School,
+    /// A mentor's laptop.
+    Mentor,
+    /// Not enrolled, so that nobody can tell yet.
+    Open,
 }
 
 impl Deref for App {
@@ -61,6 +74,36 @@ impl App {
     /// Whether this is a device of the county's that belongs to no school, such as a mentor's laptop.
     pub(crate) fn schoolless(&self) -> bool {
         !self.county() && self.node.standing() == Standing::Member && self.node.home_school().is_none()
+    }
+
+    /// The schools that a mentor's laptop was assigned to (organisation ids): it reads their records
+    /// and enters none. Empty on every other device.
+    pub(crate) fn mentored(&self) -> Vec<String> {
+        if !self.schoolless() {
+            return Vec::new();
+        }
+        let visits = self.node.scopes(Role::Mentor).into_iter();
+        // A mentor's scope is `code/school`, a reader's the school alone.
+        let mut schools: Vec<String> = visits
+            .filter_map(|scope| scope.rsplit('/').next().map(str::to_owned))
+            .chain(self.node.scopes(Role::MentorReader))
+            .collect();
+        schools.sort();
+        schools.dedup();
+        schools
+    }
+
+    /// Whose desk this node stands on.
+    pub(crate) fn desk(&self) -> Desk {
+        if self.county() {
+            Desk::County
+        } else if !self.mentored().is_empty() {
+            Desk::Mentor
+        } else if self.node.home_school().is_some() {
+            Desk::School
+        } else {
+            Desk::Open
+        }
     }
 
     /// Runs blocking work on the node away from the async threads.

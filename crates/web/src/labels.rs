@@ -3,6 +3,7 @@
 use node::accounts::Role;
 use records::Kinds;
 
+use crate::app::Desk;
 use crate::lang::Lang;
 
 /// One option of a select or a row of radio buttons, in the page's language.
@@ -38,10 +39,18 @@ pub(crate) fn label(l: Lang, kind: &str, field: &str, code: &str) -> String {
         .to_owned()
 }
 
-/// What a role is called.
-pub(crate) fn role(l: &Lang, role: &Role) -> &'static str {
+/// What a role is called. Whoever works with a node's records is the clerk of a school, or the mentor
+/// whose laptop it is: the accounts have one code for both.
+pub(crate) fn role(l: &Lang, role: &Role, desk: &Desk) -> &'static str {
     match role {
-        Role::Clerk => l.t("师训专管员", "School training officer"),
+        Role::Clerk => match desk {
+            Desk::Mentor => l.t("送教/送培专家", "Visiting mentor"),
+            Desk::Open => l.t(
+                "师训专管员，或送教/送培专家",
+                "School training officer, or visiting mentor",
+            ),
+            Desk::School | Desk::County => l.t("师训专管员", "School training officer"),
+        },
         Role::Auditor => l.t("县学分审核员", "County credit auditor"),
         Role::Admin => l.t("系统管理员（不看内容）", "Administrator (no records)"),
         Role::Teacher => l.t("教师（只看本人）", "Teacher (own card only)"),
@@ -50,15 +59,15 @@ pub(crate) fn role(l: &Lang, role: &Role) -> &'static str {
 }
 
 /// The roles that an account on this node can have.
-pub(crate) fn roles(l: Lang, county: bool) -> Vec<Choice> {
-    let fitting: &[Role] = if county {
-        &[Role::Auditor, Role::Admin, Role::Leader]
-    } else {
-        &[Role::Clerk, Role::Leader, Role::Teacher, Role::Admin]
+pub(crate) fn roles(l: Lang, desk: Desk) -> Vec<Choice> {
+    let fitting: &[Role] = match desk {
+        Desk::County => &[Role::Auditor, Role::Admin, Role::Leader],
+        Desk::Mentor => &[Role::Clerk, Role::Admin],
+        Desk::School | Desk::Open => &[Role::Clerk, Role::Leader, Role::Teacher, Role::Admin],
     };
     fitting
         .iter()
-        .map(|r| Choice::new(r.code(), role(&l, r)))
+        .map(|r| Choice::new(r.code(), role(&l, r, &desk)))
         .collect()
 }
 

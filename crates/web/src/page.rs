@@ -7,7 +7,7 @@ use node::Way;
 use node::office::ClaimState;
 use records::Kinds;
 
-use crate::app::App;
+use crate::app::{App, Desk};
 use crate::assets;
 use crate::fault::Fault;
 use crate::lang::Lang;
@@ -32,6 +32,8 @@ pub(crate) struct Chrome {
     /// School, county or device name.
     pub(crate) place: String,
     pub(crate) county: bool,
+    /// A mentor's laptop: it reads several schools, and no decisions.
+    pub(crate) mentor: bool,
     pub(crate) who: Option<String>,
     pub(crate) csrf: String,
     pub(crate) nav: Vec<Nav>,
@@ -56,6 +58,7 @@ impl Chrome {
             title: title.to_owned(),
             place: place(app, l),
             county: app.county(),
+            mentor: false,
             who: None,
             csrf: String::new(),
             nav: Vec::new(),
@@ -71,6 +74,7 @@ impl Chrome {
         let note = ctx.path.split_once('?').and_then(|(_, query)| note(query, ctx.l));
         Chrome {
             who: Some(ctx.who.account.name.clone()),
+            mentor: ctx.app.desk() == Desk::Mentor,
             csrf: ctx.who.csrf.clone(),
             nav: navigation(ctx, here),
             path: ctx.path.clone(),
@@ -100,9 +104,11 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
     // Only the hub approves devices and keeps the registry; only a school has records of its own.
     let hub = ctx.app.node.is_county();
     let schoolless = ctx.app.schoolless();
+    let mentor = ctx.app.desk() == Desk::Mentor;
     let fits = |href: &str, right: Right| match href {
         "/" => true,
         "/devices" => hub && ctx.may(right),
+        "/sessions" if mentor => ctx.may(right),
         "/import" => (hub || !ctx.app.county()) && !schoolless && ctx.may(right),
         _ => ctx.may(right) && (!schoolless || right == Right::Manage),
     };
@@ -272,6 +278,15 @@ pub(crate) fn ago(l: &Lang, at: &Option<i64>) -> String {
         60..3_600 => unit(l, seconds / 60, "分钟前", "min ago"),
         3_600..86_400 => unit(l, seconds / 3_600, "小时前", "h ago"),
         _ => unit(l, seconds / 86_400, "天前", "days ago"),
+    }
+}
+
+/// [`ago`] for a device that may be in touch at this moment.
+pub(crate) fn contact(l: &Lang, at: &Option<i64>, connected: &bool) -> String {
+    if *connected {
+        l.t("现在", "now").to_owned()
+    } else {
+        ago(l, at)
     }
 }
 

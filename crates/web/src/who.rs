@@ -173,7 +173,8 @@ impl Ctx {
 
     /// Whether the account holds the right at this node.
     pub(crate) fn may(&self, right: Right) -> bool {
-        self.who.may(right, self.app.county())
+        // A mentor's laptop belongs to no school whose records it could enter.
+        (right != Right::Enter || !self.app.schoolless()) && self.who.may(right, self.app.county())
     }
 
     /// The school of this node, for pages that only a school's node has.

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use node::accounts::{self, AccessRow, Account, NewAccount, Role};
 use node::office;
 
+use crate::app::Desk;
 use crate::fault::Fault;
 use crate::form::Form;
 use crate::labels::{self, Choice};
@@ -22,6 +23,7 @@ struct AccountsPage {
     accounts: Vec<Account>,
     own: String,
     roles: Vec<Choice>,
+    desk: Desk,
     /// Teachers of the school, for accounts of one teacher.
     teachers: Vec<Choice>,
     log: Vec<AccessRow>,
@@ -85,7 +87,8 @@ async fn accounts_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
         f,
         accounts,
         own: ctx.who.account.id.clone(),
-        roles: labels::roles(l, ctx.app.county()),
+        roles: labels::roles(l, ctx.app.desk()),
+        desk: ctx.app.desk(),
         teachers: teachers.into_iter().map(|t| Choice::new(t.id, t.name)).collect(),
         log,
     })
@@ -94,7 +97,7 @@ async fn accounts_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
 /// `POST /accounts`
 pub(crate) async fn create(Post { ctx, mut form }: Post) -> Result<Response, Fault> {
     ctx.need(Right::Manage)?;
-    let role = labels::roles(ctx.l, ctx.app.county())
+    let role = labels::roles(ctx.l, ctx.app.desk())
         .into_iter()
         .find(|r| r.code == form.get("role"));
     let role = role.and_then(|r| Role::from_code(&r.code));

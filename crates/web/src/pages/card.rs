@@ -5,6 +5,8 @@ use axum::extract::Path;
 use axum::response::Response;
 use node::accounts::Role;
 use node::office::{self, CardView, ClaimRow, ClaimState};
+use records::SchoolYear;
+use records::rules::{Outcome, YearOutcome};
 
 use crate::fault::Fault;
 use crate::labels;
@@ -21,6 +23,8 @@ struct CardPage<'a> {
     rows: &'a [ClaimRow],
     enter: bool,
     printed: String,
+    /// The school year of this computer's date: later ones are shown as not begun.
+    now: SchoolYear,
 }
 
 impl CardPage<'_> {
@@ -31,6 +35,50 @@ impl CardPage<'_> {
     /// The language as the rule engine names it, for its labels and sentences.
     fn r(&self) -> records::Lang {
         self.l.into()
+    }
+
+    /// The sentence of a requirement without the list of school years, which the page shows itself.
+    fn text<'o>(&self, outcome: &'o Outcome) -> &'o str {
+        let text = outcome.text(self.r());
+        let listed = !outcome.waived && outcome.years.iter().any(|y| !y.met);
+        let mark = self.l.t("；", "; ");
+        match text.rsplit_once(mark).filter(|_| listed) {
+            Some((head, _)) => head,
+            None => text,
+        }
+    }
+
+    /// How each school year stands; one that has not begun is neither met nor missed.
+    fn years(&self, outcome: &Outcome) -> String {
+        let l = self.l;
+        let line = |y: &YearOutcome| {
+            let state = match y {
+                _ if y.met => l.t("达到", "met").to_owned(),
+                _ if y.year > self.now => l.t("未开始", "not begun").to_owned(),
+                _ => format!("{} {}", l.t("还差", "missing"), page::amount(&y.gap_c)),
+            };
+            format!("{}–{} {state}", y.year.0, y.year.0.saturating_add(1))
+        };
+        let Some(first) = outcome.years.first().filter(|_| !outcome.waived) else {
+            return String::new();
+        };
+        let years: Vec<String> = outcome.years.iter().map(line).collect();
+        let every = if l.zh() {
+            format!("每学年 {} 学分：", page::amount(&first.min_c))
+        } else {
+            format!("{} credits every school year: ", page::amount(&first.min_c))
+        };
+        format!("{every}{}", years.join(l.t("；", "; ")))
+    }
+
+    /// The warnings that no other part of the page says: limits stand there with their figures.
+    fn warnings(&self) -> impl Iterator<Item = String> {
+        let card = &self.v.card;
+        let others = card.warnings.iter().filter(|w| w.code != "limit");
+        others.map(|w| match card.requirement(&w.about) {
+            Some(o) => format!("{}{}{}", o.label(self.r()), self.l.t("：", ": "), self.text(o)),
+            None => self.l.pick(&w.zh, &w.en).to_owned(),
+        })
     }
 
     fn cell(&self, category: &str, channel: &str) -> String {
@@ -62,6 +110,11 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     let Some(view) = found else {
         return Err(Fault::NotFound);
     };
+    // Decisions do not go to a mentor's laptop: a card without them would say nothing was recognised.
+    if ctx.app.schoolless() {
+        return Err(Fault::Forbidden);
+    }
+    let today = jiff::Zoned::now().date();
     let home = ctx
         .app
         .node
@@ -72,7 +125,8 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         c: Chrome::new(&ctx, &view.teacher.name, "roster"),
         rows: &view.lines,
         enter: home && ctx.may(Right::Enter),
-        printed: page::today(),
+        printed: today.to_string(),
+        now: SchoolYear::of(today),
         v: &view,
     })
 }

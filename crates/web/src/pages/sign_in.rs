@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use node::accounts::{self, Login, NewAccount, Role};
 use serde::Deserialize;
 
-use crate::app::App;
+use crate::app::{App, Desk};
 use crate::fault::Fault;
 use crate::form::Form;
 use crate::guard::LANGUAGE_COOKIE;
@@ -35,6 +35,8 @@ struct SetupPage {
     c: Chrome,
     f: Form,
     open: bool,
+    /// Whether there is no account yet.
+    none: bool,
     roles: Vec<Choice>,
     /// The role that is chosen at first.
     first: String,
@@ -176,17 +178,18 @@ pub(crate) async fn logout(visit: Visit, Post { ctx, .. }: Post) -> Result<Respo
 /// `GET /setup/{token}`
 pub(crate) async fn setup_form(visit: Visit, Path(token): Path<String>) -> Result<Response, Fault> {
     let open = visit.app.run(move |n| accounts::setup_open(n, &token)).await?;
-    setup_page(&visit, Form::default(), open)
+    setup_page(&visit, Form::default(), open).await
 }
 
-fn setup_page(visit: &Visit, f: Form, open: bool) -> Result<Response, Fault> {
+async fn setup_page(visit: &Visit, f: Form, open: bool) -> Result<Response, Fault> {
     let l = visit.l;
-    let roles = first_roles(l, visit.app.county());
+    let none = !visit.app.run(accounts::any).await?;
+    let roles = first_roles(l, visit.app.desk());
     let first = roles.first().map(|r| r.code.clone()).unwrap_or_default();
-    let title = if open {
-        l.t("建立第一个账号", "Make the first account")
-    } else {
-        l.t("链接无效", "This link is not valid")
+    let title = match (open, none) {
+        (true, true) => l.t("建立第一个账号", "Make the first account"),
+        (true, false) => l.t("建立新账号", "Make a new account"),
+        (false, _) => l.t("链接无效", "This link is not valid"),
     };
     open_page(visit, title, |c| {
         html(&SetupPage {
@@ -194,6 +197,7 @@ fn setup_page(visit: &Visit, f: Form, open: bool) -> Result<Response, Fault> {
             c,
             f,
             open,
+            none,
             roles,
             first,
         })
@@ -201,8 +205,8 @@ fn setup_page(visit: &Visit, f: Form, open: bool) -> Result<Response, Fault> {
 }
 
 /// The first account must be able to do the work of this node or to make other accounts.
-fn first_roles(l: Lang, county: bool) -> Vec<Choice> {
-    let mut roles = labels::roles(l, county);
+fn first_roles(l: Lang, desk: Desk) -> Vec<Choice> {
+    let mut roles = labels::roles(l, desk);
     roles.retain(|r| {
         matches!(
             Role::from_code(&r.code),
@@ -217,17 +221,16 @@ pub(crate) async fn setup(
     Path(token): Path<String>,
     OpenPost { visit, mut form }: OpenPost,
 ) -> Result<Response, Fault> {
-    let county = visit.app.county();
-    let role = first_roles(Lang::Zh, county)
+    let role = first_roles(Lang::Zh, visit.app.desk())
         .into_iter()
         .find(|r| r.code == form.get("role"));
     let Some(role) = role.and_then(|r| Role::from_code(&r.code)) else {
         form.fail("role", "请选择一项", "Please choose one");
-        return setup_page(&visit, form, true);
+        return setup_page(&visit, form, true).await;
     };
     if form.raw("secret") != form.raw("again") {
         form.fail("again", "两次输入不一样", "The two entries differ");
-        return setup_page(&visit, form, true);
+        return setup_page(&visit, form, true).await;
     }
     let new = NewAccount {
         name: form.text("name"),
@@ -244,7 +247,7 @@ pub(crate) async fn setup(
         Err(node::Error::Invalid(errors)) => {
             let used = errors.iter().any(|e| e.field == "token");
             form.fail_all(&errors);
-            setup_page(&visit, form, !used)
+            setup_page(&visit, form, !used).await
         }
         Err(other) => Err(other.into()),
     }
