@@ -61,6 +61,25 @@ impl Place {
         }
     }
 
+    /// The data directory as it is now, copied: a backup, or a clone.
+    pub fn copy(&self) -> TempDir {
+        let dir = tempfile::tempdir().expect("a directory");
+        let to = dir.path().join("data");
+        std::fs::create_dir(&to).expect("a directory");
+        for entry in std::fs::read_dir(self.node.dir()).expect("files") {
+            let entry = entry.expect("a file");
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
+            }
+        }
+        dir
+    }
+
+    /// Opens a copied directory as a place of its own.
+    pub fn of_copy(dir: TempDir) -> Place {
+        Place::at(Node::open(&dir.path().join("data")).expect("the copy opens"), dir)
+    }
+
     /// A device enrolled by file at a school of the county.
     pub fn school(county: &Place, school: &str, label: &str) -> Place {
         let place = Place::device(label);
@@ -105,6 +124,15 @@ impl Place {
         };
         self.port = network.local_addr().port();
         self.network = Some(network);
+    }
+
+    /// Goes online at the address of another place that is gone.
+    pub async fn up_at(&mut self, address: &str) {
+        self.port = address
+            .rsplit_once(':')
+            .and_then(|(_, p)| p.parse().ok())
+            .expect("a port");
+        self.up().await;
     }
 
     /// Goes offline.

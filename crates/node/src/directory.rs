@@ -85,6 +85,22 @@ pub fn read_key(path: &Path) -> Result<DeviceKey, Error> {
     ))
 }
 
+/// What tells this database file from a copy of it: device and inode. A directory that was copied or restored
+/// has another one; a moved one may. `None` where the system has no such thing.
+pub fn file_identity(path: &Path) -> Option<String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let meta = fs::metadata(path).ok()?;
+        Some(format!("{}:{}", meta.dev(), meta.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
     let path = path.to_path_buf();
     move |source| Error::File { path, source }

@@ -124,6 +124,10 @@ fn words(code: &str) -> (String, String) {
             "对方的回执签名不对，已断开；请核对对方设备",
             "The peer's receipt had a wrong signature; check that device",
         ),
+        "copied" => pair(
+            "本机数据是从备份恢复或复制来的：已换用新的编号，缺的内容会在联系上以后补回",
+            "This data was restored or copied: it goes on under a new number, and what is missing comes back with the next contact",
+        ),
         "still-different" => pair(
             "同步后两边仍不一致；请导出本页发给县级管理员",
             "Both sides still differ after a repair; send this page to the county office",

@@ -92,16 +92,7 @@ impl Node {
         }
         let key = directory::read_key(&directory::device_key(dir))?;
         let store = Store::open(&directory::database(dir))?;
-        let fresh = StoreId(directory::random()?);
-        let store_id = store.write(|tx| match store::meta(tx, "store_id")? {
-            Some(id) => Ok(StoreId(
-                id.try_into().map_err(|_| store::Error::BadRow("store id"))?,
-            )),
-            None => {
-                store::set_meta(tx, "store_id", &fresh.0)?;
-                Ok::<_, store::Error>(fresh)
-            }
-        })?;
+        let store_id = begin_life(&store, directory::file_identity(&directory::database(dir)))?;
         let roll = RwLock::new(load_roll(&store)?);
         let outside = Mutex::new(store.outside_version()?);
         let kinds = Kinds::builtin();
@@ -588,6 +579,29 @@ impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Node({} at {})", self.id().short(), self.0.dir.display())
     }
+}
+
+/// The store id of this database file. A copy (a restored backup, a cloned directory) is another store and
+/// writes under a new incarnation: what it lost comes back from the peers, and nothing forks (design.md §4).
+fn begin_life(store: &Store, file: Option<String>) -> Result<StoreId, Error> {
+    let fresh = StoreId(directory::random()?);
+    let file = file.unwrap_or_default().into_bytes();
+    Ok(store.write(|tx| {
+        let known = store::meta(tx, "store_id")?;
+        let copied = store::meta(tx, "file")?.is_some_and(|f| f != file);
+        store::set_meta(tx, "file", &file)?;
+        if let (Some(id), false) = (known, copied) {
+            return Ok(StoreId(
+                id.try_into().map_err(|_| store::Error::BadRow("store id"))?,
+            ));
+        }
+        if copied {
+            store::set_meta(tx, "incarnation", b"")?;
+            store::events::add(tx, "copied", None, "", "", now())?;
+        }
+        store::set_meta(tx, "store_id", &fresh.0)?;
+        Ok::<_, store::Error>(fresh)
+    })?)
 }
 
 fn load_roll(store: &Store) -> Result<RollState, Error> {

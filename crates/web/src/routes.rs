@@ -74,6 +74,7 @@ fn county() -> Router<App> {
     Router::new()
         .route("/schools", get(county::list))
         .route("/schools/{id}", get(county::show))
+        .route("/schools/{id}/export/{what}", get(export::download_at_county))
         .route("/audit", get(audit::queue).post(audit::recognise))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
         .route("/devices", get(devices::list).post(devices::approve))

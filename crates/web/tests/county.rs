@@ -94,7 +94,7 @@ fn a_claim_reaches_the_county_and_its_decision_comes_back_without_a_restart() {
         .get("/schools")
         .has("青石镇中心小学")
         .has("刚刚")
-        .has("未接入");
+        .has("尚未入网");
     auditor.get("/").has("2 条学分待审");
 
     recognise(&auditor, &box_of(&queue))
@@ -172,6 +172,86 @@ fn a_decision_never_covers_what_the_auditor_did_not_see() {
     auditor
         .submit("/audit", "/audit", &[("decided_on", "2025-09-20")])
         .has("一条也没有选");
+}
+
+#[test]
+fn a_mentors_laptop_shows_its_schools_to_read_and_nothing_to_enter() {
+    let county = Site::county(true);
+    let school = county.enrol_school("青石镇中心小学");
+    let mentor = county.enrol_mentor("zj-07", &["青石镇中心小学", "云岭县第一小学"]);
+    let setup = node::accounts::new_setup_token(&mentor.node, node::now()).unwrap();
+    let setup = format!("/setup/{setup}");
+    mentor
+        .browser()
+        .get(&setup)
+        .has("这是本机的第一个账号")
+        .has("送教/送培专家")
+        .lacks("师训专管员");
+    let zhou = mentor.signed_in("周专家", Role::Clerk);
+    mentor
+        .browser()
+        .get(&setup)
+        .has("新账号")
+        .lacks("这是本机的第一个账号");
+    let id = record(&school.node);
+
+    let list = format!("/sessions?school={}", county.school_id("青石镇中心小学"));
+    until(&zhou, &list, "第3次研课磨课").lacks("登记活动");
+    let page = zhou.get("/");
+    page.has("青石镇中心小学")
+        .has("云岭县第一小学")
+        .has("刚刚")
+        .lacks("登记一场活动")
+        .lacks("在册教师");
+    assert_eq!(
+        page.links("/sessions?school=").len(),
+        2,
+        "every school leads to its sessions"
+    );
+    for path in ["/roster", "/claims", "/import", "/export"] {
+        page.lacks(&format!("href=\"{path}\""));
+    }
+    let other = format!("/sessions?school={}", county.school_id("云岭县第一小学"));
+    zhou.get(&other).lacks("第3次研课磨课").has("还没有活动");
+    let here = format!("/sessions/{id}");
+    until(&zhou, &here, "王𬭊").lacks("保存考勤").lacks("县已审");
+    let token = zhou.get("/accounts").value("csrf");
+    zhou.post(&format!("{here}/end"), &[("csrf", &token)]).is(403);
+    zhou.get("/sessions/new").is(403);
+    // Decisions do not come here, so a card would be wrong.
+    let person = office::roster(&school.node, &school.node.home_school().unwrap())
+        .unwrap()
+        .remove(0);
+    zhou.get(&format!("/teachers/{}", person.id)).is(403);
+}
+
+#[test]
+fn the_county_takes_a_schools_tables_and_that_is_logged() {
+    let county = Site::county(true);
+    let school = county.enrol_school("青石镇中心小学");
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let admin = county.signed_in("管理员", Role::Admin);
+    record(&school.node);
+    let here = format!("/schools/{}", county.school_id("青石镇中心小学"));
+    until(&auditor, &here, "㙇伟");
+    for what in ["roster", "claims", "summary"] {
+        let path = format!("{here}/export/{what}.csv?made_on=2025-10-01");
+        auditor.get(&here).has(&format!("{here}/export/{what}.csv"));
+        admin.get(&path).is(403);
+        let page = auditor.get(&path);
+        page.is(200).has("青石镇中心小学");
+        assert!(page.header("content-disposition").contains(what));
+    }
+    auditor.get(&format!("{here}/export/roster.csv")).has("㙇伟");
+    auditor.get(&format!("{here}/export/all.csv")).is(404);
+    auditor.get("/schools/none/export/roster.csv").is(404);
+    auditor.get("/accounts").has("青石镇中心小学 summary.csv");
+    // One school was never enrolled: it is counted, not listed as silent.
+    auditor.get("/").has("尚未入网 1 所").lacks("一周没联系的学校");
+    auditor
+        .get("/schools?contact=none")
+        .has("云岭县第一小学")
+        .lacks("青石镇中心小学</a>");
 }
 
 #[test]

@@ -6,6 +6,58 @@ mod support;
 use node::accounts::Role;
 use support::{Page, Site, until};
 
+/// The digits of a page.
+fn cut(page: &Page) -> String {
+    let rest = page.body.split("class=\"digits\">").nth(1).unwrap();
+    rest.split('<').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_mentor_is_approved_by_code_for_several_schools_and_stands_in_the_list_once() {
+    let county = Site::county(false);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let loose = Site::loose();
+    let code = node::enrol::request_code(&loose.node);
+    let (one, two) = (
+        county.school_id("青石镇中心小学"),
+        county.school_id("云岭县第一小学"),
+    );
+    let page = auditor.submit("/devices", "/devices", &[("request", &code), ("look", "1")]);
+    page.has("要批准的设备").lacks("还没有保存");
+    let shown = page.value("shown");
+    let mut fields = vec![
+        ("request", code.as_str()),
+        ("shown", &shown),
+        ("role", "mentor"),
+        ("mentor", "周专家"),
+        ("label", "送教笔记本一"),
+        ("compared", "1"),
+    ];
+    auditor
+        .submit("/devices", "/devices", &fields)
+        .has("请填专家代号")
+        .has("请选择学校");
+    fields[3].1 = "ＺＪ-07";
+    fields.extend([("schools", one.as_str()), ("schools", &two)]);
+    auditor.submit("/devices", "/devices", &fields).has("已批准");
+    let scopes: Vec<(node::Role, String)> = county
+        .node
+        .devices()
+        .into_iter()
+        .filter(|d| d.node == loose.node.id())
+        .map(|d| (d.role, d.scope))
+        .collect();
+    for school in [&one, &two] {
+        assert!(scopes.contains(&(node::Role::Mentor, format!("zj-07/{school}"))));
+        assert!(scopes.contains(&(node::Role::MentorReader, school.clone())));
+    }
+    assert_eq!(scopes.len(), 4);
+    let page = auditor.get("/devices");
+    page.has("青石镇中心小学（代号 zj-07）")
+        .has("云岭县第一小学（代号 zj-07）");
+    assert_eq!(page.links("/devices/").len(), 1);
+}
+
 #[test]
 fn a_device_is_approved_only_after_the_digits_and_revoked_only_after_asking() {
     let county = Site::county(false);
@@ -46,8 +98,14 @@ fn a_device_is_approved_only_after_the_digits_and_revoked_only_after_asking() {
         ("compared", "1"),
     ];
     auditor.submit("/devices", "/devices", &wrong).has("这不是申请码");
+    // The digits of a code stand on the page before anything is approved.
+    let page = auditor.submit("/devices", "/devices", &fields);
+    page.has("核对数字刚列出来").lacks("code: YXA");
+    let (shown, before) = (page.value("shown"), cut(&page));
+    fields.push(("shown", &shown));
     let page = auditor.submit("/devices", "/devices", &fields);
     page.is(200).has("已批准").has("code: YXA");
+    assert_eq!(cut(&page), before);
     let answer = page
         .body
         .split("<pre class=\"code\" tabindex=\"0\">")
@@ -57,15 +115,7 @@ fn a_device_is_approved_only_after_the_digits_and_revoked_only_after_asking() {
         .next()
         .unwrap()
         .to_owned();
-    let digits = page
-        .body
-        .split("class=\"digits\">")
-        .nth(1)
-        .unwrap()
-        .split('<')
-        .next()
-        .unwrap()
-        .to_owned();
+    let digits = cut(&page);
 
     clerk
         .submit("/sync", "/sync", &[("do", "accept"), ("answer", "YXA-FALSE")])
@@ -100,16 +150,6 @@ fn a_device_that_asks_over_the_network_is_approved_and_joins() {
     let loose = county.loose_near();
     let clerk = loose.signed_in("李专管员", Role::Clerk);
     let page = until(&auditor, "/devices", "云岭县第一小学 教务处");
-    let cut = |page: &Page| {
-        page.body
-            .split("class=\"digits\">")
-            .nth(1)
-            .unwrap()
-            .split('<')
-            .next()
-            .unwrap()
-            .to_owned()
-    };
     let digits = cut(&page);
     auditor.get("/").has("1 台设备申请加入");
     // Before anybody approved, the school already sees which county it is and the same digits.

@@ -13,7 +13,7 @@ use crate::form::{self, Form};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, DISPUTED, html};
-use crate::pages::sessions::more;
+use crate::pages::sessions::{MOST, more};
 use crate::who::{Ctx, Post, Right};
 
 /// Claims on one page: what a person can look through before pressing the button once.
@@ -26,6 +26,8 @@ struct QueuePage {
     c: Chrome,
     f: Form,
     rows: Vec<ClaimRow>,
+    /// All that wait, also those beyond this page.
+    total: u64,
     schools: Vec<Choice>,
     school: String,
     today: String,
@@ -106,23 +108,42 @@ async fn queue_page(
 ) -> Result<Response, Fault> {
     ctx.need(Right::Audit)?;
     let limit = search.limit.unwrap_or(QUEUE).clamp(1, 2_000);
-    let mut rows = ctx.run(move |n| office::audit_queue(n, limit)).await?;
-    let more = more("/audit", rows.len(), limit);
+    // A filter looks through everything; only then is the list cut.
+    let wanted = if search.school.is_empty() { limit } else { MOST };
+    let (mut rows, waiting) = ctx
+        .run(move |n| Ok((office::audit_queue(n, wanted)?, office::schools(n)?)))
+        .await?;
+    let whole = rows.len() < wanted as usize;
     let mut schools: Vec<Choice> = rows
         .iter()
         .map(|r| Choice::new(&r.school, &r.school_name))
         .collect();
-    schools.sort_by(|a, b| a.label.cmp(&b.label));
+    let open = waiting.iter().filter(|s| s.open_claims > 0);
+    schools.extend(open.map(|s| Choice::new(&s.id, &s.name)));
+    schools.sort_by(|a, b| (&a.label, &a.code).cmp(&(&b.label, &b.code)));
     schools.dedup();
+    let mut path = "/audit".to_owned();
     if !search.school.is_empty() {
+        path = format!("/audit?school={}", encode(&search.school));
         rows.retain(|r| r.school == search.school);
     }
+    // The list itself says how many there are, unless it was cut: then the schools' counts do.
+    let counted = waiting
+        .iter()
+        .filter(|s| search.school.is_empty() || s.id == search.school);
+    let total = match (whole, rows.len() as u64) {
+        (true, listed) => listed,
+        (false, listed) => listed.max(counted.map(|s| s.open_claims).sum()),
+    };
+    rows.truncate(limit as usize);
+    let more = more(&path, rows.len(), limit).filter(|_| total > rows.len() as u64);
     let l = ctx.l;
     html(&QueuePage {
         l,
         c: Chrome::new(ctx, l.t("学分审核", "Audit"), "audit"),
         f,
         rows,
+        total,
         schools,
         school: search.school,
         today: page::today(),

@@ -1,15 +1,19 @@
 //! The county's view of its schools (F3 县达标看板, the columns of the main path).
 
+use std::collections::HashSet;
+
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use node::office::{self, SchoolRow, SessionRow, Teacher};
+use node::{Node, NodeId, Role};
 use serde::Deserialize;
 
 use crate::fault::Fault;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
+use crate::pages::export;
 use crate::pages::sessions::PAGE;
 use crate::who::{Ctx, Right};
 
@@ -21,6 +25,8 @@ struct SchoolsPage {
     rows: Vec<SchoolRow>,
     rurals: Vec<Choice>,
     rural: String,
+    /// What the list was asked for by contact: `silent`, `none`, or empty.
+    contact: String,
     q: String,
     sum: Sum,
 }
@@ -64,6 +70,9 @@ struct SchoolPage {
     sessions: Vec<SessionRow>,
     teachers: Vec<Teacher>,
     audit: bool,
+    /// Code and name of each table that can be taken as a file.
+    tables: [[&'static str; 2]; 3],
+    today: String,
 }
 
 impl SchoolPage {
@@ -77,14 +86,48 @@ pub(crate) struct Search {
     #[serde(default)]
     rural: String,
     #[serde(default)]
+    contact: String,
+    #[serde(default)]
     q: String,
 }
 
+/// After this many seconds without contact a school counts as silent.
+const SILENT: i64 = 7 * 86_400;
+
+/// Enrolled, and not in touch for a week.
+pub(crate) fn silent(s: &SchoolRow) -> bool {
+    let since = page::now() - SILENT;
+    s.enrolled_devices > 0 && s.last_contact.is_none_or(|at| at < since)
+}
+
+/// All schools; one that is connected at this moment was last in touch now, not when it connected.
+pub(crate) fn rows(n: &Node) -> Result<Vec<SchoolRow>, node::Error> {
+    let mut rows = office::schools(n)?;
+    let peers = n.peers()?.into_iter().filter(|p| p.connected);
+    let connected: HashSet<NodeId> = peers.map(|p| p.node).collect();
+    let mut here: HashSet<String> = HashSet::new();
+    for device in n.devices() {
+        if device.role == Role::School && !device.revoked && connected.contains(&device.node) {
+            here.insert(device.scope);
+        }
+    }
+    for row in rows.iter_mut().filter(|r| here.contains(&r.id)) {
+        row.last_contact = Some(page::now());
+    }
+    Ok(rows)
+}
+
 /// `GET /schools`
-pub(crate) async fn list(ctx: Ctx, Query(Search { rural, q }): Query<Search>) -> Result<Response, Fault> {
+pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Response, Fault> {
     ctx.county()?;
     ctx.need(Right::Read)?;
-    let mut rows = ctx.run(office::schools).await?;
+    let Search { rural, contact, q } = search;
+    let mut rows = ctx.run(rows).await?;
+    match contact.as_str() {
+        "silent" => rows.retain(silent),
+        "none" => rows.retain(|r| r.enrolled_devices == 0),
+        _ => {}
+    }
     if !rural.is_empty() {
         rows.retain(|r| r.rural == rural);
     }
@@ -99,6 +142,7 @@ pub(crate) async fn list(ctx: Ctx, Query(Search { rural, q }): Query<Search>) ->
         rows,
         rurals: labels::choices(l, "organisation", "rural"),
         rural,
+        contact,
         q,
     })
 }
@@ -109,7 +153,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     ctx.need(Right::Read)?;
     let found = ctx
         .run(move |n| {
-            let Some(school) = office::schools(n)?.into_iter().find(|s| s.id == id) else {
+            let Some(school) = rows(n)?.into_iter().find(|s| s.id == id) else {
                 return Ok(None);
             };
             Ok(Some((
@@ -129,5 +173,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         sessions,
         teachers,
         audit: ctx.may(Right::Audit),
+        tables: export::tables(ctx.l).map(|[code, name, _]| [code, name]),
+        today: page::today(),
     })
 }

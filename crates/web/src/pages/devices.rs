@@ -1,13 +1,13 @@
 //! Devices of the county: who asks to join, approval after comparing digits, revocation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use askama::Template;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use node::enrol::{self, Answer, Pending};
 use node::office::{self, Organisation};
-use node::{Device, Node, Role};
+use node::{Device, Node, NodeId, Role};
 
 use crate::fault::{Fault, said};
 use crate::form::Form;
@@ -16,14 +16,34 @@ use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
 use crate::who::{Ctx, Post, Right};
 
-/// A device of the roll as the page shows it.
+/// A device of the roll, with all its roles, as the page shows it.
 struct Row {
-    device: Device,
-    /// Names of the organisation of its scope, or what the scope says.
-    place: String,
+    node: NodeId,
+    label: String,
+    revoked: bool,
+    roles: Vec<&'static str>,
+    /// Names of the organisations of its scopes, or what a scope says.
+    places: Vec<String>,
     seen_at: Option<i64>,
     connected: bool,
     own: bool,
+}
+
+impl Row {
+    fn roles(&self, l: &Lang) -> String {
+        self.roles.join(l.t("、", ", "))
+    }
+
+    fn places(&self, l: &Lang) -> String {
+        self.places.join(l.t("、", ", "))
+    }
+}
+
+/// The device that a request names, with the digits to compare before it is approved.
+struct Found {
+    node: NodeId,
+    label: String,
+    digits: String,
 }
 
 #[derive(Template)]
@@ -33,9 +53,17 @@ struct DevicesPage {
     c: Chrome,
     f: Form,
     pending: Vec<Pending>,
+    found: Option<Found>,
     rows: Vec<Row>,
     roles: Vec<Choice>,
     schools: Vec<Choice>,
+}
+
+impl DevicesPage {
+    /// Whether a school of a mentor is ticked.
+    fn ticked(&self, school: &str) -> bool {
+        self.f.all("schools").any(|s| s == school)
+    }
 }
 
 #[derive(Template)]
@@ -68,26 +96,35 @@ fn roles(l: Lang) -> Vec<Choice> {
 }
 
 /// What a role on the form means in the roll.
-fn grants(role: &str, school: &str, device: &str) -> Vec<(Role, String)> {
+fn grants(role: &str, schools: &[String], mentor: &str) -> Vec<(Role, String)> {
     match role {
-        "school" => vec![(Role::School, school.to_owned())],
-        // The mentor is named by the device: two mentors never share the sheets of a visit.
-        "mentor" => {
-            let mentor: String = device.chars().take(16).collect();
-            vec![
-                (Role::Mentor, format!("{mentor}/{school}")),
-                (Role::MentorReader, school.to_owned()),
-            ]
-        }
+        "school" => schools.iter().map(|s| (Role::School, s.clone())).collect(),
+        "mentor" => schools
+            .iter()
+            .flat_map(|s| {
+                [
+                    (Role::Mentor, format!("{mentor}/{s}")),
+                    (Role::MentorReader, s.clone()),
+                ]
+            })
+            .collect(),
         "auditor" => vec![(Role::Auditor, String::new())],
         "county" => vec![(Role::County, String::new())],
         _ => Vec::new(),
     }
 }
 
+/// A mentor's code as the county types it: letters, digits and hyphens, so that no name gets into
+/// the roll, which every device receives.
+fn mentor_code(typed: &str) -> Option<String> {
+    let code = records::text::half_width(typed).trim().to_ascii_lowercase();
+    let plain = code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (plain && (1..=24).contains(&code.len())).then_some(code)
+}
+
 /// `GET /devices`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Fault> {
-    devices_page(&ctx, Form::default()).await
+    devices_page(&ctx, Form::default(), None).await
 }
 
 /// Only the hub gives devices their roles.
@@ -100,7 +137,7 @@ fn may(ctx: &Ctx) -> Result<(), Fault> {
     }
 }
 
-async fn devices_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
+async fn devices_page(ctx: &Ctx, f: Form, found: Option<Found>) -> Result<Response, Fault> {
     may(ctx)?;
     let l = ctx.l;
     let (pending, rows, schools) = ctx
@@ -119,6 +156,7 @@ async fn devices_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
         c: Chrome::new(ctx, l.t("设备", "Devices"), "devices"),
         f,
         pending,
+        found,
         rows,
         roles: roles(l),
         schools,
@@ -136,29 +174,82 @@ fn rows(n: &Node, l: Lang, organisations: &[Organisation]) -> Result<Vec<Row>, n
         .map(|p| (p.node, (p.seen_at, p.connected)))
         .collect();
     let own = n.id();
-    let row = |device: Device| {
-        let school = device.scope.rsplit('/').next().unwrap_or_default();
-        let place = match names.get(school) {
-            Some(name) => (*name).to_owned(),
-            None if device.scope.is_empty() => l.t("全县", "whole county").to_owned(),
-            None => device.scope.clone(),
-        };
-        let (seen_at, connected) = met.get(&device.node).copied().unwrap_or_default();
-        Row {
-            place,
-            seen_at,
-            connected,
-            own: device.node == own,
-            device,
+    let place = |scope: &str| {
+        let (code, school) = scope.rsplit_once('/').unwrap_or_default();
+        let school = if code.is_empty() { scope } else { school };
+        match names.get(school) {
+            Some(name) if code.is_empty() => (*name).to_owned(),
+            Some(name) if l.zh() => format!("{name}（代号 {code}）"),
+            Some(name) => format!("{name} (code {code})"),
+            None if scope.is_empty() => l.t("全县", "whole county").to_owned(),
+            None => scope.to_owned(),
         }
     };
-    Ok(n.devices().into_iter().map(row).collect())
+    let mut rows: Vec<Row> = Vec::new();
+    for Device {
+        node,
+        label,
+        role,
+        scope,
+        revoked,
+    } in n.devices()
+    {
+        let at = match rows.iter().position(|r| r.node == node) {
+            Some(at) => at,
+            None => {
+                let (seen_at, connected) = met.get(&node).copied().unwrap_or_default();
+                rows.push(Row {
+                    node,
+                    label: String::new(),
+                    revoked,
+                    roles: Vec::new(),
+                    places: Vec::new(),
+                    seen_at,
+                    connected,
+                    own: node == own,
+                });
+                rows.len() - 1
+            }
+        };
+        let Some(row) = rows.get_mut(at) else { continue };
+        if row.label.is_empty() {
+            row.label = label;
+        }
+        // A mentor's reading right comes with the visit and says nothing more to a person.
+        let visits = l.pick(Role::Mentor.names().0, Role::Mentor.names().1);
+        if role == Role::MentorReader && row.roles.contains(&visits) {
+            continue;
+        }
+        let (name, place) = (l.pick(role.names().0, role.names().1), place(&scope));
+        if !row.roles.contains(&name) {
+            row.roles.push(name);
+        }
+        if !row.places.contains(&place) {
+            row.places.push(place);
+        }
+    }
+    Ok(rows)
+}
+
+/// Finds the device of a request, and whether it asked over the network (then the page has shown its
+/// digits already).
+fn find_request(n: &Node, request: &str) -> Result<(Found, bool), node::Error> {
+    let (device, label) = enrol::find_request(n, request)?;
+    let root = n.county_root().ok_or(node::Error::NotTheCounty)?;
+    let found = Found {
+        node: device,
+        label: label.unwrap_or_default(),
+        digits: enrol::digits(&root, &device),
+    };
+    let asked = enrol::pending(n)?.iter().any(|p| p.node == device);
+    Ok((found, asked))
 }
 
 /// `POST /devices`: approves a device.
 pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fault> {
     may(&ctx)?;
-    let (request, role, school) = (form.text("request"), form.text("role"), form.text("school"));
+    let (request, role) = (form.text("request"), form.text("role"));
+    let mut found = None;
     if request.is_empty() {
         form.fail(
             "request",
@@ -166,11 +257,51 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
             "Paste the request code or the text of the request file",
         );
     }
-    if grants(&role, "", "").is_empty() {
+    if !request.is_empty() {
+        let typed = request.clone();
+        match ctx.app.attempt(move |n| find_request(n, &typed)).await? {
+            Ok((device, asked)) => {
+                if !asked && form.get("shown") != device.node.to_string() && form.has("compared") {
+                    form.fail(
+                        "compared",
+                        "核对数字刚列出来：请看过再勾选、再批准",
+                        "The digits were not shown yet: look at them, then tick this and approve",
+                    );
+                }
+                found = Some(device);
+            }
+            Err(error) => {
+                let (zh, en) = said(error)?;
+                form.fail("request", &zh, &en);
+            }
+        }
+    }
+    // Only the digits were asked for.
+    if form.has("look") {
+        return devices_page(&ctx, form, found).await;
+    }
+    let known: HashSet<String> = ctx
+        .run(|n| Ok(office::organisations(n)?.into_iter().map(|o| o.id).collect()))
+        .await?;
+    let field = if role == "mentor" { "schools" } else { "school" };
+    let schools: Vec<String> = form
+        .all(field)
+        .filter(|s| known.contains(*s))
+        .map(str::to_owned)
+        .collect();
+    let mentor = mentor_code(form.get("mentor"));
+    if !roles(ctx.l).iter().any(|r| r.code == role) {
         form.fail("role", "请选择一项", "Please choose one");
     }
-    if matches!(role.as_str(), "school" | "mentor") && school.is_empty() {
-        form.fail("school", "请选择学校", "Choose the school");
+    if matches!(role.as_str(), "school" | "mentor") && schools.is_empty() {
+        form.fail(field, "请选择学校", "Choose the school");
+    }
+    if role == "mentor" && mentor.is_none() {
+        form.fail(
+            "mentor",
+            "请填专家代号：只用字母、数字和连字符，不写人名",
+            "Give the mentor's code: letters, digits and hyphens, never a name",
+        );
     }
     if !form.has("compared") {
         form.fail(
@@ -179,21 +310,17 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
             "Check with the other side first, then tick this",
         );
     }
-    if !form.ok() {
-        return devices_page(&ctx, form).await;
-    }
-    let label = form.text("label");
+    let Some(device) = found.as_ref().filter(|_| form.ok()).map(|f| f.node) else {
+        return devices_page(&ctx, form, found).await;
+    };
+    let asked = found.as_ref().map(|f| f.label.clone()).unwrap_or_default();
+    let name = Some(form.text("label"))
+        .filter(|t| !t.is_empty())
+        .unwrap_or(asked);
+    let given = grants(&role, &schools, &mentor.unwrap_or_default());
     let done = ctx
         .app
-        .attempt(move |n| {
-            let (device, asked) = enrol::find_request(n, &request)?;
-            let name = Some(label)
-                .filter(|t| !t.is_empty())
-                .or(asked)
-                .unwrap_or_default();
-            let answer = enrol::approve(n, &device, &name, &grants(&role, &school, &device.to_string()))?;
-            Ok((answer, name))
-        })
+        .attempt(move |n| Ok((enrol::approve(n, &device, &name, &given)?, name)))
         .await?;
     match done {
         Ok((answer, label)) => {
@@ -209,7 +336,7 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
         Err(error) => {
             let (zh, en) = said(error)?;
             form.fail("request", &zh, &en);
-            devices_page(&ctx, form).await
+            devices_page(&ctx, form, found).await
         }
     }
 }
@@ -227,7 +354,7 @@ pub(crate) async fn ask_revoke(ctx: Ctx, Path(id): Path<String>) -> Result<Respo
 
 /// `POST /devices/{id}/revoke`
 pub(crate) async fn revoke(Path(id): Path<String>, Post { ctx, .. }: Post) -> Result<Response, Fault> {
-    let device = find(&ctx, id).await?.device.node;
+    let device = find(&ctx, id).await?.node;
     ctx.run(move |n| enrol::revoke(n, &device)).await?;
     ctx.log("revoke", &device.short()).await;
     Ok(Redirect::to("/devices?done=revoked").into_response())
@@ -241,10 +368,10 @@ async fn find(ctx: &Ctx, id: String) -> Result<Row, Fault> {
         .run(move |n| {
             Ok(rows(n, l, &office::organisations(n)?)?
                 .into_iter()
-                .find(|r| r.device.node.to_string() == id))
+                .find(|r| r.node.to_string() == id))
         })
         .await?;
-    let row = found.filter(|r| !r.device.revoked).ok_or(Fault::NotFound)?;
+    let row = found.filter(|r| !r.revoked).ok_or(Fault::NotFound)?;
     if row.own { Err(Fault::Forbidden) } else { Ok(row) }
 }
 
@@ -254,16 +381,26 @@ mod tests {
 
     #[test]
     fn only_known_roles_give_grants() {
-        assert_eq!(grants("school", "s1", "abc"), [(Role::School, "s1".to_owned())]);
-        let mentor = grants("mentor", "s1", &"k".repeat(52));
+        let (one, two) = (["s1".to_owned()], ["s1".to_owned(), "s2".to_owned()]);
+        assert_eq!(grants("school", &one, ""), [(Role::School, "s1".to_owned())]);
         assert_eq!(
-            mentor,
+            grants("mentor", &two, "m-07"),
             [
-                (Role::Mentor, format!("{}/s1", "k".repeat(16))),
-                (Role::MentorReader, "s1".to_owned())
+                (Role::Mentor, "m-07/s1".to_owned()),
+                (Role::MentorReader, "s1".to_owned()),
+                (Role::Mentor, "m-07/s2".to_owned()),
+                (Role::MentorReader, "s2".to_owned())
             ]
         );
-        assert!(grants("officer", "s1", "abc").is_empty());
-        assert!(grants("", "s1", "abc").is_empty());
+        assert!(grants("officer", &one, "abc").is_empty());
+        assert!(grants("", &one, "abc").is_empty());
+    }
+
+    #[test]
+    fn a_mentors_code_is_never_a_name_or_a_path() {
+        assert_eq!(mentor_code(" ＭＴ-０７ ").as_deref(), Some("mt-07"));
+        for bad in ["", "周专家", "m/07", "m 07", &"m".repeat(25)] {
+            assert_eq!(mentor_code(bad), None, "{bad}");
+        }
     }
 }

@@ -16,6 +16,7 @@ use crate::fault::{Fault, encode};
 use crate::form::{self, Form};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
+use crate::pages::county;
 use crate::pages::sessions::MOST;
 use crate::sheet::SheetError;
 use crate::sheet::write::{self, ClaimLine, Heads, SchoolSummary};
@@ -44,9 +45,9 @@ pub(crate) async fn form(ctx: Ctx) -> Result<Response, Fault> {
     export_page(&ctx, Form::filled([("made_on", page::today())]))
 }
 
-fn export_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
-    let l = ctx.l;
-    let tables = [
+/// Code, name and use of each table.
+pub(crate) fn tables(l: Lang) -> [[&'static str; 3]; 3] {
+    [
         [
             "roster",
             l.t("教师花名册", "Roster"),
@@ -68,12 +69,16 @@ fn export_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
                 "people who meet the requirements, credits by category",
             ),
         ],
-    ];
+    ]
+}
+
+fn export_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
+    let l = ctx.l;
     html(&ExportPage {
         l,
         c: Chrome::new(ctx, l.t("导出", "Export"), "export"),
         f,
-        tables,
+        tables: tables(l),
     })
 }
 
@@ -85,6 +90,44 @@ pub(crate) async fn download(
 ) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
     let school = ctx.school()?;
+    let mut f = Form::filled([("made_on", made.made_on)]);
+    let made_on = form::date(&mut f, "made_on");
+    if !f.ok() {
+        return export_page(&ctx, f);
+    }
+    send(&ctx, school, &what, made_on, None).await
+}
+
+/// `GET /schools/{id}/export/{what}`: the same tables at the county, of what has arrived there.
+pub(crate) async fn download_at_county(
+    ctx: Ctx,
+    Path((id, what)): Path<(String, String)>,
+    Query(made): Query<Made>,
+) -> Result<Response, Fault> {
+    ctx.county()?;
+    ctx.need(Right::Read)?;
+    let wanted = id.clone();
+    let found = ctx
+        .run(move |n| Ok(county::rows(n)?.into_iter().find(|s| s.id == wanted)))
+        .await?;
+    let school = found.ok_or(Fault::NotFound)?;
+    let mut f = Form::filled([("made_on", made.made_on)]);
+    let made_on = form::date(&mut f, "made_on");
+    // The page sends today's date; a link without one means the same.
+    let made_on = if f.ok() { made_on } else { page::today() };
+    let cutoff = school.last_contact.map_or("—".to_owned(), |at| page::moment(&at));
+    send(&ctx, id, &what, made_on, Some(cutoff)).await
+}
+
+/// Sends a table and notes it in the access log. `cutoff` says up to when the data go, for a node
+/// that has them from others.
+async fn send(
+    ctx: &Ctx,
+    school: String,
+    what: &str,
+    made_on: String,
+    cutoff: Option<String>,
+) -> Result<Response, Fault> {
     let (table, kind) = what.split_once('.').ok_or(Fault::NotFound)?;
     let title = match table {
         "roster" => "教师花名册",
@@ -97,21 +140,20 @@ pub(crate) async fn download(
         "csv" => "text/csv; charset=utf-8",
         _ => return Err(Fault::NotFound),
     };
-    let mut f = Form::filled([("made_on", made.made_on)]);
-    let made_on = form::date(&mut f, "made_on");
-    if !f.ok() {
-        return export_page(&ctx, f);
-    }
     let (wanted, xlsx) = (table.to_owned(), kind == "xlsx");
-    let (bytes, name) = ctx
+    let (bytes, name, school_name) = ctx
         .run(move |n| {
-            let heads = heads(n, &school, &made_on)?;
+            let mut heads = heads(n, &school, &made_on)?;
+            if let Some(cutoff) = cutoff {
+                heads.cutoff = cutoff;
+            }
             let name = format!("{}{title}{made_on}", heads.school_name);
-            Ok((write_table(n, &school, &heads, &wanted, xlsx)?, name))
+            let bytes = write_table(n, &school, &heads, &wanted, xlsx)?;
+            Ok((bytes, name, heads.school_name))
         })
         .await?;
     let bytes = bytes.map_err(|e| Fault::Inside(e.to_string()))?;
-    ctx.log("export", &what).await;
+    ctx.log("export", &format!("{school_name} {what}")).await;
     let disposition = format!(
         "attachment; filename=\"{what}\"; filename*=UTF-8''{}.{kind}",
         encode(&name).replace('/', "%2F")

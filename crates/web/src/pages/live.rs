@@ -50,18 +50,23 @@ pub(crate) struct Link {
     pub(crate) waiting: u64,
     /// Unix seconds of the last contact with a county node.
     pub(crate) county_at: Option<i64>,
+    /// Changes held here, of any school, that no county node is known to have; unknown before the
+    /// first contact with one.
+    pub(crate) carried: Option<u32>,
 }
 
 /// Reads [`Link`].
 pub(crate) fn link(node: &Node) -> Result<Link, node::Error> {
-    let county_at = node
-        .peers()?
-        .into_iter()
-        .filter(|p| p.county)
-        .filter_map(|p| p.seen_at)
+    let mut hubs = node.peers()?;
+    hubs.retain(|p| p.county && !p.revoked);
+    let now = crate::page::now();
+    let county_at = hubs
+        .iter()
+        .filter_map(|p| if p.connected { Some(now) } else { p.seen_at })
         .max();
     Ok(Link {
         waiting: node.not_at_county()?,
         county_at,
+        carried: hubs.iter().map(|p| p.waiting.0).min(),
     })
 }

@@ -7,10 +7,12 @@ use node::accounts::Role;
 use node::office::{self, ClaimRow, SchoolRow, SessionRow};
 use node::{Node, Standing};
 
+use crate::app::Desk;
 use crate::fault::Fault;
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
 use crate::pages::claims::group;
+use crate::pages::county;
 use crate::pages::live::{self, Link};
 use crate::pages::sessions::MOST;
 use crate::who::{Ctx, Right};
@@ -51,11 +53,35 @@ struct CountyPage {
     read: bool,
     audit: bool,
     n: CountyFigures,
-    /// Schools with a device that were not in touch for a week, the longest silent first.
+    /// The first schools with a device that were not in touch for a week, the longest silent first.
     silent: Vec<SchoolRow>,
+    /// How many such schools there are.
+    silent_all: usize,
     wishes: usize,
     /// The sessions with the latest dates, of all schools.
     recent: Vec<SessionRow>,
+}
+
+#[derive(Template)]
+#[template(path = "overview_mentor.html")]
+struct MentorPage {
+    l: Lang,
+    c: Chrome,
+    read: bool,
+    rows: Vec<MentorRow>,
+    link: Link,
+}
+
+/// A school that a mentor was assigned to.
+struct MentorRow {
+    id: String,
+    /// Name, empty before the registry has arrived.
+    name: String,
+    sessions: u64,
+    teachers: u64,
+    attendances: u64,
+    /// Unix seconds when something of the school last came in, from whichever device.
+    received: Option<i64>,
 }
 
 /// Sessions on the county's first page.
@@ -74,8 +100,8 @@ pub(crate) struct CountyFigures {
     decided: u64,
 }
 
-/// After this many seconds without contact a school is named on the county's first page.
-const SILENT: i64 = 7 * 86_400;
+/// Silent schools on the county's first page.
+const SILENT_LISTED: usize = 10;
 
 /// `GET /`
 pub(crate) async fn show(ctx: Ctx) -> Result<Response, Fault> {
@@ -83,10 +109,10 @@ pub(crate) async fn show(ctx: Ctx) -> Result<Response, Fault> {
     if let (Role::Teacher, Some(person)) = (account.role, &account.person) {
         return crate::pages::card::show(ctx.clone(), axum::extract::Path(person.clone())).await;
     }
-    if ctx.app.county() {
-        county(ctx).await
-    } else {
-        school(ctx).await
+    match ctx.app.desk() {
+        Desk::County => county_page(ctx).await,
+        Desk::Mentor => mentor(ctx).await,
+        Desk::School | Desk::Open => school(ctx).await,
     }
 }
 
@@ -120,6 +146,51 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
         todo,
         n,
         link,
+    })
+}
+
+/// A mentor's laptop: what has come from the schools it was assigned to.
+async fn mentor(ctx: Ctx) -> Result<Response, Fault> {
+    let l = ctx.l;
+    let read = ctx.may(Right::Read);
+    let assigned = ctx.app.mentored();
+    let (rows, link) = ctx
+        .run(move |node| {
+            let schools = office::schools(node)?;
+            let mut rows = Vec::new();
+            for id in assigned {
+                let known = schools.iter().find(|s| s.id == id);
+                rows.push(MentorRow {
+                    received: received(node, &id)?,
+                    name: known.map(|s| s.name.clone()).unwrap_or_default(),
+                    sessions: known.map_or(0, |s| s.sessions),
+                    teachers: known.map_or(0, |s| s.teachers),
+                    attendances: known.map_or(0, |s| s.attendances),
+                    id,
+                });
+            }
+            rows.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok((rows, live::link(node)?))
+        })
+        .await?;
+    html(&MentorPage {
+        l,
+        c: Chrome::new(&ctx, l.t("总览", "Overview"), ""),
+        read,
+        rows,
+        link,
+    })
+}
+
+/// When a change of the school's documents last came in from another device.
+fn received(node: &Node, school: &str) -> Result<Option<i64>, node::Error> {
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT MAX(c.at) FROM document d JOIN change c ON c.doc = d.id
+             WHERE (d.key LIKE 'log/' || ?1 || '/%' OR d.key LIKE 'base/' || ?1 || '/%')
+               AND c.from_peer IS NOT NULL",
+        )?;
+        Ok(query.query_row([school], |row| row.get(0))?)
     })
 }
 
@@ -255,12 +326,12 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
     }
 }
 
-async fn county(ctx: Ctx) -> Result<Response, Fault> {
+async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
     let l = ctx.l;
     let (read, manage) = (ctx.may(Right::Read), ctx.may(Right::Manage));
     let (rows, recent, wishes) = ctx
         .run(move |node| {
-            let rows = if read { office::schools(node)? } else { Vec::new() };
+            let rows = if read { county::rows(node)? } else { Vec::new() };
             let recent = if read {
                 office::sessions(node, None, RECENT)?
             } else {
@@ -276,12 +347,10 @@ async fn county(ctx: Ctx) -> Result<Response, Fault> {
         })
         .await?;
     let n = county_figures(&rows);
-    let since = page::now() - SILENT;
-    let mut silent: Vec<SchoolRow> = rows
-        .into_iter()
-        .filter(|s| s.enrolled_devices > 0 && s.last_contact.is_none_or(|at| at < since))
-        .collect();
+    let mut silent: Vec<SchoolRow> = rows.into_iter().filter(county::silent).collect();
     silent.sort_by_key(|s| s.last_contact);
+    let silent_all = silent.len();
+    silent.truncate(SILENT_LISTED);
     html(&CountyPage {
         l,
         c: Chrome::new(&ctx, l.t("总览", "Overview"), ""),
@@ -289,6 +358,7 @@ async fn county(ctx: Ctx) -> Result<Response, Fault> {
         audit: ctx.may(Right::Audit),
         n,
         silent,
+        silent_all,
         wishes,
         recent,
     })

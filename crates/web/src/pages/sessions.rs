@@ -31,6 +31,9 @@ struct SessionsPage {
     c: Chrome,
     rows: Vec<SessionRow>,
     enter: bool,
+    /// The schools that a mentor may choose from; empty elsewhere.
+    schools: Vec<Choice>,
+    school: String,
     /// Address of the longer list, if there is more.
     more: Option<String>,
 }
@@ -115,10 +118,12 @@ impl SessionPage {
     }
 }
 
-/// `?limit=` of a list.
+/// `?limit=` of a list, and on a mentor's laptop `?school=`.
 #[derive(Deserialize)]
 pub(crate) struct Limit {
     pub(crate) limit: Option<u32>,
+    #[serde(default)]
+    school: String,
 }
 
 impl Limit {
@@ -142,22 +147,33 @@ pub(crate) fn more(path: &str, shown: usize, limit: u32) -> Option<String> {
 /// `GET /sessions`
 pub(crate) async fn list(ctx: Ctx, Query(limit): Query<Limit>) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
-    let school = if ctx.app.county() {
-        None
-    } else {
-        Some(ctx.school()?)
+    let assigned = ctx.app.mentored();
+    let chosen = Some(limit.school.clone()).filter(|s| assigned.contains(s));
+    let (school, path) = match &chosen {
+        Some(id) => (chosen.clone(), format!("/sessions?school={id}")),
+        None if ctx.app.county() || !assigned.is_empty() => (None, "/sessions".to_owned()),
+        None => (Some(ctx.school()?), "/sessions".to_owned()),
     };
     let limit = limit.rows();
-    let rows = ctx
-        .run(move |n| office::sessions(n, school.as_deref(), limit))
+    let (rows, schools) = ctx
+        .run(move |n| {
+            let mut schools = Vec::new();
+            if !assigned.is_empty() {
+                schools = office::organisations(n)?;
+                schools.retain(|o| assigned.contains(&o.id));
+            }
+            Ok((office::sessions(n, school.as_deref(), limit)?, schools))
+        })
         .await?;
     let l = ctx.l;
     html(&SessionsPage {
         l,
         c: Chrome::new(&ctx, l.t("研修活动", "Sessions"), "sessions"),
-        more: more("/sessions", rows.len(), limit),
+        more: more(&path, rows.len(), limit),
         rows,
         enter: ctx.may(Right::Enter),
+        schools: schools.into_iter().map(|o| Choice::new(o.id, o.name)).collect(),
+        school: chosen.unwrap_or_default(),
     })
 }
 

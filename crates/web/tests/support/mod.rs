@@ -138,11 +138,25 @@ impl Site {
 
     /// Enrols a new school PC at this county, as two people would do with files.
     pub fn enrol_school(&self, name: &str) -> Site {
+        self.enrol(name, &[(node::Role::School, self.school_id(name))])
+    }
+
+    /// Enrols a mentor's laptop for these schools.
+    pub fn enrol_mentor(&self, code: &str, schools: &[&str]) -> Site {
+        let mut grants = Vec::new();
+        for name in schools {
+            let school = self.school_id(name);
+            grants.push((node::Role::Mentor, format!("{code}/{school}")));
+            grants.push((node::Role::MentorReader, school));
+        }
+        self.enrol("送教笔记本", &grants)
+    }
+
+    fn enrol(&self, name: &str, grants: &[(node::Role, String)]) -> Site {
         let dir = tempfile::tempdir().unwrap();
         let node = Node::init_member(dir.path(), name).unwrap();
         let (device, label) = enrol::find_request(&self.node, &enrol::request_file(&node)).unwrap();
-        let grants = [(node::Role::School, self.school_id(name))];
-        let answer = enrol::approve(&self.node, &device, &label.unwrap(), &grants).unwrap();
+        let answer = enrol::approve(&self.node, &device, &label.unwrap(), grants).unwrap();
         enrol::accept(&node, &answer.text).unwrap();
         enrol::confirm(&node).unwrap();
         Site::serve(dir, node, self.hub().as_deref())
