@@ -100,7 +100,7 @@ fn send(from: &Store, to: &Store, roll: &Roll) -> usize {
                 .unwrap();
             assert_eq!(got.verdicts, [], "a piece must be complete in itself");
             pieces += 1;
-            let known = to.read(|c| changes::documents(c)).unwrap();
+            let known = to.read(changes::documents).unwrap();
             for r in got.receipts {
                 let doc = known.iter().find(|d| d.key == r.document).unwrap().id;
                 let stored = to.read(|c| changes::after(c, doc, 0)).unwrap();
