@@ -281,6 +281,9 @@ fn check(bench: &Bench) -> Duration {
             Database::open(&other.database()),
         );
         assert_eq!(here.integrity(), "ok", "{}", place.name());
+        // A kill is no restore: the other store is the same as ever, or its receipts would be void.
+        let stores = here.number("SELECT COUNT(DISTINCT store) FROM receipt");
+        assert_eq!(stores, 1, "{}: stores of the other side", place.name());
         let stored = there.stored();
         let without: Vec<_> = here
             .receipts()

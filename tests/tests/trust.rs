@@ -6,13 +6,10 @@
 
 use automerge::transaction::Transactable;
 use automerge::{AutoCommit, ROOT};
-use net::{Endpoint, Tuning};
 use node::office;
 use node::{Filter, Role, enrol};
-use sync::admission::Offered;
-use sync::tip::{Tip, sign_tip};
-use sync::wire::{Frame, Hello, Piece, Refusal, RollFrame};
-use sync::{ActorId, Change, DeviceKey, DocKey, NodeId, StoreId};
+use sync::{ActorId, Change, DocKey};
+use yanxiu_tests::villain::Villain;
 use yanxiu_tests::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,85 +130,6 @@ async fn what_a_revoked_device_wrote_before_counts_and_nothing_after() {
     assert_eq!(titles(&other), ["之后照常", "撤销前"]);
     for place in [&mut county, &mut lost, &mut other] {
         place.down().await;
-    }
-}
-
-/// A hand-made peer that speaks the protocol and sends whatever it likes.
-struct Villain {
-    key: DeviceKey,
-    county: NodeId,
-    statements: Vec<Vec<u8>>,
-    roll: [u8; 8],
-}
-
-impl Villain {
-    /// Takes over an enrolled place's key and roll.
-    fn of(place: &Place) -> Villain {
-        let text = std::fs::read_to_string(place.dir.path().join("data/device.key")).unwrap();
-        let seed = data_encoding::HEXLOWER.decode(text.trim().as_bytes()).unwrap();
-        let roll = place.node.roll();
-        Villain {
-            key: DeviceKey::from_seed(seed.try_into().unwrap()),
-            county: roll.county(),
-            statements: roll.statements().map(|s| s.to_bytes()).collect(),
-            roll: roll.digest(),
-        }
-    }
-
-    /// Sends the changes to a hub; its verdicts in words, or its refusal.
-    async fn push(&self, hub: &Place, changes: Vec<Offered>) -> Result<Vec<String>, Refusal> {
-        let endpoint = Endpoint::bind("127.0.0.1:0".parse().unwrap(), &self.key, Tuning::default()).unwrap();
-        let link = endpoint
-            .connect(hub.address().parse().unwrap(), None)
-            .await
-            .unwrap();
-        let (mut out, mut inn) = link.open().await.unwrap();
-        let hello = Hello {
-            versions: vec![1],
-            county: Some(self.county),
-            county_name: String::new(),
-            store: StoreId([9; 16]),
-            cursor: None,
-            roll: self.roll,
-            announced: (0, 0),
-        };
-        out.write(&Frame::Hello(hello).encode()).await.unwrap();
-        let statements = self.statements.clone();
-        out.write(&Frame::Roll(RollFrame { statements }).encode())
-            .await
-            .unwrap();
-        out.write(&Frame::Piece(Piece { upto: None, changes }).encode())
-            .await
-            .unwrap();
-        loop {
-            let Ok(Some(bytes)) = inn.read().await else {
-                panic!("the hub said nothing")
-            };
-            match Frame::decode(&bytes).unwrap() {
-                Frame::Ack(ack) if ack.pieces == 1 => {
-                    return Ok(ack.verdicts.iter().map(|v| format!("{:?}", v.2)).collect());
-                }
-                Frame::Refuse(refuse) => return Err(refuse.code),
-                _ => {}
-            }
-        }
-    }
-
-    fn actor(&self) -> ActorId {
-        ActorId {
-            device: self.key.id(),
-            incarnation: [1; 4],
-        }
-    }
-
-    fn offer(&self, document: &str, change: &Change, signer: Option<&DeviceKey>) -> Offered {
-        let document = DocKey::parse(document).unwrap();
-        let tip: Option<Tip> = signer.map(|k| sign_tip(k, &self.county, &document, &change.header));
-        Offered {
-            document,
-            body: change.body.clone(),
-            tip,
-        }
     }
 }
 

@@ -170,26 +170,35 @@ impl Loaded {
                     *entry = (*entry).max(seq);
                     newest = newest.max(Some((*counter, actor)));
                 }
-                if let Some(v) = value.as_scalar().and_then(read_scalar) {
-                    values.push(v);
-                } else if value.is_object() {
-                    values.push(Value::Text(String::from("…")));
+                if value.is_object() {
+                    values.push(Some(Value::Text(String::from("…"))));
+                } else if let Some(scalar) = value.as_scalar() {
+                    values.push(read_scalar(scalar));
                 }
             }
             // Automerge lists the winner last.
             let Some(winner) = values.last().cloned() else {
                 continue;
             };
-            values.dedup();
+            // An emptied field is a value too: against another one it is a disagreement.
             if values.iter().any(|v| *v != winner) {
-                others.insert(name.clone(), values);
+                values.dedup();
+                others.insert(name.clone(), values.into_iter().flatten().collect());
             }
-            fields.insert(name, winner);
+            if let Some(winner) = winner {
+                fields.insert(name, winner);
+            }
         }
         let kind_text = fields.get("_kind").and_then(Value::as_text)?.to_string();
         let (kind, version) = kind_text.split_once('/')?;
         let version: u32 = version.parse().ok()?;
         let known = kinds.get(&kind_text);
+        // A kind belongs into one sort of document, whose writer is its authority: a decision in a school's
+        // log decides nothing. It stays in the document, and in no view that counts.
+        if known.is_some_and(|k| Some(k.document.as_str()) != key.segment(0)) {
+            tracing::warn!(document = %key, kind = %kind_text, "a record of a kind that does not belong here");
+            return None;
+        }
         let disputed = others
             .keys()
             .any(|f| f == "_kind" || known.and_then(|k| k.field(f)).is_some_and(|field| field.counts));

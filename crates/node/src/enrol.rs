@@ -165,8 +165,23 @@ pub fn approve(
     grants: &[(Role, String)],
 ) -> Result<Answer, Error> {
     let root = officer(node)?;
+    let roll = node.roll();
+    if roll.is_revoked(device) {
+        return Err(Error::Revoked);
+    }
+    let held: Vec<(Role, String)> = roll
+        .grants(device)
+        .filter_map(|g| Some((Role::of(g.role)?, g.scope.clone())))
+        .collect();
+    if !goes_with(&held, grants) {
+        let mut names: Vec<&str> = held.iter().map(|(role, _)| role.names().0).collect();
+        names.dedup();
+        return Err(Error::HasRole(names.join("、")));
+    }
     let label = cut_text(label, LABEL_BYTES);
-    let bodies = grants.iter().map(|(role, scope)| Body::Grant {
+    // Approving twice says nothing twice.
+    let new: Vec<(Role, String)> = grants.iter().filter(|g| !held.contains(g)).cloned().collect();
+    let bodies = new.iter().map(|(role, scope)| Body::Grant {
         device: *device,
         role: role.code(),
         scope: scope.clone(),
@@ -180,6 +195,31 @@ pub fn approve(
         text: answer_file(node, device, &digits)?,
         digits,
     })
+}
+
+/// Whether new roles may stand beside those that a device has: a PC belongs to one school, a laptop to one
+/// mentor, who may get more schools, and an office device may be both county and auditor.
+fn goes_with(held: &[(Role, String)], new: &[(Role, String)]) -> bool {
+    let all: Vec<&(Role, String)> = held.iter().chain(new).collect();
+    let only = |roles: &[Role]| all.iter().all(|(role, _)| roles.contains(role));
+    let mut schools: Vec<&str> = all
+        .iter()
+        .filter(|(r, _)| *r == Role::School)
+        .map(|(_, s)| s.as_str())
+        .collect();
+    schools.sort();
+    schools.dedup();
+    let mut mentors: Vec<&str> = all
+        .iter()
+        .filter(|(r, _)| *r == Role::Mentor)
+        .filter_map(|(_, s)| s.split('/').next())
+        .collect();
+    mentors.sort();
+    mentors.dedup();
+    (only(&[Role::School]) && schools.len() <= 1)
+        || (only(&[Role::Mentor, Role::MentorReader]) && mentors.len() <= 1)
+        || only(&[Role::County, Role::Auditor])
+        || only(&[Role::Host])
 }
 
 fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Error> {
@@ -208,12 +248,18 @@ pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
         if pinned != root {
             return Err(Error::WrongAnswer("it is another county's"));
         }
-        let good = statements
+        // Statements are true whomever they name; but a person should know when the file is not this
+        // device's own.
+        let good: Vec<Statement> = statements
             .iter()
             .filter_map(|s| Statement::from_bytes(s).ok())
             .collect();
+        let me = node.id();
+        let ours = good
+            .iter()
+            .any(|s| matches!(&s.body, Body::Grant { device, .. } if *device == me));
         node.add_statements(good)?;
-        return candidate_of(node, root, name, true);
+        return candidate_of(node, root, name, ours);
     }
     let good: Vec<Statement> = statements
         .iter()
@@ -309,6 +355,9 @@ pub fn confirm(node: &Node) -> Result<Candidate, Error> {
 /// Puts a device out. What the county holds of it counts; what it writes or sends afterwards does not.
 pub fn revoke(node: &Node, device: &NodeId) -> Result<(), Error> {
     officer(node)?;
+    if *device == node.id() {
+        return Err(Error::OwnDevice);
+    }
     let mut bodies = vec![Body::Revoke { device: *device }];
     let cuts: Vec<Body> = node.store().read(|c| {
         let mut cuts = Vec::new();
@@ -371,7 +420,11 @@ pub fn publish_address(node: &Node, address: &str) -> Result<(), Error> {
 
 fn officer(node: &Node) -> Result<NodeId, Error> {
     let root = node.county_root().ok_or(Error::NotTheCounty)?;
-    if node.roll().is_officer(&node.id()) {
+    let roll = node.roll();
+    if roll.is_revoked(&node.id()) {
+        return Err(Error::Revoked);
+    }
+    if roll.is_officer(&node.id()) {
         Ok(root)
     } else {
         Err(Error::NotTheCounty)

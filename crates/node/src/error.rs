@@ -36,6 +36,20 @@ pub enum Error {
     /// The node may not write a document.
     #[error("this device may not write {0}: its grants do not cover it (see `yanxiu status`)")]
     NotTheWriter(String),
+    /// A record of a kind that belongs into another sort of document.
+    #[error("a record of kind {kind} does not belong into {document}")]
+    Misplaced {
+        /// The kind.
+        kind: String,
+        /// The document.
+        document: String,
+    },
+    /// A device has a role that does not go with the new one.
+    #[error("this device is approved already as {0}; revoke it and enrol it anew to change that")]
+    HasRole(String),
+    /// A device of the county office cannot be put out by itself.
+    #[error("this is the county office's own device; revoking it would leave the county without one")]
+    OwnDevice,
     /// The node is not enrolled.
     #[error("this device is not enrolled in a county yet; run `yanxiu enrol request`")]
     NotEnrolled,
@@ -95,6 +109,11 @@ impl Error {
                 )
             }
             Error::NotTheWriter(doc) => format!("本机无权写 {doc}；请看 yanxiu status 里的角色"),
+            Error::Misplaced { kind, document } => format!("{kind} 类的记录不能写进 {document}"),
+            Error::HasRole(roles) => {
+                format!("这台设备已批准为 {roles}；要更改，请先撤销，再让它重新入网")
+            }
+            Error::OwnDevice => "这是县中心自己的设备，撤销后全县将无法批准设备，不能这样做".into(),
             Error::NotEnrolled => "本机还没有入网；请运行 yanxiu enrol request".into(),
             Error::Revoked => "本机已被县里撤销，写的内容不再计入；请联系县级管理员".into(),
             Error::BadCode("answer") => "这不是批复：有字母缺失或写错；请整段复制，或用批复文件".into(),

@@ -306,7 +306,24 @@ impl Node {
             Standing::Revoked => return Err(Error::Revoked),
             _ => return Err(Error::NotEnrolled),
         }
-        let roll = self.roll();
+        for edit in &edits {
+            let kind = edit
+                .fields
+                .iter()
+                .find(|(f, _)| f == "_kind")
+                .and_then(|(_, v)| v.as_ref()?.as_text());
+            let known = kind.and_then(|k| self.0.kinds.get(k));
+            if known.is_some_and(|k| Some(k.document.as_str()) != key.segment(0)) {
+                return Err(Error::Misplaced {
+                    kind: kind.unwrap_or_default().into(),
+                    document: key.to_string(),
+                });
+            }
+        }
+        // Held until the rows are written: what counts must not change in between. Lock order: roll,
+        // documents, store.
+        let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
+        let roll = state.roll.clone();
         if !may_write(&self.0.policy, &roll, &self.id(), &key) {
             return Err(Error::NotTheWriter(document.to_string()));
         }
@@ -374,8 +391,10 @@ impl Node {
     /// Brings all views up to the stored changes; one bad document never stops the others.
     pub(crate) fn refresh_views(&self) -> Result<usize, Error> {
         let mut done = 0;
-        let roll = self.roll();
         for d in self.0.store.read(changes::unviewed)? {
+            // Held while the rows are written, so that a new roll cannot be overtaken by an old count.
+            let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
+            let roll = state.roll.clone();
             let mut cache = self.documents();
             let result = self.0.store.write(|tx| {
                 let viewed = changes::documents(tx)?
@@ -416,26 +435,7 @@ impl Node {
         let mut cache = self.documents();
         self.0.store.write(|tx| {
             store::roll::insert(tx, &new, now())?;
-            for s in &new {
-                match &s.body {
-                    // A grant takes nothing away, and what it lets in is judged anew below.
-                    Body::Grant { .. } | Body::HubAddress { .. } | Body::Successor { .. } => {}
-                    Body::Revoke { device }
-                    | Body::Cut {
-                        actor: ActorId { device, .. },
-                        ..
-                    } => {
-                        for doc in changes::documents_of(tx, device)? {
-                            cache.forget(Some(doc));
-                            changes::set_viewed(tx, doc, -1)?;
-                        }
-                    }
-                    _ => {
-                        cache.forget(None);
-                        changes::forget_views(tx)?;
-                    }
-                }
-            }
+            invalidate(tx, &mut cache, &new)?;
             store::admitting::retry(tx, &self.0.policy, &roll, now())?;
             Ok::<_, Error>(())
         })?;
@@ -467,8 +467,21 @@ impl Node {
         let pinned_now = self.0.store.read(|c| store::meta(c, "county"))?.is_some();
         if statements != known || pinned != pinned_now {
             let fresh = load_roll(&self.0.store)?;
-            *self.0.roll.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-            self.documents().forget(None);
+            let mut state = self.0.roll.write().unwrap_or_else(PoisonError::into_inner);
+            let before: HashSet<[u8; 32]> = state.roll.statements().map(Statement::hash).collect();
+            let new: Vec<Statement> = fresh
+                .roll
+                .statements()
+                .filter(|s| !before.contains(&s.hash()))
+                .cloned()
+                .collect();
+            let mut cache = self.documents();
+            cache.forget(None);
+            // The other process has counted anew; a refresh of ours by the old roll may have come after it.
+            self.0.store.write(|tx| invalidate(tx, &mut cache, &new))?;
+            drop(cache);
+            *state = fresh;
+            drop(state);
             self.0.roll_changed.send_modify(|n| *n += 1);
         }
         self.refresh_views()?;
@@ -579,6 +592,31 @@ impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Node({} at {})", self.id().short(), self.0.dir.display())
     }
+}
+
+/// Marks the views of every document in which these statements may change what counts.
+fn invalidate(c: &Connection, cache: &mut Cache, statements: &[Statement]) -> Result<(), Error> {
+    for s in statements {
+        match &s.body {
+            // A grant takes nothing away, and what it lets in is judged anew.
+            Body::Grant { .. } | Body::HubAddress { .. } | Body::Successor { .. } => {}
+            Body::Revoke { device }
+            | Body::Cut {
+                actor: ActorId { device, .. },
+                ..
+            } => {
+                for doc in changes::documents_of(c, device)? {
+                    cache.forget(Some(doc));
+                    changes::set_viewed(c, doc, -1)?;
+                }
+            }
+            _ => {
+                cache.forget(None);
+                changes::forget_views(c)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The store id of this database file. A copy (a restored backup, a cloned directory) is another store and

@@ -70,6 +70,7 @@ pub struct Session {
     /// The peer has pinned our county (it is not just asking to be enrolled).
     peer_enrolled: bool,
     wanted_receipts: usize,
+    enrol_seen: bool,
     moved: bool,
     rounds: u8,
     their_digests: Option<Vec<DocDigest>>,
@@ -105,6 +106,7 @@ impl Session {
             negotiating: false,
             peer_enrolled: false,
             wanted_receipts: 0,
+            enrol_seen: false,
             moved: false,
             rounds: 0,
             their_digests: None,
@@ -269,7 +271,11 @@ impl Session {
                 out.push(Effect::Notice(Notice::TheyRefused(code, text)));
                 self.close(out);
             }
+            Frame::Enrol(_) if self.enrol_seen => {
+                self.refuse(Refusal::Protocol, "a second wish to be enrolled", out);
+            }
             Frame::Enrol(Enrol { label }) => {
+                self.enrol_seen = true;
                 if self.start.enrolled && self.start.standing == Standing::Stranger {
                     out.push(Effect::EnrolWish { label });
                 }
@@ -567,9 +573,12 @@ impl Session {
         }
         self.moved = false;
         if self.rounds >= limits::CHECK_ROUNDS {
+            // One document that cannot be made equal (its author is quarantined on one side) must not hold
+            // up what comes next.
             out.push(Effect::Notice(Notice::StillDifferent));
             self.phase = Phase::Live;
-            return;
+            self.begin_cursor(end, out);
+            return self.pump(out);
         }
         self.phase = Phase::Pushing;
         self.done_sent = false;
@@ -586,17 +595,22 @@ impl Session {
     fn equal(&mut self, end: u64, unreceipted: bool, out: &mut Vec<Effect>) {
         self.phase = Phase::Live;
         self.rounds = 0;
+        self.begin_cursor(end, out);
+        out.push(Effect::InSync);
+        if unreceipted {
+            send(out, Frame::WantReceipts);
+        }
+        self.pump(out);
+    }
+
+    /// Without a cursor of the peer's store the check has brought it up to our local sequence `end`.
+    fn begin_cursor(&mut self, end: u64, out: &mut Vec<Effect>) {
         if let (None, Some(store)) = (self.acked, self.peer_store) {
             self.acked = Some(end);
             self.sent = end;
             self.exhausted = false;
             out.push(Effect::SetCursor { store, upto: end });
         }
-        out.push(Effect::InSync);
-        if unreceipted {
-            send(out, Frame::WantReceipts);
-        }
-        self.pump(out);
     }
 
     /// Our digests are read: the initiator sends them; the other side has the initiator's and answers

@@ -75,6 +75,11 @@ pub fn enrol(data: &Path, command: Enrol) -> Result<(), Failure> {
         Enrol::Accept { answer, digits } => {
             let offer = enrol::accept(&node, &text_or_file(&answer)?)?;
             if node.county_root().is_some() {
+                if !offer.approved {
+                    return Err(Failure::new(
+                        "这份批复是给另一台设备的；其中的名册声明已收下，本机没有变化 / this answer is another device's; its statements were kept, nothing changed here",
+                    ));
+                }
                 println!("批复已收下 / answer taken");
                 return Ok(());
             }
@@ -119,7 +124,10 @@ fn confirm(node: &Node, offer: &Candidate, digits: Option<String>) -> Result<(),
 
 /// A person has compared the digits with the other side, aloud or on paper.
 fn compared(ours: &str, typed: Option<String>) -> Result<(), Failure> {
-    let plain = |s: &str| s.chars().filter(char::is_ascii_digit).collect::<String>();
+    let plain = |s: &str| {
+        let narrow = records::text::half_width(s);
+        narrow.chars().filter(char::is_ascii_digit).collect::<String>()
+    };
     match typed {
         Some(typed) if plain(&typed) == plain(ours) => Ok(()),
         Some(_) => Err(Failure::new(
@@ -221,6 +229,10 @@ fn find_device(node: &Node, text: &str) -> Result<NodeId, Failure> {
 
 fn text_or_file(text: &str) -> Result<String, Failure> {
     let path = Path::new(text);
+    let looks_like_a_file = path.extension().is_some() || text.contains(std::path::MAIN_SEPARATOR);
+    if looks_like_a_file && !text.contains("code:") && !path.is_file() {
+        return Err(Failure::new(format!("没有这个文件 / no such file: {text}")));
+    }
     if path.is_file() {
         Ok(std::fs::read_to_string(path)?)
     } else {

@@ -6,7 +6,7 @@ use records::Kinds;
 
 use super::claims::ClaimRow;
 use super::draft::Draft;
-use super::lookup::{Row, by_about, record_of};
+use super::lookup::{Key, Row, by_about, record_of};
 use super::roster::Edits;
 use super::{By, invalid, no_such, own_school, turn};
 use crate::{Error, Filter, Node, Record};
@@ -68,11 +68,11 @@ pub(super) fn tally(rows: &[Row]) -> BTreeMap<String, Tally> {
     tallies
 }
 
-/// Marks of several sessions: by session, then person.
+/// Marks of several sessions: by school and session, then person.
 pub(super) fn tallies(
     node: &Node,
     sessions: &[&str],
-) -> Result<HashMap<String, BTreeMap<String, Tally>>, Error> {
+) -> Result<HashMap<Key, BTreeMap<String, Tally>>, Error> {
     let marks = by_about(node, "attendance", sessions)?;
     Ok(marks
         .into_iter()
@@ -94,8 +94,8 @@ pub fn mark_attendance(
     if record.text("state") == "void" {
         return Err(invalid("state", "活动已作废", "The session is void"));
     }
-    let known = node.records(&Filter::kind("attendance").about(session))?;
     let school = record.school.as_deref().unwrap_or_default();
+    let known = node.records(&Filter::kind("attendance").about(session).school(school))?;
     let persons: BTreeSet<String> = node
         .records(&Filter::kind("person").school(school))?
         .into_iter()

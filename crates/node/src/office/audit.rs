@@ -8,7 +8,7 @@ use records::{Fields, claim_digest};
 
 use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh};
 use super::draft::Draft;
-use super::lookup::{By as Pick, Row, by_id, record_of, rows};
+use super::lookup::{By as Pick, Row, record_of, rows};
 use super::roster::Edits;
 use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node};
@@ -27,8 +27,9 @@ pub fn audit_queue(node: &Node, limit: u32) -> Result<Vec<ClaimRow>, Error> {
         ids.extend(reopened(node, &home, room)?);
     }
     let keys: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut claims = by_id(node, "claim", &keys)?;
-    let claims: Vec<Row> = ids.iter().filter_map(|id| claims.remove(id)).collect();
+    let mut claims = rows(node, "claim", Pick::Id, &keys)?;
+    let place: HashMap<&str, usize> = keys.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    claims.sort_by_key(|claim| place.get(claim.id.as_str()).copied());
     let weighed = weigh(node, claims)?;
     Ok(weighed
         .into_iter()
@@ -60,6 +61,13 @@ pub fn decide(
     }
     let _turn = turn();
     let row = rows(node, "claim", Pick::Id, &[claim])?;
+    if row.len() > 1 {
+        return Err(invalid(
+            "claim",
+            "有两所学校用了同一个登分编号，不能审核；请联系系统管理员",
+            "Two schools use this claim's id; it cannot be decided; tell the administrator",
+        ));
+    }
     let weighed = weigh(node, row)?
         .pop()
         .ok_or_else(|| no_such("claim", "登分", "claim"))?;
@@ -135,7 +143,7 @@ fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str) -> Result<(),
             "This claim is in dispute or no longer founded; it cannot be recognised",
         ));
     }
-    let twins = node.records(&Filter::kind("claim").about(&row.session))?;
+    let twins = node.records(&Filter::kind("claim").about(&row.session).school(&row.school))?;
     let twins = twins
         .into_iter()
         .filter(|c| c.text("person") == row.person && c.id != row.id);
@@ -187,7 +195,8 @@ fn undecided(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> 
         let mut query = conn.prepare_cached(
             "SELECT c.id FROM record c
              WHERE c.kind = 'claim' AND c.school IS NOT ?1
-               AND NOT EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id)
+               AND NOT EXISTS (SELECT 1 FROM record d
+                    WHERE d.kind = 'decision' AND d.about = c.id AND d.school IS c.school)
              ORDER BY c.date, c.id LIMIT ?2",
         )?;
         let mut found = query.query((home, limit))?;
@@ -272,7 +281,7 @@ fn suspects_of(conn: &store::Connection, school: &str) -> store::Result<Vec<Stri
     let mut query = conn.prepare_cached(
         "SELECT c.id, d.disputed, json_extract(d.fields, '$.binds'), c.fields, c.about, s.fields
          FROM record d
-         JOIN record c ON +c.kind = 'claim' AND c.id = d.about
+         JOIN record c ON +c.kind = 'claim' AND c.id = d.about AND c.school IS d.school
          JOIN record s ON s.doc = c.doc AND s.id = c.about
          WHERE d.kind = 'decision' AND d.school = ?1",
     )?;

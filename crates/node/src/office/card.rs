@@ -107,7 +107,11 @@ fn credited(weighed: &Weighed) -> Option<Credited> {
 
 /// What the rules ask about the person.
 fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
-    let rows = node.records(&Filter::kind("staff_fact").person(&teacher.id))?;
+    let rows = node.records(
+        &Filter::kind("staff_fact")
+            .person(&teacher.id)
+            .school(&teacher.school),
+    )?;
     let school = record_of(node, "organisation", &teacher.school)?;
     let year = |year: i64| i32::try_from(year).ok().map(SchoolYear);
     Ok(PersonFacts {

@@ -7,7 +7,7 @@ use records::rules::r1;
 
 use super::attendance::{Tally, own_session, tallies};
 use super::draft::{Draft, kind_of};
-use super::lookup::{Row, by_about, by_id, newest, organisation_names};
+use super::lookup::{Key, Row, by_about, by_id, key, newest, organisation_names};
 use super::roster::Edits;
 use super::{By, invalid, turn};
 use crate::{Error, Filter, Node, Record, Way};
@@ -122,8 +122,12 @@ pub fn claims(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<Claim
 }
 
 /// The claim of each person for one session; of several the one that stands.
-pub(super) fn of_session(node: &Node, session: &str) -> Result<HashMap<String, ClaimRow>, Error> {
-    let records = node.records(&Filter::kind("claim").about(session))?;
+pub(super) fn of_session(
+    node: &Node,
+    school: &str,
+    session: &str,
+) -> Result<HashMap<String, ClaimRow>, Error> {
+    let records = node.records(&Filter::kind("claim").about(session).school(school))?;
     let mut standing: HashMap<String, ClaimRow> = HashMap::new();
     for weighed in weigh(node, records.into_iter().map(Row::from).collect())? {
         if weighed.superseded {
@@ -161,8 +165,11 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
             "Two devices say different things about this session; choose first",
         ));
     }
-    let marks = tallies(node, &[session])?.remove(session).unwrap_or_default();
-    let own = node.records(&Filter::kind("claim").about(session))?;
+    let school = record.school.clone().unwrap_or_default();
+    let marks = tallies(node, &[session])?
+        .remove(&key(&school, session))
+        .unwrap_or_default();
+    let own = node.records(&Filter::kind("claim").about(session).school(&school))?;
     let by_claim: HashMap<String, Record> = own.iter().map(|r| (r.id.clone(), r.clone())).collect();
     let weighed = weigh(node, own.into_iter().map(Row::from).collect())?;
 
@@ -245,9 +252,12 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
     Ok(claims
         .into_iter()
         .map(|claim| {
-            let session = sessions.get(&claim.about);
-            let decisions = decisions.remove(&claim.id).unwrap_or_default();
-            let mark = marks.get(&claim.about).and_then(|marks| marks.get(&claim.person));
+            let about = key(&claim.school, &claim.about);
+            let session = sessions.get(&about);
+            let decisions = decisions
+                .remove(&key(&claim.school, &claim.id))
+                .unwrap_or_default();
+            let mark = marks.get(&about).and_then(|marks| marks.get(&claim.person));
             let way = match claim.way {
                 _ if county => ClaimState::AtCounty,
                 Some(Way::AtCounty) => ClaimState::AtCounty,
@@ -268,7 +278,8 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 school: claim.school.clone(),
                 person: claim.person.clone(),
                 person_name: persons
-                    .get(&claim.person)
+                    .get(&key(&claim.school, &claim.person))
+                    .or_else(|| persons.iter().find(|(k, _)| k.1 == claim.person).map(|(_, p)| p))
                     .map_or("", |p| p.text("name"))
                     .to_owned(),
                 session: claim.about.clone(),
@@ -286,7 +297,7 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
             Weighed {
                 row,
                 sound,
-                superseded: superseded.contains(&claim.id),
+                superseded: superseded.contains(&key(&claim.school, &claim.id)),
                 session: session.cloned(),
                 claim,
                 decisions_differ,
@@ -354,20 +365,20 @@ fn decided(claim: &Row, session: Option<&Row>, decisions: &[Row]) -> Option<Clai
 }
 
 /// Ids of claims of these sessions in whose place a later claim stands.
-fn superseded(node: &Node, sessions: &[&str]) -> Result<BTreeSet<String>, Error> {
+fn superseded(node: &Node, sessions: &[&str]) -> Result<BTreeSet<Key>, Error> {
     let claims = by_about(node, "claim", sessions)?;
-    let by_key: BTreeMap<&str, &Row> = claims
+    let by_key: BTreeMap<Key, &Row> = claims
         .values()
         .flatten()
-        .map(|claim| (claim.id.as_str(), claim))
+        .map(|claim| (key(&claim.school, &claim.id), claim))
         .collect();
     Ok(by_key
         .values()
         .filter_map(|claim| {
             // Only a claim of the same person and session can take another's place.
-            let old = by_key.get(claim.text("supersedes"))?;
+            let old = by_key.get(&key(&claim.school, claim.text("supersedes")))?;
             (old.person == claim.person && old.about == claim.about && old.id != claim.id)
-                .then(|| old.id.clone())
+                .then(|| key(&old.school, &old.id))
         })
         .collect())
 }

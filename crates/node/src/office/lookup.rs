@@ -104,19 +104,28 @@ pub(super) fn rows(node: &Node, kind: &str, by: By, keys: &[&str]) -> Result<Vec
     })
 }
 
-/// The rows of [`rows`] by their id.
-pub(super) fn by_id(node: &Node, kind: &str, ids: &[&str]) -> Result<HashMap<String, Row>, Error> {
+/// A record's name inside a school. Ids are unique among honest devices; a reference never leaves its
+/// school, so that no school can say anything about another's records (design.md §3).
+pub(super) type Key = (String, String);
+
+/// The name of `id` inside `school`.
+pub(super) fn key(school: &str, id: &str) -> Key {
+    (school.to_owned(), id.to_owned())
+}
+
+/// The rows of [`rows`] by school and id.
+pub(super) fn by_id(node: &Node, kind: &str, ids: &[&str]) -> Result<HashMap<Key, Row>, Error> {
     Ok(rows(node, kind, By::Id, ids)?
         .into_iter()
-        .map(|row| (row.id.clone(), row))
+        .map(|row| (key(&row.school, &row.id), row))
         .collect())
 }
 
-/// The rows of [`rows`] grouped by what they are about.
-pub(super) fn by_about(node: &Node, kind: &str, about: &[&str]) -> Result<HashMap<String, Vec<Row>>, Error> {
-    let mut grouped: HashMap<String, Vec<Row>> = HashMap::new();
+/// The rows of [`rows`] grouped by their school and what they are about.
+pub(super) fn by_about(node: &Node, kind: &str, about: &[&str]) -> Result<HashMap<Key, Vec<Row>>, Error> {
+    let mut grouped: HashMap<Key, Vec<Row>> = HashMap::new();
     for row in rows(node, kind, By::About, about)? {
-        grouped.entry(row.about.clone()).or_default().push(row);
+        grouped.entry(key(&row.school, &row.about)).or_default().push(row);
     }
     Ok(grouped)
 }

@@ -154,7 +154,8 @@ pub fn teacher(node: &Node, id: &str) -> Result<Option<Teacher>, Error> {
     let Some(person) = record_of(node, "person", id)? else {
         return Ok(None);
     };
-    let facts = node.records(&Filter::kind("staff_fact").person(id))?;
+    let school = person.school.clone().unwrap_or_default();
+    let facts = node.records(&Filter::kind("staff_fact").person(id).school(&school))?;
     Ok(Some(shown(person, &facts)))
 }
 

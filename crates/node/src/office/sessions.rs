@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::attendance::{Mark, PRESENT, own_session, tallies};
 use super::claims;
 use super::draft::{Draft, year_of};
-use super::lookup::{json_list, newest, organisation_names, record_of};
+use super::lookup::{Key, json_list, key, newest, organisation_names, record_of};
 use super::roster::roster;
 use super::{By, invalid, own_school, turn};
 use crate::{Error, Node, Record, Way};
@@ -187,8 +187,10 @@ pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
         return Ok(None);
     };
 
-    let mut tallies = tallies(node, &[id])?.remove(id).unwrap_or_default();
-    let mut claims = claims::of_session(node, id)?;
+    let mut tallies = tallies(node, &[id])?
+        .remove(&key(&school, id))
+        .unwrap_or_default();
+    let mut claims = claims::of_session(node, &school, id)?;
     let mut marks = Vec::new();
     for teacher in roster(node, &school)? {
         let tally = tallies.remove(&teacher.id);
@@ -243,9 +245,9 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
     Ok(records
         .into_iter()
         .map(|record| {
-            let counts = counts.get(&record.id).copied().unwrap_or_default();
-            let text = |field: &str| record.text(field).to_owned();
             let school = record.school.clone().unwrap_or_default();
+            let counts = counts.get(&key(&school, &record.id)).copied().unwrap_or_default();
+            let text = |field: &str| record.text(field).to_owned();
             SessionRow {
                 school_name: names.get(&school).cloned().unwrap_or_default(),
                 school,
@@ -271,36 +273,39 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
 }
 
 /// The same rule as [`super::attendance::tally`], for many sessions in one pass of SQL.
-fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<String, Counts>, Error> {
+fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<Key, Counts>, Error> {
     let present = PRESENT.map(|status| format!("'{status}'")).join(", ");
     let marks_sql = format!(
-        "SELECT about, COUNT(*), SUM(present) FROM (
-           SELECT about, person,
+        "SELECT school, about, COUNT(*), SUM(present) FROM (
+           SELECT school, about, person,
                   MAX(disputed) = 0 AND COUNT(DISTINCT status) = 1 AND MIN(status) IN ({present}) AS present
-           FROM (SELECT about, person, disputed, COALESCE(json_extract(fields, '$.status'), '') AS status
+           FROM (SELECT school, about, person, disputed, COALESCE(json_extract(fields, '$.status'), '') AS status
                  FROM record WHERE kind = 'attendance' AND about IN (SELECT value FROM json_each(?1)))
-           GROUP BY about, person)
-         GROUP BY about"
+           GROUP BY school, about, person)
+         GROUP BY school, about"
     );
     let claims_sql =
-        "SELECT c.about, COUNT(DISTINCT c.person), COUNT(DISTINCT iif(d.id IS NULL, NULL, c.person))
-         FROM record c LEFT JOIN record d ON d.kind = 'decision' AND d.about = c.id
-         WHERE c.kind = 'claim' AND c.about IN (SELECT value FROM json_each(?1)) GROUP BY c.about";
+        "SELECT c.school, c.about, COUNT(DISTINCT c.person), COUNT(DISTINCT iif(d.id IS NULL, NULL, c.person))
+         FROM record c LEFT JOIN record d ON d.kind = 'decision' AND d.about = c.id AND d.school IS c.school
+         WHERE c.kind = 'claim' AND c.about IN (SELECT value FROM json_each(?1)) GROUP BY c.school, c.about";
     let keys = json_list(sessions);
     let count = |number: i64| usize::try_from(number).unwrap_or(0);
     node.read(|conn| {
-        let mut counts: HashMap<String, Counts> = HashMap::new();
+        let mut counts: HashMap<Key, Counts> = HashMap::new();
+        let named = |row: &store::rusqlite::Row<'_>| -> store::Result<Key> {
+            Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get(1)?))
+        };
         let mut query = conn.prepare_cached(&marks_sql)?;
         let mut found = query.query([&keys])?;
         while let Some(row) = found.next()? {
-            let entry = counts.entry(row.get(0)?).or_default();
-            (entry.marked, entry.present) = (count(row.get(1)?), count(row.get(2)?));
+            let entry = counts.entry(named(row)?).or_default();
+            (entry.marked, entry.present) = (count(row.get(2)?), count(row.get(3)?));
         }
         let mut query = conn.prepare_cached(claims_sql)?;
         let mut found = query.query([&keys])?;
         while let Some(row) = found.next()? {
-            let entry = counts.entry(row.get(0)?).or_default();
-            (entry.claims, entry.decided) = (count(row.get(1)?), count(row.get(2)?));
+            let entry = counts.entry(named(row)?).or_default();
+            (entry.claims, entry.decided) = (count(row.get(2)?), count(row.get(3)?));
         }
         Ok(counts)
     })

@@ -478,6 +478,27 @@ fn a_restored_hub_is_filled_again() {
     );
 }
 
+/// One author is at odds with itself on the two sides: everything else goes on, also what is new.
+#[test]
+fn a_difference_that_cannot_be_mended_holds_up_nothing_else() {
+    let (mut hub, mut school) = (Memory::new(1), Memory::new(2));
+    let mut other = Memory::new(3);
+    other.write("log/a/2025", "一枝");
+    hub.changes = std::mem::take(&mut other.changes);
+    other.write("log/a/2025", "另一枝");
+    school.changes = other.changes;
+    hub.write("ledger/a/2025", "认定");
+    talk(&mut school, &mut hub, usize::MAX);
+    assert!(school.hashes(|d| d.segment(0) == Some("ledger")).len() == 1);
+    assert!(
+        school.cursors.contains_key(&hub.id()),
+        "the cursor begins all the same"
+    );
+    school.write("log/a/2026", "之后");
+    talk(&mut school, &mut hub, usize::MAX);
+    assert_eq!(hub.hashes(|d| d.as_str() == "log/a/2026").len(), 1);
+}
+
 #[test]
 fn strangers_and_the_revoked_get_nothing() {
     let mut hub = Memory::new(1);
