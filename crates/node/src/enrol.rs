@@ -197,8 +197,9 @@ pub fn approve(
     })
 }
 
-/// Whether new roles may stand beside those that a device has: a PC belongs to one school, a laptop to one
-/// mentor, who may get more schools, and an office device may be both county and auditor.
+/// Whether new roles may stand beside those that a device has: a PC belongs to one school (whose clerk may
+/// be an auditor, of other schools' claims), a laptop to one mentor, who may get more schools, and an office
+/// device may be both county and auditor.
 fn goes_with(held: &[(Role, String)], new: &[(Role, String)]) -> bool {
     let all: Vec<&(Role, String)> = held.iter().chain(new).collect();
     let only = |roles: &[Role]| all.iter().all(|(role, _)| roles.contains(role));
@@ -216,7 +217,7 @@ fn goes_with(held: &[(Role, String)], new: &[(Role, String)]) -> bool {
         .collect();
     mentors.sort();
     mentors.dedup();
-    (only(&[Role::School]) && schools.len() <= 1)
+    (only(&[Role::School, Role::Auditor]) && schools.len() <= 1)
         || (only(&[Role::Mentor, Role::MentorReader]) && mentors.len() <= 1)
         || only(&[Role::County, Role::Auditor])
         || only(&[Role::Host])
