@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::calls::{Counts, take_calls};
 use crate::early::{Failure, Handshake, Settling, Side};
 use crate::gate::Gate;
+use crate::socket::{dual_stack, endpoint_config};
 use crate::tls::{Tls, Uptime, server_name, session_memory};
 use crate::{Error, Link, Tuning};
 
@@ -78,9 +79,14 @@ impl Endpoint {
             .incoming_buffer_size(16 << 10)
             .incoming_buffer_size_total(1 << 20);
 
-        // `client` makes the socket dual-stack on every system, `server` does not.
-        let quic = quinn::Endpoint::client(listen).map_err(|source| Error::Bind { addr: listen, source })?;
-        quic.set_server_config(Some(server));
+        let failed = |source| Error::Bind { addr: listen, source };
+        let quic = quinn::Endpoint::new(
+            endpoint_config(key),
+            Some(server),
+            dual_stack(listen).map_err(failed)?,
+            Arc::new(quinn::TokioRuntime),
+        )
+        .map_err(failed)?;
 
         let gate = Gate::new(tuning.max_half_open, tuning.max_half_open_per_source);
         let counts = Arc::new(Counts::default());
@@ -342,6 +348,54 @@ mod tests {
         assert!(link.early());
         assert!(link.settled().await.unwrap());
         assert_eq!(hub.accept().await.unwrap().peer(), key(7).id());
+    }
+
+    /// Hands datagrams on between one caller and the endpoint that has the called address at the time.
+    async fn switchboard(present: Arc<std::sync::Mutex<SocketAddr>>) -> SocketAddr {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut caller, mut bytes, mut called) = (None, [0; 2048], Vec::new());
+            while let Ok((len, from)) = socket.recv_from(&mut bytes).await {
+                let to = *present.lock().unwrap();
+                called.push(to);
+                let to = match caller {
+                    Some(caller) if from == to => caller,
+                    // From the endpoint that is no more.
+                    _ if called.contains(&from) => continue,
+                    _ => {
+                        caller = Some(from);
+                        to
+                    }
+                };
+                let _ = socket.send_to(&bytes[..len], to).await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_was_restarted_says_so() {
+        let (school, hub) = (at(1, Uptime::start()), at(2, Uptime::start()));
+        let present = Arc::new(std::sync::Mutex::new(hub.local_addr().unwrap()));
+        let address = switchboard(present.clone()).await;
+        let expect = Some(DeviceKey::from_seed([2; 32]).id());
+        let link = school.connect(address, expect).await.unwrap();
+        let (mut w, mut r) = link.open().await.unwrap();
+        w.write(b"hello").await.unwrap();
+        let _far = hub.accept().await.unwrap();
+        // That process is gone without a word; another one has its address and key.
+        let again = at(2, Uptime::start());
+        *present.lock().unwrap() = again.local_addr().unwrap();
+        let said = async {
+            w.write(b"anybody there?").await?;
+            r.read().await
+        };
+        // Far below the idle timeout of 100 s.
+        let ended = timeout(Duration::from_secs(10), said).await.unwrap();
+        assert!(ended.is_err(), "{ended:?}");
+        let link = school.connect(address, expect).await.unwrap();
+        assert_eq!(link.peer(), DeviceKey::from_seed([2; 32]).id());
     }
 
     /// A clock that jumps, as at the first answer of an NTP server.

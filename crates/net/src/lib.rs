@@ -25,6 +25,7 @@ mod error;
 mod frame;
 mod gate;
 mod link;
+mod socket;
 mod tls;
 mod tuning;
 

@@ -411,11 +411,9 @@ impl Talk {
             self.note_verdicts(tx, &outcome.verdicts, true)?;
             Ok::<_, Error>(outcome)
         })?;
-        // Durable now, so it may be acknowledged even if the views cannot be brought up at once.
+        // Durable now, so it may be acknowledged; the views follow by themselves.
         if outcome.stored > 0 {
-            if let Err(error) = self.node.refresh_views() {
-                tracing::error!(%error, "views could not be brought up to date");
-            }
+            self.node.0.arrived.send_modify(|n| *n += 1);
             self.node.0.changed.send_modify(|n| *n += 1);
         }
         Ok(Event::Admitted {

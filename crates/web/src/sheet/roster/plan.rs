@@ -101,7 +101,12 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
     }
 
     if let Some(home) = &context.home_school {
-        let mut teachers = Teachers::new(home, &context.teachers, context.school_year);
+        let mut teachers = Teachers::new(
+            home,
+            &context.teachers,
+            &context.organisations,
+            context.school_year,
+        );
         rows(&mut plan, Table::Teachers, &mut |row| teachers.read(row));
         teachers.finish(&mut plan);
     }

@@ -2,7 +2,7 @@
 
 use super::row::Row;
 use super::told::{Told, changes, check, told};
-use super::{HomeSchool, KnownTeacher, RosterPlan, TeacherFacts, TeacherRow};
+use super::{HomeSchool, KnownOrganisation, KnownTeacher, RosterPlan, TeacherFacts, TeacherRow};
 use crate::sheet::header::Column;
 use crate::sheet::text::squeeze;
 use records::SchoolYear;
@@ -21,13 +21,26 @@ pub(super) struct Teachers<'a> {
     codes: HashMap<String, String>,
     people: HashMap<(String, Option<i64>), (String, bool)>,
     rows_of_home: usize,
+    /// Names and codes of the county's list; empty while it has not come.
+    schools: HashSet<String>,
     new: Vec<TeacherRow>,
     changed: Vec<TeacherRow>,
     same: usize,
 }
 
 impl<'a> Teachers<'a> {
-    pub(super) fn new(home: &'a HomeSchool, known: &'a [KnownTeacher], school_year: i32) -> Self {
+    pub(super) fn new(
+        home: &'a HomeSchool,
+        known: &'a [KnownTeacher],
+        organisations: &[KnownOrganisation],
+        school_year: i32,
+    ) -> Self {
+        let schools = organisations
+            .iter()
+            .flat_map(|o| [&o.facts.name, &o.facts.short_name, &o.facts.school_code])
+            .filter(|name| !name.is_empty())
+            .map(|name| squeeze(name))
+            .collect();
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, teacher) in known.iter().enumerate() {
             by_name
@@ -53,6 +66,7 @@ impl<'a> Teachers<'a> {
             codes: HashMap::new(),
             people: HashMap::new(),
             rows_of_home: 0,
+            schools,
             new: Vec::new(),
             changed: Vec::new(),
             same: 0,
@@ -165,8 +179,21 @@ impl<'a> Teachers<'a> {
                 false
             }
             (Some(false), _) | (None, Some(false)) => {
+                let listed = [&name, &code]
+                    .into_iter()
+                    .flatten()
+                    .any(|n| self.schools.contains(n));
                 let shown = name.or(code).unwrap_or_default();
-                *row.plan.skipped.other_schools.entry(shown).or_default() += 1;
+                let rows = row.plan.skipped.other_schools.entry(shown).or_default();
+                *rows += 1;
+                // Perhaps this school's own name, misspelt: said once for each name.
+                if *rows == 1 && !listed && !self.schools.is_empty() {
+                    row.warn(
+                        Column::School,
+                        "县里的学校名单中没有这所学校，它的教师没有导入；如是本校，请改正校名",
+                        "the county's list has no such school, its teachers were left out; if it is this school, mend the name",
+                    );
+                }
                 false
             }
             (None, None) => {
