@@ -233,8 +233,19 @@ fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Err
         .collect();
     let body = postcard::to_stdvec(&(state.roll.county(), &state.county_name, statements))
         .map_err(|_| Error::BadCode("answer"))?;
+    // The school's name, so that a school without a network can take its rows out of the county's roster
+    // before the county's list of schools has reached it.
+    let school = state.roll.grants(device).find(|g| g.role == Role::School.code());
+    let school = match school.map(|g| node.record(&g.scope)).transpose()?.flatten() {
+        Some(record) => format!(
+            "学校 school: {}\n学校标识码 school code: {}\n",
+            record.text("name"),
+            record.text("school_code")
+        ),
+        None => String::new(),
+    };
     Ok(format!(
-        "研修 入网批复 (yanxiu enrolment answer)\n县 county: {}\n核对码 digits: {digits}\ncode: {}\n",
+        "研修 入网批复 (yanxiu enrolment answer)\n县 county: {}\n{school}核对码 digits: {digits}\ncode: {}\n",
         state.county_name,
         encode(ANSWER, &body)
     ))
@@ -272,7 +283,27 @@ pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
         return Err(Error::WrongAnswer("it is for another device"));
     }
     keep_candidate(node, root, &name, &good, true)?;
+    let line = |label: &str| {
+        answer
+            .lines()
+            .find_map(|l| l.split_once(label))
+            .map(|(_, v)| v.trim().to_string())
+    };
+    let (school, code) = (
+        line("school:").unwrap_or_default(),
+        line("school code:").unwrap_or_default(),
+    );
+    node.store().write(|tx| {
+        store::set_meta(tx, "school_name", cut_text(&school, 200).as_bytes())?;
+        store::set_meta(tx, "school_code", cut_text(&code, 40).as_bytes())
+    })?;
     candidate_of(node, root, name, true)
+}
+
+/// Name and code of this device's school as its answer file gave them: until the county's list has come.
+pub fn school_on_answer(node: &Node) -> Option<(String, String)> {
+    let name = node.meta_text("school_name").filter(|n| !n.is_empty())?;
+    Some((name, node.meta_text("school_code").unwrap_or_default()))
 }
 
 fn candidate_of(node: &Node, root: NodeId, name: String, approved: bool) -> Result<Candidate, Error> {

@@ -23,10 +23,15 @@ pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Err
     let home_school = home.map(|id| {
         let known = organisations.iter().find(|o| o.id == id);
         let text = |of: fn(&Organisation) -> &String| known.map(|o| of(o).clone()).unwrap_or_default();
+        let on_answer = known
+            .is_none()
+            .then(|| node::enrol::school_on_answer(node))
+            .flatten();
+        let (name, code) = on_answer.unwrap_or_else(|| (text(|o| &o.name), text(|o| &o.school_code)));
         HomeSchool {
-            name: text(|o| &o.name),
+            name,
             short_name: text(|o| &o.short_name),
-            code: text(|o| &o.school_code),
+            code,
             id,
         }
     });
