@@ -75,7 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hub_net = Network::start(hub.clone(), loopback()).await?;
     let school_net = Network::start(school.clone(), loopback()).await?;
     school.add_address(&hub_net.local_addr().to_string())?;
-    wait(|| Ok(school.not_at_county()? == 0)).await?;
+    wait(|| Ok(school.not_at_county()? == 0 && hub.views_behind()? == 0)).await?;
     println!(
         "已到县（凭县里的回执），县里收到 {} 条登分",
         office::audit_queue(&hub, 10)?.len()

@@ -55,6 +55,10 @@ async fn a_school_gives_itself_no_credit_and_says_nothing_about_another() {
         office::audit_queue(&county.node, 10).unwrap().len() == 2
     })
     .await;
+    until("and nothing is left to show", 10, || {
+        county.node.views_behind().unwrap() == 0
+    })
+    .await;
     let before = (
         office::schools(&county.node).unwrap(),
         office::sessions(&county.node, None, 10).unwrap(),
@@ -153,6 +157,10 @@ async fn a_school_gives_itself_no_credit_and_says_nothing_about_another() {
     // Sessions of both schools at the county: the fake one is b's, and a's is as it was.
     until("the county has looked at it", 20, || {
         county.node.count(&Filter::kind("session").school(&b)).unwrap() == 2
+    })
+    .await;
+    until("and nothing is left to show", 10, || {
+        county.node.views_behind().unwrap() == 0
     })
     .await;
     assert_eq!(office::organisations(&county.node).unwrap().len(), 2);

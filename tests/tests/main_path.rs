@@ -43,6 +43,10 @@ async fn a_session_reaches_the_county_and_the_decision_comes_back() {
     let claim = office::claims(&school.node, None, 10).unwrap().pop().unwrap();
     assert_eq!(claim.state, ClaimState::AtCounty);
 
+    until("and on its pages", 10, || {
+        county.node.views_behind().unwrap() == 0
+    })
+    .await;
     let queue = office::audit_queue(&county.node, 10).unwrap();
     assert_eq!(queue.len(), 1);
     assert_eq!(queue[0].person_name, "欧阳㙇");
@@ -97,6 +101,10 @@ async fn a_school_works_alone_and_catches_up_by_itself() {
     county.up().await;
     until("all is at the county", 30, || {
         school.node.not_at_county().unwrap() == 0
+    })
+    .await;
+    until("and on its pages", 10, || {
+        county.node.views_behind().unwrap() == 0
     })
     .await;
     assert_eq!(titles(&county), titles(&school));

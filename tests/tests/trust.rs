@@ -75,6 +75,10 @@ async fn what_a_revoked_device_wrote_before_counts_and_nothing_after() {
             && lost.node.not_at_county().unwrap() == 0
     })
     .await;
+    until("and nothing is left to show", 10, || {
+        county.node.views_behind().unwrap() == 0
+    })
+    .await;
     let claims_before = office::audit_queue(&county.node, 100).unwrap().len();
     // The thief works offline; the other device still meets him and takes his changes along.
     county.down().await;
@@ -98,6 +102,10 @@ async fn what_a_revoked_device_wrote_before_counts_and_nothing_after() {
             .unwrap()
             .iter()
             .any(|p| p.county && p.waiting.0 == 0)
+    })
+    .await;
+    until("and nothing is left to show", 10, || {
+        county.node.views_behind().unwrap() == 0
     })
     .await;
     assert_eq!(titles(&county), ["撤销前"]);

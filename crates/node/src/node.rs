@@ -418,6 +418,11 @@ impl Node {
         Ok(done)
     }
 
+    /// How many documents have changes that pages do not show yet (received a moment ago).
+    pub fn views_behind(&self) -> Result<usize, Error> {
+        Ok(self.0.store.read(changes::unviewed)?.len())
+    }
+
     /// Takes statements into the roll; where they change what counts, the views are computed again.
     pub(crate) fn add_statements(&self, statements: Vec<Statement>) -> Result<Vec<Statement>, Error> {
         let mut state = self.0.roll.write().unwrap_or_else(PoisonError::into_inner);

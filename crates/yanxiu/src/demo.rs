@@ -322,6 +322,9 @@ async fn wait_in_sync(running: &[Running], stopped: &watch::Receiver<bool>) -> R
                 .map(|p| u64::from(p.waiting.0))
                 .sum::<u64>();
         }
+        for r in running {
+            left += r.node.views_behind()? as u64;
+        }
         for r in &running[1..] {
             left += r.node.not_at_county()?;
         }
