@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use sync::tip::Receipt;
 use sync::{ActorId, NodeId, StoreId};
 
@@ -199,11 +199,4 @@ pub fn remove_wish(c: &Connection, node: &NodeId) -> Result<()> {
     c.prepare_cached("DELETE FROM wish WHERE node = ?")?
         .execute(params![node.0])?;
     Ok(())
-}
-
-/// A wish's label.
-pub fn wish_label(c: &Connection, node: &NodeId) -> Result<Option<String>> {
-    Ok(c.prepare_cached("SELECT label FROM wish WHERE node = ?")?
-        .query_row(params![node.0], |r| r.get(0))
-        .optional()?)
 }

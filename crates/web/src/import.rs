@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use node::Node;
-use node::office::{self, By, Organisation, OrganisationInput, Teacher, TeacherInput};
+use node::office::{self, By, Organisation, OrganisationInput, Teacher};
 
 use crate::sheet::roster::{
     HomeSchool, KnownOrganisation, KnownTeacher, OrganisationFacts, OrganisationRow, RosterContext,
@@ -50,9 +50,7 @@ pub fn apply(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node::Err
     let mut done = organisations(node, by, plan)?;
     if let Some(school) = &plan.school {
         let rows = plan.teachers.new.iter().chain(&plan.teachers.changed);
-        let teachers: Vec<_> = rows
-            .map(|row| (row.id.clone(), teacher_input(&row.facts)))
-            .collect();
+        let teachers: Vec<_> = rows.map(|row| (row.id.clone(), row.facts.clone())).collect();
         if !teachers.is_empty() {
             done += office::save_teachers(node, by, school, teachers)?;
         }
@@ -95,13 +93,8 @@ fn organisations(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node:
 fn organisation_input(row: &OrganisationRow, ids: &HashMap<String, String>) -> OrganisationInput {
     let facts = row.facts.clone();
     OrganisationInput {
-        name: facts.name,
-        short_name: facts.short_name,
-        org_kind: facts.org_kind,
-        school_code: facts.school_code,
-        division: facts.division,
-        rural: facts.rural,
         parent: ids.get(&row.parent_name).cloned().unwrap_or(facts.parent),
+        ..facts
     }
 }
 
@@ -117,24 +110,6 @@ fn known_organisation(o: Organisation) -> KnownOrganisation {
             rural: o.rural,
             parent: o.parent,
         },
-    }
-}
-
-fn teacher_input(facts: &TeacherFacts) -> TeacherInput {
-    let facts = facts.clone();
-    TeacherInput {
-        teacher_code: facts.teacher_code,
-        name: facts.name,
-        sex: facts.sex,
-        birth_year: facts.birth_year,
-        status: facts.status,
-        post: facts.post,
-        title: facts.title,
-        subject: facts.subject,
-        stage: facts.stage,
-        homeroom: facts.homeroom,
-        teaching_from: facts.teaching_from,
-        from: facts.from,
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Organisation {
 }
 
 /// What a form or file says about one organisation. Blank text means not known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrganisationInput {
     /// 名称.
     pub name: String,

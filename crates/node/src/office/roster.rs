@@ -60,7 +60,7 @@ impl Teacher {
 pub(super) const GONE: [&str; 3] = ["retired", "transferred", "left"];
 
 /// What a form or a roster file says about one teacher. Blank text means not known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TeacherInput {
     /// 教师编号.
     pub teacher_code: String,

@@ -60,53 +60,8 @@ pub struct KnownTeacher {
     pub facts: TeacherFacts,
 }
 
-/// Fields of an organisation; empty text is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OrganisationFacts {
-    /// 名称.
-    pub name: String,
-    /// 简称.
-    pub short_name: String,
-    /// Code of the kind.
-    pub org_kind: String,
-    /// 学校标识码, 10 digits.
-    pub school_code: String,
-    /// Division code, 6 digits.
-    pub division: String,
-    /// Code of town or rural.
-    pub rural: String,
-    /// Record id of the organisation above.
-    pub parent: String,
-}
-
-/// Fields of a teacher; empty text and `None` are not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TeacherFacts {
-    /// 教师编号.
-    pub teacher_code: String,
-    /// 姓名.
-    pub name: String,
-    /// Code of GB/T 2261.1.
-    pub sex: String,
-    /// Year of birth.
-    pub birth_year: Option<i64>,
-    /// Code of the status.
-    pub status: String,
-    /// Code of the post.
-    pub post: String,
-    /// Code of the professional title.
-    pub title: String,
-    /// Subject taught.
-    pub subject: String,
-    /// Code of the stage.
-    pub stage: String,
-    /// Homeroom teacher (班主任).
-    pub homeroom: bool,
-    /// First year of teaching.
-    pub teaching_from: Option<i64>,
-    /// Since when the facts hold, `YYYY-MM-DD`. Not compared.
-    pub from: String,
-}
+/// What a row says is what the office saves: one form of it for both.
+pub use node::office::{OrganisationInput as OrganisationFacts, TeacherInput as TeacherFacts};
 
 /// One value that the import changes, as people read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
