@@ -23,6 +23,9 @@ const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const TYPE_CHANGE: u8 = 1;
 /// Column of operation actions: column id 4, type 2 (run-length encoded unsigned integers).
 const COLUMN_ACTION: u64 = 0x42;
+/// Column of predecessor counts: column id 7, type 0 (how many of the group's other columns belong to an
+/// operation).
+const COLUMN_PREDS: u64 = 0x70;
 /// Bit of a column specification that marks deflated data; never set in a plain change.
 const COLUMN_DEFLATED: u64 = 0x08;
 
@@ -207,7 +210,9 @@ pub(crate) fn write_uleb(out: &mut Vec<u8>, mut n: u64) {
     out.push(n as u8);
 }
 
-/// Counts operations by the runs of the action column; checks that no column is deflated.
+/// Counts operations by the runs of the action column; checks that no column is deflated, and that the
+/// operations do not name more predecessors than anybody writes: Automerge makes a list of them, and three
+/// runs of a few bytes each can claim 2⁶⁰.
 fn count_ops(r: &mut Reader<'_>) -> Result<u64, BadChange> {
     let mut columns = Vec::new();
     for _ in 0..r.uleb()? {
@@ -223,21 +228,25 @@ fn count_ops(r: &mut Reader<'_>) -> Result<u64, BadChange> {
             return Err(BadChange::NotAChange);
         }
         if spec == COLUMN_ACTION {
-            ops = count_runs(Reader(data))?;
+            ops = runs(Reader(data))?.0;
+        }
+        if spec == COLUMN_PREDS && runs(Reader(data))?.1 > limits::CHANGE_PREDS {
+            return Err(BadChange::TooLarge);
         }
     }
     Ok(ops)
 }
 
-/// Length of a run-length encoded column: `n > 0` one value n times, `n < 0` -n literals, `0` a run of nulls.
-fn count_runs(mut r: Reader<'_>) -> Result<u64, BadChange> {
-    let mut total = 0u64;
+/// Length of a run-length encoded column, and the sum of its values: `n > 0` one value n times, `n < 0` -n
+/// literals, `0` a run of nulls.
+fn runs(mut r: Reader<'_>) -> Result<(u64, u64), BadChange> {
+    let (mut total, mut sum) = (0u64, 0u64);
     while !r.0.is_empty() {
         let n = r.sleb()?;
         let run = match n {
             0 => r.uleb()?,
             n if n > 0 => {
-                r.uleb()?;
+                sum = sum.saturating_add(r.uleb()?.saturating_mul(n as u64));
                 n as u64
             }
             n => {
@@ -246,7 +255,7 @@ fn count_runs(mut r: Reader<'_>) -> Result<u64, BadChange> {
                     return Err(BadChange::TooLarge);
                 }
                 for _ in 0..literals {
-                    r.uleb()?;
+                    sum = sum.saturating_add(r.uleb()?);
                 }
                 literals
             }
@@ -256,7 +265,7 @@ fn count_runs(mut r: Reader<'_>) -> Result<u64, BadChange> {
             return Err(BadChange::TooLarge);
         }
     }
-    Ok(total)
+    Ok((total, sum))
 }
 
 pub(crate) struct Reader<'a>(pub &'a [u8]);
@@ -388,6 +397,61 @@ mod tests {
         let mut change = doc.get_changes(&[]).remove(0);
         assert_eq!(Change::from_chunk(&change.bytes()), Err(BadChange::NotAChange));
         assert!(Change::from_chunk(change.raw_bytes()).is_ok());
+    }
+
+    /// The body with other data in some of its columns.
+    fn with_columns(body: &[u8], new: &[(u64, Vec<u8>)]) -> Vec<u8> {
+        let mut r = Reader(Change::after_start_op(body).unwrap());
+        r.skip_leb().unwrap();
+        for _ in 0..2 {
+            // No message, no other actors.
+            assert_eq!(r.uleb().unwrap(), 0);
+        }
+        let mut out = body[..body.len() - r.0.len()].to_vec();
+        let specs: Vec<(u64, u64)> = (0..r.uleb().unwrap())
+            .map(|_| (r.uleb().unwrap(), r.uleb().unwrap()))
+            .collect();
+        let column = |(spec, len): (u64, u64)| {
+            let old = r.take(len).unwrap();
+            let data = new.iter().find(|(s, _)| *s == spec);
+            (spec, data.map_or(old.to_vec(), |(_, d)| d.clone()))
+        };
+        let columns: Vec<(u64, Vec<u8>)> = specs.into_iter().map(column).collect();
+        write_uleb(&mut out, columns.len() as u64);
+        for (spec, data) in &columns {
+            write_uleb(&mut out, *spec);
+            write_uleb(&mut out, data.len() as u64);
+        }
+        out.extend(columns.into_iter().flat_map(|(_, data)| data));
+        out
+    }
+
+    /// Found by the fuzzer: a few bytes that made Automerge list predecessors until memory was full.
+    #[test]
+    fn predecessors_without_end_are_refused() {
+        let mut doc = AutoCommit::new().with_actor(automerge::ActorId::from(&actor(1).to_bytes()[..]));
+        for i in 0..2 {
+            doc.put(ROOT, "a", i).unwrap();
+            doc.commit();
+        }
+        let body = Change::from_chunk(doc.get_changes(&[])[1].raw_bytes())
+            .unwrap()
+            .body;
+        assert_eq!(with_columns(&body, &[]), body);
+        let claiming = |preds: u64| {
+            let number = |n: u64| {
+                let mut out = Vec::new();
+                write_uleb(&mut out, n);
+                out
+            };
+            // One literal.
+            with_columns(&body, &[(COLUMN_PREDS, [vec![0x7f], number(preds)].concat())])
+        };
+        assert!(Change::from_body(claiming(1)).is_ok());
+        assert!(Change::from_body(claiming(limits::CHANGE_PREDS)).is_ok());
+        for preds in [limits::CHANGE_PREDS + 1, 1 << 40, u64::MAX] {
+            assert_eq!(Change::from_body(claiming(preds)), Err(BadChange::TooLarge));
+        }
     }
 
     proptest! {

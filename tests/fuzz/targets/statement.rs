@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use fuzz::guard::watch;
 use fuzz::script::Script;
 use fuzz::world::{DEVICES, actor, document, id, key, root};
-use sync::roll::{Body, Roll};
-use sync::{DocKey, Statement};
+use sync::roll::{Body, Cut, Grant, Roll};
+use sync::{NodeId, Statement};
 
 const MEMORY: usize = 64 << 20;
 
@@ -126,27 +126,32 @@ fn orders(mut script: Script<'_>) {
     assert_eq!(all, facts(&in_lots), "in lots, some of them twice");
 }
 
+/// What a roll says of one device.
+#[derive(PartialEq, Debug)]
+struct Facts<'r> {
+    grants: Vec<&'r Grant>,
+    member: bool,
+    revoked: bool,
+    officer: bool,
+    for_stranger: Vec<Statement>,
+    cuts: Vec<Option<Cut>>,
+}
+
 /// Everything that a roll says of the world.
-fn facts(roll: &Roll) -> Vec<String> {
-    let mut out = vec![format!("{:?} {}", roll.digest(), roll.has_cuts())];
-    for n in 0..DEVICES {
+fn facts(roll: &Roll) -> (bool, Vec<(NodeId, &str)>, Vec<Facts<'_>>, [u8; 8]) {
+    let of = |n: usize| {
         let device = id(n);
-        let grants: Vec<_> = roll.grants(&device).collect();
-        let (member, out_for_good) = (roll.is_member(&device), roll.is_revoked(&device));
-        assert!(!(member && out_for_good), "a revoked member");
-        out.push(format!(
-            "{n} {grants:?} {member} {out_for_good} {} {:?}",
-            roll.is_officer(&device),
-            roll.for_stranger(&device)
-                .iter()
-                .map(Statement::hash)
-                .collect::<Vec<_>>(),
-        ));
-        for d in 0..5 {
-            let key: DocKey = document(d);
-            out.push(format!("{:?}", roll.cut(&key, &actor(n))));
-        }
-    }
-    out.push(format!("{:?}", roll.hubs().collect::<Vec<_>>()));
-    out
+        let facts = Facts {
+            grants: roll.grants(&device).collect(),
+            member: roll.is_member(&device),
+            revoked: roll.is_revoked(&device),
+            officer: roll.is_officer(&device),
+            for_stranger: roll.for_stranger(&device),
+            cuts: (0..5).map(|d| roll.cut(&document(d), &actor(n))).collect(),
+        };
+        assert!(!(facts.member && facts.revoked), "a revoked member");
+        facts
+    };
+    let all = (0..DEVICES).map(of).collect();
+    (roll.has_cuts(), roll.hubs().collect(), all, roll.digest())
 }
