@@ -2,7 +2,10 @@
 //! its column, and no column may stand for more rows than anybody writes.
 //!
 //! Automerge trusts them more: it makes a buffer of the length that a string claims, and a list of as many
-//! predecessors as an operation claims, and three runs of a few bytes each can claim 2⁶⁰.
+//! predecessors as an operation claims, and three runs of a few bytes each can claim 2⁶⁰. It also passes over
+//! columns that it does not know, and takes those behind a group for members of the group: then it would count
+//! other operations than this reader, and hold the next honest change for a wrong one. So only the columns of
+//! today are read, each at most once and in their order.
 //!
 //! ```text
 //! specification   column id << 4 | deflated << 3 | type
@@ -25,28 +28,28 @@ const VALUE: u64 = 0x57;
 /// Marks deflated data; never set in a plain change.
 const DEFLATED: u64 = 0x08;
 
-/// Columns of one change; Automerge writes at most 13.
-const MOST_COLUMNS: usize = 64;
+/// All columns that Automerge writes, in their order: object (actor, counter), key (actor, counter, text),
+/// insert, action, value, predecessors (count, actor, counter), expand and name of marks.
+const KNOWN: [u64; 14] = [
+    0x01, 0x02, 0x11, 0x13, 0x15, 0x34, ACTION, VALUE_META, VALUE, PREDS, 0x71, 0x73, 0x94, 0xa5,
+];
 
 /// Reads the columns; how many operations they hold.
 pub(super) fn read(r: &mut Reader<'_>) -> Result<u64, BadChange> {
     let mut columns = Vec::new();
     for _ in 0..r.uleb()? {
-        if columns.len() >= MOST_COLUMNS {
-            return Err(BadChange::TooLarge);
-        }
-        columns.push((r.uleb()?, r.uleb()?));
-    }
-    let (mut ops, mut value_bytes) = (0, 0);
-    for (i, (spec, len)) in columns.iter().enumerate() {
-        // Two columns of one name: another reader might take the other one.
-        if columns[..i].iter().any(|(other, _)| other == spec) {
-            return Err(BadChange::Damaged);
-        }
-        let data = Reader(r.take(*len)?);
+        let (spec, len) = (r.uleb()?, r.uleb()?);
         if spec & DEFLATED != 0 {
             return Err(BadChange::NotAChange);
         }
+        if !KNOWN.contains(&spec) || columns.last().is_some_and(|(last, _)| *last >= spec) {
+            return Err(BadChange::Damaged);
+        }
+        columns.push((spec, len));
+    }
+    let (mut ops, mut value_bytes) = (0, 0);
+    for (spec, len) in columns {
+        let data = Reader(r.take(len)?);
         let (rows, sum) = match spec & 7 {
             3 => runs(data, |r| r.sleb().map(|_| 0))?,
             4 => booleans(data)?,
@@ -55,10 +58,10 @@ pub(super) fn read(r: &mut Reader<'_>) -> Result<u64, BadChange> {
                 r.take(len).map(|_| 0)
             })?,
             6 => runs(data, |r| r.uleb().map(|meta| meta >> 4))?,
-            7 => (0, *len),
+            7 => (0, len),
             _ => runs(data, Reader::uleb)?,
         };
-        match *spec {
+        match spec {
             ACTION => ops = rows,
             PREDS if sum > limits::CHANGE_PREDS => return Err(BadChange::TooLarge),
             VALUE_META => value_bytes = sum,
@@ -195,6 +198,32 @@ mod tests {
                 Err(BadChange::Damaged)
             );
         }
+    }
+
+    /// Found by the fuzzer: behind a column 0x40 Automerge takes the actions for members of a group and counts no
+    /// operation, so that an honest change that follows would seem to skip numbers.
+    #[test]
+    fn unknown_repeated_and_unordered_columns_are_refused() {
+        let body = sample();
+        let start = Change::after_start_op(&body).unwrap();
+        let at = body.len() - start.len() + 3;
+        let count = body[at];
+        let action = at
+            + body[at..]
+                .windows(2)
+                .position(|w| w == [ACTION as u8, 2])
+                .unwrap();
+        let put = |specs: &[u8]| {
+            let mut new = body.clone();
+            new.splice(action..action, specs.iter().copied());
+            new[at] = count + specs.len() as u8 / 2;
+            Change::from_body(new)
+        };
+        assert!(put(&[]).is_ok());
+        for specs in [[0x40, 0], [0x34, 0], [0x57, 0], [0x62, 0]] {
+            assert_eq!(put(&specs), Err(BadChange::Damaged), "{specs:x?}");
+        }
+        assert_eq!(put(&[0x3c, 0]), Err(BadChange::NotAChange));
     }
 
     #[test]
