@@ -49,7 +49,13 @@ pub fn actor(n: usize) -> ActorId {
 }
 
 /// Documents of schools a and b.
-pub const DOCUMENTS: [&str; 5] = ["log/a/2025", "base/a/2025", "ledger/a/2025", "log/b/2025", "registry"];
+pub const DOCUMENTS: [&str; 5] = [
+    "log/a/2025",
+    "base/a/2025",
+    "ledger/a/2025",
+    "log/b/2025",
+    "registry",
+];
 
 /// Document `n`.
 pub fn document(n: usize) -> DocKey {
@@ -87,6 +93,11 @@ pub fn policy() -> Policy {
 
 /// Device 1 is the hub and an officer, 2 and 3 are of school a, 4 is of school b.
 pub fn statements() -> Vec<Statement> {
+    static SIGNED: LazyLock<Vec<Statement>> = LazyLock::new(sign_statements);
+    SIGNED.clone()
+}
+
+fn sign_statements() -> Vec<Statement> {
     let grant = |device: usize, role, scope: &str| Body::Grant {
         device: id(device),
         role,
@@ -134,7 +145,11 @@ fn history(n: usize, writers: &[usize]) -> Vec<Offered> {
         }
         let doc = &mut docs[at];
         let record = doc.put_object(ROOT, format!("0190{n}-{}", i / 2), ObjType::Map);
-        for (field, value) in [("_kind", "session/1"), ("title", "错题怎样变成资源"), ("note", "")] {
+        for (field, value) in [
+            ("_kind", "session/1"),
+            ("title", "错题怎样变成资源"),
+            ("note", ""),
+        ] {
             if let Ok(record) = &record {
                 let _ = doc.put(record, field, format!("{value}{i}"));
             }
