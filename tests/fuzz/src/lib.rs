@@ -4,4 +4,5 @@
 pub mod guard;
 pub mod memory;
 pub mod script;
+pub mod table;
 pub mod world;
