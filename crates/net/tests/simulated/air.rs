@@ -155,11 +155,6 @@ impl Air {
         })
     }
 
-    /// What joins every two hosts from now on.
-    pub fn becomes(&self, path: Path) {
-        self.inner(|i| i.usual = path);
-    }
-
     /// Nothing passes to or from a host until it is joined again.
     pub fn cut(&self, host: SocketAddr, cut: bool) {
         self.inner(|i| {
@@ -214,7 +209,8 @@ impl Air {
                     let Some((_, (from, to, bytes))) = due else {
                         continue;
                     };
-                    let inbox = self.inner(|i| i.inboxes.get(&to).filter(|_| !i.cut.contains(&to)).cloned());
+                    let passes = self.inner(|i| !i.cut.contains(&from) && !i.cut.contains(&to));
+                    let inbox = self.inner(|i| i.inboxes.get(&to).filter(|_| passes).cloned());
                     if let Some(inbox) = inbox {
                         let mut inbox = inbox.lock().unwrap();
                         inbox.packets.push_back((from, bytes));

@@ -10,7 +10,13 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_ticket_saves_a_round_trip_on_a_slow_link() {
     let air = Air::new(1, Path::slow());
-    let (hub, school) = (host(&air, 1, 1), host(&air, 2, 1));
+    let tuning = Tuning {
+        // A probe for larger packets takes 0.18 s of such a link.
+        path_mtu_discovery: false,
+        ..Tuning::default()
+    };
+    let (hub, _) = host_tuned(&air, 1, 1, tuning.clone());
+    let (school, _) = host_tuned(&air, 2, 1, tuning);
     let mut took = Vec::new();
     for early in [false, true] {
         let sending = async {
@@ -53,8 +59,9 @@ async fn handshakes_get_through_bursts_of_losses() {
         slowest = slowest.max(took);
         assert_eq!(hub.counters().full_handshakes, 1, "seed {seed}");
     }
+    // A dial that is given up after 30 s is followed by another.
     assert!(dials <= 42, "{dials} dials for 40 links");
-    assert!(slowest < 31.0, "{slowest} s for a handshake");
+    assert!(slowest < 40.0, "{slowest} s for a handshake");
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,7 +221,9 @@ async fn a_transfer_goes_on_after_a_cut_and_ends_with_a_lasting_one() {
     let cutting = async {
         sleep(Duration::from_secs(3)).await;
         air.cut(address(2), true);
-        sleep(MINUTE).await;
+        // Not as long as the idle timeout: QUIC tries again after 1, 2, 4 … 64 s, and what is joined again after
+        // a minute may be given up before the next try.
+        sleep(MINUTE / 2).await;
         air.cut(address(2), false);
     };
     let ((), (took, ()), (_writer, mut reader)) = tokio::join!(
