@@ -113,7 +113,6 @@ impl Memory {
             speaks: Speaks::ours(),
             have: None,
             last: self.last(),
-            unanswered: false,
             clock: 0,
         }
     }

@@ -68,8 +68,12 @@ fn typed(text: &str) {
     if school.add_address(text).is_ok() {
         school.remove_address(text).expect("removed");
     }
-    let _ = web::sheet::dates::parse(text, records::SchoolYear::new(2025));
-    let _ = (records::parse_date(text, None), records::parse_stored_date(text), records::parse_hundredths(text));
+    let _ = web::sheet::dates::parse(text, Some(records::SchoolYear(2025)));
+    let _ = (
+        records::parse_date(text, None),
+        records::parse_stored_date(text),
+        records::parse_hundredths(text),
+    );
 }
 
 /// As `enrol` writes it: base32 of the body and the first 4 bytes of its SHA-256.

@@ -8,6 +8,7 @@ use std::path::Path;
 use fuzz::world::{CHANGES, actor, document, id, key, statements};
 use sync::admission::{Fault, Verdict};
 use sync::tip::{Receipt, receipt_bytes};
+use sync::wire::stream::Writer;
 use sync::wire::{
     Ack, Check, DocDigest, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks, Vector,
     Vectors,
@@ -21,6 +22,9 @@ fn seed() {
     changes();
     rolls();
     sessions();
+    tables();
+    codes();
+    admissions();
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) {
@@ -111,6 +115,28 @@ fn frames() {
             write("frame", "inside-zstd", &[&[*encoding], &inner[..]].concat());
         }
     }
+    let mut writer = Writer::default();
+    let (mut travels, mut stored) = (vec![8], vec![8]);
+    for (i, part) in CHANGES.chunks(4).take(3).enumerate() {
+        let piece = Piece {
+            upto: Some(i as u64),
+            changes: part.to_vec(),
+        };
+        let more = if i < 2 { 0 } else { 1 };
+        let begin = if i == 0 { 0 } else { 2 };
+        if let Some(part) = writer.write(&piece, more == 0, 0) {
+            step(&mut travels, 0x80 | begin | more, &part.bytes);
+        }
+        if let [3, 2, packed @ ..] = &Frame::Piece(piece).encode()[..] {
+            step(
+                &mut stored,
+                begin | more,
+                &zstd::bulk::decompress(packed, 1 << 20).expect("zstd"),
+            );
+        }
+    }
+    write("frame", "stream", &travels);
+    write("frame", "stream-stored", &stored);
     // A body of unusual form keeps a piece from being packed.
     let mut odd = CHANGES[0].clone();
     odd.body.truncate(60);
@@ -119,6 +145,12 @@ fn frames() {
         changes: vec![odd],
     });
     write("frame", "plain-piece", &[&[0], &piece.encode()[..]].concat());
+}
+
+fn step(out: &mut Vec<u8>, how: u8, bytes: &[u8]) {
+    out.push(how);
+    out.extend((bytes.len() as u16).to_le_bytes());
+    out.extend(bytes);
 }
 
 fn changes() {
@@ -177,4 +209,90 @@ fn sessions() {
         let steps = [&[8, 0, 0b0101_1010, 7][..], &hello, &[0, 3, kind], &[2; 40]].concat();
         write("session", &format!("frame-{kind:02}"), &steps);
     }
+}
+
+fn tables() {
+    let book = fuzz::table::workbook();
+    // Deflated as an office program writes it, and part by part.
+    write("sheet", "workbook", &[&[0], &book[..]].concat());
+    for (n, (name, bytes)) in fuzz::table::parts().iter().enumerate() {
+        let small = name.contains("sheet") || name.contains("haredStrings") || name.ends_with("styles.xml");
+        if small && bytes.len() < 3_000 {
+            write(
+                "sheet",
+                &format!("part-{n}"),
+                &[&[2 + fits(n)], &bytes[..]].concat(),
+            );
+        }
+    }
+    let csv = "教师花名册\r\n姓名,性别,出生年月,任教学科,教师编号\r\n李秀兰,女,1985.3,语文,2133000101\r\n合计,1\r\n";
+    write("sheet", "utf-8", &[&[0], csv.as_bytes()].concat());
+    let (gb, _, _) = encoding_rs::GB18030.encode(csv);
+    write("sheet", "gb18030", &[&[0], &gb[..]].concat());
+    write(
+        "sheet",
+        "semicolon",
+        "\0sep=;\n学校名称;简称;学校标识码\n青石小学;青石;2133000001\n".as_bytes(),
+    );
+}
+
+/// The number of a part, such that `one_part` finds it again.
+fn fits(n: usize) -> u8 {
+    let parts = fuzz::table::parts().len();
+    (0..250u8)
+        .find(|m| (usize::from(*m) + 2) % parts == n)
+        .expect("a number")
+}
+
+fn codes() {
+    write("code", "request", &[&[1, 1], &id(2).0[..]].concat());
+    write(
+        "code",
+        "request-file",
+        "\0设备 label: 办公室电脑\ncode: YXQ-AEBA".as_bytes(),
+    );
+    write("code", "node-id", format!("\0{}", id(2)).as_bytes());
+    for text in [
+        "log/a/2025",
+        "10.0.0.1:4433",
+        "[fe80::1%2]:4433",
+        "hub.example:4433",
+        "2025年3月2日",
+        "1985.3",
+        "1.25",
+    ] {
+        let name: String = text
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        write("code", &format!("text-{name}"), format!("\0{text}").as_bytes());
+    }
+    write(
+        "code",
+        "answer",
+        &[
+            3, 0, 3, 1, b'a', 4, b'a', b'b', b'c', b'd', 0, 5, 0, 0, 0, 2, b'x', b'y',
+        ],
+    );
+    let statements: Vec<Vec<u8>> = statements().iter().map(|s| s.to_bytes()).collect();
+    let body = postcard::to_stdvec(&(id(0), "云岭县", statements)).expect("an answer");
+    write("code", "answer-of-another", &[&[2, 1], &body[..]].concat());
+}
+
+fn admissions() {
+    // All honest changes, in runs of eight.
+    let all: Vec<u8> = (0..3u8).flat_map(|n| [0, n * 8, 7, 5]).collect();
+    write("admit", "honest", &all);
+    write(
+        "admit",
+        "damaged",
+        &[0, 0, 7, 5, 2, 3, 2, 90, 0, 2, 7, 95, 0, 2, 1, 3],
+    );
+    // Forged heads before honest columns: device, document, incarnation, further dependencies, seq, start_op.
+    let forged = [4u8, 0, 0, 1, 1, 2, 0, 0, 1, 3, 0];
+    write(
+        "admit",
+        "forged",
+        &[&[0, 0, 7, 5][..], &forged, &forged, &[3], &forged].concat(),
+    );
 }

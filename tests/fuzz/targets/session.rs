@@ -53,7 +53,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| watch(MEMORY, || {
         1 => start.cursor = Some((peer.store(), script.number())),
         2 => start.cursor = Some((StoreId([77; 16]), script.number())),
         3 => start.have = Some((peer.store(), script.number())),
-        4 => start.unanswered = true,
+        4 => start.last = script.number(),
         5 => start.speaks = Speaks::default(),
         6 => start.county = None,
         _ => start.cursor = Some((peer.store(), 0)),
