@@ -10,6 +10,9 @@ pub const CHANGE_DEPS: usize = 256;
 /// Operations of one change: 200 records of 25 fields, with room.
 pub const CHANGE_OPS: u64 = 32_768;
 
+/// Predecessors that the operations of one change name together: one or two each are usual.
+pub const CHANGE_PREDS: u64 = 4 * CHANGE_OPS;
+
 /// Highest operation number that is let in. A change near `u32::MAX` makes the next local edit
 /// panic (measured.md); a document of 6,000 records a year is far below this.
 pub const MAX_OP: u64 = 1 << 30;

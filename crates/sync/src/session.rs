@@ -25,7 +25,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use crate::admission::Verdict;
+use crate::admission::{Offered, Verdict};
 use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, StoreId};
 use crate::limits;
@@ -515,9 +515,11 @@ impl Session {
 
     fn piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
         if self.roll_due || self.wish_due {
-            self.early_bytes += piece.changes.iter().map(|c| c.body.len()).sum::<usize>();
+            // What holds a change in memory counts too, or empty ones would cost nothing.
+            let held = |c: &Offered| c.body.len() + c.document.as_str().len() + size_of::<Offered>();
+            self.early_bytes += piece.changes.iter().map(held).sum::<usize>();
             self.early.push((piece, more));
-            if self.early_bytes > limits::EARLY_BYTES {
+            if self.early_bytes > limits::EARLY_BYTES || self.early.len() > limits::PIECES_IN_FLIGHT {
                 self.refuse(Refusal::Protocol, "too much before the rolls were equal", out);
             }
             return;

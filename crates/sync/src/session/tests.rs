@@ -435,6 +435,34 @@ fn talk(a: &mut Memory, b: &mut Memory, cut: usize) -> usize {
     delivered
 }
 
+#[test]
+fn what_comes_before_the_rolls_are_equal_is_bounded_also_when_it_is_nothing() {
+    let (hub, school) = (Memory::new(1), Memory::new(2));
+    let mut hello = school.session(&hub, true).handle(0, Event::Started);
+    let Some(Effect::Send(hello)) = hello.drain(..1).next() else {
+        panic!("a session begins with Hello");
+    };
+    let Ok(Frame::Hello(mut hello)) = Frame::decode(&hello) else {
+        panic!("a session begins with Hello");
+    };
+    hello.roll = [9; 8];
+    let empty = Offered {
+        document: doc("log/a/2025"),
+        body: Vec::new(),
+        tip: None,
+    };
+    for (changes, most) in [(Vec::new(), 1_000), (vec![empty; limits::PIECE_CHANGES], 20)] {
+        let mut session = hub.session(&school, false);
+        session.handle(0, Event::Frame(Frame::Hello(hello.clone()).encode()));
+        let piece = Frame::Piece(Piece { upto: None, changes }).encode();
+        let taken = (0..most).take_while(|_| {
+            session.handle(0, Event::Frame(piece.clone()));
+            !session.is_closed()
+        });
+        assert!(taken.count() < most);
+    }
+}
+
 /// No receipt without the change in the store that gave it.
 fn receipts_hold(nodes: &[Memory]) {
     for node in nodes {
