@@ -18,6 +18,7 @@ pub mod accounts;
 pub mod admitting;
 pub mod changes;
 pub mod events;
+pub mod evidence;
 pub mod outgoing;
 pub mod peers;
 pub mod roll;
@@ -67,7 +68,10 @@ pub struct Store {
 const READERS_KEPT: usize = 4;
 
 fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(include_str!("../migrations/001_first.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("../migrations/001_first.sql")),
+        M::up(include_str!("../migrations/003_guard.sql")),
+    ])
 }
 
 fn connect(path: &Path) -> Result<Connection> {
