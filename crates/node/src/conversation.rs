@@ -14,12 +14,11 @@ use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
 use tokio::sync::{mpsc, watch};
 
 use crate::events::{refusal_code, verdict_code};
-use crate::node::now;
 use crate::{Error, Node, enrol};
 
 /// How a conversation is held.
 #[derive(Clone, Debug)]
-pub(crate) struct Manner {
+pub struct Manner {
     /// We dialled, at this address.
     pub dialled: Option<String>,
     /// Stay connected after both sides are equal and pass on what is new.
@@ -115,10 +114,7 @@ pub(crate) async fn converse(
             };
             ended.in_sync |= step.in_sync;
             ended.refused |= step.refused;
-            if step.frames.into_iter().any(|f| out.try_send(f).is_err()) {
-                break Ok(());
-            }
-            if step.close || (talk.session.is_live() && step.in_sync && !manner.keep_open && talk.idle()) {
+            if step.frames.into_iter().any(|f| out.try_send(f).is_err()) || step.close {
                 break Ok(());
             }
         }
@@ -182,28 +178,40 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// What one event led to.
-#[derive(Default)]
-struct Step {
-    frames: Vec<Vec<u8>>,
-    in_sync: bool,
-    refused: bool,
-    close: bool,
+#[derive(Default, Debug)]
+pub struct Step {
+    /// To be sent, in this order.
+    pub frames: Vec<Vec<u8>>,
+    /// Both sides were equal just now.
+    pub in_sync: bool,
+    /// One side refused the other.
+    pub refused: bool,
+    /// The conversation is over once the frames are sent.
+    pub close: bool,
 }
 
-/// The session and what it needs of the node.
-struct Talk {
+/// One side of a conversation without its link: a session and what it needs of the node. The caller
+/// carries the frames, one event at a time.
+pub struct Talk {
     node: Node,
     session: Session,
     peer: NodeId,
-    dialled: Option<String>,
+    manner: Manner,
     store: Option<StoreId>,
     county: Option<(NodeId, String)>,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
 }
 
+impl std::fmt::Debug for Talk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Talk({} with {})", self.node.id().short(), self.peer.short())
+    }
+}
+
 impl Talk {
-    fn new(node: Node, peer: NodeId, manner: Manner) -> Result<Talk, Error> {
+    /// A conversation with a peer that has proven its key; begin with [`Event::Started`].
+    pub fn new(node: Node, peer: NodeId, manner: Manner) -> Result<Talk, Error> {
         let state = node.roll_state();
         let scope = scope(&state.roll, &peer);
         let known = node.store().read(|c| peers::get(c, &peer))?;
@@ -235,7 +243,7 @@ impl Talk {
             node,
             session,
             peer,
-            dialled: manner.dialled,
+            manner,
             store: None,
             county: None,
             told,
@@ -247,7 +255,8 @@ impl Talk {
         self.session.is_settled()
     }
 
-    fn roll_event(&mut self) -> Event {
+    /// The event to hand in when the roll has changed.
+    pub fn roll_event(&mut self) -> Event {
         let state = self.node.roll_state();
         let mut new = Vec::new();
         for s in state.roll.statements() {
@@ -262,7 +271,9 @@ impl Talk {
         }
     }
 
-    fn step(&mut self, first: Event) -> Result<Step, Error> {
+    /// Takes one event and everything that it leads to on this side. After an error the conversation is over
+    /// and nothing of this step may be sent.
+    pub fn step(&mut self, first: Event) -> Result<Step, Error> {
         let mut step = Step::default();
         let mut queue = VecDeque::from([first]);
         while let Some(event) = queue.pop_front() {
@@ -272,6 +283,8 @@ impl Talk {
                 }
             }
         }
+        // Without a wish to stay, a conversation ends when both sides are equal and all is said.
+        step.close |= step.in_sync && !self.manner.keep_open && self.idle();
         Ok(step)
     }
 
@@ -307,7 +320,7 @@ impl Talk {
             Effect::SetCursor { upto, .. } => {
                 self.node
                     .store()
-                    .write(|tx| peers::set_acked(tx, &self.peer, upto, now()))?;
+                    .write(|tx| peers::set_acked(tx, &self.peer, upto, self.node.now()))?;
             }
             Effect::ReadSummary => return self.summary().map(Some),
             Effect::ReadDigests => {
@@ -324,14 +337,14 @@ impl Talk {
                 tracing::info!(peer = %self.peer.short(), %label, "a device asks to be enrolled");
                 self.node
                     .store()
-                    .write(|tx| peers::add_wish(tx, &self.peer, &label, now()))?;
+                    .write(|tx| peers::add_wish(tx, &self.peer, &label, self.node.now()))?;
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::InSync => {
                 step.in_sync = true;
                 self.node
                     .store()
-                    .write(|tx| peers::in_sync(tx, &self.peer, now()))?;
+                    .write(|tx| peers::in_sync(tx, &self.peer, self.node.now()))?;
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::Notice(notice) => {
@@ -350,13 +363,15 @@ impl Talk {
         let scope = scope(&roll, &self.peer);
         self.node.set_connected(&self.peer, true);
         if roll.grants(&self.peer).next().is_some() {
-            let address = self.dialled.as_deref();
+            let address = self.manner.dialled.as_deref();
             self.node
                 .store()
-                .write(|tx| peers::met(tx, &self.peer, &store, &scope, address, now()))?;
+                .write(|tx| peers::met(tx, &self.peer, &store, &scope, address, self.node.now()))?;
         }
         // A device that is not enrolled listens to the hub that it was told to dial, and to nobody else.
-        if let (Some((root, name)), Some(_), None) = (&self.county, &self.dialled, self.node.county_root()) {
+        if let (Some((root, name)), Some(_), None) =
+            (&self.county, &self.manner.dialled, self.node.county_root())
+        {
             enrol::keep_candidate(&self.node, *root, name, &[], false)?;
         }
         Ok(())
@@ -367,7 +382,7 @@ impl Talk {
         let new = if self.node.county_root().is_some() {
             self.node.add_statements(statements)?.len()
         } else {
-            if let (Some((root, name)), Some(_)) = (&self.county, &self.dialled) {
+            if let (Some((root, name)), Some(_)) = (&self.county, &self.manner.dialled) {
                 enrol::keep_candidate(&self.node, *root, name, &statements, false)?;
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
@@ -378,10 +393,10 @@ impl Talk {
         if let (Some(store), Standing::Member) = (self.store, standing) {
             // The peer may have become known, or its reading rights may have changed.
             let scope = scope(&state.roll, &self.peer);
-            let address = self.dialled.as_deref();
+            let address = self.manner.dialled.as_deref();
             self.node
                 .store()
-                .write(|tx| peers::met(tx, &self.peer, &store, &scope, address, now()))?;
+                .write(|tx| peers::met(tx, &self.peer, &store, &scope, address, self.node.now()))?;
         }
         Ok(Event::RollAdded {
             new,
@@ -407,7 +422,7 @@ impl Talk {
         let roll = self.node.roll();
         let policy = &self.node.0.policy;
         let outcome = self.node.store().write(|tx| {
-            let outcome = admitting::take(tx, policy, &roll, offered, Some(&self.peer), now())?;
+            let outcome = admitting::take(tx, policy, &roll, offered, Some(&self.peer), self.node.now())?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
             Ok::<_, Error>(outcome)
         })?;
@@ -435,7 +450,7 @@ impl Talk {
                 Some(&self.peer),
                 document.as_str(),
                 "",
-                now(),
+                self.node.now(),
             )?;
         }
         Ok(())
@@ -449,9 +464,9 @@ impl Talk {
     ) -> Result<(), Error> {
         let Some(store) = self.store else { return Ok(()) };
         self.node.store().write(|tx| {
-            peers::keep_receipts(tx, &self.peer, &store, receipts, now())?;
+            peers::keep_receipts(tx, &self.peer, &store, receipts, self.node.now())?;
             if let Some(upto) = upto {
-                peers::set_acked(tx, &self.peer, upto, now())?;
+                peers::set_acked(tx, &self.peer, upto, self.node.now())?;
             }
             self.note_verdicts(tx, verdicts, false)
         })?;

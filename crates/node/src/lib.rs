@@ -18,7 +18,9 @@ pub mod office;
 mod peers;
 mod policy;
 mod record;
+mod surroundings;
 
+pub use conversation::{Manner, Step, Talk};
 pub use documents::Edit;
 pub use error::Error;
 pub use events::EventRow;
@@ -28,4 +30,5 @@ pub use peers::PeerRow;
 pub use policy::{Role, document_policy};
 pub use record::{Filter, Record, Way};
 pub use records::{FieldError, Fields, Value};
+pub use surroundings::{Disk, Surroundings};
 pub use sync::NodeId;
