@@ -1,19 +1,21 @@
 //! Runs one `sync` session over one link: does what its effects say, in order, and feeds the answers back.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use net::{FrameReader, FrameWriter, Link};
+use net::{FrameWriter, Link};
 use sha2::{Digest, Sha256};
 use store::{admitting, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
-use sync::wire::{Check, More, Vector};
+use sync::wire::{Check, Frame, More, Refusal, Refuse, Vector};
 use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
 use tokio::sync::{mpsc, watch};
 
-use crate::events::{refusal_code, verdict_code};
+use crate::care::{Ledger, Outbox, Patience, Writing};
+use crate::events::{plain, refusal_code, verdict_code};
 use crate::{Error, Node, enrol};
 
 /// How a conversation is held.
@@ -32,17 +34,9 @@ pub(crate) struct Ended {
     pub in_sync: bool,
     /// One side refused the other.
     pub refused: bool,
+    /// The peer broke the protocol.
+    pub broke: bool,
 }
-
-/// A peer that says nothing at all is given up after so long.
-const FIRST_FRAME: Duration = Duration::from_secs(60);
-
-/// A peer that is still exchanging with us and says nothing for so long is given up; a piece on the
-/// slowest link takes a minute or two. Dead links are noticed earlier, by the transport.
-const MUTE: Duration = Duration::from_secs(600);
-
-/// Frames that wait to be written; a peer that reads nothing is given up beyond that.
-const WRITE_QUEUE: usize = 256;
 
 /// Application close codes on the wire.
 const CLOSE_DONE: u32 = 0;
@@ -53,6 +47,8 @@ pub(crate) async fn converse(
     node: Node,
     link: Link,
     manner: Manner,
+    patience: Patience,
+    ledger: &Ledger,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Ended, Error> {
     let mut changed = node.watch();
@@ -60,29 +56,33 @@ pub(crate) async fn converse(
     let mut ended = Ended {
         in_sync: false,
         refused: false,
+        broke: false,
     };
     // With a kept ticket the first flight travels as 0-RTT data. It may be thrown away (the peer restarted):
     // then it is said again on new streams. What it carries is signed and idempotent (design.md §5).
     let mut early = manner.dialled.is_some() && link.early();
     let (out, writing, mut reader, mut talk) = loop {
-        let (writer, reader) = match manner.dialled {
+        let (writer, mut reader) = match manner.dialled {
             Some(_) => link.open().await?,
-            None => match tokio::time::timeout(FIRST_FRAME, link.accept()).await {
+            None => match tokio::time::timeout(patience.first_frame, link.accept()).await {
                 Ok(Some(streams)) => streams,
                 _ => return Ok(ended),
             },
         };
-        let (out, written) = mpsc::channel::<Vec<u8>>(WRITE_QUEUE);
-        let writing = tokio::spawn(write_all(writer, written));
+        reader.set_patience(patience.frame);
+        let (out, written, state) = Outbox::new();
+        let writing = tokio::spawn(write_all(writer, written, state));
         let (starting, peer, manner) = (node.clone(), link.peer(), manner.clone());
+        let source = link.remote().ip().to_string();
         let (talk, first) = blocking(move || {
             let mut talk = Talk::new(starting, peer, manner)?;
+            talk.source = source;
             let first = talk.step(Event::Started)?;
             Ok((talk, first))
         })
         .await?;
         for frame in first.frames {
-            let _ = out.try_send(frame);
+            out.send(frame);
         }
         let accepted = match early {
             false => true,
@@ -99,12 +99,15 @@ pub(crate) async fn converse(
         writing.abort();
     };
     let mut next = None;
+    let (mut heard, mut rest_until) = (Instant::now(), None);
     let result = loop {
         if let Some(event) = next.take() {
+            let from_peer = matches!(event, Event::Frame(_));
             // Everything that an event leads to is done before the next frame is read.
-            let (back, step) = blocking(move || {
+            let (back, step, spent) = blocking(move || {
+                let begun = Instant::now();
                 let step = talk.step(event);
-                Ok((talk, step))
+                Ok((talk, step, begun.elapsed()))
             })
             .await?;
             talk = back;
@@ -112,26 +115,55 @@ pub(crate) async fn converse(
                 Ok(step) => step,
                 Err(error) => break Err(error),
             };
+            if from_peer && !step.news {
+                let rest = ledger.work(&link.peer(), spent, Instant::now());
+                rest_until = (!rest.is_zero()).then(|| Instant::now() + rest);
+            }
             ended.in_sync |= step.in_sync;
             ended.refused |= step.refused;
-            if step.frames.into_iter().any(|f| out.try_send(f).is_err()) || step.close {
+            ended.broke |= step.broke;
+            if !step.frames.into_iter().all(|f| out.send(f)) || step.close {
                 break Ok(());
             }
         }
-        let quiet = match (talk.session.is_live(), talk.store) {
-            (true, _) => Duration::MAX,
-            (false, Some(_)) => MUTE,
-            (false, None) => FIRST_FRAME,
+        // What is waited for, and until when.
+        let (full, resting) = (out.is_full(), rest_until.is_some());
+        let deadline = if full {
+            Some(out.last_taken() + patience.mute)
+        } else if talk.session.is_live() || reader.in_frame() || resting {
+            None
+        } else if talk.is_member() {
+            Some(heard + patience.mute)
+        } else {
+            Some(heard + patience.first_frame)
         };
         tokio::select! {
             biased;
             _ = stop.changed() => break Ok(()),
-            frame = read(&mut reader, quiet) => match frame {
-                Some(bytes) => next = Some(Event::Frame(bytes)),
-                None => break Ok(()),
+            () = until(deadline) => {
+                talk.gave_up(if full { "reads-nothing" } else { "says-nothing" })?;
+                break Ok(());
+            }
+            () = out.taken(), if full => {}
+            () = until(rest_until), if resting => {
+                rest_until = None;
+                heard = Instant::now();
+            }
+            frame = reader.read(), if !full && !resting => match frame {
+                Ok(Some(bytes)) => {
+                    heard = Instant::now();
+                    next = Some(Event::Frame(bytes));
+                }
+                Err(error @ (net::Error::FrameTooLong { .. } | net::Error::FrameSlow { .. })) => {
+                    let refusal = talk.bad_frame(&error.to_string())?;
+                    (ended.refused, ended.broke) = (true, true);
+                    out.send(refusal);
+                    break Ok(());
+                }
+                Ok(None) | Err(_) => break Ok(()),
             },
-            Ok(()) = roll_changed.changed() => next = Some(talk.roll_event()),
-            Ok(()) = changed.changed() => next = Some(Event::Committed),
+            Ok(()) = roll_changed.changed(), if !full => next = Some(talk.roll_event()),
+            Ok(()) = changed.changed(), if !full => next = Some(Event::Committed),
         }
     };
     drop(out);
@@ -146,26 +178,23 @@ pub(crate) async fn converse(
     result.map(|()| ended)
 }
 
-async fn write_all(mut writer: FrameWriter, mut frames: mpsc::Receiver<Vec<u8>>) {
+async fn write_all(mut writer: FrameWriter, mut frames: mpsc::Receiver<Vec<u8>>, state: Arc<Writing>) {
     while let Some(frame) = frames.recv().await {
         if writer.write(&frame).await.is_err() {
             return;
         }
+        state.wrote(frame.len());
     }
     if writer.finish().is_ok() {
         let _ = writer.delivered().await;
     }
 }
 
-async fn read(reader: &mut FrameReader, quiet: Duration) -> Option<Vec<u8>> {
-    if quiet == Duration::MAX {
-        return reader.read().await.ok().flatten();
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
-    tokio::time::timeout(quiet, reader.read())
-        .await
-        .ok()?
-        .ok()
-        .flatten()
 }
 
 async fn blocking<T: Send + 'static>(
@@ -186,6 +215,10 @@ pub struct Step {
     pub in_sync: bool,
     /// One side refused the other.
     pub refused: bool,
+    /// The peer broke the protocol, and was refused for it.
+    pub broke: bool,
+    /// Something new was stored, or the roll has grown.
+    pub news: bool,
     /// The conversation is over once the frames are sent.
     pub close: bool,
 }
@@ -199,6 +232,8 @@ pub struct Talk {
     manner: Manner,
     store: Option<StoreId>,
     county: Option<(NodeId, String)>,
+    /// The address that it calls from.
+    source: String,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
     begun: Instant,
@@ -255,7 +290,7 @@ impl Talk {
             have,
             last,
             unanswered,
-            clock: now(),
+            clock: node.now(),
         });
         let told = state.roll.statements().map(Statement::hash).collect();
         Ok(Talk {
@@ -265,9 +300,32 @@ impl Talk {
             manner,
             store: None,
             county: None,
+            source: String::new(),
             told,
             begun: Instant::now(),
         })
+    }
+
+    /// Whether the roll names the peer as a device of the county.
+    fn is_member(&self) -> bool {
+        self.node.roll().is_member(&self.peer)
+    }
+
+    /// The peer did not do what was waited for.
+    fn gave_up(&self, code: &str) -> Result<(), Error> {
+        // A stranger that says nothing is no news.
+        if self.is_member() {
+            self.node.note_event(code, Some(&self.peer), "", "")?;
+        }
+        Ok(())
+    }
+
+    /// A frame could not be read; the last one to send.
+    fn bad_frame(&self, why: &str) -> Result<Vec<u8>, Error> {
+        let code = Refusal::Protocol;
+        self.notice(&Notice::WeRefused(code, why.to_string()))?;
+        let text = why.to_string();
+        Ok(Frame::Refuse(Refuse { code, text }).encode())
     }
 
     /// Nothing more is on the way from us.
@@ -319,7 +377,11 @@ impl Talk {
                 more,
                 ..
             } => self.met(store, county, county_name, &more)?,
-            Effect::AddRoll(statements) => return self.add_roll(statements).map(Some),
+            Effect::AddRoll(statements) => {
+                let answer = self.add_roll(statements)?;
+                step.news |= matches!(answer, Event::RollAdded { new: 1.., .. });
+                return Ok(Some(answer));
+            }
             Effect::ReadRoll { stranger } => {
                 let roll = self.node.roll();
                 let all = if stranger {
@@ -357,10 +419,15 @@ impl Talk {
             Effect::ReadReceipts => return self.receipts().map(Some),
             Effect::EnrolWish { label } => {
                 tracing::info!(peer = %self.peer.short(), %label, "a device asks to be enrolled");
-                self.node
+                let label = plain(&label);
+                let (at, source) = (self.node.now(), &self.source);
+                let new = self
+                    .node
                     .store()
-                    .write(|tx| peers::add_wish(tx, &self.peer, &label, self.node.now()))?;
-                self.node.0.changed.send_modify(|n| *n += 1);
+                    .write(|tx| peers::add_wish(tx, &self.peer, &label, source, at))?;
+                if new {
+                    self.node.0.changed.send_modify(|n| *n += 1);
+                }
             }
             Effect::InSync => {
                 step.in_sync = true;
@@ -370,7 +437,8 @@ impl Talk {
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::Notice(notice) => {
-                step.refused |= matches!(notice, Notice::WeRefused(_) | Notice::TheyRefused(..));
+                step.refused |= matches!(notice, Notice::WeRefused(..) | Notice::TheyRefused(..));
+                step.broke |= matches!(notice, Notice::WeRefused(Refusal::Protocol, _));
                 self.notice(&notice)?;
             }
             Effect::Close => step.close = true,
@@ -386,8 +454,11 @@ impl Talk {
         more: &More,
     ) -> Result<(), Error> {
         self.store = Some(store);
-        self.county = county.map(|root| (root, county_name));
+        self.county = county.map(|root| (root, plain(&county_name)));
         let roll = self.node.roll();
+        if let (Some(clock), true) = (more.clock, roll.is_member(&self.peer)) {
+            self.node.compare_clocks(&self.peer, clock)?;
+        }
         let scope = scope(&roll, &self.peer);
         self.node.set_connected(&self.peer, true);
         if roll.grants(&self.peer).next().is_some() {
@@ -408,14 +479,15 @@ impl Talk {
 
     fn add_roll(&mut self, statements: Vec<Statement>) -> Result<Event, Error> {
         self.told.extend(statements.iter().map(Statement::hash));
-        let new = if self.node.county_root().is_some() {
-            self.node.add_statements(statements)?.len()
+        let (new, foreign) = if self.node.county_root().is_some() {
+            let taken = self.node.take_statements(statements)?;
+            (taken.new.len(), taken.refused)
         } else {
             if let (Some((root, name)), Some(_)) = (&self.county, &self.manner.dialled) {
                 enrol::keep_candidate(&self.node, *root, name, &statements, false)?;
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
-            0
+            (0, 0)
         };
         let state = self.node.roll_state();
         let standing = standing(&state.roll, state.pinned, &self.peer);
@@ -429,6 +501,7 @@ impl Talk {
         }
         Ok(Event::RollAdded {
             new,
+            foreign,
             digest: state.roll.digest(),
             standing,
         })
@@ -495,8 +568,18 @@ impl Talk {
         verdicts: &[(DocKey, sync::ChangeHash, Verdict)],
     ) -> Result<(), Error> {
         let Some(store) = self.store else { return Ok(()) };
+        // A receipt for what the peer may not even read would make a page say that it was taken along.
+        let roll = self.node.roll();
+        let (good, foreign): (Vec<Receipt>, Vec<Receipt>) = receipts
+            .iter()
+            .cloned()
+            .partition(|r| self.shared(&roll, &r.document));
         self.node.store().write(|tx| {
-            peers::keep_receipts(tx, &self.peer, &store, receipts, self.node.now())?;
+            for r in &foreign {
+                let key = r.document.as_str();
+                events::add(tx, "foreign-receipt", Some(&self.peer), key, "", self.node.now())?;
+            }
+            peers::keep_receipts(tx, &self.peer, &store, &good, self.node.now())?;
             if let Some(upto) = upto {
                 peers::set_acked(tx, &self.peer, upto, self.node.now())?;
             }
@@ -593,18 +676,19 @@ impl Talk {
     fn notice(&self, notice: &Notice) -> Result<(), Error> {
         let (code, detail) = match notice {
             // A device that is enrolling is refused each time until it is approved: no news.
-            Notice::WeRefused(r) if self.county.is_none() && *r == sync::wire::Refusal::NotEnrolled => {
+            Notice::WeRefused(Refusal::NotEnrolled, _) if self.county.is_none() => {
                 return Ok(());
             }
-            Notice::WeRefused(r) => (refusal_code(*r, true), String::new()),
+            // What the page says of the other codes needs no more words.
+            Notice::WeRefused(Refusal::Protocol, text) => {
+                (refusal_code(Refusal::Protocol, true), text.clone())
+            }
+            Notice::WeRefused(r, _) => (refusal_code(*r, true), String::new()),
             Notice::TheyRefused(r, text) => {
                 if self.node.county_root().is_none() {
                     return Ok(());
                 }
-                (
-                    refusal_code(*r, false),
-                    text.chars().filter(|c| !c.is_control()).take(100).collect(),
-                )
+                (refusal_code(*r, false), plain(text))
             }
             Notice::StillDifferent => ("still-different".to_string(), String::new()),
             Notice::BadReceipt => ("bad-receipt".to_string(), String::new()),

@@ -6,6 +6,8 @@
 //! and holds one [`conversation`] per peer. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
+mod care;
+mod clocks;
 mod conversation;
 mod directory;
 mod documents;
@@ -20,6 +22,8 @@ mod policy;
 mod record;
 mod surroundings;
 
+pub use care::Patience;
+pub use clocks::MADE;
 pub use conversation::{Manner, Step, Talk};
 pub use documents::Edit;
 pub use error::Error;

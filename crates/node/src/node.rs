@@ -8,7 +8,7 @@ use records::Kinds;
 use store::{Connection, Store, changes};
 use sync::admission::History;
 use sync::authority::{Policy, may_read, may_write};
-use sync::roll::{Body, Statement};
+use sync::roll::{Added, Body, Statement};
 use sync::tip::sign_tip;
 use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
 use tokio::sync::watch;
@@ -54,6 +54,14 @@ pub(crate) struct RollState {
     pub county_name: String,
     /// Statements stored, to notice what another process added.
     statements: u64,
+}
+
+/// What became of statements.
+#[derive(Default, Debug)]
+pub(crate) struct Taken {
+    pub new: Vec<Statement>,
+    /// Of another county, or of nobody who may speak for this one.
+    pub refused: usize,
 }
 
 /// Where a device stands.
@@ -448,33 +456,63 @@ impl Node {
 
     /// Takes statements into the roll; where they change what counts, the views are computed again.
     pub(crate) fn add_statements(&self, statements: Vec<Statement>) -> Result<Vec<Statement>, Error> {
+        Ok(self.take_statements(statements)?.new)
+    }
+
+    /// The same, and how many were refused.
+    pub(crate) fn take_statements(&self, mut statements: Vec<Statement>) -> Result<Taken, Error> {
+        {
+            let roll = self.roll();
+            statements.retain(|s| !roll.knows(&s.hash()));
+        }
+        if statements.is_empty() {
+            return Ok(Taken::default());
+        }
+        self.speak(false, |_, _| Ok(statements))
+    }
+
+    /// Makes statements out of what is stored at this moment and takes them into the roll, in one step: what
+    /// is committed before is in what `make` sees, and what comes after is judged by the new roll. With
+    /// `whole`, all of them are taken or none.
+    pub(crate) fn speak(
+        &self,
+        whole: bool,
+        make: impl FnOnce(&Connection, &Roll) -> Result<Vec<Statement>, Error>,
+    ) -> Result<Taken, Error> {
         let mut state = self.0.roll.write().unwrap_or_else(PoisonError::into_inner);
         let mut roll = (*state.roll).clone();
-        let added = roll.add_all(statements.iter().cloned());
-        let new: Vec<Statement> = statements
-            .into_iter()
-            .zip(added)
-            .filter(|(_, a)| *a == sync::roll::Added::New)
-            .map(|(s, _)| s)
-            .collect();
-        if new.is_empty() {
-            return Ok(new);
-        }
         let mut cache = self.documents();
-        self.0.store.write(|tx| {
-            store::roll::insert(tx, &new, self.now())?;
-            invalidate(tx, &mut cache, &new)?;
-            store::admitting::retry(tx, &self.0.policy, &roll, self.now())?;
-            Ok::<_, Error>(())
+        let taken = self.0.store.write(|tx| {
+            let statements = make(tx, &roll)?;
+            let mut taken = Taken::default();
+            for (statement, added) in statements.iter().zip(roll.add_all(statements.iter().cloned())) {
+                match added {
+                    Added::New => taken.new.push(statement.clone()),
+                    Added::Refused => taken.refused += 1,
+                    Added::Known => {}
+                }
+            }
+            if whole && taken.refused > 0 {
+                return Err(Error::RollFull);
+            }
+            if !taken.new.is_empty() {
+                store::roll::insert(tx, &taken.new, self.now())?;
+                invalidate(tx, &mut cache, &taken.new)?;
+                store::admitting::retry(tx, &self.0.policy, &roll, self.now())?;
+            }
+            Ok::<_, Error>(taken)
         })?;
         drop(cache);
-        state.statements += new.len() as u64;
+        if taken.new.is_empty() {
+            return Ok(taken);
+        }
+        state.statements += taken.new.len() as u64;
         state.roll = Arc::new(roll);
         drop(state);
         self.refresh_views()?;
         self.0.roll_changed.send_modify(|n| *n += 1);
         self.0.changed.send_modify(|n| *n += 1);
-        Ok(new)
+        Ok(taken)
     }
 
     /// Looks whether another process (a command beside the running node) has written to the database.

@@ -409,6 +409,11 @@ impl Roll {
             .filter_map(|h| self.statements.get(h))
     }
 
+    /// Whether a statement is kept.
+    pub fn knows(&self, hash: &[u8; 32]) -> bool {
+        self.statements.contains_key(hash)
+    }
+
     /// How many are kept, those of unknown issuers included.
     pub fn kept(&self) -> usize {
         self.statements.len()
