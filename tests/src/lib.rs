@@ -1,13 +1,14 @@
 //! What the scenarios share: a county of real nodes in one process, each with its own directory, keys and
 //! QUIC endpoint on loopback.
 
+pub mod siege;
 pub mod villain;
 
 use std::time::{Duration, Instant};
 
 use node::enrol;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
-use node::{Network, NetworkConfig, Node, Role};
+use node::{Network, NetworkConfig, Node, Patience, Role};
 use tempfile::TempDir;
 
 /// A node, its directory, and its network while it is up.
@@ -19,6 +20,8 @@ pub struct Place {
     network: Option<Network>,
     /// UDP port, kept over restarts.
     port: u16,
+    /// How long it waits for peers.
+    pub patience: Patience,
 }
 
 /// The account that the scenarios type as.
@@ -60,6 +63,7 @@ impl Place {
             dir,
             network: None,
             port: 0,
+            patience: Patience::default(),
         }
     }
 
@@ -113,6 +117,7 @@ impl Place {
             keep_open: stay,
             retry_min: Duration::from_millis(150),
             retry_max: Duration::from_secs(2),
+            patience: self.patience,
             ..NetworkConfig::default()
         };
         // The port of the last time is free again once its connections have drained.

@@ -78,6 +78,14 @@ impl FrameWriter {
         Ok(())
     }
 
+    /// Sends bytes as they are, with no length before them: what a hostile peer may do. For tests of this
+    /// workspace, and nothing else.
+    #[doc(hidden)]
+    pub async fn write_raw(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let sent = self.stream.write_all(bytes).await;
+        sent.map_err(write_error)
+    }
+
     /// Says that no more frames come. The peer's reader returns `None` after the last one.
     pub fn finish(&mut self) -> Result<(), Error> {
         if self.in_frame {

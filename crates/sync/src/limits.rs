@@ -130,7 +130,7 @@ pub const HELD_PER_AUTHOR: usize = 2_000;
 
 /// Of authors whom the roll does not know, all together: keys cost nothing, and a flood of them must not
 /// take the room of known ones.
-pub const HELD_UNKNOWN: usize = 5_000;
+pub const HELD_UNKNOWN: usize = 2_000;
 
 /// Brought by one peer, whoever wrote them.
 pub const HELD_PER_PEER: usize = 8_000;
@@ -145,7 +145,7 @@ pub const HELD_BYTES_PER_AUTHOR: usize = 4 * 1024 * 1024;
 pub const HELD_BYTES_PER_PEER: usize = 16 * 1024 * 1024;
 
 /// Bytes of waiting changes of unknown authors.
-pub const HELD_BYTES_UNKNOWN: usize = 16 * 1024 * 1024;
+pub const HELD_BYTES_UNKNOWN: usize = 8 * 1024 * 1024;
 
 /// Frames of unknown type that are passed over before the session ends.
 pub const UNKNOWN_FRAMES: usize = 64;
