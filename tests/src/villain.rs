@@ -34,6 +34,18 @@ impl Line {
         Some(Frame::decode(&bytes).expect("works"))
     }
 
+    /// Reads on until the hub answers with receipts; fails when it hangs up.
+    pub async fn ack(&mut self) -> sync::wire::Ack {
+        loop {
+            match self.hear().await {
+                Some(Frame::Ack(ack)) => return ack,
+                Some(Frame::Refuse(refuse)) => panic!("refused: {refuse:?}"),
+                Some(_) => {}
+                None => panic!("hung up: {:?}", self.link.closed().await),
+            }
+        }
+    }
+
     /// Sends a byte now and then, whatever it may mean, until the hub refuses.
     pub async fn trickle(&mut self, every: Duration, byte: u8) -> (Refusal, String) {
         loop {

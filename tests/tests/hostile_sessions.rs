@@ -288,7 +288,7 @@ async fn answers_to_nothing_move_nothing() {
     };
     line.say(Frame::Hello(hello)).await;
     line.say(Frame::WantReceipts).await;
-    while !matches!(line.hear().await, Some(Frame::Ack(_))) {}
+    line.ack().await;
     // Receipts for another school's changes, whose hash it may have seen somewhere; for changes that do not
     // exist; and with a signature that is not its own.
     let honest_log = DocKey::parse(&format!("log/{}/2025", siege.other)).unwrap();
@@ -316,7 +316,7 @@ async fn answers_to_nothing_move_nothing() {
     let signature = sign(&receipts);
     line.say(ack(None, 0, receipts.clone(), signature)).await;
     line.say(Frame::WantReceipts).await;
-    while !matches!(line.hear().await, Some(Frame::Ack(_))) {}
+    line.ack().await;
     siege.operator_sees("foreign-receipt", "may not read").await;
     let kept = |siege: &Siege, what: &str| {
         let node = data_encoding::HEXLOWER.encode(&siege.villain.key.id().0);
@@ -341,7 +341,7 @@ async fn answers_to_nothing_move_nothing() {
         }))
         .await;
         line.say(Frame::WantReceipts).await;
-        while !matches!(line.hear().await, Some(Frame::Ack(_))) {}
+        line.ack().await;
     }
     assert_eq!(kept(&siege, "DISTINCT store"), 0);
     siege.honest_goes_on().await;
@@ -496,8 +496,10 @@ async fn strangers_without_end_take_nobodys_place() {
             .expect("no signs that turn the line about");
         assert!(clean.parse::<u8>().is_ok(), "{clean:?}");
     }
-    let open = siege.hub.counters().open;
-    assert!(open <= 64 + 1 + 1, "{open} links");
+    until("at most 64 links of strangers", 20, || {
+        siege.hub.counters().open <= 64 + 1
+    })
+    .await;
     let mut late = Place::device("真的新设备");
     late.up().await;
     late.knows(&siege.hub);

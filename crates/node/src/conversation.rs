@@ -61,7 +61,7 @@ pub(crate) async fn converse(
     // With a kept ticket the first flight travels as 0-RTT data. It may be thrown away (the peer restarted):
     // then it is said again on new streams. What it carries is signed and idempotent (design.md §5).
     let mut early = manner.dialled.is_some() && link.early();
-    let (out, writing, mut reader, mut talk) = loop {
+    let (out, mut writing, mut reader, mut talk) = loop {
         let (writer, mut reader) = match manner.dialled {
             Some(_) => link.open().await?,
             None => match tokio::time::timeout(patience.first_frame, link.accept()).await {
@@ -149,6 +149,8 @@ pub(crate) async fn converse(
                 break Ok(());
             }
             () = out.taken(), if full => {}
+            // While nothing is read, the link's end shows here.
+            _ = &mut writing, if full => break Ok(()),
             () = until(rest_until), if resting => {
                 rest_until = None;
                 heard = Instant::now();
@@ -177,7 +179,9 @@ pub(crate) async fn converse(
         (CLOSE_DONE, "done")
     };
     // What was said last must arrive (a refusal, an answer) before the link is closed.
-    let _ = tokio::time::timeout(Duration::from_secs(5), writing).await;
+    if !writing.is_finished() {
+        let _ = tokio::time::timeout(Duration::from_secs(5), writing).await;
+    }
     link.close(code, words);
     result.map(|()| ended)
 }
