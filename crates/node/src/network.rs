@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,7 @@ impl Network {
             node: node.clone(),
             open: Mutex::new(HashMap::new()),
             ledger: Ledger::default(),
+            numbers: AtomicU64::new(0),
             config,
         });
         let accepting = accept_all(hall.clone(), endpoint.clone(), stopped.clone());
@@ -124,6 +126,7 @@ struct Hall {
     node: Node,
     open: Mutex<HashMap<NodeId, Guest>>,
     ledger: Ledger,
+    numbers: AtomicU64,
     config: NetworkConfig,
 }
 
@@ -155,7 +158,8 @@ impl Hall {
             let oldest = strangers.min_by_key(|(_, g)| g.since);
             oldest.map(|(_, g)| g.stop.send_replace(true));
         }
-        let number = open.get(&peer).map_or(0, |g| g.number + 1);
+        // Never used twice: a conversation that is slow to end must not take a later one along.
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         if let Some(old) = open.get(&peer) {
             let crossing = old.since.elapsed() < CROSSING && old.dialled_by != dialled_by;
             if crossing && old.dialled_by < dialled_by {
