@@ -143,6 +143,16 @@ impl Villain {
         }
     }
 
+    /// Connects, and is told at once why not.
+    pub async fn turned_away(&self, hub: &Place) -> String {
+        let listen = "127.0.0.1:0".parse().expect("works");
+        let endpoint = Endpoint::bind(listen, &self.key, Tuning::default()).expect("works");
+        let address = hub.address().parse().expect("works");
+        let link = endpoint.connect(address, None).await.expect("works");
+        let closed = tokio::time::timeout(Duration::from_secs(10), link.closed()).await;
+        closed.expect("turned away").text
+    }
+
     /// Connects and is let in: as a member with the hub's own roll.
     pub async fn enter(&self, hub: &Place) -> Line {
         let mut line = self.dial(hub).await;

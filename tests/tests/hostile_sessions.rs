@@ -447,9 +447,7 @@ async fn who_broke_the_protocol_waits() {
     assert_eq!(line.refusal().await.0, Refusal::Protocol);
     until("it is shut out", 1, || true).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let mut line = siege.villain.enter(&siege.hub).await;
-    assert_eq!(line.hear().await, None);
-    assert!(line.link.closed().await.text.contains("not now"));
+    assert!(siege.villain.turned_away(&siege.hub).await.contains("not now"));
     siege.honest_goes_on().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let one = chain(siege.villain.incarnation(0), 1);
