@@ -4,11 +4,13 @@
 pub mod siege;
 pub mod villain;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use node::enrol;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
-use node::{Network, NetworkConfig, Node, Patience, Role};
+use node::{Network, NetworkConfig, Node, Patience, Role, Surroundings};
 use tempfile::TempDir;
 
 /// A node, its directory, and its network while it is up.
@@ -55,6 +57,17 @@ impl Place {
             Node::init_member(&dir.path().join("data"), label).expect("a device"),
             dir,
         )
+    }
+
+    /// A device with a clock of its own (unix milliseconds), not enrolled.
+    pub fn device_with_clock(label: &str, clock: Arc<AtomicI64>) -> Place {
+        let dir = tempfile::tempdir().expect("a directory");
+        let around = Surroundings {
+            clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+            ..Surroundings::default()
+        };
+        let made = Node::init_member_with(&dir.path().join("data"), label, around);
+        Place::at(made.expect("a device"), dir)
     }
 
     fn at(node: Node, dir: TempDir) -> Place {
