@@ -81,6 +81,18 @@ impl Siege {
         .await;
     }
 
+    /// The honest school writes once more, where the hub then shows `all` sessions.
+    pub async fn honest_goes_on_from(&self, all: usize) {
+        self.written.store(all - 1, Ordering::Relaxed);
+        self.honest_goes_on().await;
+    }
+
+    /// Goes offline without looking at memory.
+    pub async fn stop(mut self) {
+        self.hub.down().await;
+        self.honest.down().await;
+    }
+
     /// The villain's own log.
     pub fn log(&self) -> String {
         format!("log/{}/2025", self.school)
