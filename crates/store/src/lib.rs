@@ -11,13 +11,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use rusqlite::{self, Connection, Transaction};
-use rusqlite::{OptionalExtension, TransactionBehavior};
+use rusqlite::{OpenFlags, OptionalExtension, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 pub mod accounts;
 pub mod admitting;
 pub mod changes;
 pub mod events;
+pub mod evidence;
 pub mod outgoing;
 pub mod peers;
 pub mod roll;
@@ -59,6 +60,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    vfs: Option<String>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
 }
@@ -69,12 +71,16 @@ const READERS_KEPT: usize = 4;
 fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/001_first.sql")),
+        M::up(include_str!("../migrations/003_guard.sql")),
         M::up(include_str!("../migrations/005_speaks.sql")),
     ])
 }
 
-fn connect(path: &Path) -> Result<Connection> {
-    let conn = Connection::open(path)?;
+fn connect(path: &Path, vfs: Option<&str>) -> Result<Connection> {
+    let conn = match vfs {
+        None => Connection::open(path)?,
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, OpenFlags::default(), vfs)?,
+    };
     conn.busy_timeout(Duration::from_secs(20))?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
@@ -86,6 +92,15 @@ fn connect(path: &Path) -> Result<Connection> {
 impl Store {
     /// Opens or makes the database file and brings it to the present version.
     pub fn open(path: &Path) -> Result<Store> {
+        Store::open_at(path, None)
+    }
+
+    /// The same in another file system, by the name under which it is registered with SQLite.
+    pub fn open_in(path: &Path, vfs: &str) -> Result<Store> {
+        Store::open_at(path, Some(vfs))
+    }
+
+    fn open_at(path: &Path, vfs: Option<&str>) -> Result<Store> {
         let damaged = |e: Error| match e {
             Error::Sqlite(rusqlite::Error::SqliteFailure(f, text))
                 if matches!(
@@ -101,7 +116,7 @@ impl Store {
             }
             other => other,
         };
-        let mut conn = connect(path).map_err(damaged)?;
+        let mut conn = connect(path, vfs).map_err(damaged)?;
         migrations()
             .to_latest(&mut conn)
             .map_err(|source| Error::Migration {
@@ -110,6 +125,7 @@ impl Store {
             })?;
         Ok(Store {
             path: path.to_path_buf(),
+            vfs: vfs.map(str::to_string),
             writer: Mutex::new(conn),
             readers: Mutex::new(Vec::new()),
         })
@@ -142,7 +158,7 @@ impl Store {
         let kept = lock(&self.readers).pop();
         let mut conn = match kept {
             Some(conn) => conn,
-            None => connect(&self.path)?,
+            None => connect(&self.path, self.vfs.as_deref())?,
         };
         let result = {
             let tx = conn.transaction().map_err(Error::from)?;

@@ -103,7 +103,11 @@ impl Change {
         if seq == 0 || start_op == 0 {
             return Err(BadChange::Damaged);
         }
-        if ops > limits::CHANGE_OPS || start_op > limits::MAX_OP || seq > limits::MAX_OP {
+        if ops > limits::CHANGE_OPS
+            || ops > limits::FREE_OPS + body.len() as u64 / 2
+            || start_op > limits::MAX_OP
+            || seq > limits::MAX_OP
+        {
             return Err(BadChange::TooLarge);
         }
         let hash = hash_body(&body);

@@ -38,6 +38,7 @@ fn policy() -> Policy {
     let row = |kind, write: &Access, read: &Access| PolicyRow {
         kind,
         segments: 3,
+        year: Some(2),
         write: vec![write.clone()],
         read: vec![read.clone()],
         priority: 0,
@@ -105,6 +106,15 @@ impl History for Memory {
     }
     fn quarantined(&self, _: &DocKey, _: &ActorId) -> Result<bool, Infallible> {
         Ok(false)
+    }
+    fn actors_of(&self, _: &DocKey, _: &NodeId) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+    fn bytes_of(&self, _: &DocKey, _: &NodeId) -> Result<(u64, u64), Infallible> {
+        Ok((0, 0))
+    }
+    fn beside(&self, _: &DocKey) -> Result<Option<u64>, Infallible> {
+        Ok(None)
     }
 }
 
@@ -292,14 +302,12 @@ impl Memory {
                 }
             }
             Effect::AddRoll(list) => {
-                let new = self
-                    .roll
-                    .add_all(list)
-                    .iter()
-                    .filter(|a| **a == crate::roll::Added::New)
-                    .count();
+                use crate::roll::Added;
+                let added = self.roll.add_all(list);
+                let count = |what: Added| added.iter().filter(|a| **a == what).count();
                 return Some(Event::RollAdded {
-                    new,
+                    new: count(Added::New),
+                    foreign: count(Added::Refused),
                     digest: self.roll.digest(),
                     standing: self.standing(peer),
                 });
