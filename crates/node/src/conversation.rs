@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use net::{FrameReader, FrameWriter, Link};
 use sha2::{Digest, Sha256};
+use store::changes::Document;
+use store::reach::Reach;
 use store::{admitting, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
+use sync::authority::prefixes;
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
-use sync::wire::{Check, Vector};
+use sync::wire::{Check, DocDigest, Vector};
 use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
 use tokio::sync::{mpsc, watch};
 
@@ -211,11 +214,9 @@ impl Talk {
             .filter(|p| p.scope.as_deref() == Some(&scope[..]))
             .and_then(|p| Some((p.store?, p.acked?)));
         let roll = state.roll.clone();
-        let announced = node.store().read(|c| {
-            outgoing::waiting(c, cursor.map_or(0, |c| c.1), |key| {
-                shared(&node, &roll, &peer, key)
-            })
-        })?;
+        let announced = node
+            .store()
+            .read(|c| outgoing::waiting(c, cursor.map_or(0, |c| c.1), &shared(&node, &roll, &peer)))?;
         let session = Session::new(Start {
             key: node.0.key.clone(),
             store: node.store_id(),
@@ -315,7 +316,7 @@ impl Talk {
                 let all = self
                     .node
                     .store()
-                    .read(|c| changes::digests(c, |k| self.shared(&roll, k)))?;
+                    .read(|c| changes::digests(c, &self.shared(&roll)))?;
                 return Ok(Some(Event::Digests(all)));
             }
             Effect::ReadVectors(keys) => return self.vectors(&keys).map(Some),
@@ -390,8 +391,8 @@ impl Talk {
         })
     }
 
-    fn shared(&self, roll: &Roll, key: &DocKey) -> bool {
-        shared(&self.node, roll, &self.peer, key)
+    fn shared<'a>(&'a self, roll: &'a Roll) -> Reach<'a> {
+        shared(&self.node, roll, &self.peer)
     }
 
     fn outgoing(&self, source: &Source) -> Result<Event, Error> {
@@ -399,7 +400,7 @@ impl Talk {
         let read = self
             .node
             .store()
-            .read(|c| outgoing::read(c, source, |k| self.shared(&roll, k)))?;
+            .read(|c| outgoing::read(c, source, &self.shared(&roll)))?;
         Ok(Event::Outgoing(read))
     }
 
@@ -462,17 +463,19 @@ impl Talk {
     fn summary(&self) -> Result<Event, Error> {
         let roll = self.node.roll();
         let (digests, end, unreceipted) = self.node.store().read(|c| {
-            let digests = changes::digests(c, |k| self.shared(&roll, k))?;
+            let documents = self.shared(&roll).documents(c)?;
             let held = peers::held_by(c, &[self.peer])?;
             let mut unreceipted = false;
-            for d in changes::documents(c)? {
-                if !unreceipted && self.shared(&roll, &d.key) {
-                    let vector = changes::vector(c, d.id)?;
-                    unreceipted = vector
-                        .iter()
-                        .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
+            for d in &documents {
+                if unreceipted {
+                    break;
                 }
+                let vector = changes::vector(c, d.id)?;
+                unreceipted = vector
+                    .iter()
+                    .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
             }
+            let digests: Vec<DocDigest> = documents.iter().map(Document::digest).collect();
             Ok::<_, Error>((digests, changes::last_local(c)?, unreceipted))
         })?;
         let mut hash = Sha256::new();
@@ -497,8 +500,8 @@ impl Talk {
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
         let vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
-            for d in changes::documents(c)? {
-                if wanted.contains(&key_hash(&d.key)) && self.shared(&roll, &d.key) {
+            for d in self.shared(&roll).documents(c)? {
+                if wanted.contains(&key_hash(&d.key)) {
                     let actors = changes::vector(c, d.id)?
                         .into_iter()
                         .map(|(a, s, _)| (a, s))
@@ -525,16 +528,14 @@ impl Talk {
         let roll = self.node.roll();
         let all = self.node.store().read(|c| {
             let mut all = Vec::new();
-            for d in changes::documents(c)? {
-                if self.shared(&roll, &d.key) {
-                    for (actor, seq, hash) in changes::vector(c, d.id)? {
-                        all.push(Receipt {
-                            document: d.key.clone(),
-                            actor,
-                            seq,
-                            hash,
-                        });
-                    }
+            for d in self.shared(&roll).documents(c)? {
+                for (actor, seq, hash) in changes::vector(c, d.id)? {
+                    all.push(Receipt {
+                        document: d.key.clone(),
+                        actor,
+                        seq,
+                        hash,
+                    });
                 }
             }
             Ok::<_, Error>(all)
@@ -568,8 +569,12 @@ impl Talk {
     }
 }
 
-fn shared(node: &Node, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
-    node.may_read(roll, peer, key) && node.may_read(roll, &node.id(), key)
+/// What both may read: looked for among what the peer may, which at a hub is little of what it holds.
+fn shared<'a>(node: &'a Node, roll: &'a Roll, peer: &'a NodeId) -> Reach<'a> {
+    let me = node.id();
+    Reach::new(prefixes(&node.0.policy, roll, peer), move |key| {
+        node.may_read(roll, peer, key) && node.may_read(roll, &me, key)
+    })
 }
 
 fn standing(roll: &Roll, pinned: bool, peer: &NodeId) -> Standing {

@@ -369,10 +369,7 @@ impl Cache {
         let known = changes::find(conn, key)?;
         if let Some(id) = known {
             let last = changes::last_of(conn, id)?;
-            let viewed = changes::documents(conn)?
-                .into_iter()
-                .find(|d| d.id == id)
-                .map_or(-1, |d| d.viewed);
+            let viewed = changes::viewed(conn, id)?;
             let ready = self
                 .loaded
                 .get(&id)

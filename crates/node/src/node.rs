@@ -397,10 +397,7 @@ impl Node {
             let roll = state.roll.clone();
             let mut cache = self.documents();
             let result = self.0.store.write(|tx| {
-                let viewed = changes::documents(tx)?
-                    .into_iter()
-                    .find(|x| x.id == d.id)
-                    .map_or(-1, |x| x.viewed);
+                let viewed = changes::viewed(tx, d.id)?;
                 cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
             });
             match result {

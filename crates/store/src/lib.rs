@@ -3,7 +3,7 @@
 //!
 //! [`Store`] hands out connections: [`Store::write`] runs one transaction, [`Store::read`] a snapshot.
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
-//! [`outgoing`] (what goes out), [`roll`], [`peers`] (cursors and receipts), [`events`], [`views`]
+//! [`outgoing`] (what goes out, within a peer's [`reach`]), [`roll`], [`peers`] (cursors and receipts), [`events`], [`views`]
 //! (tables computed from documents) and [`accounts`] (local people).
 
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ pub mod changes;
 pub mod events;
 pub mod outgoing;
 pub mod peers;
+pub mod reach;
 pub mod roll;
 pub mod views;
 
@@ -67,7 +68,10 @@ pub struct Store {
 const READERS_KEPT: usize = 4;
 
 fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(include_str!("../migrations/001_first.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("../migrations/001_first.sql")),
+        M::up(include_str!("../migrations/004_documents.sql")),
+    ])
 }
 
 fn connect(path: &Path) -> Result<Connection> {

@@ -7,6 +7,8 @@ use sync::admission::Offered;
 use sync::session::{Outgoing, Source};
 use sync::{ActorId, ChangeHash, DocKey, limits};
 
+use crate::changes::Document;
+use crate::reach::Reach;
 use crate::{Error, Result, changes, fixed};
 
 struct Row {
@@ -20,87 +22,190 @@ struct Row {
     tip: Option<[u8; 64]>,
 }
 
-/// Reads one piece from `source`. `may_read` decides by document.
-pub fn read(c: &Connection, source: &Source, may_read: impl Fn(&DocKey) -> bool) -> Result<Outgoing> {
-    let (after, only, have): (u64, Option<&DocKey>, HashMap<ActorId, u64>) = match source {
-        Source::Since(after) => (*after, None, HashMap::new()),
-        Source::Missing {
-            document,
-            have,
-            after,
-        } => (*after, Some(document), have.iter().copied().collect()),
-    };
-    let only = match only {
-        Some(key) => match changes::find(c, key)? {
-            Some(doc) if may_read(key) => Some(doc),
-            _ => {
-                return Ok(Outgoing {
-                    upto: after,
-                    ..Outgoing::default()
-                });
-            }
-        },
-        None => None,
-    };
-    let mut keys: HashMap<i64, (DocKey, bool)> = HashMap::new();
-    for d in changes::documents(c)? {
-        let readable = may_read(&d.key);
-        keys.insert(d.id, (d.key, readable));
-    }
-    let mut statement = c.prepare_cached(
-        "SELECT seq, doc, hash, actor, actor_seq, deps, body, tip FROM change
-         WHERE seq > ?1 AND (?2 IS NULL OR doc = ?2) ORDER BY seq",
-    )?;
-    let mut rows = statement.query(params![after as i64, only])?;
+/// Reads one piece from `source`, of documents in `reach`.
+pub fn read(c: &Connection, source: &Source, reach: &Reach<'_>) -> Result<Outgoing> {
+    let (mut upto, candidates) = Candidates::of(c, source, reach)?;
+    let mut statement =
+        c.prepare_cached("SELECT hash, actor, actor_seq, deps, body, tip FROM change WHERE seq = ?")?;
     let mut out: Vec<Row> = Vec::new();
     // Actors whose last change so far has no tip of its own: the piece must not end there.
     let mut open: HashSet<(i64, ActorId)> = HashSet::new();
-    let (mut bytes, mut upto, mut more) = (0, after as i64, false);
-    while let Some(r) = rows.next()? {
-        let (seq, doc): (i64, i64) = (r.get(0)?, r.get(1)?);
-        let Some((document, true)) = keys.get(&doc) else {
+    let (mut bytes, mut more) = (0, false);
+    'lots: loop {
+        let lot = candidates.after(c, upto)?;
+        for (seq, doc) in lot.found {
+            let Some(document) = candidates.key(doc) else {
+                continue;
+            };
+            let mut rows = statement.query([seq])?;
+            let r = rows.next()?.ok_or(Error::BadRow("change"))?;
+            let actor = changes::actor_of(&r.get::<_, Vec<u8>>(1)?)?;
+            let body: Vec<u8> = r.get(4)?;
+            let full = bytes >= limits::PIECE_TARGET && open.is_empty();
+            let over = bytes + body.len() > limits::PIECE_BYTES * 3 / 4 || out.len() >= limits::PIECE_CHANGES;
+            if !out.is_empty() && (full || over) {
+                more = true;
+                break 'lots;
+            }
+            let tip = r
+                .get::<_, Option<Vec<u8>>>(5)?
+                .map(|t| fixed(t, "tip"))
+                .transpose()?;
+            match tip {
+                Some(_) => open.remove(&(doc, actor)),
+                None => open.insert((doc, actor)),
+            };
+            bytes += body.len() + 100;
             upto = seq;
-            continue;
-        };
-        let actor = changes::actor_of(&r.get::<_, Vec<u8>>(3)?)?;
-        let actor_seq = r.get::<_, i64>(4)? as u64;
-        if have.get(&actor).is_some_and(|h| actor_seq <= *h) {
-            upto = seq;
-            continue;
+            out.push(Row {
+                seq,
+                document: document.clone(),
+                hash: fixed(r.get(0)?, "hash")?,
+                actor,
+                actor_seq: r.get::<_, i64>(2)? as u64,
+                deps: r.get(3)?,
+                body,
+                tip,
+            });
         }
-        let body: Vec<u8> = r.get(6)?;
-        let full = bytes >= limits::PIECE_TARGET && open.is_empty();
-        let over = bytes + body.len() > limits::PIECE_BYTES * 3 / 4 || out.len() >= limits::PIECE_CHANGES;
-        if !out.is_empty() && (full || over) {
-            more = true;
+        upto = lot.upto;
+        if lot.end {
             break;
         }
-        let tip = r
-            .get::<_, Option<Vec<u8>>>(7)?
-            .map(|t| fixed(t, "tip"))
-            .transpose()?;
-        match tip {
-            Some(_) => open.remove(&(doc, actor)),
-            None => open.insert((doc, actor)),
-        };
-        bytes += body.len() + 100;
-        upto = seq;
-        out.push(Row {
-            seq,
-            document: document.clone(),
-            hash: fixed(r.get(2)?, "hash")?,
-            actor,
-            actor_seq,
-            deps: r.get(5)?,
-            body,
-            tip,
-        });
     }
     Ok(Outgoing {
         changes: finish(out),
         upto: upto as u64,
         more,
     })
+}
+
+/// Which changes come into question, a lot at a time: found in indexes, so that reading costs what is sent
+/// and not what is stored.
+enum Candidates {
+    /// All changes of these few documents.
+    Few(Vec<Document>),
+    /// Most documents: the changes themselves are gone through.
+    Many(HashMap<i64, Document>),
+    /// One document, and of each actor what lies behind the number that the peer has.
+    Missing(Document, Vec<(ActorId, u64)>),
+    Nothing,
+}
+
+/// Changes in local order.
+struct Lot {
+    /// Local sequence and document.
+    found: Vec<(i64, i64)>,
+    /// Nothing up to here was passed over.
+    upto: i64,
+    /// Nothing follows.
+    end: bool,
+}
+
+/// Candidates that are looked for at a time; a piece has about a hundred.
+const LOT: i64 = 256;
+
+/// Up to so many documents are asked one by one.
+const FEW: usize = 256;
+
+impl Candidates {
+    fn of(c: &Connection, source: &Source, reach: &Reach<'_>) -> Result<(i64, Candidates)> {
+        Ok(match source {
+            Source::Since(after) => {
+                let newer = reach.newer(c, *after)?;
+                let candidates = match newer.len() {
+                    0..=FEW => Candidates::Few(newer),
+                    _ => Candidates::Many(newer.into_iter().map(|d| (d.id, d)).collect()),
+                };
+                (*after as i64, candidates)
+            }
+            Source::Missing {
+                document,
+                have,
+                after,
+            } => {
+                let have: HashMap<ActorId, u64> = have.iter().copied().collect();
+                let found = match reach.lets(document) {
+                    true => changes::get(c, document)?,
+                    false => None,
+                };
+                let candidates = match found {
+                    Some(document) => {
+                        let mut missing = Vec::new();
+                        for (actor, last, _) in changes::vector(c, document.id)? {
+                            let has = have.get(&actor).copied().unwrap_or(0);
+                            if has < last {
+                                missing.push((actor, has));
+                            }
+                        }
+                        Candidates::Missing(document, missing)
+                    }
+                    None => Candidates::Nothing,
+                };
+                (*after as i64, candidates)
+            }
+        })
+    }
+
+    fn key(&self, doc: i64) -> Option<&DocKey> {
+        match self {
+            Candidates::Few(all) => all.iter().find(|d| d.id == doc).map(|d| &d.key),
+            Candidates::Many(all) => all.get(&doc).map(|d| &d.key),
+            Candidates::Missing(document, _) => Some(&document.key),
+            Candidates::Nothing => None,
+        }
+    }
+
+    fn after(&self, c: &Connection, after: i64) -> Result<Lot> {
+        let mut found: Vec<(i64, i64)> = Vec::new();
+        match self {
+            Candidates::Few(all) => {
+                let mut statement = c.prepare_cached(
+                    "SELECT seq FROM change WHERE doc = ? AND seq > ? ORDER BY seq LIMIT ?",
+                )?;
+                for d in all.iter().filter(|d| d.last > after) {
+                    for seq in statement.query_map((d.id, after, LOT), |r| r.get(0))? {
+                        found.push((seq?, d.id));
+                    }
+                }
+            }
+            Candidates::Many(_) => {
+                let mut statement =
+                    c.prepare_cached("SELECT seq, doc FROM change WHERE seq > ? ORDER BY seq LIMIT ?")?;
+                for row in statement.query_map((after, LOT), |r| Ok((r.get(0)?, r.get(1)?)))? {
+                    found.push(row?);
+                }
+            }
+            Candidates::Missing(document, actors) => {
+                let mut statement = c.prepare_cached(
+                    "SELECT seq FROM change WHERE doc = ? AND actor = ? AND actor_seq > ? AND seq > ?
+                     ORDER BY actor_seq LIMIT ?",
+                )?;
+                for (actor, has) in actors {
+                    let of = params![document.id, actor.to_bytes(), *has as i64, after, LOT];
+                    for seq in statement.query_map(of, |r| r.get(0))? {
+                        found.push((seq?, document.id));
+                    }
+                }
+            }
+            Candidates::Nothing => {}
+        }
+        let full = found.len() >= LOT as usize;
+        found.sort_unstable();
+        found.truncate(LOT as usize);
+        Ok(match found.last() {
+            Some((seq, _)) if full => Lot {
+                upto: *seq,
+                found,
+                end: false,
+            },
+            _ => Lot {
+                found,
+                upto: after.max(changes::last_local(c)? as i64),
+                end: true,
+            },
+        })
+    }
 }
 
 /// Keeps only the last tip of each actor, and leaves out changes that no tip of this piece covers, with
@@ -131,22 +236,22 @@ fn finish(rows: Vec<Row>) -> Vec<Offered> {
     offered
 }
 
-/// Number and bytes of the changes after a local sequence in documents that may be read.
-pub fn waiting(c: &Connection, after: u64, may_read: impl Fn(&DocKey) -> bool) -> Result<(u32, u64)> {
+/// Number and bytes of the changes after a local sequence in documents in reach.
+pub fn waiting(c: &Connection, after: u64, reach: &Reach<'_>) -> Result<(u32, u64)> {
     let mut statement = c.prepare_cached(
-        "SELECT d.key, COUNT(*), SUM(LENGTH(c.body)) FROM change c JOIN document d ON d.id = c.doc
-         WHERE c.seq > ? GROUP BY c.doc",
+        "SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM change WHERE doc = ? AND seq > ?",
     )?;
-    let rows = statement.query_map([after as i64], |r| {
-        Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?, r.get::<_, i64>(2)?))
-    })?;
-    let (mut count, mut bytes) = (0, 0);
-    for row in rows {
-        let (key, n, b) = row?;
-        if may_read(&DocKey::parse(&key).ok_or(Error::BadRow("document key"))?) {
-            count += n;
-            bytes += b as u64;
-        }
+    let (mut count, mut bytes) = (0u32, 0);
+    for d in reach.newer(c, after)? {
+        // What each document has as a whole is known.
+        let (n, b) = match after {
+            0 => (d.changes, d.bytes),
+            _ => statement.query_row((d.id, after as i64), |r| {
+                Ok((r.get::<_, i64>(0)? as u64, r.get::<_, i64>(1)? as u64))
+            })?,
+        };
+        count = count.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
+        bytes += b;
     }
     Ok((count, bytes))
 }

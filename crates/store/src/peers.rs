@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use sync::tip::Receipt;
 use sync::{ActorId, NodeId, StoreId};
 
@@ -29,7 +29,11 @@ pub struct Peer {
 
 /// One peer.
 pub fn get(c: &Connection, node: &NodeId) -> Result<Option<Peer>> {
-    Ok(list(c)?.into_iter().find(|p| p.node == *node))
+    let mut statement = c.prepare_cached(
+        "SELECT node, store, acked, scope, address, seen_at, in_sync_at FROM peer WHERE node = ?",
+    )?;
+    let mut rows = statement.query([&node.0[..]])?;
+    rows.next()?.map(peer).transpose()
 }
 
 /// All peers, last seen first.
@@ -37,30 +41,25 @@ pub fn list(c: &Connection) -> Result<Vec<Peer>> {
     let mut statement = c.prepare_cached(
         "SELECT node, store, acked, scope, address, seen_at, in_sync_at FROM peer ORDER BY seen_at DESC",
     )?;
-    let rows = statement.query_map([], |r| {
-        Ok((
-            r.get::<_, Vec<u8>>(0)?,
-            r.get::<_, Option<Vec<u8>>>(1)?,
-            r.get::<_, Option<i64>>(2)?,
-            r.get(3)?,
-            r.get(4)?,
-            r.get(5)?,
-            r.get(6)?,
-        ))
-    })?;
-    rows.map(|row| {
-        let (node, store, acked, scope, address, seen_at, in_sync_at) = row?;
-        Ok(Peer {
-            node: NodeId(fixed(node, "peer")?),
-            store: store.map(|s| fixed(s, "store id").map(StoreId)).transpose()?,
-            acked: acked.map(|a| a as u64),
-            scope,
-            address,
-            seen_at,
-            in_sync_at,
-        })
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(peer(row)?);
+    }
+    Ok(all)
+}
+
+fn peer(r: &Row<'_>) -> Result<Peer> {
+    let store: Option<Vec<u8>> = r.get(1)?;
+    Ok(Peer {
+        node: NodeId(fixed(r.get(0)?, "peer")?),
+        store: store.map(|s| fixed(s, "store id").map(StoreId)).transpose()?,
+        acked: r.get::<_, Option<i64>>(2)?.map(|a| a as u64),
+        scope: r.get(3)?,
+        address: r.get(4)?,
+        seen_at: r.get(5)?,
+        in_sync_at: r.get(6)?,
     })
-    .collect()
 }
 
 /// Notes a contact: the peer's store, and where it was reached. Another store voids the cursor.
