@@ -42,7 +42,7 @@ impl Node {
                     label: self.device_label(&p.node),
                     county: self.is_county_store(&p.node),
                     revoked: roll.is_revoked(&p.node),
-                    waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), &reach)?,
+                    waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), &p.node, &reach)?,
                     node: p.node,
                     address: p.address,
                     seen_at: p.seen_at,
@@ -65,7 +65,7 @@ impl Node {
         self.store().read(|c| {
             let acked = store::peers::get(c, peer)?.and_then(|p| p.acked);
             let reach = self.reach(&roll, peer);
-            Ok(store::outgoing::waiting(c, acked.unwrap_or(0), &reach)?.0 > 0)
+            Ok(store::outgoing::waiting(c, acked.unwrap_or(0), peer, &reach)?.0 > 0)
         })
     }
 

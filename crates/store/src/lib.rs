@@ -70,6 +70,7 @@ const READERS_KEPT: usize = 4;
 fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/001_first.sql")),
+        M::up(include_str!("../migrations/005_speaks.sql")),
         M::up(include_str!("../migrations/004_documents.sql")),
     ])
 }

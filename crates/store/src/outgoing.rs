@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 use sync::admission::Offered;
 use sync::session::{Outgoing, Source};
-use sync::{ActorId, ChangeHash, DocKey, limits};
+use sync::{ActorId, ChangeHash, DocKey, NodeId, limits};
 
 use crate::changes::Document;
 use crate::reach::Reach;
@@ -22,11 +22,15 @@ struct Row {
     tip: Option<[u8; 64]>,
 }
 
-/// Reads one piece from `source`, of documents in `reach`.
-pub fn read(c: &Connection, source: &Source, reach: &Reach<'_>) -> Result<Outgoing> {
+/// Reads one piece from `source`, of documents in `reach`, without what came from that very peer.
+pub fn read(c: &Connection, source: &Source, peer: &NodeId, reach: &Reach<'_>) -> Result<Outgoing> {
+    // In a repair the peer has said what it lacks, whatever it had once.
+    let echo =
+        |from: Option<Vec<u8>>| matches!(source, Source::Since(_)) && from.as_deref() == Some(&peer.0[..]);
     let (mut upto, candidates) = Candidates::of(c, source, reach)?;
-    let mut statement =
-        c.prepare_cached("SELECT hash, actor, actor_seq, deps, body, tip FROM change WHERE seq = ?")?;
+    let mut statement = c.prepare_cached(
+        "SELECT hash, actor, actor_seq, deps, body, tip, from_peer FROM change WHERE seq = ?",
+    )?;
     let mut out: Vec<Row> = Vec::new();
     // Actors whose last change so far has no tip of its own: the piece must not end there.
     let mut open: HashSet<(i64, ActorId)> = HashSet::new();
@@ -39,6 +43,10 @@ pub fn read(c: &Connection, source: &Source, reach: &Reach<'_>) -> Result<Outgoi
             };
             let mut rows = statement.query([seq])?;
             let r = rows.next()?.ok_or(Error::BadRow("change"))?;
+            if echo(r.get(6)?) {
+                upto = seq;
+                continue;
+            }
             let actor = changes::actor_of(&r.get::<_, Vec<u8>>(1)?)?;
             let body: Vec<u8> = r.get(4)?;
             let full = bytes >= limits::PIECE_TARGET && open.is_empty();
@@ -236,17 +244,18 @@ fn finish(rows: Vec<Row>) -> Vec<Offered> {
     offered
 }
 
-/// Number and bytes of the changes after a local sequence in documents in reach.
-pub fn waiting(c: &Connection, after: u64, reach: &Reach<'_>) -> Result<(u32, u64)> {
+/// Number and bytes of the changes after a local sequence in documents in reach, without what came from that
+/// very peer; for a peer of whom nothing is known (0) what there is of them as a whole.
+pub fn waiting(c: &Connection, after: u64, peer: &NodeId, reach: &Reach<'_>) -> Result<(u32, u64)> {
     let mut statement = c.prepare_cached(
-        "SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM change WHERE doc = ? AND seq > ?",
+        "SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM change
+         WHERE doc = ? AND seq > ? AND from_peer IS NOT ?",
     )?;
     let (mut count, mut bytes) = (0u32, 0);
     for d in reach.newer(c, after)? {
-        // What each document has as a whole is known.
         let (n, b) = match after {
             0 => (d.changes, d.bytes),
-            _ => statement.query_row((d.id, after as i64), |r| {
+            _ => statement.query_row(params![d.id, after as i64, peer.0], |r| {
                 Ok((r.get::<_, i64>(0)? as u64, r.get::<_, i64>(1)? as u64))
             })?,
         };
