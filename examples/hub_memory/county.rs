@@ -55,6 +55,8 @@ struct Chain {
     row: i64,
     last: Option<[u8; 32]>,
     local: i64,
+    changes: i64,
+    bytes: i64,
 }
 
 /// Founds the county under `dir`: `dir/hub` and `dir/school-<n>` for those that sync.
@@ -339,6 +341,7 @@ impl Filler {
                 from.map(|n| n.0),
             ])?;
         (chain.last, chain.local) = (Some(h.hash), self.0.last_insert_rowid());
+        (chain.changes, chain.bytes) = (chain.changes + 1, chain.bytes + change.body.len() as i64);
         let (kind, _) = kind.split_once('/').unwrap_or((kind, ""));
         let year: i32 = key.segment(2).unwrap_or("0").parse()?;
         self.0
@@ -363,8 +366,10 @@ impl Filler {
 
     fn finish(&self, chain: &Chain) -> Result<()> {
         self.0
-            .prepare_cached("UPDATE document SET heads = ?, viewed = ? WHERE id = ?")?
-            .execute(params![chain.last, chain.local, chain.row])?;
+            .prepare_cached(
+                "UPDATE document SET heads = ?1, viewed = ?2, last = ?2, changes = ?3, bytes = ?4 WHERE id = ?5",
+            )?
+            .execute(params![chain.last, chain.local, chain.changes, chain.bytes, chain.row])?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Runs one `sync` session over one link: does what its effects say, in order, and feeds the answers back.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use net::{FrameReader, FrameWriter, Link};
@@ -48,6 +49,13 @@ const MUTE: Duration = Duration::from_secs(600);
 /// Frames that wait to be written; a peer that reads nothing is given up beyond that.
 const WRITE_QUEUE: usize = 256;
 
+/// A busy hub stores something every few milliseconds: a conversation looks for news of it at this interval.
+const NEWS_APART: Duration = Duration::from_millis(50);
+
+/// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
+/// with the next thing that is kept: at a hub everybody's cursor moves with everything that comes in.
+const CURSOR_MOVES: u64 = 1_000;
+
 /// Application close codes on the wire.
 const CLOSE_DONE: u32 = 0;
 const CLOSE_REPLACED: u32 = 1;
@@ -59,7 +67,8 @@ pub(crate) async fn converse(
     manner: Manner,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Ended, Error> {
-    let mut changed = node.watch();
+    let mut stored = node.0.stored.subscribe();
+    let mut news_from = tokio::time::Instant::now();
     let mut roll_changed = node.0.roll_changed.subscribe();
     let mut ended = Ended {
         in_sync: false,
@@ -79,7 +88,7 @@ pub(crate) async fn converse(
         let (out, written) = mpsc::channel::<Vec<u8>>(WRITE_QUEUE);
         let writing = tokio::spawn(write_all(writer, written));
         let (starting, peer, manner) = (node.clone(), link.peer(), manner.clone());
-        let (talk, first) = blocking(move || {
+        let (talk, first) = blocking(&node, move || {
             let mut talk = Talk::new(starting, peer, manner)?;
             let first = talk.step(Event::Started)?;
             Ok((talk, first))
@@ -106,7 +115,7 @@ pub(crate) async fn converse(
     let result = loop {
         if let Some(event) = next.take() {
             // Everything that an event leads to is done before the next frame is read.
-            let (back, step) = blocking(move || {
+            let (back, step) = blocking(&node, move || {
                 let step = talk.step(event);
                 Ok((talk, step))
             })
@@ -138,10 +147,14 @@ pub(crate) async fn converse(
                 None => break Ok(()),
             },
             Ok(()) = roll_changed.changed() => next = Some(talk.roll_event()),
-            Ok(()) = changed.changed() => next = Some(Event::Committed),
+            Ok(()) = news(&mut stored, news_from) => {
+                news_from = tokio::time::Instant::now() + NEWS_APART;
+                next = Some(Event::Committed);
+            }
         }
     };
     drop(out);
+    let _ = blocking(&node, move || talk.keep_cursor()).await;
     let (code, words) = if *stop.borrow() {
         (CLOSE_REPLACED, "replaced or shutting down")
     } else {
@@ -175,12 +188,27 @@ async fn read(reader: &mut FrameReader, quiet: Duration) -> Option<Vec<u8>> {
         .flatten()
 }
 
+/// Waits until something is stored, and not before `from`: what comes at short intervals goes out together.
+/// Cancel-safe.
+async fn news(
+    stored: &mut watch::Receiver<u64>,
+    from: tokio::time::Instant,
+) -> Result<(), watch::error::RecvError> {
+    tokio::time::sleep_until(from).await;
+    stored.changed().await
+}
+
+/// Runs a step of a conversation. Few run at a time, however many conversations there are: a step holds
+/// pieces and documents in memory, and most of them wait for the same database.
 async fn blocking<T: Send + 'static>(
+    node: &Node,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    let lost = || Error::Store(store::Error::BadRow("conversation"));
+    let _seat = node.0.steps.acquire().await.map_err(|_| lost())?;
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Store(store::Error::BadRow("conversation"))),
+        Err(_) => Err(lost()),
     }
 }
 
@@ -203,6 +231,11 @@ struct Talk {
     county: Option<(NodeId, String)>,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
+    /// Our roll when the conversation began: the peer was told all of that.
+    known: Arc<Roll>,
+    /// A cursor that is not kept yet, and the last one that was.
+    cursor: Option<u64>,
+    cursor_kept: u64,
     begun: Instant,
 }
 
@@ -252,7 +285,6 @@ impl Talk {
             unanswered,
             clock: now(),
         });
-        let told = state.roll.statements().map(Statement::hash).collect();
         Ok(Talk {
             node,
             session,
@@ -260,7 +292,10 @@ impl Talk {
             dialled: manner.dialled,
             store: None,
             county: None,
-            told,
+            told: HashSet::new(),
+            known: state.roll,
+            cursor: None,
+            cursor_kept: cursor.map_or(0, |c| c.1),
             begun: Instant::now(),
         })
     }
@@ -273,8 +308,8 @@ impl Talk {
     fn roll_event(&mut self) -> Event {
         let state = self.node.roll_state();
         let mut new = Vec::new();
-        for s in state.roll.statements() {
-            if self.told.insert(s.hash()) {
+        for (hash, s) in state.roll.entries() {
+            if !self.known.contains(hash) && self.told.insert(*hash) {
                 new.push(s.to_bytes());
             }
         }
@@ -330,9 +365,10 @@ impl Talk {
                 verdicts,
             } => self.acknowledged(upto, &receipts, &verdicts)?,
             Effect::SetCursor { upto, .. } => {
-                self.node
-                    .store()
-                    .write(|tx| peers::set_acked(tx, &self.peer, upto, now()))?;
+                self.cursor = Some(upto);
+                if upto >= self.cursor_kept + CURSOR_MOVES {
+                    self.keep_cursor()?;
+                }
             }
             Effect::ReadSummary => return self.summary().map(Some),
             Effect::ReadDigests => {
@@ -354,9 +390,14 @@ impl Talk {
             }
             Effect::InSync => {
                 step.in_sync = true;
-                self.node
-                    .store()
-                    .write(|tx| peers::in_sync(tx, &self.peer, now()))?;
+                let cursor = self.cursor.take();
+                self.node.store().write(|tx| {
+                    if let Some(upto) = cursor {
+                        peers::set_acked(tx, &self.peer, upto, now())?;
+                    }
+                    peers::in_sync(tx, &self.peer, now())
+                })?;
+                self.cursor_kept = cursor.unwrap_or(self.cursor_kept);
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::Notice(notice) => {
@@ -422,6 +463,16 @@ impl Talk {
         })
     }
 
+    fn keep_cursor(&mut self) -> Result<(), Error> {
+        if let Some(upto) = self.cursor.take() {
+            self.node
+                .store()
+                .write(|tx| peers::set_acked(tx, &self.peer, upto, now()))?;
+            self.cursor_kept = upto;
+        }
+        Ok(())
+    }
+
     fn shared<'a>(&'a self, roll: &'a Roll) -> Reach<'a> {
         shared(&self.node, roll, &self.peer)
     }
@@ -449,7 +500,7 @@ impl Talk {
         // Durable now, so it may be acknowledged; the views follow by themselves.
         if outcome.stored > 0 {
             self.node.0.arrived.send_modify(|n| *n += 1);
-            self.node.0.changed.send_modify(|n| *n += 1);
+            self.node.note_stored();
         }
         Ok(Event::Admitted {
             receipts: outcome.receipts,

@@ -12,7 +12,7 @@ use sync::authority::{Policy, may_read, may_write};
 use sync::roll::{Body, Statement};
 use sync::tip::sign_tip;
 use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
 use crate::documents::{Around, Cache, Edit};
@@ -32,8 +32,12 @@ pub(crate) struct Inner {
     pub kinds: &'static Kinds,
     roll: RwLock<RollState>,
     documents: Mutex<Cache>,
-    /// Counts commits of changes, for those who pass them on.
+    /// Counts whatever pages may show anew.
     pub changed: watch::Sender<u64>,
+    /// Counts commits of changes, for those who pass them on.
+    pub stored: watch::Sender<u64>,
+    /// Seats for steps of conversations.
+    pub steps: Semaphore,
     /// Counts pieces from peers whose changes the views may not hold yet.
     pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
@@ -83,6 +87,9 @@ pub struct Device {
     pub revoked: bool,
 }
 
+/// Steps of conversations that run at a time.
+const STEPS: usize = 8;
+
 /// Edits in one change, so that a change stays far below the caps.
 const EDITS_PER_CHANGE: usize = 200;
 
@@ -108,6 +115,8 @@ impl Node {
             roll,
             documents: Mutex::new(Cache::default()),
             changed: watch::Sender::new(0),
+            stored: watch::Sender::new(0),
+            steps: Semaphore::new(STEPS),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
@@ -351,7 +360,7 @@ impl Node {
         match result {
             Ok(changed) => {
                 if changed {
-                    self.0.changed.send_modify(|n| *n += 1);
+                    self.note_stored();
                 }
                 Ok(())
             }
@@ -399,9 +408,16 @@ impl Node {
             let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
             let roll = state.roll.clone();
             let mut cache = self.documents();
-            let result = self.0.store.write(|tx| {
-                let viewed = changes::viewed(tx, d.id)?;
-                cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+            // Loading a document takes its time: sessions may write meanwhile.
+            let loaded = self.0.store.read(|c| {
+                let viewed = changes::viewed(c, d.id)?;
+                cache.load(&self.around(c, &roll), d.id, &d.key, viewed)
+            });
+            let result = loaded.and_then(|()| {
+                self.0.store.write(|tx| {
+                    let viewed = changes::viewed(tx, d.id)?;
+                    cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+                })
             });
             match result {
                 Ok(()) => done += 1,
@@ -450,7 +466,7 @@ impl Node {
         drop(state);
         self.refresh_views()?;
         self.0.roll_changed.send_modify(|n| *n += 1);
-        self.0.changed.send_modify(|n| *n += 1);
+        self.note_stored();
         Ok(new)
     }
 
@@ -490,7 +506,7 @@ impl Node {
             self.0.roll_changed.send_modify(|n| *n += 1);
         }
         self.refresh_views()?;
-        self.0.changed.send_modify(|n| *n += 1);
+        self.note_stored();
         Ok(true)
     }
 
@@ -553,6 +569,12 @@ impl Node {
 
     pub(crate) fn may_read(&self, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
         may_read(&self.0.policy, roll, peer, key)
+    }
+
+    /// Changes are stored: to be passed on and shown.
+    pub(crate) fn note_stored(&self) {
+        self.0.stored.send_modify(|n| *n += 1);
+        self.0.changed.send_modify(|n| *n += 1);
     }
 
     pub(crate) fn unanswered(&self, peer: &NodeId) -> bool {

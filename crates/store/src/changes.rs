@@ -1,6 +1,6 @@
 //! Stored changes and the documents they form. Rows are only ever added.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use sha2::{Digest, Sha256};
 use sync::admission::{Fault, History};
 use sync::tip::Tip;
@@ -393,26 +393,26 @@ pub fn quarantine(
 
 /// All quarantined actors, newest first.
 pub fn quarantines(c: &Connection) -> Result<Vec<Quarantined>> {
-    let mut statement =
-        c.prepare_cached("SELECT document, actor, fault, actor_seq, at FROM quarantine ORDER BY at DESC")?;
-    let rows = statement.query_map([], |r| {
-        Ok((
-            r.get(0)?,
-            r.get::<_, Vec<u8>>(1)?,
-            r.get(2)?,
-            r.get::<_, i64>(3)?,
-            r.get(4)?,
-        ))
-    })?;
-    rows.map(|row| {
-        let (document, actor, fault, seq, at) = row?;
-        Ok(Quarantined {
-            document,
-            actor: actor_of(&actor)?,
-            fault,
-            actor_seq: seq as u64,
-            at,
-        })
-    })
-    .collect()
+    let sql = "SELECT document, actor, fault, actor_seq, at FROM quarantine ORDER BY at DESC";
+    read_quarantined(c.prepare_cached(sql)?.query([])?)
+}
+
+/// Those of one document.
+pub fn quarantined_in(c: &Connection, key: &DocKey) -> Result<Vec<Quarantined>> {
+    let sql = "SELECT document, actor, fault, actor_seq, at FROM quarantine WHERE document = ?";
+    read_quarantined(c.prepare_cached(sql)?.query([key.as_str()])?)
+}
+
+fn read_quarantined(mut rows: Rows<'_>) -> Result<Vec<Quarantined>> {
+    let mut all = Vec::new();
+    while let Some(r) = rows.next()? {
+        all.push(Quarantined {
+            document: r.get(0)?,
+            actor: actor_of(&r.get::<_, Vec<u8>>(1)?)?,
+            fault: r.get(2)?,
+            actor_seq: r.get::<_, i64>(3)? as u64,
+            at: r.get(4)?,
+        });
+    }
+    Ok(all)
 }

@@ -362,6 +362,16 @@ impl Roll {
         self.statements.values()
     }
 
+    /// Every statement with its hash.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8; 32], &Statement)> {
+        self.statements.iter()
+    }
+
+    /// Whether a statement of this hash is in it.
+    pub fn contains(&self, hash: &[u8; 32]) -> bool {
+        self.statements.contains_key(hash)
+    }
+
     /// First 8 bytes of SHA-256 over all statement hashes: equal for equal rolls.
     pub fn digest(&self) -> [u8; 8] {
         let mut all = Sha256::new();
