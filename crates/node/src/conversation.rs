@@ -15,7 +15,7 @@ use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key
 use sync::tip::Receipt;
 use sync::wire::{Check, DocDigest, More, Vector};
 use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use crate::events::{refusal_code, verdict_code};
 use crate::node::now;
@@ -236,17 +236,9 @@ struct Talk {
     /// A cursor that is not kept yet, and the last one that was.
     cursor: Option<u64>,
     cursor_kept: u64,
+    /// Memory for a stream of pieces to the peer.
+    stream_seat: Option<OwnedSemaphorePermit>,
     begun: Instant,
-}
-
-/// So many bytes are sent again without asking first whether they came.
-const SENT_AGAIN: usize = 4 * 1024;
-
-impl Drop for Talk {
-    fn drop(&mut self) {
-        self.node
-            .set_unanswered(&self.peer, self.session.unanswered() > SENT_AGAIN);
-    }
 }
 
 impl Talk {
@@ -265,7 +257,6 @@ impl Talk {
             let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, &reach)?;
             Ok::<_, Error>((announced, changes::last_local(c)?))
         })?;
-        let unanswered = node.unanswered(&peer);
         let session = Session::new(Start {
             key: node.0.key.clone(),
             store: node.store_id(),
@@ -282,7 +273,6 @@ impl Talk {
             speaks,
             have,
             last,
-            unanswered,
             clock: now(),
         });
         Ok(Talk {
@@ -295,6 +285,7 @@ impl Talk {
             told: HashSet::new(),
             known: state.roll,
             cursor: None,
+            stream_seat: None,
             cursor_kept: cursor.map_or(0, |c| c.1),
             begun: Instant::now(),
         })
@@ -330,6 +321,9 @@ impl Talk {
                     queue.push_back(answer);
                 }
             }
+        }
+        if !self.session.is_streaming() {
+            self.stream_seat = None;
         }
         Ok(step)
     }
@@ -390,6 +384,7 @@ impl Talk {
             }
             Effect::InSync => {
                 step.in_sync = true;
+                tracing::debug!(peer = %self.peer.short(), "both sides are equal");
                 let cursor = self.cursor.take();
                 self.node.store().write(|tx| {
                     if let Some(upto) = cursor {
@@ -477,12 +472,16 @@ impl Talk {
         shared(&self.node, roll, &self.peer)
     }
 
-    fn outgoing(&self, source: &Source) -> Result<Event, Error> {
+    fn outgoing(&mut self, source: &Source) -> Result<Event, Error> {
         let roll = self.node.roll();
-        let read = self
+        let mut read = self
             .node
             .store()
             .read(|c| outgoing::read(c, source, &self.peer, &self.shared(&roll)))?;
+        if self.stream_seat.is_none() {
+            self.stream_seat = self.node.0.streams.clone().try_acquire_owned().ok();
+        }
+        read.alone = self.stream_seat.is_none();
         Ok(Event::Outgoing(read))
     }
 
@@ -499,6 +498,7 @@ impl Talk {
         })?;
         // Durable now, so it may be acknowledged; the views follow by themselves.
         if outcome.stored > 0 {
+            tracing::debug!(peer = %self.peer.short(), changes = outcome.stored, "stored");
             self.node.0.arrived.send_modify(|n| *n += 1);
             self.node.note_stored();
         }

@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub stored: watch::Sender<u64>,
     /// Seats for steps of conversations.
     pub steps: Semaphore,
+    /// Seats for streams of pieces.
+    pub streams: Arc<Semaphore>,
     /// Counts pieces from peers whose changes the views may not hold yet.
     pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
@@ -45,8 +47,6 @@ pub(crate) struct Inner {
     outside: Mutex<i64>,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
-    /// Peers whose last session ended while much was on the way to them.
-    unanswered: Mutex<HashSet<NodeId>>,
 }
 
 #[derive(Clone)]
@@ -90,6 +90,10 @@ pub struct Device {
 /// Steps of conversations that run at a time.
 const STEPS: usize = 8;
 
+/// Streams of pieces that are open at a time, some 3 MB each; a session that gets none sends its pieces one by
+/// one, which costs a few more bytes.
+const STREAMS: usize = 16;
+
 /// Edits in one change, so that a change stays far below the caps.
 const EDITS_PER_CHANGE: usize = 200;
 
@@ -117,11 +121,11 @@ impl Node {
             changed: watch::Sender::new(0),
             stored: watch::Sender::new(0),
             steps: Semaphore::new(STEPS),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
             connected: Mutex::new(HashSet::new()),
-            unanswered: Mutex::new(HashSet::new()),
         }));
         node.refresh_views()?;
         Ok(node)
@@ -575,19 +579,6 @@ impl Node {
     pub(crate) fn note_stored(&self) {
         self.0.stored.send_modify(|n| *n += 1);
         self.0.changed.send_modify(|n| *n += 1);
-    }
-
-    pub(crate) fn unanswered(&self, peer: &NodeId) -> bool {
-        let set = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        set.contains(peer)
-    }
-
-    pub(crate) fn set_unanswered(&self, peer: &NodeId, much: bool) {
-        let mut set = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        match much {
-            true => set.insert(*peer),
-            false => set.remove(peer),
-        };
     }
 
     pub(crate) fn store(&self) -> &Store {

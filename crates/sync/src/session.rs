@@ -13,7 +13,9 @@
 //!                                                  missing changes:        Pushing ◀── Check (roll changed)┘
 //! ```
 //! Four [`Phase`]s are in the code: Opening, Pushing (also while comparing and repairing), Live, Closed. In
-//! Live, new changes go out as pieces at once. *State* is the quick way to Live for two nodes that know each
+//! Live, new changes go out as pieces at once. A first flight carries what waits for a known peer, if that is
+//! little; of much, a part may have arrived in a session that was cut, and the peer's Hello says how much.
+//! *State* is the quick way to Live for two nodes that know each
 //! other: the same digests as a Check, sent behind the last piece without waiting for its answer, so that
 //! equal nodes know it after one round trip. The slow way (Done, Check, repair) needs no assumption.
 //!
@@ -177,9 +179,9 @@ impl Session {
         self.is_live() && self.window.is_empty() && !self.reading && (self.exhausted || self.acked.is_none())
     }
 
-    /// Bytes of pieces that were sent and not answered.
-    pub fn unanswered(&self) -> usize {
-        self.window.bytes()
+    /// Whether a stream of pieces is open to the peer, with a few megabytes of context.
+    pub fn is_streaming(&self) -> bool {
+        self.writer.is_open()
     }
 
     /// Whether the session is over.
@@ -273,7 +275,6 @@ impl Session {
             && s.enrolled
             && s.standing == Standing::Member
             && s.cursor.is_some()
-            && !s.unanswered
             && s.speaks.streams()
             && s.announced.1 <= limits::FIRST_FLIGHT
     }
@@ -637,7 +638,7 @@ impl Session {
         let guessed = self.phase == Phase::Opening
             && self.start.initiator
             && self.peer_store.is_none()
-            && !self.start.unanswered;
+            && self.start.announced.1 <= limits::FIRST_FLIGHT;
         let ready = matches!(self.phase, Phase::Pushing | Phase::Live);
         if self.start.standing != Standing::Member || !self.start.enrolled || !(ready || guessed) {
             return;
@@ -744,12 +745,14 @@ impl Session {
         if !outgoing.changes.is_empty() {
             self.moved = true;
             let more = outgoing.more || (repairing && !self.repair.is_empty());
+            let alone = outgoing.alone && more && !self.writer.is_open();
             self.send_piece(
                 Piece {
                     upto,
                     changes: outgoing.changes,
                 },
                 more,
+                alone,
                 out,
             );
         } else if let (Some(upto), Some(acked), Some(store), true) =
@@ -764,8 +767,8 @@ impl Session {
         self.compare_state(out);
     }
 
-    fn send_piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
-        let streamed = match self.speaks.streams() {
+    fn send_piece(&mut self, piece: Piece, more: bool, alone: bool, out: &mut Vec<Effect>) {
+        let streamed = match self.speaks.streams() && !alone {
             true => self.writer.write(&piece, more, self.speaks.dictionary),
             false => None,
         };

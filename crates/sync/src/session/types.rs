@@ -52,8 +52,6 @@ pub struct Start {
     pub have: Option<(StoreId, u64)>,
     /// The highest local sequence of our own store.
     pub last: u64,
-    /// An earlier session ended while much was unanswered: hear first what arrived of it.
-    pub unanswered: bool,
     /// Our clock in unix seconds, for people.
     pub clock: i64,
 }
@@ -83,6 +81,8 @@ pub struct Outgoing {
     pub upto: u64,
     /// Whether more follows.
     pub more: bool,
+    /// No stream may be opened for it and what follows: the caller has no memory for another context.
+    pub alone: bool,
 }
 
 /// What happened.
