@@ -60,11 +60,12 @@ pub fn documents(c: &Connection) -> Result<Vec<Document>> {
 
 /// Documents whose views lag behind their changes.
 pub fn unviewed(c: &Connection) -> Result<Vec<Document>> {
-    // The index `document_behind` holds exactly these.
-    let sql =
-        "SELECT id, key, viewed, last, changes, bytes, heads FROM document WHERE viewed < last ORDER BY id";
-    read_documents(c, sql)
+    read_documents(c, UNVIEWED)
 }
+
+/// The index `document_behind` holds exactly these.
+pub(crate) const UNVIEWED: &str =
+    "SELECT id, key, viewed, last, changes, bytes, heads FROM document WHERE viewed < last ORDER BY id";
 
 fn read_documents(c: &Connection, sql: &str) -> Result<Vec<Document>> {
     let mut statement = c.prepare_cached(sql)?;
@@ -217,15 +218,15 @@ pub fn last_of(c: &Connection, doc: i64) -> Result<i64> {
         .unwrap_or(0))
 }
 
+pub(crate) const NEXT_ACTOR: &str =
+    "SELECT actor FROM change WHERE doc = ? AND actor > ? ORDER BY actor, actor_seq LIMIT 1";
+pub(crate) const LAST_OF_ACTOR: &str =
+    "SELECT actor_seq, hash FROM change WHERE doc = ? AND actor = ? ORDER BY actor_seq DESC LIMIT 1";
+
 /// The version vector of a document: each actor's highest sequence and its hash. Two steps in the index for
 /// each actor, however many changes there are.
 pub fn vector(c: &Connection, doc: i64) -> Result<Vec<(ActorId, u64, ChangeHash)>> {
-    let mut next = c.prepare_cached(
-        "SELECT actor FROM change WHERE doc = ? AND actor > ? ORDER BY actor, actor_seq LIMIT 1",
-    )?;
-    let mut last = c.prepare_cached(
-        "SELECT actor_seq, hash FROM change WHERE doc = ? AND actor = ? ORDER BY actor_seq DESC LIMIT 1",
-    )?;
+    let (mut next, mut last) = (c.prepare_cached(NEXT_ACTOR)?, c.prepare_cached(LAST_OF_ACTOR)?);
     let mut vector = Vec::new();
     let mut actor: Vec<u8> = Vec::new();
     loop {

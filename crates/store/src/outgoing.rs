@@ -111,6 +111,12 @@ struct Lot {
     end: bool,
 }
 
+// Each is a walk along an index; a test looks at SQLite's plans.
+const OF_DOCUMENT: &str = "SELECT seq FROM change WHERE doc = ? AND seq > ? ORDER BY seq LIMIT ?";
+const OF_ALL: &str = "SELECT seq, doc FROM change WHERE seq > ? ORDER BY seq LIMIT ?";
+const OF_ACTOR: &str = "SELECT seq FROM change WHERE doc = ? AND actor = ? AND actor_seq > ? AND seq > ?
+    ORDER BY actor_seq LIMIT ?";
+
 /// Candidates that are looked for at a time; a piece has about a hundred.
 const LOT: i64 = 256;
 
@@ -169,9 +175,7 @@ impl Candidates {
         let mut found: Vec<(i64, i64)> = Vec::new();
         match self {
             Candidates::Few(all) => {
-                let mut statement = c.prepare_cached(
-                    "SELECT seq FROM change WHERE doc = ? AND seq > ? ORDER BY seq LIMIT ?",
-                )?;
+                let mut statement = c.prepare_cached(OF_DOCUMENT)?;
                 for d in all.iter().filter(|d| d.last > after) {
                     for seq in statement.query_map((d.id, after, LOT), |r| r.get(0))? {
                         found.push((seq?, d.id));
@@ -179,17 +183,13 @@ impl Candidates {
                 }
             }
             Candidates::Many(_) => {
-                let mut statement =
-                    c.prepare_cached("SELECT seq, doc FROM change WHERE seq > ? ORDER BY seq LIMIT ?")?;
+                let mut statement = c.prepare_cached(OF_ALL)?;
                 for row in statement.query_map((after, LOT), |r| Ok((r.get(0)?, r.get(1)?)))? {
                     found.push(row?);
                 }
             }
             Candidates::Missing(document, actors) => {
-                let mut statement = c.prepare_cached(
-                    "SELECT seq FROM change WHERE doc = ? AND actor = ? AND actor_seq > ? AND seq > ?
-                     ORDER BY actor_seq LIMIT ?",
-                )?;
+                let mut statement = c.prepare_cached(OF_ACTOR)?;
                 for (actor, has) in actors {
                     let of = params![document.id, actor.to_bytes(), *has as i64, after, LOT];
                     for seq in statement.query_map(of, |r| r.get(0))? {
@@ -283,4 +283,152 @@ pub fn waiting(c: &Connection, after: u64, peer: &NodeId, reach: &Reach<'_>) -> 
         bytes += b;
     }
     Ok((count, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    fn actor(n: u8) -> ActorId {
+        ActorId {
+            device: NodeId([n; 32]),
+            incarnation: [0; 4],
+        }
+    }
+
+    /// Twelve documents with the changes of two actors mixed, and their rows as read by `changes::documents`.
+    fn filled() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("yanxiu.db")).unwrap();
+        let fill = |c: &Connection| -> Result<()> {
+            for doc in 1..=12 {
+                c.execute(
+                    "INSERT INTO document (key) VALUES (?)",
+                    [format!("log/s{}/{doc}", doc % 3)],
+                )?;
+            }
+            let mut seqs: HashMap<(i64, u8), i64> = HashMap::new();
+            for i in 0..4_000i64 {
+                let (doc, who) = (1 + i * i % 13 % 12, (i % 7 % 2) as u8);
+                let seq = seqs.entry((doc, who)).or_default();
+                *seq += 1;
+                c.execute(
+                    "INSERT INTO change (doc, hash, actor, actor_seq, start_op, ops, deps, body, at)
+                     VALUES (?, ?, ?, ?, 1, 1, x'', x'00', 0)",
+                    params![
+                        doc,
+                        [&i.to_be_bytes()[..], &[0; 24]].concat(),
+                        actor(who).to_bytes(),
+                        *seq
+                    ],
+                )?;
+                c.execute(
+                    "UPDATE document SET last = ?, changes = changes + 1 WHERE id = ?",
+                    (i + 1, doc),
+                )?;
+            }
+            Ok(())
+        };
+        store.write(|tx| fill(tx)).unwrap();
+        (dir, store)
+    }
+
+    fn all(c: &Connection, candidates: &Candidates, from: i64) -> Vec<(i64, i64)> {
+        let (mut at, mut all) = (from, Vec::new());
+        loop {
+            let lot = candidates.after(c, at).unwrap();
+            all.extend(lot.found.iter().filter(|(_, doc)| candidates.key(*doc).is_some()));
+            assert!(lot.end || lot.upto > at);
+            at = lot.upto;
+            if lot.end {
+                return all;
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_documents_and_many_give_the_same_changes_in_order() {
+        let (_dir, store) = filled();
+        let school = Reach::new(vec!["log/s1/".into()], |k| k.segment(2) != Some("4"));
+        let check = |c: &Connection| -> Result<()> {
+            for from in [0, 1, 777, 3_990, 4_000] {
+                let (_, few) = Candidates::of(c, &Source::Since(from), &school)?;
+                assert!(matches!(few, Candidates::Few(_)));
+                let documents = school.newer(c, from)?;
+                assert!(
+                    documents
+                        .iter()
+                        .all(|d| d.key.segment(1) == Some("s1") && d.key.segment(2) != Some("4"))
+                );
+                let many = Candidates::Many(documents.into_iter().map(|d| (d.id, d)).collect());
+                let found = all(c, &few, from as i64);
+                assert_eq!(found, all(c, &many, from as i64));
+                assert!(found.windows(2).all(|w| w[0] < w[1]));
+            }
+            Ok(())
+        };
+        store.read(check).unwrap();
+    }
+
+    #[test]
+    fn a_repair_reads_what_the_peer_lacks_and_nothing_else() {
+        let (_dir, store) = filled();
+        let check = |c: &Connection| -> Result<()> {
+            let document = changes::documents(c)?.remove(1);
+            let mut wanted = c.prepare(
+                "SELECT seq, doc FROM change WHERE doc = ? AND (actor <> ? OR actor_seq > 50) AND seq > ? ORDER BY seq",
+            )?;
+            for after in [0, 900] {
+                let source = Source::Missing {
+                    document: document.key.clone(),
+                    have: vec![(actor(0), 50), (actor(9), 3)],
+                    after,
+                };
+                let (at, missing) = Candidates::of(c, &source, &Reach::anywhere(|_| true))?;
+                let rows = wanted
+                    .query_map(params![document.id, actor(0).to_bytes(), after as i64], |r| {
+                        Ok((r.get(0)?, r.get(1)?))
+                    })?;
+                let rows = rows.collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
+                assert!(rows.len() > LOT as usize);
+                assert_eq!(all(c, &missing, at), rows);
+                let (_, nothing) = Candidates::of(c, &source, &Reach::anywhere(|_| false))?;
+                assert_eq!(all(c, &nothing, at), []);
+            }
+            Ok(())
+        };
+        store.read(check).unwrap();
+    }
+
+    /// The cost of a session must not grow with what else the hub holds.
+    #[test]
+    fn no_question_of_a_session_walks_a_whole_table() {
+        let (_dir, store) = filled();
+        let check = |c: &Connection| -> Result<()> {
+            for (sql, index) in [
+                (OF_DOCUMENT, "change_doc"),
+                (OF_ALL, "INTEGER PRIMARY KEY"),
+                (OF_ACTOR, "actor=? AND actor_seq>?"),
+                (changes::NEXT_ACTOR, "actor>?"),
+                (changes::LAST_OF_ACTOR, "actor=?"),
+                (changes::UNVIEWED, "document_behind"),
+                (crate::reach::UNDER, "key>? AND key<?"),
+            ] {
+                let mut statement = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                let count = statement.parameter_count();
+                let rows = statement.query_map(rusqlite::params_from_iter(vec![1; count]), |r| {
+                    r.get::<_, String>(3)
+                })?;
+                let plan = rows.collect::<rusqlite::Result<Vec<_>>>()?.join("; ");
+                assert!(
+                    plan.contains(index) && !plan.contains("TEMP B-TREE"),
+                    "{sql}: {plan}"
+                );
+                assert!(!plan.contains("SCAN change"), "{sql}: {plan}");
+            }
+            Ok(())
+        };
+        store.read(check).unwrap();
+    }
 }

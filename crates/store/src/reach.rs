@@ -15,6 +15,9 @@ pub struct Reach<'a> {
 /// Above every character that a key can have.
 const END: char = '~';
 
+pub(crate) const UNDER: &str = "SELECT id, key, viewed, last, changes, bytes, heads FROM document
+    WHERE key >= ?1 AND key < ?2 AND last > ?3 ORDER BY key";
+
 impl<'a> Reach<'a> {
     /// `prefixes` cover every key that `may_read` lets through (`sync::authority::prefixes`), and
     /// more; none of them begins another.
@@ -37,10 +40,7 @@ impl<'a> Reach<'a> {
 
     /// Those with a change after a local sequence.
     pub fn newer(&self, c: &Connection, after: u64) -> Result<Vec<Document>> {
-        let mut statement = c.prepare_cached(
-            "SELECT id, key, viewed, last, changes, bytes, heads FROM document
-             WHERE key >= ?1 AND key < ?2 AND last > ?3 ORDER BY key",
-        )?;
+        let mut statement = c.prepare_cached(UNDER)?;
         let mut found = Vec::new();
         for prefix in &self.prefixes {
             let after = i64::try_from(after).unwrap_or(i64::MAX);

@@ -83,6 +83,8 @@ struct Memory {
     /// What was judged other than stored or known.
     verdicts: Vec<Verdict>,
     in_sync: usize,
+    /// No memory for streams.
+    alone: bool,
 }
 
 impl History for Memory {
@@ -125,6 +127,7 @@ impl Memory {
             receipts: Vec::new(),
             verdicts: Vec::new(),
             in_sync: 0,
+            alone: false,
         }
     }
 
@@ -244,6 +247,7 @@ impl Memory {
         };
         let mut out = Outgoing {
             upto: after,
+            alone: self.alone,
             ..Outgoing::default()
         };
         for (i, (k, c, tip)) in self.changes.iter().enumerate().skip(after as usize) {
@@ -486,6 +490,37 @@ fn a_first_meeting_makes_both_equal_and_the_second_says_almost_nothing() {
         [1, 3, 13],
         "the new change goes out in the first flight, behind Hello"
     );
+}
+
+/// Encodings of the pieces that a school with nine records sends to a hub that has none.
+fn encodings(alone: bool) -> Vec<u8> {
+    let (mut hub, mut school) = (Memory::new(1), Memory::new(2));
+    school.alone = alone;
+    (0..9).for_each(|i| school.write("log/a/2025", &format!("活动{i}")));
+    let (mut sa, mut sb) = (school.session(&hub, true), hub.session(&school, false));
+    let (ida, idb) = (school.id(), hub.id());
+    let (mut to_a, mut to_b, mut seen) = (VecDeque::new(), VecDeque::new(), Vec::new());
+    school.feed(&mut sa, &idb, Event::Started, &mut to_b);
+    hub.feed(&mut sb, &ida, Event::Started, &mut to_a);
+    while !to_a.is_empty() || !to_b.is_empty() {
+        if let Some(frame) = to_b.pop_front() {
+            seen.extend((frame[0] == 3).then(|| frame[1]));
+            hub.feed(&mut sb, &ida, Event::Frame(frame), &mut to_a);
+        }
+        if let Some(frame) = to_a.pop_front() {
+            school.feed(&mut sa, &idb, Event::Frame(frame), &mut to_b);
+        }
+        assert!(!alone || !sa.is_streaming());
+    }
+    assert_eq!((hub.changes.len(), hub.in_sync), (9, 1));
+    seen
+}
+
+#[test]
+fn without_memory_for_a_stream_pieces_go_one_by_one() {
+    assert_eq!(encodings(false), [3, 3, 3, 3, 3]);
+    // The last has none behind it: its stream is closed at once.
+    assert_eq!(encodings(true), [2, 2, 2, 2, 3]);
 }
 
 #[test]
