@@ -30,6 +30,11 @@ const WINDOW_LOG: u32 = 17;
 /// The strongest but two: the link is slower than any PC.
 const LEVEL: i32 = 19;
 
+/// The tables of that level are 80 MB, because zstd does not fit them to the window of a stream. These cover the
+/// window, give the same bytes, and with buffers and dictionary an open stream holds some 3 MB.
+const HASH_LOG: u32 = WINDOW_LOG;
+const CHAIN_LOG: u32 = WINDOW_LOG + 1;
+
 const MORE: u8 = 1;
 const BEGIN: u8 = 2;
 
@@ -107,9 +112,8 @@ impl Writer {
             let version = reader_has.min(DICTIONARY);
             let mut encoder = Encoder::with_dictionary(LEVEL, dictionary(version).ok()?).ok()?;
             encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).ok()?;
-            // Tables for the window. zstd's own choice for a stream of unknown length is 80 MB, cleared each time.
-            encoder.set_parameter(CParameter::HashLog(WINDOW_LOG)).ok()?;
-            encoder.set_parameter(CParameter::ChainLog(WINDOW_LOG + 1)).ok()?;
+            encoder.set_parameter(CParameter::HashLog(HASH_LOG)).ok()?;
+            encoder.set_parameter(CParameter::ChainLog(CHAIN_LOG)).ok()?;
             // The QUIC packet around it is authenticated, and the stream's own header says the rest.
             encoder.set_parameter(CParameter::DictIdFlag(false)).ok()?;
             self.0 = Some((encoder, Context::default()));
@@ -131,6 +135,11 @@ impl Writer {
             bytes.extend_from_slice(output.as_slice());
         }
         Some(StreamPart { more, begin, bytes })
+    }
+
+    /// Whether a stream is open: its context is in memory.
+    pub fn is_open(&self) -> bool {
+        self.0.is_some()
     }
 
     /// The next part begins anew.
