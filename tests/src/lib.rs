@@ -1,6 +1,7 @@
 //! What the scenarios share: a county of real nodes in one process, each with its own directory, keys and
 //! QUIC endpoint on loopback.
 
+pub mod sim;
 pub mod villain;
 
 use std::time::{Duration, Instant};
