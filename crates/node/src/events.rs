@@ -128,6 +128,10 @@ fn words(code: &str) -> (String, String) {
             "本机数据是从备份恢复或复制来的：已换用新的编号，缺的内容会在联系上以后补回",
             "This data was restored or copied: it goes on under a new number, and what is missing comes back with the next contact",
         ),
+        "set-back" => pair(
+            "对方有过本机更新的数据：本机（或对方）的数据被退回过旧状态；缺的内容会在联系上以后补回",
+            "The peer has had later data of this computer: one of the two was set back to an earlier state; what is missing comes back with the next contact",
+        ),
         "still-different" => pair(
             "同步后两边仍不一致；请导出本页发给县级管理员",
             "Both sides still differ after a repair; send this page to the county office",

@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     ids: Ids,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
+    /// Peers whose last session ended while much was on the way to them.
+    unanswered: Mutex<HashSet<NodeId>>,
 }
 
 #[derive(Clone)]
@@ -115,6 +117,7 @@ impl Node {
             around,
             ids: Ids::default(),
             connected: Mutex::new(HashSet::new()),
+            unanswered: Mutex::new(HashSet::new()),
         }));
         node.refresh_views()?;
         Ok(node)
@@ -315,6 +318,11 @@ impl Node {
     /// Unix seconds by this node's clock.
     pub(crate) fn now(&self) -> i64 {
         self.0.around.now()
+    }
+
+    /// Milliseconds by a clock that only goes forward.
+    pub(crate) fn uptime(&self) -> u64 {
+        (self.0.around.uptime)()
     }
 
     /// Writes records into a document this device may write: signed, and on the disk with their view rows
@@ -583,6 +591,19 @@ impl Node {
 
     pub(crate) fn may_read(&self, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
         may_read(&self.0.policy, roll, peer, key)
+    }
+
+    pub(crate) fn unanswered(&self, peer: &NodeId) -> bool {
+        let set = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        set.contains(peer)
+    }
+
+    pub(crate) fn set_unanswered(&self, peer: &NodeId, much: bool) {
+        let mut set = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        match much {
+            true => set.insert(*peer),
+            false => set.remove(peer),
+        };
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -68,7 +68,10 @@ pub struct Store {
 const READERS_KEPT: usize = 4;
 
 fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(include_str!("../migrations/001_first.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("../migrations/001_first.sql")),
+        M::up(include_str!("../migrations/005_speaks.sql")),
+    ])
 }
 
 fn connect(path: &Path, vfs: Option<&str>) -> Result<Connection> {

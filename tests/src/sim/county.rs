@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use node::office::{self, OrganisationInput, TeacherInput};
@@ -59,6 +59,8 @@ pub const MONDAY: i64 = 1_763_337_600_000;
 pub struct Inside {
     /// Unix milliseconds that it shows.
     pub clock: Arc<AtomicI64>,
+    /// Milliseconds that nobody sets.
+    pub uptime: Arc<AtomicU64>,
     /// Its randomness.
     pub random: Arc<Mutex<Rng>>,
 }
@@ -68,6 +70,7 @@ impl Inside {
     pub fn new(rng: Rng) -> Inside {
         Inside {
             clock: Arc::new(AtomicI64::new(MONDAY)),
+            uptime: Arc::new(AtomicU64::new(0)),
             random: Arc::new(Mutex::new(rng)),
         }
     }
@@ -75,7 +78,9 @@ impl Inside {
     /// What its node is given.
     pub fn surroundings(&self, seed: &[u8; 32], identity: &str) -> Surroundings {
         let (clock, random) = (self.clock.clone(), self.random.clone());
+        let uptime = self.uptime.clone();
         Surroundings {
+            uptime: Arc::new(move || uptime.load(Ordering::Relaxed)),
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
             random: Arc::new(move |bytes| {
                 random.lock().unwrap_or_else(PoisonError::into_inner).fill(bytes);

@@ -296,6 +296,7 @@ impl World {
         let machine = &self.machines[m];
         let shown = MONDAY + self.now as i64 + machine.wrong;
         machine.inside.clock.store(shown, Ordering::Relaxed);
+        machine.inside.uptime.store(self.now, Ordering::Relaxed);
     }
 
     fn happen(&mut self, what: What) {
