@@ -57,7 +57,7 @@ struct Open {
     node: Node,
     life: u64,
     handle: u64,
-    /// Its first sync makes its name durable, as SQLite's own file system does for a new journal.
+    /// Its first sync makes its name durable, as SQLite's own file system does for journals.
     name_with_sync: bool,
     remove_on_close: Option<String>,
     shm: Option<Rc<RefCell<Shm>>>,
@@ -176,8 +176,8 @@ unsafe extern "C" fn open(
     if inner.dead {
         return ffi::SQLITE_IOERR;
     }
-    let fresh = !inner.exists(&file_name);
-    let Some(node) = inner.open(&file_name, flags & ffi::SQLITE_OPEN_CREATE != 0) else {
+    let create = flags & ffi::SQLITE_OPEN_CREATE != 0;
+    let Some(node) = inner.open(&file_name, create) else {
         return ffi::SQLITE_CANTOPEN;
     };
     let journal = flags & (ffi::SQLITE_OPEN_MAIN_JOURNAL | ffi::SQLITE_OPEN_WAL) != 0;
@@ -186,7 +186,7 @@ unsafe extern "C" fn open(
         node,
         life: inner.life,
         handle: inner.handle(),
-        name_with_sync: fresh && journal,
+        name_with_sync: create && journal,
         remove_on_close: remove.then_some(file_name),
         shm: None,
         disk: disk.clone(),
