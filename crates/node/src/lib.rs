@@ -6,19 +6,27 @@
 //! and holds one [`conversation`] per peer. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
+mod care;
+mod clocks;
 mod conversation;
 mod directory;
 mod documents;
 pub mod enrol;
 mod error;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod network;
 mod node;
 pub mod office;
 mod peers;
 mod policy;
 mod record;
+mod surroundings;
 
+pub use care::Patience;
+pub use clocks::MADE;
+pub use conversation::{Manner, Step, Talk};
 pub use documents::Edit;
 pub use error::Error;
 pub use events::EventRow;
@@ -28,4 +36,5 @@ pub use peers::PeerRow;
 pub use policy::{Role, document_policy};
 pub use record::{Filter, Record, Way};
 pub use records::{FieldError, Fields, Value};
+pub use surroundings::{Disk, Surroundings};
 pub use sync::NodeId;

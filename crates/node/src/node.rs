@@ -3,20 +3,19 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use records::Kinds;
 use store::{Connection, Store, changes};
 use sync::admission::History;
 use sync::authority::{Policy, may_read, may_write};
-use sync::roll::{Body, Statement};
+use sync::roll::{Added, Body, Statement};
 use sync::tip::sign_tip;
 use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
 use tokio::sync::{Semaphore, watch};
-use uuid::Uuid;
 
 use crate::documents::{Around, Cache, Edit};
 use crate::policy::{Role, document_policy};
+use crate::surroundings::{Ids, Surroundings};
 use crate::{Error, directory};
 
 /// A node. Clones share everything.
@@ -45,6 +44,8 @@ pub(crate) struct Inner {
     /// Counts changes of the roll.
     pub roll_changed: watch::Sender<u64>,
     outside: Mutex<i64>,
+    around: Surroundings,
+    ids: Ids,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
 }
@@ -57,6 +58,14 @@ pub(crate) struct RollState {
     pub county_name: String,
     /// Statements stored, to notice what another process added.
     statements: u64,
+}
+
+/// What became of statements.
+#[derive(Default, Debug)]
+pub(crate) struct Taken {
+    pub new: Vec<Statement>,
+    /// Of another county, or of nobody who may speak for this one.
+    pub refused: usize,
 }
 
 /// Where a device stands.
@@ -100,12 +109,14 @@ const EDITS_PER_CHANGE: usize = 200;
 impl Node {
     /// Opens an existing data directory.
     pub fn open(dir: &Path) -> Result<Node, Error> {
-        if !directory::device_key(dir).exists() {
-            return Err(Error::NotInitialised(dir.to_path_buf()));
-        }
-        let key = directory::read_key(&directory::device_key(dir))?;
-        let store = Store::open(&directory::database(dir))?;
-        let store_id = begin_life(&store, directory::file_identity(&directory::database(dir)))?;
+        Node::open_with(dir, Surroundings::default())
+    }
+
+    /// Opens one on a machine of the caller's making.
+    pub fn open_with(dir: &Path, around: Surroundings) -> Result<Node, Error> {
+        let key = around.read_key(dir)?;
+        let store = open_store(dir, &around)?;
+        let store_id = begin_life(&store, dir, &around)?;
         let roll = RwLock::new(load_roll(&store)?);
         let outside = Mutex::new(store.outside_version()?);
         let kinds = Kinds::builtin();
@@ -125,6 +136,8 @@ impl Node {
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
+            around,
+            ids: Ids::default(),
             connected: Mutex::new(HashSet::new()),
         }));
         node.refresh_views()?;
@@ -133,23 +146,33 @@ impl Node {
 
     /// Makes a school PC's or a mentor's laptop's data directory; it is enrolled afterwards.
     pub fn init_member(dir: &Path, label: &str) -> Result<Node, Error> {
-        directory::make(dir)?;
-        let store = Store::open(&directory::database(dir))?;
+        Node::init_member_with(dir, label, Surroundings::default())
+    }
+
+    /// The same on a machine of the caller's making.
+    pub fn init_member_with(dir: &Path, label: &str, around: Surroundings) -> Result<Node, Error> {
+        around.make(dir)?;
+        let store = open_store(dir, &around)?;
         store.write(|tx| store::set_meta(tx, "label", label.as_bytes()))?;
         drop(store);
         // Last: a directory with a key is a whole one.
-        let key = DeviceKey::from_seed(directory::random()?);
-        directory::write_key(&directory::device_key(dir), &key)?;
-        Node::open(dir)
+        let key = around.new_key()?;
+        around.write_key(&directory::device_key(dir), &key)?;
+        Node::open_with(dir, around)
     }
 
     /// Founds a county: root and successor keys (to be taken offline), and this device as its hub,
     /// officer and auditor.
     pub fn init_county(dir: &Path, name: &str) -> Result<Node, Error> {
-        directory::make(dir)?;
-        let root = DeviceKey::from_seed(directory::random()?);
-        let successor = DeviceKey::from_seed(directory::random()?);
-        let device = DeviceKey::from_seed(directory::random()?);
+        Node::init_county_with(dir, name, Surroundings::default())
+    }
+
+    /// The same on a machine of the caller's making.
+    pub fn init_county_with(dir: &Path, name: &str, around: Surroundings) -> Result<Node, Error> {
+        around.make(dir)?;
+        let root = DeviceKey::from_seed(around.random()?);
+        let successor = DeviceKey::from_seed(around.random()?);
+        let device = around.new_key()?;
         let county = root.id();
         let grant = |role: Role| Body::Grant {
             device: device.id(),
@@ -175,19 +198,19 @@ impl Node {
             .enumerate()
             .map(|(i, body)| Statement::sign(county, &root, i as u64 + 1, body))
             .collect();
-        let store = Store::open(&directory::database(dir))?;
+        let store = open_store(dir, &around)?;
         store.write(|tx| {
             store::set_meta(tx, "county", &county.0)?;
             store::set_meta(tx, "county_name", name.as_bytes())?;
             store::set_meta(tx, "label", name.as_bytes())?;
-            store::roll::insert(tx, &statements, now())
+            store::roll::insert(tx, &statements, around.now())
         })?;
         drop(store);
         let root_dir = directory::county_root(dir);
-        directory::write_key(&root_dir.join("root.key"), &root)?;
-        directory::write_key(&root_dir.join("successor.key"), &successor)?;
-        directory::write_key(&directory::device_key(dir), &device)?;
-        Node::open(dir)
+        around.write_key(&root_dir.join("root.key"), &root)?;
+        around.write_key(&root_dir.join("successor.key"), &successor)?;
+        around.write_key(&directory::device_key(dir), &device)?;
+        Node::open_with(dir, around)
     }
 
     /// The data directory.
@@ -310,7 +333,12 @@ impl Node {
 
     /// A new record id: a UUIDv7, whose time part is this node's clock and decides nothing.
     pub fn new_id(&self) -> String {
-        Uuid::now_v7().to_string()
+        self.0.ids.next(&self.0.around)
+    }
+
+    /// Unix seconds by this node's clock.
+    pub(crate) fn now(&self) -> i64 {
+        self.0.around.now()
     }
 
     /// Writes records into a document this device may write: signed, and on the disk with their view rows
@@ -396,7 +424,7 @@ impl Node {
                 return Ok(actor);
             }
         }
-        let incarnation = directory::random()?;
+        let incarnation = self.0.around.random()?;
         store::set_meta(c, "incarnation", &incarnation)?;
         Ok(ActorId {
             device: self.id(),
@@ -405,7 +433,7 @@ impl Node {
     }
 
     /// Brings all views up to the stored changes; one bad document never stops the others.
-    pub(crate) fn refresh_views(&self) -> Result<usize, Error> {
+    pub fn refresh_views(&self) -> Result<usize, Error> {
         let mut done = 0;
         for d in self.0.store.read(changes::unviewed)? {
             // Held while the rows are written, so that a new roll cannot be overtaken by an old count.
@@ -445,33 +473,63 @@ impl Node {
 
     /// Takes statements into the roll; where they change what counts, the views are computed again.
     pub(crate) fn add_statements(&self, statements: Vec<Statement>) -> Result<Vec<Statement>, Error> {
+        Ok(self.take_statements(statements)?.new)
+    }
+
+    /// The same, and how many were refused.
+    pub(crate) fn take_statements(&self, mut statements: Vec<Statement>) -> Result<Taken, Error> {
+        {
+            let roll = self.roll();
+            statements.retain(|s| !roll.knows(&s.hash()));
+        }
+        if statements.is_empty() {
+            return Ok(Taken::default());
+        }
+        self.speak(false, |_, _| Ok(statements))
+    }
+
+    /// Makes statements out of what is stored at this moment and takes them into the roll, in one step: what
+    /// is committed before is in what `make` sees, and what comes after is judged by the new roll. With
+    /// `whole`, all of them are taken or none.
+    pub(crate) fn speak(
+        &self,
+        whole: bool,
+        make: impl FnOnce(&Connection, &Roll) -> Result<Vec<Statement>, Error>,
+    ) -> Result<Taken, Error> {
         let mut state = self.0.roll.write().unwrap_or_else(PoisonError::into_inner);
         let mut roll = (*state.roll).clone();
-        let added = roll.add_all(statements.iter().cloned());
-        let new: Vec<Statement> = statements
-            .into_iter()
-            .zip(added)
-            .filter(|(_, a)| *a == sync::roll::Added::New)
-            .map(|(s, _)| s)
-            .collect();
-        if new.is_empty() {
-            return Ok(new);
-        }
         let mut cache = self.documents();
-        self.0.store.write(|tx| {
-            store::roll::insert(tx, &new, now())?;
-            invalidate(tx, &mut cache, &new)?;
-            store::admitting::retry(tx, &self.0.policy, &roll, now())?;
-            Ok::<_, Error>(())
+        let taken = self.0.store.write(|tx| {
+            let statements = make(tx, &roll)?;
+            let mut taken = Taken::default();
+            for (statement, added) in statements.iter().zip(roll.add_all(statements.iter().cloned())) {
+                match added {
+                    Added::New => taken.new.push(statement.clone()),
+                    Added::Refused => taken.refused += 1,
+                    Added::Known => {}
+                }
+            }
+            if whole && taken.refused > 0 {
+                return Err(Error::RollFull);
+            }
+            if !taken.new.is_empty() {
+                store::roll::insert(tx, &taken.new, self.now())?;
+                invalidate(tx, &mut cache, &taken.new)?;
+                store::admitting::retry(tx, &self.0.policy, &roll, self.now())?;
+            }
+            Ok::<_, Error>(taken)
         })?;
         drop(cache);
-        state.statements += new.len() as u64;
+        if taken.new.is_empty() {
+            return Ok(taken);
+        }
+        state.statements += taken.new.len() as u64;
         state.roll = Arc::new(roll);
         drop(state);
         self.refresh_views()?;
         self.0.roll_changed.send_modify(|n| *n += 1);
         self.note_stored();
-        Ok(new)
+        Ok(taken)
     }
 
     /// Looks whether another process (a command beside the running node) has written to the database.
@@ -544,6 +602,16 @@ impl Node {
         self.0.changed.subscribe()
     }
 
+    /// Changes whenever the roll has changed: open conversations are to be told (`Talk::roll_event`).
+    pub fn watch_roll(&self) -> watch::Receiver<u64> {
+        self.0.roll_changed.subscribe()
+    }
+
+    /// Changes whenever pieces have arrived that the views may not hold yet.
+    pub fn watch_arrivals(&self) -> watch::Receiver<u64> {
+        self.0.arrived.subscribe()
+    }
+
     /// The present roll.
     pub fn roll(&self) -> Arc<Roll> {
         self.roll_state().roll
@@ -564,7 +632,7 @@ impl Node {
             store::roll::clear(tx)?;
             store::set_meta(tx, "county", &county.0)?;
             store::set_meta(tx, "county_name", name.as_bytes())?;
-            store::roll::insert(tx, statements, now())
+            store::roll::insert(tx, statements, self.now())
         })?;
         *self.0.roll.write().unwrap_or_else(PoisonError::into_inner) = load_roll(&self.0.store)?;
         self.0.roll_changed.send_modify(|n| *n += 1);
@@ -595,7 +663,7 @@ impl Node {
         Ok(self
             .0
             .store
-            .write(|tx| store::events::add(tx, code, peer, document, detail, now()))?)
+            .write(|tx| store::events::add(tx, code, peer, document, detail, self.now()))?)
     }
 
     pub(crate) fn meta_text(&self, key: &str) -> Option<String> {
@@ -609,7 +677,7 @@ impl Node {
             policy: &self.0.policy,
             roll,
             kinds: self.0.kinds,
-            now: now(),
+            now: self.now(),
         }
     }
 
@@ -650,11 +718,19 @@ fn invalidate(c: &Connection, cache: &mut Cache, statements: &[Statement]) -> Re
     Ok(())
 }
 
+fn open_store(dir: &Path, around: &Surroundings) -> Result<Store, Error> {
+    let path = directory::database(dir);
+    Ok(match around.vfs() {
+        None => Store::open(&path)?,
+        Some(vfs) => Store::open_in(&path, vfs)?,
+    })
+}
+
 /// The store id of this database file. A copy (a restored backup, a cloned directory) is another store and
 /// writes under a new incarnation: what it lost comes back from the peers, and nothing forks (design.md §4).
-fn begin_life(store: &Store, file: Option<String>) -> Result<StoreId, Error> {
-    let fresh = StoreId(directory::random()?);
-    let file = file.unwrap_or_default().into_bytes();
+fn begin_life(store: &Store, dir: &Path, around: &Surroundings) -> Result<StoreId, Error> {
+    let fresh = StoreId(around.random()?);
+    let file = around.file_identity(dir).unwrap_or_default().into_bytes();
     Ok(store.write(|tx| {
         let known = store::meta(tx, "store_id")?;
         let copied = store::meta(tx, "file")?.is_some_and(|f| f != file);
@@ -666,7 +742,7 @@ fn begin_life(store: &Store, file: Option<String>) -> Result<StoreId, Error> {
         }
         if copied {
             store::set_meta(tx, "incarnation", b"")?;
-            store::events::add(tx, "copied", None, "", "", now())?;
+            store::events::add(tx, "copied", None, "", "", around.now())?;
         }
         store::set_meta(tx, "store_id", &fresh.0)?;
         Ok::<_, store::Error>(fresh)
@@ -688,9 +764,7 @@ fn load_roll(store: &Store) -> Result<RollState, Error> {
     })?)
 }
 
-/// Unix seconds by this node's clock: for people and logs; nothing is ordered or refused by it.
+/// Unix seconds by this machine's clock: for people and logs; nothing is ordered or refused by it.
 pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs() as i64)
+    Surroundings::default().now()
 }

@@ -85,7 +85,7 @@ impl Node {
             return Err(Error::BadAddress(address.to_string()));
         }
         self.store()
-            .write(|tx| store::peers::add_address(tx, address, crate::now()))?;
+            .write(|tx| store::peers::add_address(tx, address, self.now()))?;
         self.0.roll_changed.send_modify(|n| *n += 1);
         Ok(())
     }

@@ -85,9 +85,11 @@ pub fn document_policy() -> Policy {
     let county = || vec![access(Role::County, ANY), access(Role::Auditor, ANY)];
     let members = || Role::ALL.into_iter().map(|r| access(r, ANY)).collect::<Vec<_>>();
     let school = |at| access(Role::School, at);
-    let row = |kind, segments, write, read, priority| PolicyRow {
+    let row = |kind: &'static str, segments: usize, write, read, priority| PolicyRow {
         kind,
         segments,
+        // Registry and portfolios have no year; elsewhere it stands last.
+        year: (kind != "registry" && kind != "portfolio").then_some(segments - 1),
         write,
         read,
         priority,

@@ -5,8 +5,9 @@ use sha2::{Digest, Sha256};
 use sync::admission::{Fault, History};
 use sync::tip::Tip;
 use sync::wire::DocDigest;
-use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId};
+use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, limits};
 
+use crate::evidence::Proof;
 use crate::reach::Reach;
 use crate::{Error, Result, fixed};
 
@@ -115,16 +116,7 @@ pub fn forget_views(c: &Connection) -> Result<()> {
 
 /// The documents that a device wrote in.
 pub fn documents_of(c: &Connection, device: &NodeId) -> Result<Vec<i64>> {
-    let first = ActorId {
-        device: *device,
-        incarnation: [0; 4],
-    }
-    .to_bytes();
-    let last = ActorId {
-        device: *device,
-        incarnation: [255; 4],
-    }
-    .to_bytes();
+    let (first, last) = actors_of(device);
     let mut statement = c.prepare_cached(
         "SELECT id FROM document d
          WHERE EXISTS (SELECT 1 FROM change WHERE doc = d.id AND actor BETWEEN ? AND ?)",
@@ -162,6 +154,11 @@ pub fn insert(
         at
     ])?;
     let seq = c.last_insert_rowid();
+    c.prepare_cached(
+        "INSERT INTO writer (device, doc, bytes) VALUES (?, ?, ?)
+         ON CONFLICT (device, doc) DO UPDATE SET bytes = bytes + excluded.bytes",
+    )?
+    .execute(params![h.actor.device.0, doc, change.body.len() as i64])?;
     let mut heads = heads(c, doc)?;
     heads.retain(|head| !h.deps.contains(head));
     heads.push(h.hash);
@@ -343,11 +340,76 @@ impl History for Past<'_> {
     }
 
     fn quarantined(&self, key: &DocKey, actor: &ActorId) -> Result<bool> {
-        Ok(self
+        let here: bool = self
             .0
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine WHERE document = ? AND actor = ?)")?
-            .query_row(params![key.as_str(), actor.to_bytes()], |r| r.get(0))?)
+            .query_row(params![key.as_str(), actor.to_bytes()], |r| r.get(0))?;
+        if here {
+            return Ok(true);
+        }
+        let (first, last) = actors_of(&actor.device);
+        let all: i64 = self
+            .0
+            .prepare_cached("SELECT COUNT(*) FROM quarantine WHERE actor BETWEEN ? AND ?")?
+            .query_row((first, last), |r| r.get(0))?;
+        Ok(all as u64 >= limits::QUARANTINES_PER_DEVICE)
     }
+
+    fn actors_of(&self, key: &DocKey, device: &NodeId) -> Result<u64> {
+        let (first, last) = actors_of(device);
+        let n: i64 = self
+            .0
+            .prepare_cached(
+                "SELECT COUNT(*) FROM change WHERE doc = (SELECT id FROM document WHERE key = ?)
+                 AND actor BETWEEN ? AND ? AND actor_seq = 1",
+            )?
+            .query_row(params![key.as_str(), first, last], |r| r.get(0))?;
+        Ok(n as u64)
+    }
+
+    fn bytes_of(&self, key: &DocKey, device: &NodeId) -> Result<(u64, u64)> {
+        let (here, all): (i64, i64) = self
+            .0
+            .prepare_cached(
+                "SELECT COALESCE(SUM(bytes) FILTER (WHERE doc = (SELECT id FROM document WHERE key = ?)), 0),
+                        COALESCE(SUM(bytes), 0) FROM writer WHERE device = ?",
+            )?
+            .query_row(params![key.as_str(), device.0], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok((here as u64, all as u64))
+    }
+
+    fn beside(&self, key: &DocKey) -> Result<Option<u64>> {
+        if find(self.0, key)?.is_some() {
+            return Ok(None);
+        }
+        let Some((branch, _)) = key.as_str().rsplit_once('/') else {
+            return Ok(Some(0));
+        };
+        // '0' is the letter behind '/'.
+        let n: i64 = self
+            .0
+            .prepare_cached("SELECT COUNT(*) FROM document WHERE key > ? AND key < ?")?
+            .query_row((format!("{branch}/"), format!("{branch}0")), |r| r.get(0))?;
+        Ok(Some(n as u64))
+    }
+}
+
+/// The first and the last actor that a device may write as.
+fn actors_of(device: &NodeId) -> ([u8; ActorId::LEN], [u8; ActorId::LEN]) {
+    let actor = |incarnation| ActorId {
+        device: *device,
+        incarnation,
+    };
+    (actor([0; 4]).to_bytes(), actor([255; 4]).to_bytes())
+}
+
+/// The body of a stored change.
+pub fn body(c: &Connection, key: &DocKey, hash: &ChangeHash) -> Result<Option<Vec<u8>>> {
+    Ok(c.prepare_cached(
+        "SELECT body FROM change WHERE doc = (SELECT id FROM document WHERE key = ?) AND hash = ?",
+    )?
+    .query_row(params![key.as_str(), hash], |r| r.get(0))
+    .optional()?)
 }
 
 /// One quarantined actor, for the operator.
@@ -365,19 +427,20 @@ pub struct Quarantined {
     pub at: i64,
 }
 
-/// Puts an actor under quarantine in a document; the first evidence stays.
+/// Puts an actor under quarantine in a document; the first evidence stays. `proof` is there when the change
+/// came with a signature (`crate::evidence`), and is not when Automerge could not take a stored one.
 pub fn quarantine(
     c: &Connection,
     key: &DocKey,
     fault: Fault,
     change: &Change,
-    tip: Option<&Tip>,
+    proof: Option<&Proof>,
     from: Option<&NodeId>,
     at: i64,
 ) -> Result<()> {
     c.prepare_cached(
-        "INSERT OR IGNORE INTO quarantine (document, actor, fault, actor_seq, body, tip, from_peer, at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO quarantine (document, actor, fault, actor_seq, body, tip, proof, from_peer, at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         key.as_str(),
@@ -385,7 +448,8 @@ pub fn quarantine(
         format!("{fault:?}"),
         change.header.seq as i64,
         change.body,
-        tip.map(|t| t.to_vec()),
+        proof.map(|p| p.tip.to_vec()),
+        proof.map(|p| crate::evidence::write_chain(&p.chain)),
         from.map(|n| n.0),
         at
     ])?;

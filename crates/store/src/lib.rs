@@ -12,13 +12,14 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use rusqlite::{self, Connection, Transaction};
-use rusqlite::{OptionalExtension, TransactionBehavior};
+use rusqlite::{OpenFlags, OptionalExtension, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 pub mod accounts;
 pub mod admitting;
 pub mod changes;
 pub mod events;
+pub mod evidence;
 pub mod outgoing;
 pub mod peers;
 pub mod reach;
@@ -61,6 +62,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    vfs: Option<String>,
     writer: Mutex<Connection>,
     readers: Mutex<Readers>,
     returned: Condvar,
@@ -117,13 +119,17 @@ impl Drop for Lent<'_> {
 fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/001_first.sql")),
+        M::up(include_str!("../migrations/003_guard.sql")),
         M::up(include_str!("../migrations/005_speaks.sql")),
         M::up(include_str!("../migrations/004_documents.sql")),
     ])
 }
 
-fn connect(path: &Path) -> Result<Connection> {
-    let conn = Connection::open(path)?;
+fn connect(path: &Path, vfs: Option<&str>) -> Result<Connection> {
+    let conn = match vfs {
+        None => Connection::open(path)?,
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, OpenFlags::default(), vfs)?,
+    };
     conn.busy_timeout(Duration::from_secs(20))?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
@@ -135,6 +141,15 @@ fn connect(path: &Path) -> Result<Connection> {
 impl Store {
     /// Opens or makes the database file and brings it to the present version.
     pub fn open(path: &Path) -> Result<Store> {
+        Store::open_at(path, None)
+    }
+
+    /// The same in another file system, by the name under which it is registered with SQLite.
+    pub fn open_in(path: &Path, vfs: &str) -> Result<Store> {
+        Store::open_at(path, Some(vfs))
+    }
+
+    fn open_at(path: &Path, vfs: Option<&str>) -> Result<Store> {
         let damaged = |e: Error| match e {
             Error::Sqlite(rusqlite::Error::SqliteFailure(f, text))
                 if matches!(
@@ -150,7 +165,7 @@ impl Store {
             }
             other => other,
         };
-        let mut conn = connect(path).map_err(damaged)?;
+        let mut conn = connect(path, vfs).map_err(damaged)?;
         migrations()
             .to_latest(&mut conn)
             .map_err(|source| Error::Migration {
@@ -159,6 +174,7 @@ impl Store {
             })?;
         Ok(Store {
             path: path.to_path_buf(),
+            vfs: vfs.map(str::to_string),
             writer: Mutex::new(conn),
             readers: Mutex::new(Readers::default()),
             returned: Condvar::new(),
@@ -220,7 +236,7 @@ impl Store {
             conn: idle,
         };
         if lent.conn.is_none() {
-            lent.conn = Some(connect(&self.path)?);
+            lent.conn = Some(connect(&self.path, self.vfs.as_deref())?);
         }
         Ok(lent)
     }

@@ -24,6 +24,7 @@ fn policy() -> Policy {
     Policy(vec![PolicyRow {
         kind: "log",
         segments: 3,
+        year: Some(2),
         write,
         read: vec![],
         priority: 0,

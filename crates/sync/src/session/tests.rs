@@ -41,6 +41,7 @@ fn policy() -> Policy {
     let row = |kind, write: &Access, read: &Access| PolicyRow {
         kind,
         segments: 3,
+        year: Some(2),
         write: vec![write.clone()],
         read: vec![read.clone()],
         priority: 0,
@@ -110,6 +111,15 @@ impl History for Memory {
     }
     fn quarantined(&self, _: &DocKey, _: &ActorId) -> Result<bool, Infallible> {
         Ok(false)
+    }
+    fn actors_of(&self, _: &DocKey, _: &NodeId) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+    fn bytes_of(&self, _: &DocKey, _: &NodeId) -> Result<(u64, u64), Infallible> {
+        Ok((0, 0))
+    }
+    fn beside(&self, _: &DocKey) -> Result<Option<u64>, Infallible> {
+        Ok(None)
     }
 }
 
@@ -307,14 +317,12 @@ impl Memory {
                 }
             }
             Effect::AddRoll(list) => {
-                let new = self
-                    .roll
-                    .add_all(list)
-                    .iter()
-                    .filter(|a| **a == crate::roll::Added::New)
-                    .count();
+                use crate::roll::Added;
+                let added = self.roll.add_all(list);
+                let count = |what: Added| added.iter().filter(|a| **a == what).count();
                 return Some(Event::RollAdded {
-                    new,
+                    new: count(Added::New),
+                    foreign: count(Added::Refused),
                     digest: self.roll.digest(),
                     standing: self.standing(peer),
                 });
@@ -447,6 +455,34 @@ fn talk(a: &mut Memory, b: &mut Memory, cut: usize) -> usize {
         }
     }
     delivered
+}
+
+#[test]
+fn what_comes_before_the_rolls_are_equal_is_bounded_also_when_it_is_nothing() {
+    let (hub, school) = (Memory::new(1), Memory::new(2));
+    let mut hello = school.session(&hub, true).handle(0, Event::Started);
+    let Some(Effect::Send(hello)) = hello.drain(..1).next() else {
+        panic!("a session begins with Hello");
+    };
+    let Ok(Frame::Hello(mut hello)) = Frame::decode(&hello) else {
+        panic!("a session begins with Hello");
+    };
+    hello.roll = [9; 8];
+    let empty = Offered {
+        document: doc("log/a/2025"),
+        body: Vec::new(),
+        tip: None,
+    };
+    for (changes, most) in [(Vec::new(), 1_000), (vec![empty; limits::PIECE_CHANGES], 20)] {
+        let mut session = hub.session(&school, false);
+        session.handle(0, Event::Frame(Frame::Hello(hello.clone()).encode()));
+        let piece = Frame::Piece(Piece { upto: None, changes }).encode();
+        let taken = (0..most).take_while(|_| {
+            session.handle(0, Event::Frame(piece.clone()));
+            !session.is_closed()
+        });
+        assert!(taken.count() < most);
+    }
 }
 
 /// No receipt without the change in the store that gave it.

@@ -229,6 +229,27 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_stream_to_each_of_many_peers_takes_little_memory() {
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+            let kilobytes = line.split_whitespace().nth(1).unwrap();
+            kilobytes.parse::<u64>().unwrap()
+        };
+        let before = resident();
+        let open = |_| {
+            let mut writer = Writer::default();
+            writer.write(&pieces()[0], true, DICTIONARY).unwrap();
+            writer
+        };
+        let writers: Vec<Writer> = (0..16).map(open).collect();
+        let each = resident().saturating_sub(before) / writers.len() as u64;
+        // Tests beside this one use memory too.
+        assert!(each < 12 * 1024, "{each} KB for one stream");
+    }
+
+    #[test]
     fn a_stream_goes_over_and_each_part_is_small_for_what_went_before() {
         let (mut writer, mut reader) = (Writer::default(), Reader::default());
         let all = pieces();
