@@ -42,8 +42,6 @@ pub(crate) struct Inner {
     ids: Ids,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
-    /// Peers whose last session ended while much was on the way to them.
-    unanswered: Mutex<HashSet<NodeId>>,
 }
 
 #[derive(Clone)]
@@ -125,7 +123,6 @@ impl Node {
             around,
             ids: Ids::default(),
             connected: Mutex::new(HashSet::new()),
-            unanswered: Mutex::new(HashSet::new()),
         }));
         node.refresh_views()?;
         Ok(node)
@@ -624,19 +621,6 @@ impl Node {
 
     pub(crate) fn may_read(&self, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
         may_read(&self.0.policy, roll, peer, key)
-    }
-
-    pub(crate) fn unanswered(&self, peer: &NodeId) -> bool {
-        let set = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        set.contains(peer)
-    }
-
-    pub(crate) fn set_unanswered(&self, peer: &NodeId, much: bool) {
-        let mut set = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        match much {
-            true => set.insert(*peer),
-            false => set.remove(peer),
-        };
     }
 
     pub(crate) fn store(&self) -> &Store {
