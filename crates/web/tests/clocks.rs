@@ -58,7 +58,8 @@ fn a_wrong_clock_is_said_on_every_page_and_marks_what_it_made() {
         assert!(begun.elapsed() < Duration::from_secs(20));
         std::thread::sleep(Duration::from_millis(50));
     }
-    let list = admin.get("/sessions");
+    let auditor = county.signed_in("王审核员", Role::Auditor);
+    let list = auditor.get("/sessions");
     list.is(200).has("旧钟活动").has("准钟活动").lacks(said);
     assert_eq!(list.body.matches("时钟不准</span>").count(), 1);
     admin.get("/sync").has("日期与本机相差一天以上");
