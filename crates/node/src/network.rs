@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::care::{Ledger, Patience};
-use crate::conversation::{Ended, Manner, converse};
+use crate::conversation::{Ended, Manner, Opening, converse};
 use crate::{Error, Node, directory, enrol};
 
 /// How a node reaches others. All of it has defaults.
@@ -202,7 +202,7 @@ impl Hall {
         }
     }
 
-    async fn talk(&self, link: Link, dialled: Option<String>) -> Ended {
+    async fn talk(&self, link: Link, dialled: Option<String>, opening: Option<Opening>) -> Ended {
         let peer = link.peer();
         let by = if dialled.is_some() { self.node.id() } else { peer };
         let nothing = Ended {
@@ -224,6 +224,7 @@ impl Hall {
             manner,
             self.config.patience,
             &self.ledger,
+            opening,
             stopped,
         )
         .await;
@@ -248,7 +249,7 @@ async fn accept_all(hall: Arc<Hall>, endpoint: Endpoint, mut stopped: watch::Rec
             link = endpoint.accept() => {
                 let Some(link) = link else { break };
                 let hall = hall.clone();
-                talks.spawn(async move { hall.talk(link, None).await });
+                talks.spawn(async move { hall.talk(link, None, None).await });
             }
             Some(_) = talks.join_next() => {}
         }
@@ -522,16 +523,26 @@ async fn dial(
     let Some(resolved) = found.ok().flatten() else {
         return Reached::Nobody;
     };
+    // What there is to say to a known node is ready before the first packet leaves, so that it goes with it.
+    let manner = Manner {
+        dialled: Some(address.to_string()),
+        keep_open: hall.config.keep_open,
+    };
+    let mut opening = match expect {
+        Some(peer) => Opening::prepare(&hall.node, peer, manner).await.ok(),
+        None => None,
+    };
+    let first = (opening.as_mut()).map_or(Vec::new(), |o| o.first.clone());
     tracing::debug!(%address, "dialling");
     let connected = tokio::select! {
         biased;
         _ = stopped.wait_for(|s| *s) => return Reached::Nobody,
-        connected = endpoint.connect(resolved, expect) => connected,
+        connected = endpoint.connect_saying(resolved, expect, &first) => connected,
         () = tokio::time::sleep(patience) => return Reached::Nobody,
     };
     match connected {
-        Ok(link) if link.peer() == hall.node.id() => Reached::Nobody,
-        Ok(link) if hall.is_open(&link.peer()) => {
+        Ok((link, _)) if link.peer() == hall.node.id() => Reached::Nobody,
+        Ok((link, _)) if hall.is_open(&link.peer()) => {
             link.close(1, "another link of the same two nodes is open");
             Reached::Node(
                 link.peer(),
@@ -542,9 +553,12 @@ async fn dial(
                 },
             )
         }
-        Ok(link) => {
+        Ok((link, stream)) => {
             let peer = link.peer();
-            Reached::Node(peer, hall.talk(link, Some(address.to_string())).await)
+            if let Some(opening) = &mut opening {
+                opening.stream = stream;
+            }
+            Reached::Node(peer, hall.talk(link, Some(address.to_string()), opening).await)
         }
         Err(net::Error::WrongPeer { .. }) => Reached::Another,
         Err(error) => {
