@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, params, params_from_iter};
 use sync::admission::{Fault, Offered, Verdict, Wait, admit};
 use sync::authority::Policy;
-use sync::tip::Receipt;
-use sync::{ChangeHash, DocKey, NodeId, Roll, limits};
+use sync::tip::{BY_CUT, Receipt, Tip};
+use sync::{Change, ChangeHash, DocKey, NodeId, Roll, branch, limits};
 
+use crate::aside::{self, Why};
 use crate::changes::{self, Past};
 use crate::{Result, fixed};
 
@@ -32,7 +33,9 @@ pub fn take(
     now: i64,
 ) -> Result<Outcome> {
     let mut outcome = judge(c, policy, roll, offered, from, now)?;
-    if outcome.stored > 0 {
+    // What a cut names may have come in several pieces: together they show which branch is right.
+    let held = || outcome.verdicts.iter().any(|v| matches!(v.2, Verdict::Held(_)));
+    if outcome.stored > 0 || (roll.has_cuts() && held()) {
         // What waited can only have waited for changes of the same document.
         let documents: BTreeSet<&DocKey> = offered.iter().map(|o| &o.document).collect();
         for document in documents {
@@ -51,6 +54,7 @@ fn judge(
     now: i64,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
+    leave(c, roll, offered, now)?;
     for judged in admit(policy, roll, offered, &Past(c))? {
         let Some(offer) = offered.get(judged.index) else {
             continue;
@@ -58,9 +62,11 @@ fn judge(
         let (key, tip) = (&offer.document, offer.tip.as_ref());
         match (judged.verdict, &judged.change) {
             (Verdict::Stored, Some(change)) => {
-                changes::insert(c, key, change, tip, from, now)?;
+                changes::insert(c, key, change, tip_of(roll, key, change, tip), from, now)?;
                 outcome.stored += 1;
             }
+            // What stands aside is known and kept already.
+            (_, Some(change)) if aside::has(c, key, &change.header.hash)? => {}
             (Verdict::Held(wait), Some(change)) => hold(c, key, change, tip, wait, from, now)?,
             (Verdict::Quarantined(fault), Some(change)) => {
                 changes::quarantine(c, key, fault, change, tip, from, now)?;
@@ -95,11 +101,29 @@ fn judge(
     Ok(outcome)
 }
 
+/// Leaves the branches that these changes prove wrong.
+fn leave(c: &Connection, roll: &Roll, offered: &[Offered], now: i64) -> Result<()> {
+    for wrong in branch::to_leave(roll, offered, &Past(c))? {
+        aside::set_aside(c, &wrong.document, &wrong.actor, wrong.from, Why::Branch, now)?;
+    }
+    Ok(())
+}
+
+/// A change that a cut names needs no other signature to be sent on.
+fn tip_of<'t>(roll: &Roll, key: &DocKey, change: &Change, tip: Option<&'t Tip>) -> Option<&'t Tip> {
+    let h = &change.header;
+    let named = || {
+        roll.cut(key, &h.actor)
+            .is_some_and(|cut| cut.seq == h.seq && cut.hash == h.hash)
+    };
+    tip.or_else(|| named().then_some(&BY_CUT))
+}
+
 fn hold(
     c: &Connection,
     key: &DocKey,
-    change: &sync::Change,
-    tip: Option<&sync::tip::Tip>,
+    change: &Change,
+    tip: Option<&Tip>,
     wait: Wait,
     from: Option<&NodeId>,
     now: i64,
@@ -147,7 +171,8 @@ fn hold(
 pub fn retry(c: &Connection, policy: &Policy, roll: &Roll, now: i64) -> Result<usize> {
     let mut statement = c.prepare_cached("SELECT DISTINCT document FROM held")?;
     let rows = statement.query_map([], |r| r.get::<_, String>(0))?;
-    let documents = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut documents = rows.collect::<rusqlite::Result<BTreeSet<_>>>()?;
+    documents.extend(aside::documents(c)?);
     let mut stored = 0;
     for document in documents.iter().filter_map(|d| DocKey::parse(d)) {
         stored += retry_document(c, policy, roll, &document, now)?;
@@ -169,11 +194,15 @@ fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, no
             ))
         })?;
         let (mut waiting, mut offered) = (Vec::new(), Vec::new());
+        for (offer, from) in aside::candidates(c, roll, key)? {
+            waiting.push((None, from));
+            offered.push(offer);
+        }
         for row in rows {
             let (id, body, tip, from) = row?;
             let tip = tip.map(|t| fixed(t, "tip")).transpose()?;
             let from = from.map(|n| fixed(n, "peer").map(NodeId)).transpose()?;
-            waiting.push((id, from));
+            waiting.push((Some(id), from));
             offered.push(Offered {
                 document: key.clone(),
                 body,
@@ -184,6 +213,7 @@ fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, no
             return Ok(stored);
         }
         let mut progress = 0;
+        leave(c, roll, &offered, now)?;
         for judged in admit(policy, roll, &offered, &Past(c))? {
             let (Some(offer), Some((id, from))) = (offered.get(judged.index), waiting.get(judged.index))
             else {
@@ -193,9 +223,11 @@ fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, no
             match (judged.verdict, &judged.change) {
                 (Verdict::Held(_), _) | (Verdict::Dropped(Fault::NoTip), _) => continue,
                 (Verdict::Stored, Some(change)) => {
-                    changes::insert(c, key, change, tip, from, now)?;
+                    changes::insert(c, key, change, tip_of(roll, key, change, tip), from, now)?;
                     progress += 1;
                 }
+                // What stands aside stays there.
+                _ if id.is_none() => continue,
                 (Verdict::Quarantined(fault), Some(change)) => {
                     changes::quarantine(c, key, fault, change, tip, from, now)?;
                 }

@@ -1,4 +1,4 @@
-//! Stored changes and the documents they form. Rows are only ever added.
+//! Stored changes and the documents they form. Rows are added here; `crate::aside` alone takes any away.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
@@ -103,6 +103,7 @@ pub fn insert(
 ) -> Result<i64> {
     let doc = find_or_make(c, key)?;
     let h = &change.header;
+    let kept = crate::aside::take_back(c, key, &h.hash)?;
     c.prepare_cached(
         "INSERT INTO change (doc, hash, actor, actor_seq, start_op, ops, deps, body, tip, from_peer, at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -116,7 +117,7 @@ pub fn insert(
         h.ops as i64,
         h.deps.concat(),
         change.body,
-        tip.map(|t| t.to_vec()),
+        tip.map(|t| t.to_vec()).or(kept),
         from.map(|n| n.0),
         at
     ])?;

@@ -16,6 +16,7 @@ use rusqlite_migration::{M, Migrations};
 
 pub mod accounts;
 pub mod admitting;
+pub mod aside;
 pub mod changes;
 pub mod events;
 pub mod outgoing;
@@ -67,7 +68,10 @@ pub struct Store {
 const READERS_KEPT: usize = 4;
 
 fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(include_str!("../migrations/001_first.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("../migrations/001_first.sql")),
+        M::up(include_str!("../migrations/002_mend.sql")),
+    ])
 }
 
 fn connect(path: &Path) -> Result<Connection> {
