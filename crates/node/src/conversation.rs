@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use net::{FrameReader, FrameWriter, Link};
 use sha2::{Digest, Sha256};
-use store::{admitting, changes, events, outgoing, peers};
+use store::{admitting, aside, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
@@ -407,7 +407,9 @@ impl Talk {
         let roll = self.node.roll();
         let policy = &self.node.0.policy;
         let outcome = self.node.store().write(|tx| {
+            let own = self.node.give_way(tx, &roll, &self.peer, offered)?;
             let outcome = admitting::take(tx, policy, &roll, offered, Some(&self.peer), now())?;
+            self.node.took(tx, &self.peer, own)?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
             Ok::<_, Error>(outcome)
         })?;
@@ -448,13 +450,18 @@ impl Talk {
         verdicts: &[(DocKey, sync::ChangeHash, Verdict)],
     ) -> Result<(), Error> {
         let Some(store) = self.store else { return Ok(()) };
+        let roll = self.node.roll();
         self.node.store().write(|tx| {
             peers::keep_receipts(tx, &self.peer, &store, receipts, now())?;
             if let Some(upto) = upto {
                 peers::set_acked(tx, &self.peer, upto, now())?;
             }
+            self.node.refused(tx, &roll, &self.peer, verdicts)?;
             self.note_verdicts(tx, verdicts, false)
         })?;
+        if !verdicts.is_empty() {
+            self.node.0.arrived.send_modify(|n| *n += 1);
+        }
         self.node.0.changed.send_modify(|n| *n += 1);
         Ok(())
     }
@@ -499,10 +506,10 @@ impl Talk {
             let mut vectors = Vec::new();
             for d in changes::documents(c)? {
                 if wanted.contains(&key_hash(&d.key)) && self.shared(&roll, &d.key) {
-                    let actors = changes::vector(c, d.id)?
-                        .into_iter()
-                        .map(|(a, s, _)| (a, s))
-                        .collect();
+                    let mut actors = Vec::new();
+                    for (a, s, _) in changes::vector(c, d.id)? {
+                        actors.push((a, aside::announced(c, &roll, &d.key, &a, s)?));
+                    }
                     vectors.push(Vector {
                         document: d.key,
                         actors,

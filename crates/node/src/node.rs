@@ -27,7 +27,7 @@ pub(crate) struct Inner {
     pub dir: PathBuf,
     pub key: DeviceKey,
     pub store: Store,
-    pub store_id: StoreId,
+    store_id: Mutex<StoreId>,
     pub policy: Policy,
     pub kinds: &'static Kinds,
     roll: RwLock<RollState>,
@@ -82,7 +82,7 @@ pub struct Device {
 }
 
 /// Edits in one change, so that a change stays far below the caps.
-const EDITS_PER_CHANGE: usize = 200;
+pub(crate) const EDITS_PER_CHANGE: usize = 200;
 
 impl Node {
     /// Opens an existing data directory.
@@ -100,7 +100,7 @@ impl Node {
             dir: dir.to_path_buf(),
             key,
             store,
-            store_id,
+            store_id: Mutex::new(store_id),
             policy: document_policy(),
             kinds,
             roll,
@@ -111,6 +111,7 @@ impl Node {
             outside,
             connected: Mutex::new(HashSet::new()),
         }));
+        node.enforce_all()?;
         node.refresh_views()?;
         Ok(node)
     }
@@ -186,7 +187,11 @@ impl Node {
 
     /// Names this life of the database.
     pub fn store_id(&self) -> StoreId {
-        self.0.store_id
+        *self.0.store_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_store_id(&self, id: StoreId) {
+        *self.0.store_id.lock().unwrap_or_else(PoisonError::into_inner) = id;
     }
 
     /// What the device calls itself.
@@ -330,12 +335,12 @@ impl Node {
         let mut cache = self.documents();
         let result = self.0.store.write(|tx| {
             let around = self.around(tx, &roll);
-            let mut changed = false;
+            let mut changed = !self.say_again(&around, Some(&key))?.is_empty();
             for part in edits.chunks(EDITS_PER_CHANGE) {
                 changed |= cache.edit(
                     &around,
                     &key,
-                    |counts| self.actor(tx, &key, counts),
+                    |counts| self.actor(tx, &roll, &key, counts),
                     part,
                     |change| {
                         let tip = sign_tip(&self.0.key, &roll.county(), &key, &change.header);
@@ -364,6 +369,7 @@ impl Node {
     fn actor(
         &self,
         c: &Connection,
+        roll: &Roll,
         key: &DocKey,
         counts: &dyn Fn(&sync::ChangeHash) -> bool,
     ) -> Result<ActorId, Error> {
@@ -376,7 +382,11 @@ impl Node {
             let past = changes::Past(c);
             let last = past.last_seq(key, &actor)?;
             let hash = past.at(key, &actor, last)?;
-            if !past.quarantined(key, &actor)? && hash.is_none_or(|h| counts(&h)) {
+            // Nor when the county has ended it, or part of it stands aside: its numbers are taken elsewhere.
+            let ended = roll.end(key, &actor).is_some()
+                || past.quarantined(key, &actor)?
+                || store::aside::has_actor(c, key, &actor)?;
+            if !ended && hash.is_none_or(|h| counts(&h)) {
                 return Ok(actor);
             }
         }
@@ -391,6 +401,7 @@ impl Node {
     /// Brings all views up to the stored changes; one bad document never stops the others.
     pub(crate) fn refresh_views(&self) -> Result<usize, Error> {
         let mut done = 0;
+        self.say_again_now()?;
         for d in self.0.store.read(changes::unviewed)? {
             // Held while the rows are written, so that a new roll cannot be overtaken by an old count.
             let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
@@ -418,6 +429,34 @@ impl Node {
         Ok(done)
     }
 
+    /// Says own set-aside values again, and shows them, document by document.
+    fn say_again_now(&self) -> Result<(), Error> {
+        let me = self.id();
+        for (key, _) in self.0.store.read(|c| store::aside::unsaid(c, &me))? {
+            let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
+            let roll = state.roll.clone();
+            let mut cache = self.documents();
+            let said = self.0.store.write(|tx| {
+                let around = self.around(tx, &roll);
+                let said = self.say_again(&around, Some(&key))?;
+                if let Some(d) = changes::documents(tx)?.into_iter().find(|d| d.key == key) {
+                    cache.refresh(&around, d.id, &d.key, d.viewed)?;
+                }
+                Ok::<_, Error>(said)
+            });
+            match said {
+                Ok(said) if said.is_empty() => {}
+                Ok(_) => self.0.changed.send_modify(|n| *n += 1),
+                // One bad document never stops the others.
+                Err(error) => {
+                    tracing::error!(document = %key, %error, "cannot say again what was set aside");
+                    cache.forget(None);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// How many documents have changes that pages do not show yet (received a moment ago).
     pub fn views_behind(&self) -> Result<usize, Error> {
         Ok(self.0.store.read(changes::unviewed)?.len())
@@ -441,6 +480,7 @@ impl Node {
         self.0.store.write(|tx| {
             store::roll::insert(tx, &new, now())?;
             invalidate(tx, &mut cache, &new)?;
+            self.enforce(tx, &roll, &new)?;
             store::admitting::retry(tx, &self.0.policy, &roll, now())?;
             Ok::<_, Error>(())
         })?;
@@ -483,7 +523,12 @@ impl Node {
             let mut cache = self.documents();
             cache.forget(None);
             // The other process has counted anew; a refresh of ours by the old roll may have come after it.
-            self.0.store.write(|tx| invalidate(tx, &mut cache, &new))?;
+            self.0.store.write(|tx| {
+                invalidate(tx, &mut cache, &new)?;
+                self.enforce(tx, &fresh.roll, &new)?;
+                store::admitting::retry(tx, &self.0.policy, &fresh.roll, now())?;
+                Ok::<_, Error>(())
+            })?;
             drop(cache);
             *state = fresh;
             drop(state);

@@ -41,7 +41,7 @@ pub fn documents(c: &Connection) -> Result<Vec<Document>> {
 /// Documents whose views lag behind their changes.
 pub fn unviewed(c: &Connection) -> Result<Vec<Document>> {
     let sql = "SELECT id, key, viewed FROM document d
-        WHERE viewed < (SELECT MAX(seq) FROM change WHERE doc = d.id) ORDER BY id";
+        WHERE viewed < (SELECT COALESCE(MAX(seq), 0) FROM change WHERE doc = d.id) ORDER BY id";
     read_documents(c, sql)
 }
 

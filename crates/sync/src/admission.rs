@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::{Policy, was_writer, within_end};
 use crate::change::{Change, Header};
 use crate::document::{ChangeHash, DocKey};
-use crate::identity::ActorId;
+use crate::identity::{ActorId, NodeId};
 use crate::roll::Roll;
 use crate::tip::{Tip, verify_tip};
 
@@ -147,6 +147,32 @@ pub(crate) fn parse(offered: &[Offered]) -> Vec<Option<Change>> {
         .iter()
         .map(|o| Change::from_body(o.body.clone()).ok())
         .collect()
+}
+
+/// The changes of `device` in a piece that its own signature covers: proof that its key wrote them.
+pub fn proven(roll: &Roll, offered: &[Offered], device: &NodeId) -> Vec<(DocKey, Change)> {
+    let about: HashSet<&DocKey> = offered
+        .iter()
+        .filter(|o| Change::author_of(&o.body).is_some_and(|a| a.device == *device))
+        .map(|o| &o.document)
+        .collect();
+    if about.is_empty() {
+        return Vec::new();
+    }
+    let part: Vec<Offered> = offered
+        .iter()
+        .filter(|o| about.contains(&o.document))
+        .cloned()
+        .collect();
+    let parsed = parse(&part);
+    let covered = covered(roll, &part, &parsed);
+    let mut proven = Vec::new();
+    for (i, (o, c)) in part.iter().zip(parsed).enumerate() {
+        if let Some(c) = c.filter(|c| c.header.actor.device == *device && covered.contains(&i)) {
+            proven.push((o.document.clone(), c));
+        }
+    }
+    proven
 }
 
 /// The offered changes that a valid tip of their own actor covers: the signed change itself, and its
