@@ -54,6 +54,7 @@ impl Villain {
             cursor: None,
             roll: self.roll,
             announced: (0, 0),
+            more: Default::default(),
         };
         out.write(&Frame::Hello(hello).encode()).await.expect("works");
         let statements = self.statements.clone();

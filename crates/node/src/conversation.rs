@@ -1,7 +1,7 @@
 //! Runs one `sync` session over one link: does what its effects say, in order, and feeds the answers back.
 
 use std::collections::{HashSet, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use net::{FrameReader, FrameWriter, Link};
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use store::{admitting, aside, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
-use sync::wire::{Check, Vector};
+use sync::wire::{Check, More, Vector};
 use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
 use tokio::sync::{mpsc, watch};
 
@@ -200,6 +200,17 @@ struct Talk {
     county: Option<(NodeId, String)>,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
+    begun: Instant,
+}
+
+/// So many bytes are sent again without asking first whether they came.
+const SENT_AGAIN: usize = 4 * 1024;
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.node
+            .set_unanswered(&self.peer, self.session.unanswered() > SENT_AGAIN);
+    }
 }
 
 impl Talk {
@@ -207,15 +218,18 @@ impl Talk {
         let state = node.roll_state();
         let scope = scope(&state.roll, &peer);
         let known = node.store().read(|c| peers::get(c, &peer))?;
+        let speaks = known.as_ref().map(|p| p.speaks).unwrap_or_default();
+        let have = known.as_ref().and_then(|p| Some((p.store?, p.have?)));
         let cursor = known
             .filter(|p| p.scope.as_deref() == Some(&scope[..]))
             .and_then(|p| Some((p.store?, p.acked?)));
         let roll = state.roll.clone();
-        let announced = node.store().read(|c| {
-            outgoing::waiting(c, cursor.map_or(0, |c| c.1), |key| {
-                shared(&node, &roll, &peer, key)
-            })
+        let (announced, last) = node.store().read(|c| {
+            let may = |key: &DocKey| shared(&node, &roll, &peer, key);
+            let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, may)?;
+            Ok::<_, Error>((announced, changes::last_local(c)?))
         })?;
+        let unanswered = node.unanswered(&peer);
         let session = Session::new(Start {
             key: node.0.key.clone(),
             store: node.store_id(),
@@ -229,6 +243,11 @@ impl Talk {
             cursor,
             initiator: manner.dialled.is_some(),
             announced,
+            speaks,
+            have,
+            last,
+            unanswered,
+            clock: now(),
         });
         let told = state.roll.statements().map(Statement::hash).collect();
         Ok(Talk {
@@ -239,6 +258,7 @@ impl Talk {
             store: None,
             county: None,
             told,
+            begun: Instant::now(),
         })
     }
 
@@ -266,7 +286,8 @@ impl Talk {
         let mut step = Step::default();
         let mut queue = VecDeque::from([first]);
         while let Some(event) = queue.pop_front() {
-            for effect in self.session.handle(event) {
+            let now = self.begun.elapsed().as_millis() as u64;
+            for effect in self.session.handle(now, event) {
                 if let Some(answer) = self.act(effect, &mut step)? {
                     queue.push_back(answer);
                 }
@@ -282,8 +303,9 @@ impl Talk {
                 store,
                 county,
                 county_name,
+                more,
                 ..
-            } => self.met(store, county, county_name)?,
+            } => self.met(store, county, county_name, &more)?,
             Effect::AddRoll(statements) => return self.add_roll(statements).map(Some),
             Effect::ReadRoll { stranger } => {
                 let roll = self.node.roll();
@@ -298,7 +320,7 @@ impl Talk {
                 return Ok(Some(Event::RollRead(all)));
             }
             Effect::ReadOutgoing(source) => return self.outgoing(&source).map(Some),
-            Effect::Admit(offered) => return self.admit(&offered).map(Some),
+            Effect::Admit { changes, upto } => return self.admit(&changes, upto).map(Some),
             Effect::Acknowledged {
                 upto,
                 receipts,
@@ -343,7 +365,13 @@ impl Talk {
         Ok(None)
     }
 
-    fn met(&mut self, store: StoreId, county: Option<NodeId>, county_name: String) -> Result<(), Error> {
+    fn met(
+        &mut self,
+        store: StoreId,
+        county: Option<NodeId>,
+        county_name: String,
+        more: &More,
+    ) -> Result<(), Error> {
         self.store = Some(store);
         self.county = county.map(|root| (root, county_name));
         let roll = self.node.roll();
@@ -351,9 +379,10 @@ impl Talk {
         self.node.set_connected(&self.peer, true);
         if roll.grants(&self.peer).next().is_some() {
             let address = self.dialled.as_deref();
-            self.node
-                .store()
-                .write(|tx| peers::met(tx, &self.peer, &store, &scope, address, now()))?;
+            self.node.store().write(|tx| {
+                peers::met(tx, &self.peer, &store, &scope, address, now())?;
+                peers::set_speaks(tx, &self.peer, more.speaks)
+            })?;
         }
         // A device that is not enrolled listens to the hub that it was told to dial, and to nobody else.
         if let (Some((root, name)), Some(_), None) = (&self.county, &self.dialled, self.node.county_root()) {
@@ -399,11 +428,11 @@ impl Talk {
         let read = self
             .node
             .store()
-            .read(|c| outgoing::read(c, source, |k| self.shared(&roll, k)))?;
+            .read(|c| outgoing::read(c, source, &self.peer, |k| self.shared(&roll, k)))?;
         Ok(Event::Outgoing(read))
     }
 
-    fn admit(&self, offered: &[Offered]) -> Result<Event, Error> {
+    fn admit(&self, offered: &[Offered], upto: Option<u64>) -> Result<Event, Error> {
         let roll = self.node.roll();
         let policy = &self.node.0.policy;
         let outcome = self.node.store().write(|tx| {
@@ -411,6 +440,9 @@ impl Talk {
             let outcome = admitting::take(tx, policy, &roll, offered, Some(&self.peer), now())?;
             self.node.took(tx, &self.peer, own)?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
+            if let Some(upto) = upto {
+                peers::set_have(tx, &self.peer, upto)?;
+            }
             Ok::<_, Error>(outcome)
         })?;
         // Durable now, so it may be acknowledged; the views follow by themselves.
@@ -477,6 +509,7 @@ impl Talk {
                     let vector = changes::vector(c, d.id)?;
                     unreceipted = vector
                         .iter()
+                        .filter(|(a, _, _)| a.device != self.peer)
                         .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
                 }
             }
@@ -567,6 +600,10 @@ impl Talk {
             }
             Notice::StillDifferent => ("still-different".to_string(), String::new()),
             Notice::BadReceipt => ("bad-receipt".to_string(), String::new()),
+            Notice::SetBack => {
+                self.node.heard_later(&self.peer)?;
+                ("set-back".to_string(), String::new())
+            }
         };
         tracing::warn!(peer = %self.peer.short(), %code, %detail, "session notice");
         self.node.note_event(&code, Some(&self.peer), "", &detail)?;

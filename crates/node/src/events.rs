@@ -144,6 +144,10 @@ fn words(code: &str) -> (String, String) {
             "县里截断了本机在这份文档中的内容；之后的登记不再计入，请与县级管理员核对后重新登记",
             "The county cut what this computer wrote in this document; what came after no longer counts: check with the county office and enter it again",
         ),
+        "set-back" => pair(
+            "对方有过本机更新的数据：本机（或对方）的数据被退回过旧状态；缺的内容会在联系上以后补回",
+            "The peer has had later data of this computer: one of the two was set back to an earlier state; what is missing comes back with the next contact",
+        ),
         "still-different" => pair(
             "同步后两边仍不一致；请导出本页发给县级管理员",
             "Both sides still differ after a repair; send this page to the county office",

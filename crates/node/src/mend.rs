@@ -93,12 +93,28 @@ impl Node {
             store::set_meta(c, "incarnation", b"")?;
         }
         if back {
-            events::add(c, "rolled-back", Some(peer), "", "", now())?;
-            let id = StoreId(directory::random()?);
-            store::set_meta(c, "store_id", &id.0)?;
-            self.set_store_id(id);
+            self.set_back(c, peer)?;
         }
         Ok(())
+    }
+
+    /// This database is older than what a peer has had of it: another life begins, so that nobody believes it
+    /// to hold what it lost, and nothing that it writes takes a number that is taken.
+    fn set_back(&self, c: &Connection, peer: &NodeId) -> Result<(), Error> {
+        store::set_meta(c, "incarnation", b"")?;
+        let id = StoreId(directory::random()?);
+        store::set_meta(c, "store_id", &id.0)?;
+        self.set_store_id(id);
+        Ok(events::add(c, "rolled-back", Some(peer), "", "", now())?)
+    }
+
+    /// A peer has heard later changes of this store than it holds. The county's word is enough to begin anew
+    /// before anything is written; of a neighbour only our own signature is believed (`took`).
+    pub(crate) fn heard_later(&self, peer: &NodeId) -> Result<(), Error> {
+        if !self.is_county_store(peer) {
+            return Ok(());
+        }
+        self.store().write(|tx| self.set_back(tx, peer))
     }
 
     /// What a peer did not store of our own device.

@@ -40,7 +40,7 @@ impl Node {
                     label: self.device_label(&p.node),
                     county: self.is_county_store(&p.node),
                     revoked: roll.is_revoked(&p.node),
-                    waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), may)?,
+                    waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), &p.node, may)?,
                     node: p.node,
                     address: p.address,
                     seen_at: p.seen_at,
@@ -58,7 +58,7 @@ impl Node {
         self.store().read(|c| {
             let acked = store::peers::get(c, peer)?.and_then(|p| p.acked);
             let may = |key: &sync::DocKey| self.may_read(&roll, peer, key);
-            Ok(store::outgoing::waiting(c, acked.unwrap_or(0), may)?.0 > 0)
+            Ok(store::outgoing::waiting(c, acked.unwrap_or(0), peer, may)?.0 > 0)
         })
     }
 

@@ -71,6 +71,7 @@ fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/001_first.sql")),
         M::up(include_str!("../migrations/002_mend.sql")),
+        M::up(include_str!("../migrations/005_speaks.sql")),
     ])
 }
 

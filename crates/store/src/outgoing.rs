@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 use sync::admission::Offered;
 use sync::session::{Outgoing, Source};
-use sync::{ActorId, ChangeHash, DocKey, limits};
+use sync::{ActorId, ChangeHash, DocKey, NodeId, limits};
 
 use crate::{Error, Result, changes, fixed};
 
@@ -20,8 +20,16 @@ struct Row {
     tip: Option<[u8; 64]>,
 }
 
-/// Reads one piece from `source`. `may_read` decides by document.
-pub fn read(c: &Connection, source: &Source, may_read: impl Fn(&DocKey) -> bool) -> Result<Outgoing> {
+/// Reads one piece from `source`, without what came from that very peer. `may_read` decides by document.
+pub fn read(
+    c: &Connection,
+    source: &Source,
+    peer: &NodeId,
+    may_read: impl Fn(&DocKey) -> bool,
+) -> Result<Outgoing> {
+    // In a repair the peer has said what it lacks, whatever it had once.
+    let echo =
+        |from: Option<Vec<u8>>| matches!(source, Source::Since(_)) && from.as_deref() == Some(&peer.0[..]);
     let (after, only, have): (u64, Option<&DocKey>, HashMap<ActorId, u64>) = match source {
         Source::Since(after) => (*after, None, HashMap::new()),
         Source::Missing {
@@ -48,7 +56,7 @@ pub fn read(c: &Connection, source: &Source, may_read: impl Fn(&DocKey) -> bool)
         keys.insert(d.id, (d.key, readable));
     }
     let mut statement = c.prepare_cached(
-        "SELECT seq, doc, hash, actor, actor_seq, deps, body, tip FROM change
+        "SELECT seq, doc, hash, actor, actor_seq, deps, body, tip, from_peer FROM change
          WHERE seq > ?1 AND (?2 IS NULL OR doc = ?2) ORDER BY seq",
     )?;
     let mut rows = statement.query(params![after as i64, only])?;
@@ -58,7 +66,7 @@ pub fn read(c: &Connection, source: &Source, may_read: impl Fn(&DocKey) -> bool)
     let (mut bytes, mut upto, mut more) = (0, after as i64, false);
     while let Some(r) = rows.next()? {
         let (seq, doc): (i64, i64) = (r.get(0)?, r.get(1)?);
-        let Some((document, true)) = keys.get(&doc) else {
+        let Some((document, true)) = keys.get(&doc).filter(|_| !echo(r.get(8).ok().flatten())) else {
             upto = seq;
             continue;
         };
@@ -173,13 +181,19 @@ fn finish(rows: Vec<Row>, escort: Vec<Row>) -> Vec<Offered> {
     offered
 }
 
-/// Number and bytes of the changes after a local sequence in documents that may be read.
-pub fn waiting(c: &Connection, after: u64, may_read: impl Fn(&DocKey) -> bool) -> Result<(u32, u64)> {
+/// Number and bytes of the changes after a local sequence in documents that may be read, without what came
+/// from that very peer.
+pub fn waiting(
+    c: &Connection,
+    after: u64,
+    peer: &NodeId,
+    may_read: impl Fn(&DocKey) -> bool,
+) -> Result<(u32, u64)> {
     let mut statement = c.prepare_cached(
         "SELECT d.key, COUNT(*), SUM(LENGTH(c.body)) FROM change c JOIN document d ON d.id = c.doc
-         WHERE c.seq > ? GROUP BY c.doc",
+         WHERE c.seq > ? AND c.from_peer IS NOT ? GROUP BY c.doc",
     )?;
-    let rows = statement.query_map([after as i64], |r| {
+    let rows = statement.query_map(params![after as i64, peer.0], |r| {
         Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?, r.get::<_, i64>(2)?))
     })?;
     let (mut count, mut bytes) = (0, 0);

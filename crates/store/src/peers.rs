@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 use sync::tip::Receipt;
+use sync::wire::Speaks;
 use sync::{ActorId, NodeId, StoreId};
 
 use crate::{Result, changes, fixed};
@@ -25,19 +26,28 @@ pub struct Peer {
     pub seen_at: Option<i64>,
     /// Unix seconds of the last time both sides were equal.
     pub in_sync_at: Option<i64>,
+    /// What its program reads.
+    pub speaks: Speaks,
+    /// The local sequence of its store up to which it has sent us what we may read.
+    pub have: Option<u64>,
 }
 
 /// One peer.
 pub fn get(c: &Connection, node: &NodeId) -> Result<Option<Peer>> {
-    Ok(list(c)?.into_iter().find(|p| p.node == *node))
+    Ok(select(c, Some(node))?.pop())
 }
 
 /// All peers, last seen first.
 pub fn list(c: &Connection) -> Result<Vec<Peer>> {
+    select(c, None)
+}
+
+fn select(c: &Connection, only: Option<&NodeId>) -> Result<Vec<Peer>> {
     let mut statement = c.prepare_cached(
-        "SELECT node, store, acked, scope, address, seen_at, in_sync_at FROM peer ORDER BY seen_at DESC",
+        "SELECT node, store, acked, scope, address, seen_at, in_sync_at, speaks, have FROM peer
+         WHERE ?1 IS NULL OR node = ?1 ORDER BY seen_at DESC",
     )?;
-    let rows = statement.query_map([], |r| {
+    let rows = statement.query_map(params![only.map(|n| n.0)], |r| {
         Ok((
             r.get::<_, Vec<u8>>(0)?,
             r.get::<_, Option<Vec<u8>>>(1)?,
@@ -46,10 +56,12 @@ pub fn list(c: &Connection) -> Result<Vec<Peer>> {
             r.get(4)?,
             r.get(5)?,
             r.get(6)?,
+            r.get::<_, Option<i64>>(7)?,
+            r.get::<_, Option<i64>>(8)?,
         ))
     })?;
     rows.map(|row| {
-        let (node, store, acked, scope, address, seen_at, in_sync_at) = row?;
+        let (node, store, acked, scope, address, seen_at, in_sync_at, speaks, have) = row?;
         Ok(Peer {
             node: NodeId(fixed(node, "peer")?),
             store: store.map(|s| fixed(s, "store id").map(StoreId)).transpose()?,
@@ -58,6 +70,8 @@ pub fn list(c: &Connection) -> Result<Vec<Peer>> {
             address,
             seen_at,
             in_sync_at,
+            speaks: speaks.map(Speaks::of_number).unwrap_or_default(),
+            have: have.map(|h| h as u64),
         })
     })
     .collect()
@@ -76,6 +90,7 @@ pub fn met(
         "INSERT INTO peer (node, store, scope, address, seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (node) DO UPDATE SET
             acked = CASE WHEN store IS ?2 AND scope IS ?3 THEN acked END,
+            have = CASE WHEN store IS ?2 THEN have END,
             store = ?2, scope = ?3, address = COALESCE(?4, address), seen_at = ?5",
     )?
     .execute(params![node.0, store.0, scope, address, at])?;
@@ -86,6 +101,20 @@ pub fn met(
 pub fn set_acked(c: &Connection, node: &NodeId, upto: u64, at: i64) -> Result<()> {
     c.prepare_cached("UPDATE peer SET acked = MAX(COALESCE(acked, 0), ?), seen_at = ? WHERE node = ?")?
         .execute(params![upto as i64, at, node.0])?;
+    Ok(())
+}
+
+/// What the peer's program reads.
+pub fn set_speaks(c: &Connection, node: &NodeId, speaks: Speaks) -> Result<()> {
+    c.prepare_cached("UPDATE peer SET speaks = ?1 WHERE node = ?2 AND speaks IS NOT ?1")?
+        .execute(params![speaks.to_number(), node.0])?;
+    Ok(())
+}
+
+/// Notes how far the peer's present store has been heard; never backwards.
+pub fn set_have(c: &Connection, node: &NodeId, upto: u64) -> Result<()> {
+    c.prepare_cached("UPDATE peer SET have = MAX(COALESCE(have, 0), ?) WHERE node = ?")?
+        .execute(params![upto as i64, node.0])?;
     Ok(())
 }
 

@@ -151,7 +151,10 @@ impl Node {
                 have: have.clone(),
                 after,
             };
-            let out = self.store.read(|c| outgoing::read(c, &source, |_| true)).unwrap();
+            let out = self
+                .store
+                .read(|c| outgoing::read(c, &source, &key(9).id(), |_| true))
+                .unwrap();
             if !out.changes.is_empty() {
                 to.take(&out.changes);
             }

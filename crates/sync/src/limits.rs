@@ -30,8 +30,8 @@ pub const ROLL_UNKNOWN_ISSUER: usize = 256;
 pub const ROLL_PER_SESSION: usize = ROLL_STATEMENTS;
 
 /// Bytes of changes that a sender puts into one piece before compression. A piece commits on its
-/// own, so this is the most that a cut link costs (about 15 KB after compression).
-pub const PIECE_TARGET: usize = 48 * 1024;
+/// own, so about this is lost when a link is cut (some 4 KB after compression).
+pub const PIECE_TARGET: usize = 24 * 1024;
 
 /// Bytes of one piece after inflating: one change of the largest size and the target around it.
 pub const PIECE_BYTES: usize = 512 * 1024;
@@ -39,8 +39,28 @@ pub const PIECE_BYTES: usize = 512 * 1024;
 /// Changes in one piece.
 pub const PIECE_CHANGES: usize = 4_096;
 
-/// Pieces that may be on the way without an answer: keeps a slow link full and memory bounded.
-pub const PIECES_IN_FLIGHT: usize = 4;
+/// Pieces that may be on the way without an answer: bounds what the receiver has to keep.
+pub const PIECES_IN_FLIGHT: usize = 128;
+
+/// Bytes of changes that are kept while the rolls are exchanged: a first flight, with room.
+pub const EARLY_BYTES: usize = 4 * PIECE_BYTES;
+
+/// Compressed bytes that may be on the way without an answer, at first and at least: what a slow link
+/// with 600 ms of round trip needs to stay full. What is more than a link carries in its round trip waits
+/// in its queue, and is lost when it is cut (`session/window.rs`).
+pub const WINDOW_FLOOR: usize = 12 * 1024;
+
+/// The same at most: 10 Mbit/s at 800 ms.
+pub const WINDOW_CEILING: usize = 1024 * 1024;
+
+/// Pieces whose receipts may wait for one another: a signed receipt costs some 200 bytes, a plain answer 12.
+pub const RECEIPTS_EVERY: usize = 16;
+
+/// Changes that the writer and the reader of a stream of pieces remember (40 bytes each).
+pub const STREAM_CHANGES: usize = 1_024;
+
+/// Waiting changes of so many bytes are all sent in the first flight, and a State frame after them.
+pub const FIRST_FLIGHT: u64 = 32 * 1024;
 
 /// Documents in one digest list. 5,000 documents cost 80 KB; above 1,000 the next protocol version
 /// sends buckets first.

@@ -1,15 +1,22 @@
-//! The conversation of two nodes as one state machine: `handle(event) -> effects` (design.md §5).
+//! The conversation of two nodes as one state machine: `handle(now, event) -> effects` (design.md §5).
 //!
 //! ```text
 //!            Hello both ways                     rolls equal, peer is a member
-//!  Opening ──────────────────▶ (rolls exchanged) ─────────────────────────────▶ Pushing
-//!     │ known peer: pieces go out at once                                          │ own pieces answered, Done both ways
-//!     │                                                                            ▼
-//!     └──▶ Closed: Refuse (stranger, revoked, other county, version)            Checking ──equal──▶ Live
-//!                                                                       differs │    ▲                │ new changes: pieces
-//!                                              digests, vectors, missing changes▼    │ Done both ways │ roll changed: Check
-//!                                                                             Repairing ◀─────────────┘
+//!  Opening ──────────────────▶ (rolls exchanged) ─────────────────────────────▶ Pushing ──State = ours──▶ Live
+//!     │ known peer: pieces go out at once,                                      │  ▲ │                    ▲ │
+//!     │ and a State after them                  all pieces answered: Done both ways │                    │ │
+//!     ▼                                                                         ▼  │ └ State ≠ ours: Done │ │
+//!   Closed: Refuse (stranger, revoked,                                     Checks compared ──equal───────┘ │
+//!           other county, version, protocol)                                    │  ▲                       │
+//!                                                                       differ: │  │ Done both ways        │
+//!                                                  rolls, digests, vectors,     ▼  │                       │
+//!                                                  missing changes:        Pushing ◀── Check (roll changed)┘
 //! ```
+//! Four [`Phase`]s are in the code: Opening, Pushing (also while comparing and repairing), Live, Closed. In
+//! Live, new changes go out as pieces at once. *State* is the quick way to Live for two nodes that know each
+//! other: the same digests as a Check, sent behind the last piece without waiting for its answer, so that
+//! equal nodes know it after one round trip. The slow way (Done, Check, repair) needs no assumption.
+//!
 //! The caller does what the effects say, in order. An effect marked *asks* is answered by exactly one
 //! event, before the next frame is handed in; the caller applies all rights (who may read what) when it
 //! answers. Nothing is acknowledged before the caller says that it is stored.
@@ -22,11 +29,17 @@ use crate::identity::{ActorId, StoreId};
 use crate::limits;
 use crate::roll::Statement;
 use crate::tip::{Receipt, receipt_bytes};
+use crate::wire::stream::{Reader, Writer};
 use crate::wire::{
-    Ack, Check, DocDigest, Enrol, Frame, Hello, Piece, Refusal, Refuse, RollFrame, VERSION, Vector, Vectors,
+    Ack, BadFrame, Check, DocDigest, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks,
+    VERSION, Vector, Vectors,
 };
 
 mod types;
+mod window;
+
+use window::Window;
+
 pub use types::{Effect, Event, Notice, Outgoing, Source, Standing, Start};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,8 +60,9 @@ pub struct Session {
     roll_due: bool,
     /// The peer is here to enrol: its wish is due.
     wish_due: bool,
-    /// Pieces that came before the rolls were equal.
-    early: Vec<Piece>,
+    /// Pieces that came before the rolls were equal, and whether more follow each.
+    early: Vec<(Piece, bool)>,
+    early_bytes: usize,
     /// Our local sequence that the peer's present store has acknowledged.
     acked: Option<u64>,
     /// Pushed up to here.
@@ -57,7 +71,24 @@ pub struct Session {
     exhausted: bool,
     /// A `ReadOutgoing` is open.
     reading: bool,
-    in_flight: usize,
+    window: Window,
+    writer: Writer,
+    reader: Reader,
+    /// What the peer can read.
+    speaks: Speaks,
+    /// Now, in milliseconds of any clock that only goes forward.
+    now: u64,
+    /// Receipts that wait for those of the next pieces.
+    owed: Vec<Receipt>,
+    owed_pieces: usize,
+    /// The peer's State frame is due.
+    state_due: bool,
+    state_sent: Option<Check>,
+    their_state: Option<Check>,
+    /// State frames did not settle it: Done and Check will.
+    slow: bool,
+    /// What the open `ReadSummary` is for.
+    summary_is_state: bool,
     repair: VecDeque<(DocKey, Vec<(ActorId, u64)>)>,
     repair_after: u64,
     done_sent: bool,
@@ -71,11 +102,13 @@ pub struct Session {
     peer_enrolled: bool,
     wanted_receipts: usize,
     enrol_seen: bool,
-    moved: bool,
+    /// The last pair of different checks: a round that leaves it as it was has brought nothing.
+    compared: Option<(Check, Check)>,
     rounds: u8,
     their_digests: Option<Vec<DocDigest>>,
     their_vectors: Option<Vectors>,
-    admitting: VecDeque<Option<u64>>,
+    /// Of each piece being admitted: its local sequence, and whether its receipts may wait.
+    admitting: VecDeque<(Option<u64>, bool)>,
     unknown_frames: usize,
     statements_seen: usize,
 }
@@ -84,6 +117,7 @@ impl Session {
     /// A session that has not begun; feed it [`Event::Started`].
     pub fn new(start: Start) -> Session {
         let sent = start.cursor.map_or(0, |c| c.1);
+        let speaks = start.speaks;
         Session {
             start,
             phase: Phase::Opening,
@@ -91,11 +125,23 @@ impl Session {
             roll_due: false,
             wish_due: false,
             early: Vec::new(),
+            early_bytes: 0,
             acked: None,
             sent,
             exhausted: false,
             reading: false,
-            in_flight: 0,
+            window: Window::new(),
+            writer: Writer::default(),
+            reader: Reader::default(),
+            speaks,
+            now: 0,
+            owed: Vec::new(),
+            owed_pieces: 0,
+            state_due: false,
+            state_sent: None,
+            their_state: None,
+            slow: false,
+            summary_is_state: false,
             repair: VecDeque::new(),
             repair_after: 0,
             done_sent: false,
@@ -107,7 +153,7 @@ impl Session {
             peer_enrolled: false,
             wanted_receipts: 0,
             enrol_seen: false,
-            moved: false,
+            compared: None,
             rounds: 0,
             their_digests: None,
             their_vectors: None,
@@ -124,7 +170,12 @@ impl Session {
 
     /// Whether nothing of ours is unread, unsent or unanswered.
     pub fn is_settled(&self) -> bool {
-        self.is_live() && self.in_flight == 0 && !self.reading && (self.exhausted || self.acked.is_none())
+        self.is_live() && self.window.is_empty() && !self.reading && (self.exhausted || self.acked.is_none())
+    }
+
+    /// Bytes of pieces that were sent and not answered.
+    pub fn unanswered(&self) -> usize {
+        self.window.bytes()
     }
 
     /// Whether the session is over.
@@ -132,17 +183,18 @@ impl Session {
         self.phase == Phase::Closed
     }
 
-    /// The one door.
-    pub fn handle(&mut self, event: Event) -> Vec<Effect> {
+    /// The one door. `now` is in milliseconds of any clock that only goes forward.
+    pub fn handle(&mut self, now: u64, event: Event) -> Vec<Effect> {
         let mut out = Vec::new();
         if self.phase == Phase::Closed {
             return out;
         }
+        self.now = self.now.max(now);
         match event {
             Event::Started => self.started(&mut out),
             Event::Frame(bytes) => match Frame::decode(&bytes) {
                 Ok(frame) => self.frame(frame, &mut out),
-                Err(bad) => self.refuse(Refusal::Protocol, &bad.to_string(), &mut out),
+                Err(bad) => self.bad_frame(bad, &mut out),
             },
             Event::RollRead(statements) => {
                 send(&mut out, Frame::Roll(RollFrame { statements }));
@@ -162,9 +214,14 @@ impl Session {
                 unreceipted,
             } => {
                 self.asked_summary = false;
-                self.our_check = Some((check, end, unreceipted));
-                send(&mut out, Frame::Check(check));
-                self.compare(&mut out);
+                if self.summary_is_state {
+                    self.summary_is_state = false;
+                    self.our_state(check, end, unreceipted, &mut out);
+                } else {
+                    self.our_check = Some((check, end, unreceipted));
+                    send(&mut out, Frame::Check(check));
+                    self.compare(&mut out);
+                }
             }
             Event::Digests(ours) => self.digests(ours, &mut out),
             Event::Vectors { vectors, absent } => self.vectors(vectors, absent, &mut out),
@@ -205,7 +262,20 @@ impl Session {
         }
     }
 
+    /// Whether all that waits goes out in the first flight, with a State behind it.
+    fn opens_with_state(&self) -> bool {
+        let s = &self.start;
+        s.initiator
+            && s.enrolled
+            && s.standing == Standing::Member
+            && s.cursor.is_some()
+            && !s.unanswered
+            && s.speaks.streams()
+            && s.announced.1 <= limits::FIRST_FLIGHT
+    }
+
     fn say_hello(&mut self, out: &mut Vec<Effect>) {
+        let state_follows = self.opens_with_state();
         let s = &self.start;
         send(
             out,
@@ -217,6 +287,12 @@ impl Session {
                 cursor: s.cursor,
                 roll: s.roll,
                 announced: s.announced,
+                more: More {
+                    speaks: Speaks::ours(),
+                    have: s.have,
+                    clock: Some(s.clock),
+                    state_follows,
+                },
             }),
         );
         if !s.enrolled {
@@ -238,17 +314,18 @@ impl Session {
         match frame {
             Frame::Hello(hello) => self.hello(hello, out),
             Frame::Roll(roll) => self.roll(roll, out),
-            Frame::Piece(piece) if self.roll_due || self.wish_due => {
-                self.early.push(piece);
-                if self.early.len() > limits::PIECES_IN_FLIGHT {
-                    self.refuse(
-                        Refusal::Protocol,
-                        "too many pieces before the rolls were equal",
-                        out,
-                    );
-                }
+            Frame::Piece(piece) => self.piece(piece, false, out),
+            Frame::Streamed(part) => match self.reader.read(&part) {
+                Ok(piece) => self.piece(piece, part.more, out),
+                Err(bad) => self.bad_frame(bad, out),
+            },
+            Frame::State(theirs) => {
+                self.flush_receipts(out);
+                self.reader.end();
+                self.state_due = false;
+                self.their_state = Some(theirs);
+                self.compare_state(out);
             }
-            Frame::Piece(piece) => self.piece(piece, out),
             Frame::Ack(ack) => self.ack(ack, out),
             Frame::Check(check) => {
                 self.their_check = Some(check);
@@ -263,9 +340,19 @@ impl Session {
             }
             Frame::Vectors(theirs) => self.their_vectors_came(theirs, out),
             Frame::Done => {
+                self.flush_receipts(out);
+                self.reader.end();
                 self.done_seen = true;
-                self.pump(out);
-                self.check_when_done(out);
+                self.state_due = false;
+                if self.phase == Phase::Live {
+                    // The peer could not see that both are equal: compare once more.
+                    self.done_sent = true;
+                    send(out, Frame::Done);
+                } else {
+                    self.slow = true;
+                    self.pump(out);
+                    self.check_when_done(out);
+                }
             }
             Frame::Refuse(Refuse { code, text }) => {
                 out.push(Effect::Notice(Notice::TheyRefused(code, text)));
@@ -313,7 +400,10 @@ impl Session {
             county: hello.county,
             county_name: hello.county_name,
             announced: hello.announced,
+            more: hello.more,
         });
+        self.speaks = hello.more.speaks;
+        self.state_due = hello.more.state_follows;
         if !hello.versions.contains(&VERSION) {
             return self.refuse(Refusal::Version, "no common protocol version", out);
         }
@@ -327,6 +417,7 @@ impl Session {
             .cursor
             .filter(|(store, _)| *store == hello.store)
             .map(|c| c.1);
+        self.heard_of(hello.more.have, out);
         self.peer_enrolled = hello.county.is_some();
         self.wish_due = !self.peer_enrolled;
         self.roll_due = hello.roll != self.start.roll;
@@ -389,31 +480,99 @@ impl Session {
                 if self.phase == Phase::Opening {
                     self.phase = Phase::Pushing;
                 }
-                for piece in std::mem::take(&mut self.early) {
-                    self.piece(piece, out);
+                self.early_bytes = 0;
+                for (piece, more) in std::mem::take(&mut self.early) {
+                    self.piece(piece, more, out);
                 }
                 self.pump(out);
+                self.compare_state(out);
             }
         }
     }
 
-    fn piece(&mut self, piece: Piece, out: &mut Vec<Effect>) {
+    fn bad_frame(&mut self, bad: BadFrame, out: &mut Vec<Effect>) {
+        // A peer that came back with an older program: it has just said so, and the next session is right.
+        let code = match bad {
+            BadFrame::UnknownDictionary(_) => Refusal::Version,
+            _ => Refusal::Protocol,
+        };
+        self.refuse(code, &bad.to_string(), out);
+    }
+
+    /// What the peer's store already holds of what we sent, where the answer was lost.
+    fn heard_of(&mut self, have: Option<(StoreId, u64)>, out: &mut Vec<Effect>) {
+        let Some((_, upto)) = have.filter(|(store, _)| *store == self.start.store) else {
+            return;
+        };
+        if upto > self.start.last {
+            return out.push(Effect::Notice(Notice::SetBack));
+        }
+        if self.acked.is_some_and(|acked| acked < upto) {
+            self.acked = Some(upto);
+            self.sent = self.sent.max(upto);
+            out.push(Effect::Acknowledged {
+                upto: Some(upto),
+                receipts: Vec::new(),
+                verdicts: Vec::new(),
+            });
+        }
+    }
+
+    fn piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
+        if self.roll_due || self.wish_due {
+            self.early_bytes += piece.changes.iter().map(|c| c.body.len()).sum::<usize>();
+            self.early.push((piece, more));
+            if self.early_bytes > limits::EARLY_BYTES {
+                self.refuse(Refusal::Protocol, "too much before the rolls were equal", out);
+            }
+            return;
+        }
         if self.start.standing != Standing::Member {
             return;
         }
-        self.moved = true;
-        self.admitting.push_back(piece.upto);
-        out.push(Effect::Admit(piece.changes));
+        self.admitting.push_back((piece.upto, more));
+        out.push(Effect::Admit {
+            changes: piece.changes,
+            upto: piece.upto,
+        });
     }
 
+    /// A piece is stored and may be answered. While more pieces follow, the signed receipts wait for one
+    /// another; the plain answer, which moves the sender's cursor and window, does not.
     fn admitted(
         &mut self,
         receipts: Vec<Receipt>,
         verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
         out: &mut Vec<Effect>,
     ) {
-        let upto = self.admitting.pop_front().flatten();
+        let (upto, more) = self.admitting.pop_front().unwrap_or_default();
+        for receipt in receipts {
+            let same = |r: &&mut Receipt| r.document == receipt.document && r.actor == receipt.actor;
+            match self.owed.iter_mut().find(same) {
+                Some(r) if r.seq <= receipt.seq => *r = receipt,
+                Some(_) => {}
+                None => self.owed.push(receipt),
+            }
+        }
+        self.owed_pieces += 1;
+        let wait = more && self.owed_pieces < limits::RECEIPTS_EVERY && self.owed.len() < limits::VECTORS;
+        let receipts = match wait {
+            true => Vec::new(),
+            false => self.take_owed(),
+        };
         self.answer(upto, 1, receipts, verdicts, out);
+    }
+
+    fn take_owed(&mut self) -> Vec<Receipt> {
+        self.owed_pieces = 0;
+        std::mem::take(&mut self.owed)
+    }
+
+    fn flush_receipts(&mut self, out: &mut Vec<Effect>) {
+        if !self.owed.is_empty() {
+            let receipts = self.take_owed();
+            self.answer(None, 0, receipts, Vec::new(), out);
+        }
     }
 
     fn answer(
@@ -446,10 +605,10 @@ impl Session {
 
     fn ack(&mut self, ack: Ack, out: &mut Vec<Effect>) {
         let Some(store) = self.peer_store else { return };
-        if usize::from(ack.pieces) > self.in_flight || ack.upto.is_some_and(|u| u > self.sent) {
+        if usize::from(ack.pieces) > self.window.len() || ack.upto.is_some_and(|u| u > self.sent) {
             return self.refuse(Refusal::Protocol, "an answer to a piece that was not sent", out);
         }
-        self.in_flight -= usize::from(ack.pieces);
+        self.window.answered(usize::from(ack.pieces), self.now);
         let signed = ack.receipts.is_empty()
             || <[u8; 64]>::try_from(ack.signature.as_slice())
                 .is_ok_and(|s| self.start.peer.verify(&receipt_bytes(&store, &ack.receipts), &s));
@@ -472,12 +631,15 @@ impl Session {
 
     /// Reads and sends as long as the window allows; says Done when all is answered.
     fn pump(&mut self, out: &mut Vec<Effect>) {
-        let guessed = self.phase == Phase::Opening && self.start.initiator && self.peer_store.is_none();
+        let guessed = self.phase == Phase::Opening
+            && self.start.initiator
+            && self.peer_store.is_none()
+            && !self.start.unanswered;
         let ready = matches!(self.phase, Phase::Pushing | Phase::Live);
         if self.start.standing != Standing::Member || !self.start.enrolled || !(ready || guessed) {
             return;
         }
-        if self.reading || self.in_flight >= limits::PIECES_IN_FLIGHT {
+        if self.reading || !self.window.is_open() {
             return;
         }
         let known = if guessed {
@@ -495,11 +657,70 @@ impl Session {
         } else if known && !self.exhausted {
             self.reading = true;
             out.push(Effect::ReadOutgoing(Source::Since(self.sent)));
-        } else if ready && self.in_flight == 0 && !self.done_sent && !self.negotiating {
+        } else if known && !self.slow && self.phase != Phase::Live && !self.negotiating && self.quick() {
+            if self.state_sent.is_none() && !self.state_due && (ready || self.opens_with_state()) {
+                self.ask_state(out);
+            }
+        } else if ready && self.window.is_empty() && !self.done_sent && !self.negotiating {
             self.done_sent = true;
+            self.writer.end();
             send(out, Frame::Done);
             self.check_when_done(out);
         }
+    }
+
+    /// Whether State frames mean something to the peer.
+    fn quick(&self) -> bool {
+        self.speaks.streams()
+    }
+
+    fn ask_state(&mut self, out: &mut Vec<Effect>) {
+        if !self.asked_summary && self.our_check.is_none() {
+            self.asked_summary = true;
+            self.summary_is_state = true;
+            out.push(Effect::ReadSummary);
+        }
+    }
+
+    /// The peer's State is here: compare it, unless we have more to say first.
+    fn compare_state(&mut self, out: &mut Vec<Effect>) {
+        let silent = self.exhausted || self.acked.is_none();
+        if self.their_state.is_some()
+            && self.phase == Phase::Pushing
+            && !self.slow
+            && !self.roll_due
+            && !self.wish_due
+            && !self.reading
+            && silent
+        {
+            self.ask_state(out);
+        }
+    }
+
+    fn our_state(&mut self, ours: Check, end: u64, unreceipted: bool, out: &mut Vec<Effect>) {
+        let said = self.state_sent == Some(ours);
+        let before = self.state_sent.is_some();
+        let say = |session: &mut Session, out: &mut Vec<Effect>| {
+            session.state_sent = Some(ours);
+            session.writer.end();
+            send(out, Frame::State(ours));
+        };
+        if self.their_state == Some(ours) && self.phase == Phase::Pushing {
+            if !said {
+                say(self, out);
+            }
+            return self.equal(end, unreceipted, out);
+        }
+        if !before && self.acked_or_guess() {
+            say(self, out);
+        } else if self.their_state.is_some() && self.phase == Phase::Pushing {
+            self.slow = true;
+        }
+        self.pump(out);
+    }
+
+    fn acked_or_guess(&self) -> bool {
+        self.acked.is_some() || (self.phase == Phase::Opening && self.start.cursor.is_some())
     }
 
     fn outgoing(&mut self, outgoing: Outgoing, out: &mut Vec<Effect>) {
@@ -518,17 +739,17 @@ impl Session {
             Some(self.sent)
         };
         if !outgoing.changes.is_empty() {
-            self.in_flight += 1;
-            self.moved = true;
-            send(
-                out,
-                Frame::Piece(Piece {
+            let more = outgoing.more || (repairing && !self.repair.is_empty());
+            self.send_piece(
+                Piece {
                     upto,
                     changes: outgoing.changes,
-                }),
+                },
+                more,
+                out,
             );
-        } else if let (Some(upto), Some(acked), Some(store), 0) =
-            (upto, self.acked, self.peer_store, self.in_flight)
+        } else if let (Some(upto), Some(acked), Some(store), true) =
+            (upto, self.acked, self.peer_store, self.window.is_empty())
             && upto > acked
         {
             // Only changes that the peer may not read: nothing to acknowledge.
@@ -536,6 +757,21 @@ impl Session {
             out.push(Effect::SetCursor { store, upto });
         }
         self.pump(out);
+        self.compare_state(out);
+    }
+
+    fn send_piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
+        let streamed = match self.speaks.streams() {
+            true => self.writer.write(&piece, more, self.speaks.dictionary),
+            false => None,
+        };
+        let bytes = match streamed {
+            Some(part) => Frame::Streamed(part),
+            None => Frame::Piece(piece),
+        }
+        .encode();
+        self.window.sent(bytes.len(), self.now);
+        out.push(Effect::Send(bytes));
     }
 
     fn check_when_done(&mut self, out: &mut Vec<Effect>) {
@@ -568,19 +804,20 @@ impl Session {
         if ours == theirs {
             return self.equal(end, unreceipted, out);
         }
-        if !self.moved {
+        if self.compared.replace((ours, theirs)) == Some((ours, theirs)) {
             self.rounds += 1;
         }
-        self.moved = false;
         if self.rounds >= limits::CHECK_ROUNDS {
             // One document that cannot be made equal (its author is quarantined on one side) must not hold
             // up what comes next.
             out.push(Effect::Notice(Notice::StillDifferent));
             self.phase = Phase::Live;
+            self.done_sent = true;
             self.begin_cursor(end, out);
             return self.pump(out);
         }
         self.phase = Phase::Pushing;
+        self.slow = true;
         self.done_sent = false;
         self.done_seen = false;
         self.negotiating = true;
@@ -595,6 +832,8 @@ impl Session {
     fn equal(&mut self, end: u64, unreceipted: bool, out: &mut Vec<Effect>) {
         self.phase = Phase::Live;
         self.rounds = 0;
+        (self.slow, self.state_sent, self.their_state) = (false, None, None);
+        self.done_sent = true;
         self.begin_cursor(end, out);
         out.push(Effect::InSync);
         if unreceipted {

@@ -4,7 +4,7 @@
 //! frame   type 1 | body
 //!  1 Hello      postcard            who I am, what you had acknowledged, my roll's digest
 //!  2 Roll       postcard            statements (`roll`), and my roll position after them
-//!  3 Piece      encoding 1 | bytes  changes; 0 plain, 1 zstd, 2 zstd over a `pack`; 3… later (dictionary)
+//!  3 Piece      encoding 1 | bytes  changes; 0 plain, 1 zstd, 2 zstd over a `pack`, 3 next part of a `stream`
 //!  4 Ack        postcard            receipts and verdicts for a piece, signed
 //!  5 Check      postcard            roll digest and digest over all shared documents
 //!  6 Digests    postcard            8 bytes of key hash, 8 bytes of heads per shared document
@@ -13,7 +13,9 @@
 //!  9 Refuse     postcard            why this session ends, in a code and in words
 //! 10 Enrol      postcard            a device that is not enrolled asks to be
 //! 11 WantReceipts                   tell me what you already hold
+//! 13 State      postcard            as Check: my state after all that I have sent, said without waiting
 //! ```
+//! Behind a Hello's body stands [`More`], which the first version did not have.
 //! A frame of an unknown type is passed over, a longer body than expected is read as far as it is known:
 //! an older node talks to a newer one. `Hello.versions` lists the protocol versions a node speaks.
 //! postcard is <https://postcard.jamesmunns.com/wire-format>: varints, length-prefixed sequences.
@@ -46,6 +48,60 @@ pub struct Hello {
     pub roll: [u8; 8],
     /// Changes and bytes that follow before the answer, for the other side's screen.
     pub announced: (u32, u64),
+    /// What later versions say besides.
+    #[serde(skip)]
+    pub more: More,
+}
+
+/// What a node can read: remembered of each peer, so that a first flight can be written for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Speaks {
+    /// Bits: 1 = streamed pieces (encoding 3) and State frames.
+    pub features: u32,
+    /// The newest dictionary that it has; it has all older ones too. 0: none.
+    pub dictionary: u8,
+}
+
+impl Speaks {
+    /// What this program reads.
+    pub fn ours() -> Speaks {
+        Speaks {
+            features: 1,
+            dictionary: stream::DICTIONARY,
+        }
+    }
+
+    /// For a table: dictionary in the lowest byte, features above.
+    pub fn to_number(self) -> i64 {
+        i64::from(self.features) << 8 | i64::from(self.dictionary)
+    }
+
+    /// Turns [`Speaks::to_number`] back.
+    pub fn of_number(number: i64) -> Speaks {
+        Speaks {
+            features: (number >> 8) as u32,
+            dictionary: number as u8,
+        }
+    }
+
+    /// Whether it reads streamed pieces and State frames.
+    pub fn streams(self) -> bool {
+        self.features & 1 != 0
+    }
+}
+
+/// The part of a Hello that the first version did not have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct More {
+    /// What the sender can read.
+    pub speaks: Speaks,
+    /// Up to which local sequence the sender holds what that store of the receiver has sent it: what was
+    /// stored while the answer was lost need not be sent again.
+    pub have: Option<(StoreId, u64)>,
+    /// The sender's clock, unix seconds: shown to people where clocks differ, and used for nothing.
+    pub clock: Option<i64>,
+    /// Everything that the sender has follows at once, and then a State frame.
+    pub state_follows: bool,
 }
 
 /// Roll statements.
@@ -160,6 +216,8 @@ pub enum Frame {
     Roll(RollFrame),
     /// 3
     Piece(Piece),
+    /// 3 in encoding 3: what only the session can read, which keeps the stream's context.
+    Streamed(StreamPart),
     /// 4
     Ack(Ack),
     /// 5
@@ -176,6 +234,8 @@ pub enum Frame {
     Enrol(Enrol),
     /// 11
     WantReceipts,
+    /// 13
+    State(Check),
     /// A type of a later version.
     Unknown(u8),
 }
@@ -192,9 +252,15 @@ pub enum BadFrame {
     /// A piece in an encoding that this version does not know.
     #[error("a piece is written in unknown encoding {0}")]
     UnknownEncoding(u8),
+    /// A piece that was made with a dictionary of a later version.
+    #[error("a piece is written with dictionary {0}, which this version does not have")]
+    UnknownDictionary(u8),
 }
 
 mod pack;
+pub mod stream;
+
+pub use stream::StreamPart;
 
 const ZSTD_LEVEL: i32 = 9;
 
@@ -236,9 +302,10 @@ impl Frame {
             postcard::to_extend(body, vec![kind]).unwrap_or_default()
         }
         match self {
-            Frame::Hello(b) => with(1, b),
+            Frame::Hello(b) => postcard::to_extend(&b.more, with(1, b)).unwrap_or_default(),
             Frame::Roll(b) => with(2, b),
             Frame::Piece(b) => encode_piece(b),
+            Frame::Streamed(b) => b.encode(),
             Frame::Ack(b) => with(4, b),
             Frame::Check(b) => with(5, b),
             Frame::Digests(b) => with(6, b),
@@ -247,6 +314,7 @@ impl Frame {
             Frame::Refuse(b) => with(9, b),
             Frame::Enrol(b) => with(10, b),
             Frame::WantReceipts => vec![11],
+            Frame::State(b) => with(13, b),
             Frame::Unknown(kind) => vec![*kind],
         }
     }
@@ -264,7 +332,11 @@ impl Frame {
         };
         Ok(match kind {
             1 => {
-                let hello: Hello = read(kind, body)?;
+                let (mut hello, rest): (Hello, &[u8]) =
+                    postcard::take_from_bytes(body).map_err(|_| BadFrame::Damaged(kind))?;
+                if !rest.is_empty() {
+                    hello.more = read(kind, rest)?;
+                }
                 within(hello.versions.len() <= 64 && hello.county_name.len() <= limits::TEXT_BYTES)?;
                 Frame::Hello(hello)
             }
@@ -273,6 +345,7 @@ impl Frame {
                 within(roll.statements.iter().all(|s| s.len() <= limits::STATEMENT_BYTES))?;
                 Frame::Roll(roll)
             }
+            3 if body.first() == Some(&stream::ENCODING) => Frame::Streamed(StreamPart::decode(body)?),
             3 => Frame::Piece(decode_piece(body)?),
             4 => {
                 let ack: Ack = read(kind, body)?;
@@ -308,13 +381,14 @@ impl Frame {
                 Frame::Enrol(enrol)
             }
             11 => Frame::WantReceipts,
+            13 => Frame::State(read(kind, body)?),
             other => Frame::Unknown(other),
         })
     }
 }
 
 fn encode_piece(piece: &Piece) -> Vec<u8> {
-    if let Some(packed) = pack::encode(piece)
+    if let Some(packed) = pack::encode(piece, &mut pack::Context::default())
         && let Ok(small) = zstd::bulk::compress(&packed, PACK_LEVEL)
     {
         return [&[3, 2], &small[..]].concat();
@@ -360,7 +434,8 @@ fn decode_piece(body: &[u8]) -> Result<Piece, BadFrame> {
             }
             inflated = zstd::bulk::decompress(body, size as usize).map_err(|_| BadFrame::Damaged(3))?;
             if encoding == 2 {
-                return pack::decode(&inflated).map_err(|pack::NoPack| BadFrame::Damaged(3));
+                return pack::decode(&inflated, &mut pack::Context::default())
+                    .map_err(|pack::NoPack| BadFrame::Damaged(3));
             }
             &inflated
         }
@@ -420,6 +495,12 @@ mod tests {
                 cursor: Some((StoreId([3; 16]), 77)),
                 roll: [5; 8],
                 announced: (36, 12_000),
+                more: More {
+                    speaks: Speaks::ours(),
+                    have: Some((StoreId([3; 16]), 5)),
+                    clock: Some(-1),
+                    state_follows: true,
+                },
             }),
             Frame::Roll(RollFrame {
                 statements: vec![vec![1; 200], vec![2; 180]],
@@ -470,6 +551,10 @@ mod tests {
                 label: "青石小学 办公室电脑".into(),
             }),
             Frame::WantReceipts,
+            Frame::State(Check {
+                roll: [3; 8],
+                documents: [4; 16],
+            }),
             Frame::Unknown(200),
         ]
     }

@@ -5,7 +5,7 @@ use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, DeviceKey, NodeId, StoreId};
 use crate::roll::Statement;
 use crate::tip::Receipt;
-use crate::wire::{Check, DocDigest, Refusal, Vector};
+use crate::wire::{Check, DocDigest, More, Refusal, Speaks, Vector};
 
 /// What the roll says of the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +46,16 @@ pub struct Start {
     pub initiator: bool,
     /// Changes and bytes waiting for the peer.
     pub announced: (u32, u64),
+    /// What the peer could read when it was last met.
+    pub speaks: Speaks,
+    /// The peer's store, and up to which of its local sequences it has sent us what we may read.
+    pub have: Option<(StoreId, u64)>,
+    /// The highest local sequence of our own store.
+    pub last: u64,
+    /// An earlier session ended while much was unanswered: hear first what arrived of it.
+    pub unanswered: bool,
+    /// Our clock in unix seconds, for people.
+    pub clock: i64,
 }
 
 /// Where outgoing changes are read from.
@@ -150,6 +160,8 @@ pub enum Effect {
         county_name: String,
         /// What it announced: changes, bytes.
         announced: (u32, u64),
+        /// What it can read, and what its clock says.
+        more: More,
     },
     /// *Asks.* Take statements into the roll (a node that is not enrolled keeps them as a candidate).
     AddRoll(Vec<Statement>),
@@ -160,8 +172,14 @@ pub enum Effect {
     },
     /// *Asks.* Changes to send.
     ReadOutgoing(Source),
-    /// *Asks.* Judge and store the changes of one piece, durably, in one transaction.
-    Admit(Vec<Offered>),
+    /// *Asks.* Judge and store the changes of one piece, durably, in one transaction, and with them how far
+    /// the peer's store has been heard.
+    Admit {
+        /// The changes.
+        changes: Vec<Offered>,
+        /// The peer's local sequence up to which this brings us.
+        upto: Option<u64>,
+    },
     /// Keep receipts, verdicts and the cursor.
     Acknowledged {
         /// New cursor.
@@ -210,4 +228,6 @@ pub enum Notice {
     StillDifferent,
     /// A receipt with a wrong signature came.
     BadReceipt,
+    /// The peer has had more from this store than this store holds: it was set back to an earlier state.
+    SetBack,
 }

@@ -10,7 +10,7 @@
 //!          then these columns, each as length uleb, bytes:
 //!  document  index uleb a change
 //!  actor     index uleb a change
-//!  seq       zigzag(seq - expected) a change; expected = last of this actor and document in the pack + 1, at first 0
+//!  seq       zigzag(seq - expected) a change; expected = last of this actor and document before it + 1, at first 0
 //!  deps      count uleb a change, then each: 0 = next of `hashes`, n = the change n places before
 //!  start_op  zigzag(start_op - expected) a change; expected = 1 + largest operation of dependencies in the pack
 //!  tips      1 byte a change: 0 none, 1 the next of `signatures`
@@ -19,9 +19,10 @@
 //!  hashes    32 bytes each
 //!  signatures 64 bytes each
 //! ```
+//! "Before" reaches back over the earlier packs of the same [`Context`], as far as that remembers.
 //! A body that does not come out the same when it is rebuilt makes [`encode`] decline.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::admission::Offered;
 use crate::change::{Change, Reader, write_uleb};
@@ -42,32 +43,60 @@ impl From<crate::change::BadChange> for NoPack {
 
 const COLUMNS: usize = 10;
 
-/// What both sides keep while they go through the changes of a pack.
-#[derive(Default)]
-struct State {
-    /// Hash and largest operation of each change so far.
-    done: Vec<(ChangeHash, u64)>,
-    last_seq: HashMap<(u64, u64), u64>,
+/// What both sides remember of the changes of a pack, and of the packs before it in one stream.
+#[derive(Default, Debug)]
+pub struct Context {
+    /// Hash and largest operation of the last changes.
+    done: VecDeque<(ChangeHash, u64)>,
+    /// How many changes went before those.
+    gone: usize,
+    last_seq: HashMap<(DocKey, ActorId), u64>,
+    /// Where in the stream a change stands; kept by the writer alone.
+    places: HashMap<ChangeHash, usize>,
 }
 
-impl State {
-    fn expected_seq(&self, document: u64, actor: u64) -> u64 {
-        self.last_seq.get(&(document, actor)).map_or(0, |s| s + 1)
+impl Context {
+    fn expected_seq(&self, document: &DocKey, actor: &ActorId) -> u64 {
+        self.last_seq
+            .get(&(document.clone(), *actor))
+            .map_or(0, |s| s + 1)
     }
 
-    fn note(&mut self, document: u64, actor: u64, change: &Change) {
-        self.last_seq.insert((document, actor), change.header.seq);
-        self.done.push((change.header.hash, change.header.max_op()));
+    /// The number of the next change in the stream.
+    fn next(&self) -> usize {
+        self.gone + self.done.len()
+    }
+
+    /// The change `back` places before the next one.
+    fn before(&self, back: usize) -> Option<(ChangeHash, u64)> {
+        self.done
+            .get(self.done.len().checked_sub(back).filter(|_| back > 0)?)
+            .copied()
+    }
+
+    fn note(&mut self, document: &DocKey, change: &Change) {
+        let head = &change.header;
+        if self.last_seq.len() >= limits::STREAM_CHANGES {
+            self.last_seq.clear();
+        }
+        self.last_seq.insert((document.clone(), head.actor), head.seq);
+        self.done.push_back((head.hash, head.max_op()));
+        if self.done.len() > limits::STREAM_CHANGES {
+            self.gone += 1;
+            if let Some((hash, _)) = self.done.pop_front() {
+                self.places.remove(&hash);
+            }
+        }
     }
 }
 
 /// The pack of a piece; `None` when a body has an unusual form and must travel as it is.
-pub fn encode(piece: &Piece) -> Option<Vec<u8>> {
+/// The context is then of no use any more.
+pub fn encode(piece: &Piece, context: &mut Context) -> Option<Vec<u8>> {
     let (mut documents, mut actors): (Vec<&DocKey>, Vec<ActorId>) = (Vec::new(), Vec::new());
     let mut columns: [Vec<u8>; COLUMNS] = Default::default();
-    let mut state = State::default();
-    let mut places: HashMap<ChangeHash, usize> = HashMap::new();
-    for (i, offered) in piece.changes.iter().enumerate() {
+    for offered in &piece.changes {
+        let place = context.next();
         let change = Change::from_body(offered.body.clone()).ok()?;
         let head = &change.header;
         let document = place_of(&mut documents, &offered.document);
@@ -86,14 +115,17 @@ pub fn encode(piece: &Piece) -> Option<Vec<u8>> {
         ] = &mut columns;
         write_uleb(docs, document);
         write_uleb(acts, actor);
-        write_uleb(seqs, zigzag(head.seq, state.expected_seq(document, actor)));
+        write_uleb(
+            seqs,
+            zigzag(head.seq, context.expected_seq(&offered.document, &head.actor)),
+        );
         write_uleb(deps, head.deps.len() as u64);
         let mut top = 0;
         for dep in &head.deps {
-            match places.get(dep) {
+            match context.places.get(dep) {
                 Some(at) => {
-                    write_uleb(deps, (i - at) as u64);
-                    top = top.max(state.done.get(*at)?.1);
+                    write_uleb(deps, (place - at) as u64);
+                    top = top.max(context.before(place - at)?.1);
                 }
                 None => {
                     deps.push(0);
@@ -110,8 +142,8 @@ pub fn encode(piece: &Piece) -> Option<Vec<u8>> {
         if Change::head_bytes(head) != offered.body[..offered.body.len() - tail.len()] {
             return None;
         }
-        places.insert(head.hash, i);
-        state.note(document, actor, &change);
+        context.places.insert(head.hash, place);
+        context.note(&offered.document, &change);
     }
     let mut out = Vec::new();
     match piece.upto {
@@ -137,7 +169,7 @@ pub fn encode(piece: &Piece) -> Option<Vec<u8>> {
 }
 
 /// The piece of a pack.
-pub fn decode(bytes: &[u8]) -> Result<Piece, NoPack> {
+pub fn decode(bytes: &[u8], context: &mut Context) -> Result<Piece, NoPack> {
     let mut r = Reader(bytes);
     let upto = match r.uleb()? {
         0 => None,
@@ -172,12 +204,11 @@ pub fn decode(bytes: &[u8]) -> Result<Piece, NoPack> {
         hashes,
         signatures,
     ] = &mut columns;
-    let mut state = State::default();
     let mut piece = Piece {
         upto,
         changes: Vec::new(),
     };
-    for i in 0..count {
+    for _ in 0..count {
         let (document, actor) = (docs.uleb()?, acts.uleb()?);
         let key = documents
             .get(usize::try_from(document).map_err(|_| NoPack)?)
@@ -185,13 +216,13 @@ pub fn decode(bytes: &[u8]) -> Result<Piece, NoPack> {
         let actor_id = *actors
             .get(usize::try_from(actor).map_err(|_| NoPack)?)
             .ok_or(NoPack)?;
-        let seq = unzigzag(seqs.uleb()?, state.expected_seq(document, actor));
+        let seq = unzigzag(seqs.uleb()?, context.expected_seq(key, &actor_id));
         let (mut dep_hashes, mut top) = (Vec::new(), 0);
         for _ in 0..bounded(deps.uleb()?, limits::CHANGE_DEPS)? {
             dep_hashes.push(match usize::try_from(deps.uleb()?).map_err(|_| NoPack)? {
                 0 => hashes.take(32)?.try_into().map_err(|_| NoPack)?,
                 back => {
-                    let (hash, max_op) = *state.done.get(i.checked_sub(back).ok_or(NoPack)?).ok_or(NoPack)?;
+                    let (hash, max_op) = context.before(back).ok_or(NoPack)?;
                     top = top.max(max_op);
                     hash
                 }
@@ -206,7 +237,7 @@ pub fn decode(bytes: &[u8]) -> Result<Piece, NoPack> {
         let mut body = Change::head_of(&dep_hashes, &actor_id, seq, start_op);
         body.extend(rest.take(len)?);
         let change = Change::from_body(body)?;
-        state.note(document, actor, &change);
+        context.note(key, &change);
         piece.changes.push(Offered {
             document: key.clone(),
             body: change.body,
@@ -294,10 +325,29 @@ mod tests {
     }
 
     #[test]
+    fn packs_of_one_stream_remember_what_went_before() {
+        let whole = piece(700);
+        let (mut writer, mut reader) = (Context::default(), Context::default());
+        let (mut together, mut alone) = (0, 0);
+        for part in whole.changes.chunks(50) {
+            let part = Piece {
+                upto: None,
+                changes: part.to_vec(),
+            };
+            let packed = encode(&part, &mut writer).unwrap();
+            together += packed.len();
+            alone += encode(&part, &mut Context::default()).unwrap().len();
+            assert_eq!(decode(&packed, &mut reader).unwrap(), part);
+        }
+        assert!(together < alone);
+        assert!(writer.done.len() <= limits::STREAM_CHANGES && writer.places.len() <= limits::STREAM_CHANGES);
+    }
+
+    #[test]
     fn packs_round_trip_and_are_smaller() {
         let piece = piece(60);
-        let packed = encode(&piece).unwrap();
-        assert_eq!(decode(&packed).unwrap(), piece);
+        let packed = encode(&piece, &mut Context::default()).unwrap();
+        assert_eq!(decode(&packed, &mut Context::default()).unwrap(), piece);
         let plain: usize = piece
             .changes
             .iter()
@@ -321,15 +371,15 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = decode(&bytes);
+            let _ = decode(&bytes, &mut Context::default());
         }
 
         #[test]
         fn damaged_packs_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-            let mut bytes = encode(&piece(4)).unwrap();
+            let mut bytes = encode(&piece(4), &mut Context::default()).unwrap();
             let i = at.index(bytes.len());
             bytes[i] = byte;
-            let _ = decode(&bytes);
+            let _ = decode(&bytes, &mut Context::default());
         }
 
         #[test]

@@ -1,0 +1,192 @@
+//! Pieces as one zstd stream: each is small for what went before it.
+//!
+//! ```text
+//! frame   3 | 3 | flags 1 | dictionary 1, if flags has 2 | zstd: the stream up to a flush
+//! flags   1 = more pieces follow at once; 2 = the stream begins here
+//! ```
+//! What comes out of one part is one `pack`. Both ends keep a window of [`WINDOW_LOG`] and the packs'
+//! `Context`; they drop both after a part without "more", after Done and after State. Dictionary 0 is none;
+//! 1… are the files `dictionary_<n>.zdict`, made by `examples/dictionary.rs` and never changed once released.
+
+use std::fmt;
+
+use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
+
+use super::pack::{self, Context};
+use super::{BadFrame, Piece};
+use crate::limits;
+
+/// The piece encoding of this form.
+pub const ENCODING: u8 = 3;
+
+/// The newest dictionary.
+pub const DICTIONARY: u8 = DICTIONARIES.len() as u8;
+
+const DICTIONARIES: [&[u8]; 0] = [];
+
+/// 128 KiB: what a hub keeps for each peer that is sending it much (400 KB with zstd's buffers).
+const WINDOW_LOG: u32 = 17;
+
+/// The strongest but two: the link is slower than any PC.
+const LEVEL: i32 = 19;
+
+const MORE: u8 = 1;
+const BEGIN: u8 = 2;
+
+/// One part of a stream, as it travels.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamPart {
+    /// More pieces follow at once: receipts may wait.
+    pub more: bool,
+    /// The stream begins here, with this dictionary.
+    pub begin: Option<u8>,
+    /// Compressed bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl StreamPart {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let flags = if self.more { MORE } else { 0 } | if self.begin.is_some() { BEGIN } else { 0 };
+        let mut out = vec![3, ENCODING, flags];
+        out.extend(self.begin);
+        out.extend(&self.bytes);
+        out
+    }
+
+    /// Reads the body of a frame, from the encoding on.
+    pub(super) fn decode(body: &[u8]) -> Result<StreamPart, BadFrame> {
+        let [ENCODING, flags, rest @ ..] = body else {
+            return Err(BadFrame::Damaged(3));
+        };
+        let (begin, bytes) = match (flags & BEGIN != 0, rest.split_first()) {
+            (true, Some((dictionary, bytes))) => (Some(*dictionary), bytes),
+            (true, None) => return Err(BadFrame::Damaged(3)),
+            (false, _) => (None, rest),
+        };
+        Ok(StreamPart {
+            more: flags & MORE != 0,
+            begin,
+            bytes: bytes.to_vec(),
+        })
+    }
+}
+
+fn dictionary(version: u8) -> Result<&'static [u8], BadFrame> {
+    match usize::from(version).checked_sub(1) {
+        None => Ok(&[]),
+        Some(i) => DICTIONARIES
+            .get(i)
+            .copied()
+            .ok_or(BadFrame::UnknownDictionary(version)),
+    }
+}
+
+/// The sending end.
+#[derive(Default)]
+pub struct Writer(Option<(Encoder<'static>, Context)>);
+
+impl Writer {
+    /// The next part. `None` when the piece has an unusual form and must travel by itself; the stream is
+    /// then over.
+    pub fn write(&mut self, piece: &Piece, more: bool, reader_has: u8) -> Option<StreamPart> {
+        let part = self.try_write(piece, more, reader_has);
+        if !more || part.is_none() {
+            self.end();
+        }
+        part
+    }
+
+    fn try_write(&mut self, piece: &Piece, more: bool, reader_has: u8) -> Option<StreamPart> {
+        let mut begin = None;
+        if self.0.is_none() {
+            let version = reader_has.min(DICTIONARY);
+            let mut encoder = Encoder::with_dictionary(LEVEL, dictionary(version).ok()?).ok()?;
+            encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).ok()?;
+            // The QUIC packet around it is authenticated, and the stream's own header says the rest.
+            encoder.set_parameter(CParameter::DictIdFlag(false)).ok()?;
+            self.0 = Some((encoder, Context::default()));
+            begin = Some(version);
+        }
+        let (encoder, context) = self.0.as_mut()?;
+        let packed = pack::encode(piece, context)?;
+        let mut bytes = Vec::with_capacity(packed.len() / 2 + 64);
+        let mut input = InBuffer::around(&packed);
+        let mut room = [0; 16 * 1024];
+        let mut left = 1;
+        while input.pos < packed.len() || left > 0 {
+            let mut output = OutBuffer::around(&mut room[..]);
+            if input.pos < packed.len() {
+                encoder.run(&mut input, &mut output).ok()?;
+            } else {
+                left = encoder.flush(&mut output).ok()?;
+            }
+            bytes.extend_from_slice(output.as_slice());
+        }
+        Some(StreamPart { more, begin, bytes })
+    }
+
+    /// The next part begins anew.
+    pub fn end(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// The receiving end.
+#[derive(Default)]
+pub struct Reader(Option<(Decoder<'static>, Context)>);
+
+impl Reader {
+    /// The piece of a part. Never inflates to more than [`limits::PIECE_BYTES`].
+    pub fn read(&mut self, part: &StreamPart) -> Result<Piece, BadFrame> {
+        let piece = self.try_read(part);
+        if !part.more || piece.is_err() {
+            self.end();
+        }
+        piece
+    }
+
+    fn try_read(&mut self, part: &StreamPart) -> Result<Piece, BadFrame> {
+        let damaged = |_| BadFrame::Damaged(3);
+        if let Some(version) = part.begin {
+            let mut decoder = Decoder::with_dictionary(dictionary(version)?).map_err(damaged)?;
+            decoder
+                .set_parameter(DParameter::WindowLogMax(WINDOW_LOG))
+                .map_err(damaged)?;
+            self.0 = Some((decoder, Context::default()));
+        }
+        let (decoder, context) = self.0.as_mut().ok_or(BadFrame::Damaged(3))?;
+        let mut packed = Vec::new();
+        let mut input = InBuffer::around(&part.bytes);
+        let mut room = [0; 16 * 1024];
+        loop {
+            let mut output = OutBuffer::around(&mut room[..]);
+            decoder.run(&mut input, &mut output).map_err(damaged)?;
+            let full = output.pos() == output.capacity();
+            packed.extend_from_slice(output.as_slice());
+            if packed.len() > limits::PIECE_BYTES {
+                return Err(BadFrame::TooLarge(3));
+            }
+            if input.pos >= part.bytes.len() && !full {
+                break;
+            }
+        }
+        pack::decode(&packed, context).map_err(|pack::NoPack| BadFrame::Damaged(3))
+    }
+
+    /// What comes next begins anew.
+    pub fn end(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({})", if self.0.is_some() { "open" } else { "closed" })
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({})", if self.0.is_some() { "open" } else { "closed" })
+    }
+}
