@@ -12,6 +12,7 @@ mod documents;
 pub mod enrol;
 mod error;
 mod events;
+mod life;
 mod mend;
 pub mod network;
 mod node;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::documents::{Around, Cache, Edit};
 use crate::policy::{Role, document_policy};
+use crate::life::{self, Life};
 use crate::{Error, directory};
 
 /// A node. Clones share everything.
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     /// Counts changes of the roll.
     pub roll_changed: watch::Sender<u64>,
     outside: Mutex<i64>,
+    life: Mutex<Life>,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
     /// Peers whose last session ended while much was on the way to them.
@@ -94,9 +96,10 @@ impl Node {
         }
         let key = directory::read_key(&directory::device_key(dir))?;
         let store = Store::open(&directory::database(dir))?;
-        let store_id = begin_life(&store, directory::file_identity(&directory::database(dir)))?;
+        let store_id = life::begin(&store, dir)?;
         let roll = RwLock::new(load_roll(&store)?);
         let outside = Mutex::new(store.outside_version()?);
+        let life = Mutex::new(Life::new(&store)?);
         let kinds = Kinds::builtin();
         let node = Node(Arc::new(Inner {
             dir: dir.to_path_buf(),
@@ -111,6 +114,7 @@ impl Node {
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
+            life,
             connected: Mutex::new(HashSet::new()),
             unanswered: Mutex::new(HashSet::new()),
         }));
@@ -542,6 +546,12 @@ impl Node {
         Ok(true)
     }
 
+    /// Now and then, and when a running node ends: a backup made before this is known as one when it comes back.
+    pub(crate) fn keep_life(&self, ending: bool) -> Result<(), Error> {
+        let mut life = self.0.life.lock().unwrap_or_else(PoisonError::into_inner);
+        life.keep(&self.0.store, &self.0.dir, ending)
+    }
+
     /// Reads the tables with SQL of one's own.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> store::Result<T>) -> Result<T, Error> {
         Ok(self.0.store.read(work)?)
@@ -683,29 +693,6 @@ fn invalidate(c: &Connection, cache: &mut Cache, statements: &[Statement]) -> Re
         }
     }
     Ok(())
-}
-
-/// The store id of this database file. A copy (a restored backup, a cloned directory) is another store and
-/// writes under a new incarnation: what it lost comes back from the peers, and nothing forks (design.md §4).
-fn begin_life(store: &Store, file: Option<String>) -> Result<StoreId, Error> {
-    let fresh = StoreId(directory::random()?);
-    let file = file.unwrap_or_default().into_bytes();
-    Ok(store.write(|tx| {
-        let known = store::meta(tx, "store_id")?;
-        let copied = store::meta(tx, "file")?.is_some_and(|f| f != file);
-        store::set_meta(tx, "file", &file)?;
-        if let (Some(id), false) = (known, copied) {
-            return Ok(StoreId(
-                id.try_into().map_err(|_| store::Error::BadRow("store id"))?,
-            ));
-        }
-        if copied {
-            store::set_meta(tx, "incarnation", b"")?;
-            store::events::add(tx, "copied", None, "", "", now())?;
-        }
-        store::set_meta(tx, "store_id", &fresh.0)?;
-        Ok::<_, store::Error>(fresh)
-    })?)
 }
 
 fn load_roll(store: &Store) -> Result<RollState, Error> {
