@@ -90,8 +90,11 @@ impl Place {
         let life = std::fs::metadata(data.join("life")).expect("a life file");
         let mark = format!("{}:{}.{}", life.ino(), life.ctime(), life.ctime_nsec());
         let db = store::Connection::open(data.join("yanxiu.db")).expect("a database");
-        db.execute("UPDATE meta SET value = ? WHERE key = 'life_mark'", [mark.as_bytes()])
-            .expect("set back");
+        db.execute(
+            "UPDATE meta SET value = ? WHERE key = 'life_mark'",
+            [mark.as_bytes()],
+        )
+        .expect("set back");
         drop(db);
         Place::of_copy(dir)
     }

@@ -1,6 +1,6 @@
 //! Runs one `sync` session over one link: does what its effects say, in order, and feeds the answers back.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use net::{FrameReader, FrameWriter, Link};
@@ -44,6 +44,9 @@ const MUTE: Duration = Duration::from_secs(600);
 
 /// Frames that wait to be written; a peer that reads nothing is given up beyond that.
 const WRITE_QUEUE: usize = 256;
+
+/// So many of our own last changes are shown again by a peer whose document stays different (about 16 KB).
+const DOUBTED: u64 = 64;
 
 /// Application close codes on the wire.
 const CLOSE_DONE: u32 = 0;
@@ -200,6 +203,8 @@ struct Talk {
     county: Option<(NodeId, String)>,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
+    /// Documents whose vectors were asked for in this session, and how often.
+    compared: HashMap<DocKey, u32>,
     begun: Instant,
 }
 
@@ -258,6 +263,7 @@ impl Talk {
             store: None,
             county: None,
             told,
+            compared: HashMap::new(),
             begun: Instant::now(),
         })
     }
@@ -532,16 +538,29 @@ impl Talk {
         })
     }
 
-    fn vectors(&self, keys: &[[u8; 8]]) -> Result<Event, Error> {
+    fn vectors(&mut self, keys: &[[u8; 8]]) -> Result<Event, Error> {
         let roll = self.node.roll();
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
+        let me = self.node.id();
+        let mut compared = std::mem::take(&mut self.compared);
         let vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
             for d in changes::documents(c)? {
                 if wanted.contains(&key_hash(&d.key)) && self.shared(&roll, &d.key) {
                     let mut actors = Vec::new();
+                    let asked = compared.entry(d.key.clone()).or_default();
+                    *asked += 1;
+                    // Asked again, so the vectors alone brought nothing: perhaps the peer holds another branch of
+                    // some actor, just as long. Let it show its own: of others the last change, which is proof.
+                    let doubt = *asked > 1 && self.node.first_doubt(&self.peer, &changes::heads(c, d.id)?);
                     for (a, s, _) in changes::vector(c, d.id)? {
-                        actors.push((a, aside::announced(c, &roll, &d.key, &a, s)?));
+                        let s = aside::announced(c, &roll, &d.key, &a, s)?;
+                        let less = match (doubt, a.device == me) {
+                            (false, _) => 0,
+                            (true, true) => DOUBTED,
+                            (true, false) => 1,
+                        };
+                        actors.push((a, s.saturating_sub(less)));
                     }
                     vectors.push(Vector {
                         document: d.key,
@@ -551,6 +570,7 @@ impl Talk {
             }
             Ok::<_, Error>(vectors)
         })?;
+        self.compared = compared;
         let here: HashSet<[u8; 8]> = vectors.iter().map(|v| key_hash(&v.document)).collect();
         let absent = keys
             .iter()

@@ -184,7 +184,9 @@ mod tests {
             let next = store.read(|c| store::meta(c, "life_next")).unwrap().unwrap();
             fs::write(directory::life(dir.path()), next).unwrap();
             // The next start crashes as well, after its own step 1.
-            store.write(|tx| is_copy(tx, dir.path()).map(|copied| assert!(!copied))).unwrap();
+            store
+                .write(|tx| is_copy(tx, dir.path()).map(|copied| assert!(!copied)))
+                .unwrap();
             draw(&store).unwrap();
             assert_eq!(begin(&store, dir.path()).unwrap(), id);
         }

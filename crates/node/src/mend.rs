@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! verdict "another change has this number" ─▶ `refused`: announce less, so that the peer sends its branch
+//! vectors equal, documents not              ─▶ `first_doubt`: the same
 //! the peer's branch, under our own signature ─▶ `give_way`: ours aside ─▶ taken by admission
 //! own changes aside and unsaid (also by a cut) ─▶ `say_again`, in the transaction of the next views
 //! ```
@@ -15,6 +16,7 @@
 //! nothing: the next step is taken at the next start.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::PoisonError;
 
 use store::aside::{self, Why};
 use store::{Connection, changes, events};
@@ -31,6 +33,9 @@ use crate::{Error, Node, directory};
 /// How often one actor's branch is changed in one document. Twice is usual when a neighbour holds one branch
 /// and the county the other; more would be peers playing with us.
 const FLIPS: u64 = 4;
+
+/// Doubts that are remembered.
+const DOUBTS: usize = 1_000;
 
 /// What `give_way` found in a piece, for `took`.
 #[derive(Debug, Default)]
@@ -89,10 +94,6 @@ impl Node {
             back |= past.header(key, hash)?.is_some();
         }
         if back || own.left {
-            // What we say from now on must not take the numbers of what was lost and may still come.
-            store::set_meta(c, "incarnation", b"")?;
-        }
-        if back {
             self.set_back(c, peer)?;
         }
         Ok(())
@@ -161,6 +162,16 @@ impl Node {
             store::set_meta(c, "incarnation", b"")?;
         }
         Ok(())
+    }
+
+    /// Whether this peer has not shown its own branch against these heads of ours yet (since the start): it is
+    /// asked once, for a difference may wait for the county for weeks.
+    pub(crate) fn first_doubt(&self, peer: &NodeId, heads: &[ChangeHash]) -> bool {
+        let mut all = self.0.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= DOUBTS {
+            all.clear();
+        }
+        all.insert((*peer, heads.to_vec()))
     }
 
     fn withdraw(

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::documents::{Around, Cache, Edit};
-use crate::policy::{Role, document_policy};
 use crate::life::{self, Life};
+use crate::policy::{Role, document_policy};
 use crate::{Error, directory};
 
 /// A node. Clones share everything.
@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub roll_changed: watch::Sender<u64>,
     outside: Mutex<i64>,
     life: Mutex<Life>,
+    /// Peers, and heads of ours that stayed different from theirs (`first_doubt`).
+    pub(crate) doubted: Mutex<HashSet<(NodeId, Vec<sync::ChangeHash>)>>,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
     /// Peers whose last session ended while much was on the way to them.
@@ -115,6 +117,7 @@ impl Node {
             roll_changed: watch::Sender::new(0),
             outside,
             life,
+            doubted: Mutex::new(HashSet::new()),
             connected: Mutex::new(HashSet::new()),
             unanswered: Mutex::new(HashSet::new()),
         }));
