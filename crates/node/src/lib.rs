@@ -6,6 +6,7 @@
 //! and holds one [`conversation`] per peer. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
+mod cases;
 mod conversation;
 mod directory;
 mod documents;
@@ -21,6 +22,7 @@ mod peers;
 mod policy;
 mod record;
 
+pub use cases::{Case, Cases, Exhibit, Point, Proposal, fault_words};
 pub use documents::Edit;
 pub use error::Error;
 pub use events::EventRow;

@@ -19,6 +19,7 @@ pub mod admitting;
 pub mod aside;
 pub mod changes;
 pub mod events;
+pub mod evidence;
 pub mod outgoing;
 pub mod peers;
 pub mod roll;
