@@ -294,6 +294,107 @@ async fn a_branch_that_only_a_neighbour_has_is_not_lost() {
     }
 }
 
+/// A crash after a branch was left and before its values were said again: the next start says them, once.
+#[test]
+fn what_was_left_before_a_crash_is_said_at_the_next_start() {
+    let county = Place::county();
+    let home = add_school(&county, "青石小学");
+    let school = Place::school(&county, &home, "青石小学 电脑");
+    for title in ["一", "二", "三"] {
+        add_session(&school, title, "2025-10-01");
+    }
+    let key = DocKey::parse(&format!("log/{home}/2025")).unwrap();
+    let gone = school
+        .node
+        .local(|c| {
+            let doc = store::changes::find(c, &key)?.unwrap();
+            let actor = store::changes::vector(c, doc)?[0].0;
+            store::aside::set_aside(c, &key, &actor, 2, store::aside::Why::Withdrawn, 0)
+        })
+        .unwrap();
+    assert_eq!(gone, 2);
+    let all = sorted(&["一", "二", "三"]);
+    assert_eq!(titles(&school), all, "nobody sees them gone");
+    let again = Node::open(school.node.dir()).unwrap();
+    let after = heads(&again);
+    assert_eq!(titles(&school), all);
+    drop(Node::open(school.node.dir()).unwrap());
+    assert_eq!(heads(&again), after, "said once");
+    let actors = again
+        .read(|c| {
+            let doc = store::changes::find(c, &key)?.unwrap();
+            store::changes::vector(c, doc)
+        })
+        .unwrap();
+    assert_eq!(
+        actors.iter().map(|v| v.1).collect::<Vec<_>>().len(),
+        2,
+        "a new incarnation: {actors:?}"
+    );
+}
+
+/// The county cuts before the machine that was set back has met anybody: it keeps what the county holds, and
+/// what was typed on the other branch is said again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_that_names_the_other_branch_loses_nothing() {
+    let (
+        Scene {
+            mut county,
+            mut school,
+        },
+        snapshot,
+    ) = scene().await;
+    for i in 0..3 {
+        add_session(&school, &format!("县里有{i}"), "2025-10-02");
+    }
+    meet(&mut school).await;
+    county.down().await;
+    drop(school);
+    let mut school = Place::set_back(snapshot);
+    for i in 0..5 {
+        add_session(&school, &format!("没交过{i}"), "2025-10-03");
+    }
+    // The office has heard of it by telephone.
+    let home = school.node.home_school().unwrap();
+    let key = DocKey::parse(&format!("log/{home}/2025")).unwrap();
+    let last = county
+        .node
+        .read(|c| {
+            let doc = store::changes::find(c, &key)?.unwrap();
+            store::changes::vector(c, doc)
+        })
+        .unwrap();
+    let (actor, seq, hash) = last[0];
+    enrol::cut(&county.node, &key, actor, seq, hash).unwrap();
+    county.up().await;
+    school.up().await;
+    let all = sorted(&[
+        "之前",
+        "县里有0",
+        "县里有1",
+        "县里有2",
+        "没交过0",
+        "没交过1",
+        "没交过2",
+        "没交过3",
+        "没交过4",
+    ]);
+    until("both have both branches", 40, || {
+        titles(&county) == all && titles(&school) == all
+    })
+    .await;
+    at_county(&school).await;
+    until("both hold the same", 20, || {
+        heads(&county.node) == heads(&school.node)
+    })
+    .await;
+    assert!(county.node.cases().unwrap().cases.iter().all(|c| c.cut.is_some()));
+    add_session(&school, "照常", "2025-10-08");
+    until("work goes on", 20, || titles(&county).len() == 10).await;
+    school.down().await;
+    county.down().await;
+}
+
 /// Two machines from one image, both running: the same key, store and actor.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clone_beside_its_original_forks_nothing() {

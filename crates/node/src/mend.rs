@@ -18,7 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::PoisonError;
 
-use store::aside::{self, Why};
+use store::aside::{self, Aside, Why};
 use store::{Connection, changes, events};
 use sync::admission::{Fault, History, Offered, Verdict, Wait, proven};
 use sync::authority::may_write;
@@ -248,15 +248,16 @@ impl Node {
                 continue;
             }
             let lot = aside::lot(c, &me, &key, upto)?;
-            // What the county itself has cut of us is for a person to look at.
-            let cut = |a: &ActorId| around.roll.end(&key, a).is_some();
-            if lot.iter().any(|a| a.unsaid && cut(&a.change.header.actor)) {
+            // What the county itself has cut of us is for a person to look at; that it named another branch says
+            // nothing against ours.
+            let cut = |a: &Aside| !a.branch && around.roll.end(&key, &a.change.header.actor).is_some();
+            if lot.iter().any(|a| a.unsaid && cut(a)) {
                 events::add(c, "own-cut", None, key.as_str(), "", around.now)?;
             }
             let lot: Vec<_> = lot
                 .into_iter()
                 .map(|a| {
-                    let again = a.unsaid && !cut(&a.change.header.actor);
+                    let again = a.unsaid && !cut(&a);
                     (a.change, again)
                 })
                 .collect();

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sync::admission::{History, Offered};
+use sync::roll::Cut;
 use sync::tip::{BY_CUT, Tip};
 use sync::{ActorId, Change, ChangeHash, DocKey, NodeId, Roll, branch};
 
@@ -224,34 +225,69 @@ pub(crate) fn documents(c: &Connection) -> Result<Vec<String>> {
 
 /// What may be judged again in a document: what waits for its past or for another end, and of branches that
 /// were left only what a cut names. A branch that this device withdrew comes back by a cut alone.
+///
+/// Heads are looked at first, for much may stand aside: bodies are read only of what could be stored now.
 pub(crate) fn candidates(
     c: &Connection,
     roll: &Roll,
     key: &DocKey,
 ) -> Result<Vec<(Offered, Option<NodeId>)>> {
     let mut statement = c.prepare_cached(
-        "SELECT body, tip, from_peer, why, actor FROM aside WHERE document = ? ORDER BY place, id",
+        "SELECT id, hash, actor, actor_seq, deps, why FROM aside WHERE document = ? ORDER BY place, id",
     )?;
     let rows = statement.query_map([key.as_str()], |r| {
         Ok((
-            r.get::<_, Vec<u8>>(0)?,
-            r.get::<_, Option<Vec<u8>>>(1)?,
-            r.get::<_, Option<Vec<u8>>>(2)?,
-            r.get::<_, String>(3)?,
+            r.get::<_, i64>(0)?,
+            r.get::<_, Vec<u8>>(1)?,
+            r.get::<_, Vec<u8>>(2)?,
+            r.get::<_, i64>(3)?,
             r.get::<_, Vec<u8>>(4)?,
+            r.get::<_, String>(5)?,
         ))
     })?;
-    let (mut offered, mut about) = (Vec::new(), Vec::new());
+    let past = Past(c);
+    let (mut picked, mut at_hand) = (Vec::new(), HashSet::new());
     for row in rows {
-        let (body, tip, from, why, actor) = row?;
-        let tip = tip.map(|t| fixed(t, "tip")).transpose()?;
+        let (id, hash, actor, seq, deps, why) = row?;
+        let (hash, actor, seq): (ChangeHash, _, _) = (fixed(hash, "hash")?, actor_of(&actor)?, seq as u64);
+        let beyond = |end: Cut| seq > end.seq || (seq == end.seq && hash != end.hash);
+        if roll.end(key, &actor).is_some_and(beyond) {
+            continue;
+        }
+        let left = why == Why::Withdrawn.word() || why == Why::Branch.word();
+        let back = match roll.cut(key, &actor) {
+            Some(cut) if left => past.header(key, &cut.hash)?.is_none(),
+            None if left => why == Why::Branch.word(),
+            _ => true,
+        };
+        let mut ready = back;
+        for dep in deps
+            .chunks_exact(32)
+            .filter_map(|d| <ChangeHash>::try_from(d).ok())
+        {
+            ready = ready && (at_hand.contains(&dep) || known(c, key, &dep)?);
+        }
+        if ready {
+            at_hand.insert(hash);
+            picked.push((id, left && roll.cut(key, &actor).is_some()));
+        }
+    }
+    let (mut offered, mut about) = (Vec::new(), Vec::new());
+    let mut statement = c.prepare_cached("SELECT body, tip, from_peer FROM aside WHERE id = ?")?;
+    for (id, only_named) in picked {
+        let (body, tip, from) = statement.query_row([id], |r| {
+            Ok((
+                r.get::<_, Vec<u8>>(0)?,
+                r.get::<_, Option<Vec<u8>>>(1)?,
+                r.get::<_, Option<Vec<u8>>>(2)?,
+            ))
+        })?;
         let from = from.map(|n| fixed(n, "peer").map(NodeId)).transpose()?;
-        let cut = roll.cut(key, &actor_of(&actor)?).is_some();
-        about.push((from, why, cut));
+        about.push((from, only_named));
         offered.push(Offered {
             document: key.clone(),
             body,
-            tip,
+            tip: tip.map(|t| fixed(t, "tip")).transpose()?,
         });
     }
     let named = branch::named(roll, &offered);
@@ -259,13 +295,18 @@ pub(crate) fn candidates(
         .into_iter()
         .zip(about)
         .enumerate()
-        .filter(|(i, (_, (_, why, cut)))| match why.as_str() {
-            "withdrawn" => named.contains(i),
-            "branch" => named.contains(i) || !cut,
-            _ => true,
-        })
-        .map(|(_, (o, (from, _, _)))| (o, from))
+        .filter(|(i, (_, (_, only_named)))| !only_named || named.contains(i))
+        .map(|(_, (o, (from, _)))| (o, from))
         .collect())
+}
+
+/// Whether a change is stored or waits.
+fn known(c: &Connection, key: &DocKey, hash: &ChangeHash) -> Result<bool> {
+    Ok(c.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM change WHERE doc = (SELECT id FROM document WHERE key = ?1) AND hash = ?2)
+             OR EXISTS (SELECT 1 FROM held WHERE document = ?1 AND hash = ?2)",
+    )?
+    .query_row(params![key.as_str(), hash], |r| r.get(0))?)
 }
 
 /// What vouches for the stored changes of an actor whose last tip is not on a stored change: the next change
@@ -377,6 +418,8 @@ pub struct Aside {
     pub change: Change,
     /// Whether its values have still to be said again by `me`.
     pub unsaid: bool,
+    /// Whether a cut names another branch, and says nothing against what stands in this one.
+    pub branch: bool,
 }
 
 /// Documents with own changes whose values have not been said again: the key, and the highest local
@@ -396,16 +439,25 @@ pub fn unsaid(c: &Connection, me: &NodeId) -> Result<Vec<(DocKey, i64)>> {
 
 /// One lot of set-aside changes, dependencies first.
 pub fn lot(c: &Connection, me: &NodeId, key: &DocKey, upto: i64) -> Result<Vec<Aside>> {
-    let mut statement =
-        c.prepare_cached("SELECT body, said FROM aside WHERE document = ? AND upto = ? ORDER BY place, id")?;
+    let mut statement = c.prepare_cached(
+        "SELECT body, said, why FROM aside WHERE document = ? AND upto = ? ORDER BY place, id",
+    )?;
     let rows = statement.query_map(params![key.as_str(), upto], |r| {
-        Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, i64>(1)?))
+        Ok((
+            r.get::<_, Vec<u8>>(0)?,
+            r.get::<_, i64>(1)?,
+            r.get::<_, String>(2)?,
+        ))
     })?;
     rows.map(|row| {
-        let (body, said) = row?;
+        let (body, said, why) = row?;
         let change = Change::from_body(body).map_err(|_| Error::BadRow("change"))?;
         let unsaid = said == 0 && change.header.actor.device == *me;
-        Ok(Aside { change, unsaid })
+        Ok(Aside {
+            change,
+            unsaid,
+            branch: why == Why::Branch.word(),
+        })
     })
     .collect()
 }
