@@ -1,1 +1,51 @@
 //! Small programs to read and run: `cargo run -p yanxiu-examples --example county`.
+
+/// Prose about professional learning that the dictionary is trained on, beside generated records.
+pub const TRAINING: &str = include_str!("texts/training.txt");
+
+/// Words of other subjects. Neither the training nor the sample county has seen them: what is measured is
+/// measured on these.
+pub const UNSEEN: &str = include_str!("texts/unseen.txt");
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same texts on every machine.
+#[derive(Debug, Clone)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    }
+
+    /// One of a list; empty for an empty list.
+    pub fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list.get(self.below(list.len())).copied().unwrap_or_default()
+    }
+}
+
+/// A note of about `chars` Chinese characters out of the words of a text, with a comma now and then.
+pub fn note(random: &mut Random, text: &str, chars: usize) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut out = String::new();
+    let mut count = 0;
+    while count < chars {
+        let word = random.pick(&words);
+        count += word.chars().count();
+        out.push_str(word);
+        if random.below(4) == 0 {
+            out.push('，');
+            count += 1;
+        }
+    }
+    out
+}

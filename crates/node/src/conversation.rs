@@ -208,16 +208,6 @@ struct Talk {
     begun: Instant,
 }
 
-/// So many bytes are sent again without asking first whether they came.
-const SENT_AGAIN: usize = 4 * 1024;
-
-impl Drop for Talk {
-    fn drop(&mut self) {
-        self.node
-            .set_unanswered(&self.peer, self.session.unanswered() > SENT_AGAIN);
-    }
-}
-
 impl Talk {
     fn new(node: Node, peer: NodeId, manner: Manner) -> Result<Talk, Error> {
         let state = node.roll_state();
@@ -234,7 +224,6 @@ impl Talk {
             let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, may)?;
             Ok::<_, Error>((announced, changes::last_local(c)?))
         })?;
-        let unanswered = node.unanswered(&peer);
         let session = Session::new(Start {
             key: node.0.key.clone(),
             store: node.store_id(),
@@ -251,7 +240,6 @@ impl Talk {
             speaks,
             have,
             last,
-            unanswered,
             clock: now(),
         });
         let told = state.roll.statements().map(Statement::hash).collect();
@@ -357,6 +345,7 @@ impl Talk {
             }
             Effect::InSync => {
                 step.in_sync = true;
+                tracing::debug!(peer = %self.peer.short(), "both sides are equal");
                 self.node
                     .store()
                     .write(|tx| peers::in_sync(tx, &self.peer, now()))?;
@@ -453,6 +442,7 @@ impl Talk {
         })?;
         // Durable now, so it may be acknowledged; the views follow by themselves.
         if outcome.stored > 0 {
+            tracing::debug!(peer = %self.peer.short(), changes = outcome.stored, "stored");
             self.node.0.arrived.send_modify(|n| *n += 1);
             self.node.0.changed.send_modify(|n| *n += 1);
         }

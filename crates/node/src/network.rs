@@ -488,6 +488,7 @@ async fn dial(
     let Some(resolved) = found.ok().flatten() else {
         return Reached::Nobody;
     };
+    tracing::debug!(%address, "dialling");
     let connected = tokio::select! {
         biased;
         _ = stopped.wait_for(|s| *s) => return Reached::Nobody,

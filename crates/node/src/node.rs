@@ -45,8 +45,6 @@ pub(crate) struct Inner {
     pub(crate) doubted: Mutex<HashSet<(NodeId, Vec<sync::ChangeHash>)>>,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
-    /// Peers whose last session ended while much was on the way to them.
-    unanswered: Mutex<HashSet<NodeId>>,
 }
 
 #[derive(Clone)]
@@ -119,7 +117,6 @@ impl Node {
             life,
             doubted: Mutex::new(HashSet::new()),
             connected: Mutex::new(HashSet::new()),
-            unanswered: Mutex::new(HashSet::new()),
         }));
         node.enforce_all()?;
         node.refresh_views()?;
@@ -614,19 +611,6 @@ impl Node {
 
     pub(crate) fn may_read(&self, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
         may_read(&self.0.policy, roll, peer, key)
-    }
-
-    pub(crate) fn unanswered(&self, peer: &NodeId) -> bool {
-        let set = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        set.contains(peer)
-    }
-
-    pub(crate) fn set_unanswered(&self, peer: &NodeId, much: bool) {
-        let mut set = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        match much {
-            true => set.insert(*peer),
-            false => set.remove(peer),
-        };
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -181,6 +181,25 @@ fn finish(rows: Vec<Row>, escort: Vec<Row>) -> Vec<Offered> {
     offered
 }
 
+/// Every stored change with its own tip, in the order of commits: for measurements.
+pub fn everything(c: &Connection) -> Result<Vec<Offered>> {
+    let mut statement = c.prepare_cached(
+        "SELECT d.key, c.body, c.tip FROM change c JOIN document d ON d.id = c.doc ORDER BY c.seq",
+    )?;
+    let rows = statement.query_map([], |r| {
+        Ok((r.get::<_, String>(0)?, r.get(1)?, r.get::<_, Option<Vec<u8>>>(2)?))
+    })?;
+    rows.map(|row| {
+        let (key, body, tip) = row?;
+        Ok(Offered {
+            document: DocKey::parse(&key).ok_or(Error::BadRow("document key"))?,
+            body,
+            tip: tip.map(|t| fixed(t, "tip")).transpose()?,
+        })
+    })
+    .collect()
+}
+
 /// Number and bytes of the changes after a local sequence in documents that may be read, without what came
 /// from that very peer.
 pub fn waiting(

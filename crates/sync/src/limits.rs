@@ -59,7 +59,8 @@ pub const RECEIPTS_EVERY: usize = 16;
 /// Changes that the writer and the reader of a stream of pieces remember (40 bytes each).
 pub const STREAM_CHANGES: usize = 1_024;
 
-/// Waiting changes of so many bytes are all sent in the first flight, and a State frame after them.
+/// Waiting changes of so many bytes (some 6 KB compressed) are all sent in the first flight, and a State frame
+/// after them. More waits for the peer's Hello: some may have come in a session that was cut.
 pub const FIRST_FLIGHT: u64 = 32 * 1024;
 
 /// Documents in one digest list. 5,000 documents cost 80 KB; above 1,000 the next protocol version

@@ -13,7 +13,9 @@
 //!                                                  missing changes:        Pushing ◀── Check (roll changed)┘
 //! ```
 //! Four [`Phase`]s are in the code: Opening, Pushing (also while comparing and repairing), Live, Closed. In
-//! Live, new changes go out as pieces at once. *State* is the quick way to Live for two nodes that know each
+//! Live, new changes go out as pieces at once. A first flight carries what waits for a known peer, if that is
+//! little; of much, a part may have arrived in a session that was cut, and the peer's Hello says how much.
+//! *State* is the quick way to Live for two nodes that know each
 //! other: the same digests as a Check, sent behind the last piece without waiting for its answer, so that
 //! equal nodes know it after one round trip. The slow way (Done, Check, repair) needs no assumption.
 //!
@@ -173,11 +175,6 @@ impl Session {
         self.is_live() && self.window.is_empty() && !self.reading && (self.exhausted || self.acked.is_none())
     }
 
-    /// Bytes of pieces that were sent and not answered.
-    pub fn unanswered(&self) -> usize {
-        self.window.bytes()
-    }
-
     /// Whether the session is over.
     pub fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
@@ -269,7 +266,6 @@ impl Session {
             && s.enrolled
             && s.standing == Standing::Member
             && s.cursor.is_some()
-            && !s.unanswered
             && s.speaks.streams()
             && s.announced.1 <= limits::FIRST_FLIGHT
     }
@@ -640,7 +636,7 @@ impl Session {
         let guessed = self.phase == Phase::Opening
             && self.start.initiator
             && self.peer_store.is_none()
-            && !self.start.unanswered;
+            && self.start.announced.1 <= limits::FIRST_FLIGHT;
         let ready = matches!(self.phase, Phase::Pushing | Phase::Live);
         if self.start.standing != Standing::Member || !self.start.enrolled || !(ready || guessed) {
             return;

@@ -167,7 +167,6 @@ impl Memory {
             speaks: Speaks::ours(),
             have: self.have.get(&peer.id()).copied(),
             last: self.changes.len() as u64,
-            unanswered: false,
             clock: 0,
         })
     }

@@ -52,8 +52,6 @@ pub struct Start {
     pub have: Option<(StoreId, u64)>,
     /// The highest local sequence of our own store.
     pub last: u64,
-    /// An earlier session ended while much was unanswered: hear first what arrived of it.
-    pub unanswered: bool,
     /// Our clock in unix seconds, for people.
     pub clock: i64,
 }

@@ -48,10 +48,6 @@ impl Window {
         self.flight.len()
     }
 
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     pub fn is_empty(&self) -> bool {
         self.flight.is_empty()
     }

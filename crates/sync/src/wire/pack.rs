@@ -275,6 +275,9 @@ fn unzigzag(coded: u64, expected: u64) -> u64 {
 }
 
 #[cfg(test)]
+pub(super) use tests::piece as samples;
+
+#[cfg(test)]
 mod tests {
     use automerge::{AutoCommit, ObjType, ROOT, transaction::Transactable};
     use proptest::prelude::*;
@@ -283,7 +286,7 @@ mod tests {
     use crate::identity::DeviceKey;
 
     /// Records of two devices that merge now and then, in two documents.
-    fn piece(records: usize) -> Piece {
+    pub(in crate::wire) fn piece(records: usize) -> Piece {
         let actor = |n: u8| ActorId {
             device: DeviceKey::from_seed([n; 32]).id(),
             incarnation: [n; 4],

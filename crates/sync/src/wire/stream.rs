@@ -22,7 +22,7 @@ pub const ENCODING: u8 = 3;
 /// The newest dictionary.
 pub const DICTIONARY: u8 = DICTIONARIES.len() as u8;
 
-const DICTIONARIES: [&[u8]; 0] = [];
+const DICTIONARIES: [&[u8]; 1] = [include_bytes!("dictionary_1.zdict")];
 
 /// 128 KiB: what a hub keeps for each peer that is sending it much (400 KB with zstd's buffers).
 const WINDOW_LOG: u32 = 17;
@@ -69,6 +69,11 @@ impl StreamPart {
             bytes: bytes.to_vec(),
         })
     }
+}
+
+/// What a stream's first part compresses, for training a dictionary.
+pub fn plain(piece: &Piece) -> Option<Vec<u8>> {
+    pack::encode(piece, &mut Context::default())
 }
 
 fn dictionary(version: u8) -> Result<&'static [u8], BadFrame> {
@@ -188,5 +193,107 @@ impl fmt::Debug for Writer {
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reader({})", if self.0.is_some() { "open" } else { "closed" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::admission::Offered;
+    use crate::document::DocKey;
+
+    /// Pieces that take the unusual way would not test the stream: these are real changes.
+    fn pieces() -> Vec<Piece> {
+        super::pack::samples(90)
+            .changes
+            .chunks(20)
+            .map(|part| Piece {
+                upto: Some(part.len() as u64),
+                changes: part.to_vec(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_stream_goes_over_and_each_part_is_small_for_what_went_before() {
+        let (mut writer, mut reader) = (Writer::default(), Reader::default());
+        let all = pieces();
+        let mut sizes = Vec::new();
+        for (i, piece) in all.iter().enumerate() {
+            let more = i + 1 < all.len();
+            let part = writer.write(piece, more, DICTIONARY).unwrap();
+            assert_eq!(part.begin, (i == 0).then_some(DICTIONARY));
+            assert_eq!(reader.read(&part).unwrap(), *piece);
+            sizes.push(part.bytes.len());
+        }
+        assert!(sizes[3] < sizes[0], "{sizes:?}");
+        let again = writer.write(&all[0], false, DICTIONARY).unwrap();
+        assert!(again.begin.is_some(), "the stream was over");
+    }
+
+    #[test]
+    fn a_reader_without_the_dictionary_gets_a_plain_stream() {
+        let all = pieces();
+        let part = Writer::default().write(&all[0], false, 0).unwrap();
+        assert_eq!(part.begin, Some(0));
+        assert_eq!(Reader::default().read(&part).unwrap(), all[0]);
+        let of_the_future = StreamPart {
+            begin: Some(DICTIONARY + 1),
+            ..part
+        };
+        assert_eq!(
+            Reader::default().read(&of_the_future),
+            Err(BadFrame::UnknownDictionary(DICTIONARY + 1))
+        );
+    }
+
+    #[test]
+    fn an_unusual_change_ends_the_stream() {
+        let odd = Piece {
+            upto: None,
+            changes: vec![Offered {
+                document: DocKey::parse("log/a/2025").unwrap(),
+                body: vec![1, 2, 3],
+                tip: None,
+            }],
+        };
+        let mut writer = Writer::default();
+        let all = pieces();
+        assert!(writer.write(&all[0], true, DICTIONARY).is_some());
+        assert_eq!(writer.write(&odd, true, DICTIONARY), None);
+        assert!(writer.write(&all[1], true, DICTIONARY).unwrap().begin.is_some());
+    }
+
+    #[test]
+    fn a_bomb_is_given_up_at_the_cap() {
+        let mut encoder = Encoder::new(19).unwrap();
+        let (zeros, mut bytes, mut room) = (vec![0u8; 64 << 20], Vec::new(), [0; 16 * 1024]);
+        encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).unwrap();
+        let mut input = InBuffer::around(&zeros);
+        while input.pos < zeros.len() {
+            let mut output = OutBuffer::around(&mut room[..]);
+            encoder.run(&mut input, &mut output).unwrap();
+            bytes.extend_from_slice(output.as_slice());
+        }
+        let bomb = StreamPart {
+            more: true,
+            begin: Some(0),
+            bytes,
+        };
+        assert_eq!(Reader::default().read(&bomb), Err(BadFrame::TooLarge(3)));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_parts_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), begin in any::<Option<u8>>()) {
+            let mut writer = Writer::default();
+            let mut part = writer.write(&pieces()[0], true, DICTIONARY).unwrap();
+            let i = at.index(part.bytes.len());
+            part.bytes[i] = byte;
+            part.begin = begin;
+            let _ = Reader::default().read(&part);
+        }
     }
 }
