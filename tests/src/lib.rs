@@ -256,10 +256,9 @@ pub fn add_teacher(place: &Place, name: &str, code: &str) -> String {
     office::save_teacher(&place.node, &clerk(), &school, None, input).expect("a teacher")
 }
 
-/// A school-based session of four class-hours, still open; the record id.
-pub fn add_session(place: &Place, title: &str, date: &str) -> String {
-    let school = place.node.home_school().expect("a school");
-    let input = SessionInput {
+/// What a clerk types for a school-based session of four class-hours.
+pub fn session_input(title: &str, date: &str) -> SessionInput {
+    SessionInput {
         title: title.into(),
         theme: "读懂学生的错误".into(),
         date: date.into(),
@@ -270,7 +269,13 @@ pub fn add_session(place: &Place, title: &str, date: &str) -> String {
         hours_c: 400,
         lecturers: "教研组".into(),
         ..SessionInput::default()
-    };
+    }
+}
+
+/// Such a session, still open; the record id.
+pub fn add_session(place: &Place, title: &str, date: &str) -> String {
+    let school = place.node.home_school().expect("a school");
+    let input = session_input(title, date);
     office::save_session(&place.node, &clerk(), &school, None, input).expect("a session")
 }
 

@@ -289,6 +289,20 @@ async fn a_branch_that_only_a_neighbour_has_is_not_lost() {
             && [&county, &school, &neighbour].iter().all(|p| titles(p) == all)
     })
     .await;
+    // What was said twice is one record, no dispute, and can be edited.
+    let sessions = office::sessions(&school.node, None, 100).unwrap();
+    let twice = sessions.iter().find(|s| s.title == "新写").unwrap();
+    let input = session_input("新写改", &twice.date);
+    office::save_session(&school.node, &clerk(), &home, Some(&twice.id), input).unwrap();
+    let all = sorted(&["之前", "邻居有", "新写改", "照常"]);
+    until("the edit is everywhere", 20, || {
+        [&county, &school, &neighbour].iter().all(|p| titles(p) == all)
+    })
+    .await;
+    for place in [&county, &school, &neighbour] {
+        let records = place.node.records(&Filter::kind("session")).unwrap();
+        assert!(records.iter().all(|r| !r.disputed), "{records:?}");
+    }
     for place in [&mut county, &mut school, &mut neighbour] {
         place.down().await;
     }

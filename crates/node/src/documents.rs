@@ -540,3 +540,67 @@ fn write_edits(doc: &mut Automerge, edits: &[Edit]) -> Result<Option<Vec<u8>>, a
         .and_then(|_| doc.get_last_local_change())
         .map(|c| c.raw_bytes().to_vec()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(id: &str, fields: &[(&str, &str)]) -> Edit {
+        Edit {
+            id: id.into(),
+            fields: fields
+                .iter()
+                .map(|(n, v)| (n.to_string(), Some(Value::Text(v.to_string()))))
+                .collect(),
+        }
+    }
+
+    fn texts(doc: &Automerge, name: &str) -> Vec<String> {
+        let objects = objects_of(doc, "r").unwrap();
+        values_of(doc, &objects, name)
+            .unwrap()
+            .iter()
+            .map(|(v, _)| v.to_str().unwrap_or_default().to_string())
+            .collect()
+    }
+
+    /// A record that was made twice (said again, and then come back) hides nothing, and a person's choice
+    /// ends the dispute, whichever of the two Automerge calls the winner.
+    #[test]
+    fn a_record_made_twice_shows_both_and_takes_edits() {
+        for (left, right) in [(1u8, 2u8), (2, 1)] {
+            let actor = |n: u8| automerge::ActorId::from(&[n; 36][..]);
+            let mut one = Automerge::new().with_actor(actor(left));
+            let mut two = Automerge::new().with_actor(actor(right));
+            write_edits(
+                &mut one,
+                &[edit(
+                    "r",
+                    &[("_kind", "session/1"), ("title", "一"), ("place", "甲")],
+                )],
+            )
+            .unwrap();
+            write_edits(&mut two, &[edit("r", &[("_kind", "session/1"), ("title", "二")])]).unwrap();
+            one.merge(&mut two).unwrap();
+            let mut both = texts(&one, "title");
+            both.sort();
+            assert_eq!(both, ["一", "二"]);
+            assert_eq!(texts(&one, "place"), ["甲"], "a field of the hidden one shows");
+            assert_eq!(texts(&one, "_kind"), ["session/1", "session/1"]);
+            write_edits(
+                &mut one,
+                &[edit("r", &[("title", "三"), ("place", "乙"), ("theme", "新")])],
+            )
+            .unwrap();
+            assert_eq!(texts(&one, "title"), ["三", "三"]);
+            assert!(texts(&one, "place").iter().all(|p| p == "乙"));
+            assert_eq!(texts(&one, "theme"), ["新"]);
+            // Nothing changes, nothing is written.
+            assert!(
+                write_edits(&mut one, &[edit("r", &[("title", "三"), ("theme", "新")])])
+                    .unwrap()
+                    .is_none()
+            );
+        }
+    }
+}
