@@ -213,6 +213,49 @@ async fn a_machine_set_back_and_typed_into_loses_neither_branch() {
     let _ = &mut school;
 }
 
+/// A long time is lost, and as much was typed since: more than is looked at in one step.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_branches_are_mended_too() {
+    let (
+        Scene {
+            mut county,
+            mut school,
+        },
+        snapshot,
+    ) = scene().await;
+    let session = add_session(&school, "共同", "2025-10-01");
+    let edit = |place: &Place, n: usize, what: &str| {
+        let home = place.node.home_school().unwrap();
+        for i in 0..n {
+            let input = session_input(&format!("{what}{i}"), "2025-10-02");
+            office::save_session(&place.node, &clerk(), &home, None, input).unwrap();
+        }
+    };
+    let _ = session;
+    edit(&school, 150, "丢失");
+    meet(&mut school).await;
+    drop(school);
+    let mut school = Place::set_back(snapshot);
+    // As many changes as the county has of it, so that no number tells.
+    edit(&school, 151, "新写");
+    school.up().await;
+    until("both have both branches", 60, || {
+        [&county, &school].iter().all(|p| {
+            let now = titles(p);
+            let of = |what: &str| now.iter().filter(|t| t.starts_with(what)).count();
+            of("丢失") == 150 && of("新写") == 151 && of("共同") == 1
+        })
+    })
+    .await;
+    at_county(&school).await;
+    until("both hold the same", 20, || {
+        heads(&county.node) == heads(&school.node)
+    })
+    .await;
+    school.down().await;
+    county.down().await;
+}
+
 /// A neighbour alone has the lost branch; the county gets the new one first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_branch_that_only_a_neighbour_has_is_not_lost() {

@@ -45,9 +45,6 @@ const MUTE: Duration = Duration::from_secs(600);
 /// Frames that wait to be written; a peer that reads nothing is given up beyond that.
 const WRITE_QUEUE: usize = 256;
 
-/// So many of our own last changes are shown again by a peer whose document stays different (about 16 KB).
-const DOUBTED: u64 = 64;
-
 /// Application close codes on the wire.
 const CLOSE_DONE: u32 = 0;
 const CLOSE_REPLACED: u32 = 1;
@@ -547,7 +544,7 @@ impl Talk {
                         let s = aside::announced(c, &roll, &d.key, &a, s)?;
                         let less = match (doubt, a.device == me) {
                             (false, _) => 0,
-                            (true, true) => DOUBTED,
+                            (true, true) => aside::SHOWN_AGAIN,
                             (true, false) => 1,
                         };
                         actors.push((a, s.saturating_sub(less)));

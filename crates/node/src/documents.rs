@@ -341,7 +341,8 @@ fn write_scalar(value: &Option<Value>) -> ScalarValue {
 
 /// What stood in changes that were set aside, written anew: the changes of `actor` on top of `base`, each to
 /// be signed and stored. `lot` are the set-aside changes in their order, with whether their values are to be
-/// said again. A value is said that was visible in the document as it was. `None`: Automerge cannot take them.
+/// said again. A value is said that was visible in the document as it was. `None`: the base lacks something that
+/// they stand on.
 pub(crate) fn say_again(
     around: &Around<'_>,
     key: &DocKey,
@@ -350,9 +351,8 @@ pub(crate) fn say_again(
     actor: ActorId,
     edits_per_change: usize,
 ) -> Result<Option<Vec<Change>>, Error> {
-    let Some((base, _)) = Loaded::empty().apply(around, key, base)? else {
-        return Ok(None);
-    };
+    let unreadable = || Error::Unreadable(key.to_string());
+    let (base, _) = Loaded::empty().apply(around, key, base)?.ok_or_else(unreadable)?;
     let mut doc = base.doc.clone();
     let mut was = base;
     let mut known: HashSet<ChangeHash> = was.counted.clone();
@@ -361,7 +361,10 @@ pub(crate) fn say_again(
     for (change, again) in lot {
         let h = &change.header;
         if !h.deps.iter().all(|d| known.contains(d)) {
-            continue;
+            match again {
+                true => return Ok(None),
+                false => continue,
+            }
         }
         known.insert(h.hash);
         was.note_span(h);
@@ -380,17 +383,17 @@ pub(crate) fn say_again(
         )
     }));
     let Ok(Some(edits)) = edits else {
-        return Ok(None);
+        return Err(unreadable());
     };
     doc.set_actor(automerge::ActorId::from(&actor.to_bytes()[..]));
     let mut changes = Vec::new();
     for part in edits.chunks(edits_per_change) {
         let written = catch_unwind(AssertUnwindSafe(|| write_edits(&mut doc, part)));
         let Ok(Ok(written)) = written else {
-            return Ok(None);
+            return Err(unreadable());
         };
         if let Some(chunk) = written {
-            changes.push(Change::from_chunk(&chunk).map_err(|_| Error::Unreadable(key.to_string()))?);
+            changes.push(Change::from_chunk(&chunk).map_err(|_| unreadable())?);
         }
     }
     Ok(Some(changes))
@@ -560,7 +563,7 @@ mod tests {
         values_of(doc, &objects, name)
             .unwrap()
             .iter()
-            .map(|(v, _)| v.to_str().unwrap_or_default().to_string())
+            .map(|(v, _)| v.as_str().unwrap_or_default().to_string())
             .collect()
     }
 

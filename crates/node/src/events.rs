@@ -250,6 +250,10 @@ mod tests {
             verdict_code(Verdict::Quarantined(Fault::Equivocation), false),
             verdict_code(Verdict::Dropped(Fault::NoTip), true),
             "bad-receipt".to_string(),
+            "rolled-back".to_string(),
+            "own-branch".to_string(),
+            "said-again".to_string(),
+            "own-cut".to_string(),
         ] {
             let (zh, en) = words(&code);
             assert!(zh != code && en != code, "{code}");

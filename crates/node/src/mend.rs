@@ -30,9 +30,10 @@ use crate::documents::{self, Around};
 use crate::node::now;
 use crate::{Error, Node, directory};
 
-/// How often one actor's branch is changed in one document. Twice is usual when a neighbour holds one branch
-/// and the county the other; more would be peers playing with us.
-const FLIPS: u64 = 4;
+/// How often one actor's branch is left in one document. Twice is usual when a neighbour holds one branch and
+/// the county the other; a deep fork that no verdict names is followed down in steps. More would be peers
+/// playing with us.
+const FLIPS: u64 = 16;
 
 /// Doubts that are remembered.
 const DOUBTS: usize = 1_000;
@@ -145,7 +146,14 @@ impl Node {
                 let lowest = held.entry(of).or_insert(head.seq);
                 *lowest = (*lowest).min(head.seq);
             } else {
-                aside::note_fork(c, key, &head.actor, head.seq, now())?;
+                // A neighbour's word alone costs no more than this; a deeper fork is reached in several steps.
+                let least = match self.is_county_store(peer) {
+                    true => 1,
+                    false => past
+                        .last_seq(key, &head.actor)?
+                        .saturating_sub(aside::SHOWN_AGAIN),
+                };
+                aside::note_fork(c, key, &head.actor, head.seq.max(least), now())?;
                 forked.insert(of);
             }
         }
@@ -215,13 +223,14 @@ impl Node {
         for device in devices {
             aside::enforce(c, roll, &device, now())?;
         }
-        Ok(())
+        Ok(store::set_meta(c, "enforced", &roll.digest())?)
     }
 
-    /// The same for the whole roll: at a start, for a directory that an older program wrote.
+    /// The same for the whole roll: at the first start on a directory that an older program wrote.
     pub(crate) fn enforce_all(&self) -> Result<(), Error> {
         let roll = self.roll();
-        if !roll.has_cuts() {
+        let done = self.store().read(|c| store::meta(c, "enforced"))?;
+        if !roll.has_cuts() || done.as_deref() == Some(&roll.digest()[..]) {
             return Ok(());
         }
         self.store().write(|tx| {
@@ -233,6 +242,7 @@ impl Node {
             for device in devices {
                 aside::enforce(tx, &roll, &device, now())?;
             }
+            store::set_meta(tx, "enforced", &roll.digest())?;
             Ok::<_, Error>(())
         })
     }
@@ -261,8 +271,18 @@ impl Node {
                     (a.change, again)
                 })
                 .collect();
-            if lot.iter().any(|(_, again)| *again) && self.say_lot(around, &key, upto, &lot)? {
-                said.push(key.clone());
+            if lot.iter().any(|(_, again)| *again) {
+                match self.say_lot(around, &key, upto, &lot) {
+                    Ok(true) => said.push(key.clone()),
+                    Ok(false) => {}
+                    // What it stands on is not here: when it returns, the values can be read.
+                    Err(Error::Unreadable(_)) => {
+                        tracing::error!(document = %key, "what was set aside cannot be read");
+                        events::add(c, "unreadable", None, key.as_str(), "", around.now)?;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             aside::set_said(c, &me, &key, upto)?;
         }
@@ -278,22 +298,23 @@ impl Node {
         lot: &[(sync::Change, bool)],
     ) -> Result<bool, Error> {
         let c = around.conn;
-        let mut base = match changes::find(c, key)? {
+        let all = match changes::find(c, key)? {
             Some(doc) => changes::after(c, doc, 0)?,
             None => Vec::new(),
         };
-        base.retain(|s| s.seq <= upto);
+        let base: Vec<_> = all.iter().filter(|s| s.seq <= upto).cloned().collect();
         let incarnation = directory::random()?;
         let actor = ActorId {
             device: self.id(),
             incarnation,
         };
         let edits = crate::node::EDITS_PER_CHANGE;
-        let Some(changes) = documents::say_again(around, key, &base, lot, actor, edits)? else {
-            tracing::error!(document = %key, "what was set aside cannot be read");
-            events::add(c, "unreadable", None, key.as_str(), "", around.now)?;
-            return Ok(false);
-        };
+        let mut changes = documents::say_again(around, key, &base, lot, actor, edits)?;
+        if changes.is_none() {
+            // Something that it stands on has come back since.
+            changes = documents::say_again(around, key, &all, lot, actor, edits)?;
+        }
+        let changes = changes.ok_or_else(|| Error::Unreadable(key.to_string()))?;
         if changes.is_empty() {
             return Ok(false);
         }

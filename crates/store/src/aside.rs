@@ -15,6 +15,9 @@ use sync::{ActorId, Change, ChangeHash, DocKey, NodeId, Roll, branch};
 use crate::changes::{self, Past, actor_of};
 use crate::{Error, Result, fixed};
 
+/// So many of an actor's last changes a peer is asked to show again where branches may differ (about 16 KB).
+pub const SHOWN_AGAIN: u64 = 64;
+
 /// Why a change was set aside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
@@ -437,29 +440,51 @@ pub fn unsaid(c: &Connection, me: &NodeId) -> Result<Vec<(DocKey, i64)>> {
     .collect()
 }
 
-/// One lot of set-aside changes, dependencies first.
+/// One lot of set-aside changes, dependencies first, with those that they stand on and that were set aside in
+/// another lot: without these the document cannot be seen as it was.
 pub fn lot(c: &Connection, me: &NodeId, key: &DocKey, upto: i64) -> Result<Vec<Aside>> {
-    let mut statement = c.prepare_cached(
-        "SELECT body, said, why FROM aside WHERE document = ? AND upto = ? ORDER BY place, id",
+    let mut lot: BTreeMap<(i64, i64), Aside> = BTreeMap::new();
+    let mut seen: HashSet<ChangeHash> = HashSet::new();
+    let mut next: Vec<ChangeHash> = Vec::new();
+    let mut statement = c.prepare_cached("SELECT hash FROM aside WHERE document = ? AND upto = ?")?;
+    for hash in statement.query_map(params![key.as_str(), upto], |r| r.get::<_, Vec<u8>>(0))? {
+        next.push(fixed(hash?, "hash")?);
+    }
+    let mut one = c.prepare_cached(
+        "SELECT place, id, body, said, why, upto FROM aside WHERE document = ? AND hash = ?",
     )?;
-    let rows = statement.query_map(params![key.as_str(), upto], |r| {
-        Ok((
-            r.get::<_, Vec<u8>>(0)?,
-            r.get::<_, i64>(1)?,
-            r.get::<_, String>(2)?,
-        ))
-    })?;
-    rows.map(|row| {
-        let (body, said, why) = row?;
+    while let Some(hash) = next.pop() {
+        if !seen.insert(hash) {
+            continue;
+        }
+        let row = one
+            .query_row(params![key.as_str(), hash], |r| {
+                Ok((
+                    (r.get(0)?, r.get(1)?),
+                    r.get::<_, Vec<u8>>(2)?,
+                    r.get::<_, i64>(3)?,
+                    r.get::<_, String>(4)?,
+                    r.get::<_, i64>(5)?,
+                ))
+            })
+            .optional()?;
+        let Some((at, body, said, why, of)) = row else {
+            continue;
+        };
         let change = Change::from_body(body).map_err(|_| Error::BadRow("change"))?;
-        let unsaid = said == 0 && change.header.actor.device == *me;
-        Ok(Aside {
-            change,
-            unsaid,
-            branch: why == Why::Branch.word(),
-        })
-    })
-    .collect()
+        next.extend(&change.header.deps);
+        let unsaid = of == upto && said == 0 && change.header.actor.device == *me;
+        let branch = why == Why::Branch.word();
+        lot.insert(
+            at,
+            Aside {
+                change,
+                unsaid,
+                branch,
+            },
+        );
+    }
+    Ok(lot.into_values().collect())
 }
 
 /// The own changes of a lot have been said again.

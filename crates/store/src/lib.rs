@@ -3,7 +3,7 @@
 //!
 //! [`Store`] hands out connections: [`Store::write`] runs one transaction, [`Store::read`] a snapshot.
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
-//! [`outgoing`] (what goes out), [`roll`], [`peers`] (cursors and receipts), [`events`], [`views`]
+//! [`aside`] and [`evidence`] (what this node has left, and what is kept of faults), [`outgoing`] (what goes out), [`roll`], [`peers`] (cursors and receipts), [`events`], [`views`]
 //! (tables computed from documents) and [`accounts`] (local people).
 
 use std::path::{Path, PathBuf};
