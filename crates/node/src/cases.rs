@@ -4,8 +4,9 @@
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use store::admitting::{self, HeldRow};
+use store::cases::{self as rows, AsideRow, Signed};
 use store::changes;
-use store::evidence::{self, Accusation, AsideRow, Signed};
+use store::evidence::{self, Proof};
 use sync::admission::History;
 use sync::{ActorId, ChangeHash, DocKey, NodeId};
 
@@ -136,10 +137,10 @@ impl Node {
         let roll = self.roll();
         let (found, held, aside) = self.store().read(|c| {
             let mut found = Vec::new();
-            for a in evidence::accusations(c)? {
+            for a in rows::accusations(c)? {
                 let past = changes::Past(c);
                 let (seq, hash) = (a.faulty.change.header.seq, a.faulty.change.header.hash);
-                let other = evidence::contradicted(c, &a.document, &a.actor, seq, &hash)?;
+                let other = rows::contradicted(c, &a.document, &a.actor, seq, &hash)?;
                 let last = past.last_seq(&a.document, &a.actor)?;
                 let before = last.min(seq.saturating_sub(1));
                 let mut proposals = Vec::new();
@@ -158,10 +159,10 @@ impl Node {
                         lost: last - seq,
                     });
                 }
-                let waiting = evidence::waiting(c, &a.document, &a.actor)?;
+                let waiting = rows::waiting(c, &a.document, &a.actor)?;
                 found.push((a, other, waiting, proposals));
             }
-            Ok::<_, Error>((found, admitting::held(c)?, evidence::aside(c)?))
+            Ok::<_, Error>((found, admitting::held(c)?, rows::aside(c)?))
         })?;
         let mut cases: Vec<Case> = found
             .into_iter()
@@ -195,41 +196,41 @@ impl Node {
         Ok(self.cases()?.cases.into_iter().find(|c| c.id == id))
     }
 
-    /// The evidence of a case as a text file: both changes and their signatures, whole.
+    /// The evidence of a case as a text file: both changes, whole, each with the signature that its device's
+    /// key gave for it or for a later one, and the changes that lead there.
     pub fn evidence_file(&self, id: &str) -> Result<Option<String>, Error> {
-        let found: Option<(Accusation, Option<Signed>)> = self.store().read(|c| {
-            for a in evidence::accusations(c)? {
-                if case_id(&a.document, &a.actor) == id {
-                    let h = &a.faulty.change.header;
-                    let other = evidence::contradicted(c, &a.document, &a.actor, h.seq, &h.hash)?;
-                    return Ok(Some((a, other)));
-                }
-            }
-            Ok::<_, Error>(None)
-        })?;
-        let Some((a, other)) = found else {
+        let Some(case) = self.case(id)? else {
             return Ok(None);
         };
-        let (zh, en) = fault_words(&a.fault);
+        let county = self.roll().county();
+        let found = self
+            .store()
+            .read(|c| evidence::evidence(c, &county, &case.document, &case.actor))?;
         let mut text = format!(
-            "研修 隔离证据 (yanxiu evidence)\n县根公钥 county: {}\n文档 document: {}\n设备 device: {} {}\n\
-             编号 actor: {}\n原因 fault: {} {zh} / {en}\n",
-            self.roll().county(),
-            a.document,
-            a.actor.device,
-            self.device_label(&a.actor.device),
-            HEXLOWER.encode(&a.actor.to_bytes()),
-            a.fault,
+            "研修 隔离证据 (yanxiu evidence)\n县根公钥 county: {county}\n文档 document: {}\n设备 device: {} {}\n\
+             编号 actor: {}\n原因 fault: {} {} / {}\n",
+            case.document,
+            case.actor.device,
+            case.label,
+            HEXLOWER.encode(&case.actor.to_bytes()),
+            case.fault,
+            case.why_zh,
+            case.why_en,
         );
-        for (name, signed) in [("一 first", Some(&a.faulty)), ("二 second", other.as_ref())] {
-            let Some(s) = signed else { continue };
-            let tip = s.tip.map_or_else(|| "-".to_string(), |t| HEXLOWER.encode(&t));
-            text.push_str(&format!(
-                "\n{name}\nseq: {}\nhash: {}\ntip: {tip}\nbody: {}\n",
-                s.change.header.seq,
-                HEXLOWER.encode(&s.change.header.hash),
-                HEXLOWER.encode(&s.change.body),
-            ));
+        let (first, second) = found.map_or((None, None), |e| (e.first, e.second));
+        for (name, shown, proof) in [
+            ("已收下的 stored", case.other.as_ref(), first),
+            ("有误的 faulty", Some(&case.faulty), second),
+        ] {
+            let Some(shown) = shown else { continue };
+            text.push_str(&format!("\n{name}\nseq: {}\nhash: {}\n", shown.seq, shown.hash));
+            if let Some(Proof { body, chain, tip }) = proof {
+                text.push_str(&format!("body: {}\n", HEXLOWER.encode(&body)));
+                for next in chain {
+                    text.push_str(&format!("then: {}\n", HEXLOWER.encode(&next)));
+                }
+                text.push_str(&format!("tip: {}\n", HEXLOWER.encode(&tip)));
+            }
         }
         Ok(Some(text))
     }

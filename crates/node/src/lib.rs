@@ -6,13 +6,17 @@
 //! and holds one [`conversation`] per peer. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
+mod care;
 mod cases;
+mod clocks;
 mod conversation;
 mod directory;
 mod documents;
 pub mod enrol;
 mod error;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod life;
 mod mend;
 pub mod network;
@@ -21,8 +25,12 @@ pub mod office;
 mod peers;
 mod policy;
 mod record;
+mod surroundings;
 
+pub use care::Patience;
 pub use cases::{Case, Cases, Exhibit, Point, Proposal, fault_words};
+pub use clocks::MADE;
+pub use conversation::{Manner, Step, Talk};
 pub use documents::Edit;
 pub use error::Error;
 pub use events::EventRow;
@@ -32,4 +40,5 @@ pub use peers::PeerRow;
 pub use policy::{Role, document_policy};
 pub use record::{Filter, Record, Way};
 pub use records::{FieldError, Fields, Value};
+pub use surroundings::{Disk, Surroundings};
 pub use sync::NodeId;

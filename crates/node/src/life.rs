@@ -24,7 +24,7 @@ use data_encoding::HEXLOWER;
 use store::{Connection, Store};
 use sync::StoreId;
 
-use crate::node::now;
+use crate::surroundings::Surroundings;
 use crate::{Error, directory};
 
 /// A running node that has written something draws a new number after so long.
@@ -64,11 +64,14 @@ impl Life {
 
 /// The store id of this database. A copy is another store and writes under a new incarnation: what it lost
 /// comes back from the peers, and nothing forks.
-pub(crate) fn begin(store: &Store, dir: &Path) -> Result<StoreId, Error> {
-    let fresh = StoreId(directory::random()?);
+pub(crate) fn begin(store: &Store, dir: &Path, around: &Surroundings) -> Result<StoreId, Error> {
+    let fresh = StoreId(around.random()?);
     let id = store.write(|tx| {
         let known = store::meta(tx, "store_id")?;
-        let copied = is_copy(tx, dir)?;
+        let copied = match around.has_files() {
+            true => is_copy(tx, dir)?,
+            false => other_identity(tx, around.file_identity(dir))?,
+        };
         if let (Some(id), false) = (known, copied) {
             return Ok(StoreId(
                 id.try_into().map_err(|_| store::Error::BadRow("store id"))?,
@@ -76,14 +79,24 @@ pub(crate) fn begin(store: &Store, dir: &Path) -> Result<StoreId, Error> {
         }
         if copied {
             store::set_meta(tx, "incarnation", b"")?;
-            store::events::add(tx, "copied", None, "", "", now())?;
+            store::events::add(tx, "copied", None, "", "", around.now())?;
         }
         store::set_meta(tx, "store_id", &fresh.0)?;
         Ok::<_, Error>(fresh)
     })?;
-    draw(store)?;
-    write(store, dir)?;
+    if around.has_files() {
+        draw(store)?;
+        write(store, dir)?;
+    }
     Ok(id)
+}
+
+/// A simulated disk has no file beside the database; its identity stands for it.
+fn other_identity(c: &Connection, identity: Option<String>) -> Result<bool, Error> {
+    let identity = identity.unwrap_or_default().into_bytes();
+    let copied = store::meta(c, "file")?.is_some_and(|f| f != identity);
+    store::set_meta(c, "file", &identity)?;
+    Ok(copied)
 }
 
 /// Also makes the number in the file the one that counts, where a crash came between.
@@ -158,14 +171,14 @@ mod tests {
     #[test]
     fn opening_again_is_no_copy_and_commands_beside_a_running_node_disturb_nothing() {
         let (dir, store) = open();
-        let id = begin(&store, dir.path()).unwrap();
+        let id = begin(&store, dir.path(), &Surroundings::default()).unwrap();
         let beside = Store::open(&directory::database(dir.path())).unwrap();
         let mut life = Life::new(&store).unwrap();
         for _ in 0..3 {
-            assert_eq!(begin(&beside, dir.path()).unwrap(), id);
+            assert_eq!(begin(&beside, dir.path(), &Surroundings::default()).unwrap(), id);
             life.seq = 99;
             life.keep(&store, dir.path(), true).unwrap();
-            assert_eq!(begin(&store, dir.path()).unwrap(), id);
+            assert_eq!(begin(&store, dir.path(), &Surroundings::default()).unwrap(), id);
         }
         assert!(!noted(&store));
     }
@@ -173,11 +186,11 @@ mod tests {
     #[test]
     fn a_crash_between_two_steps_is_no_copy() {
         let (dir, store) = open();
-        let id = begin(&store, dir.path()).unwrap();
+        let id = begin(&store, dir.path(), &Surroundings::default()).unwrap();
         // After step 1, as often as one likes.
         draw(&store).unwrap();
         draw(&store).unwrap();
-        assert_eq!(begin(&store, dir.path()).unwrap(), id);
+        assert_eq!(begin(&store, dir.path(), &Surroundings::default()).unwrap(), id);
         // After step 2: the file is new, the database's last commit did not reach the disk.
         for _ in 0..3 {
             draw(&store).unwrap();
@@ -188,7 +201,7 @@ mod tests {
                 .write(|tx| is_copy(tx, dir.path()).map(|copied| assert!(!copied)))
                 .unwrap();
             draw(&store).unwrap();
-            assert_eq!(begin(&store, dir.path()).unwrap(), id);
+            assert_eq!(begin(&store, dir.path(), &Surroundings::default()).unwrap(), id);
         }
         assert!(!noted(&store));
     }
@@ -196,27 +209,30 @@ mod tests {
     #[test]
     fn a_database_without_its_file_or_with_another_is_a_copy() {
         let (dir, store) = open();
-        let id = begin(&store, dir.path()).unwrap();
+        let id = begin(&store, dir.path(), &Surroundings::default()).unwrap();
         let file = directory::life(dir.path());
         let old = fs::read(&file).unwrap();
-        begin(&store, dir.path()).unwrap();
+        begin(&store, dir.path(), &Surroundings::default()).unwrap();
         fs::write(&file, old).unwrap();
-        let second = begin(&store, dir.path()).unwrap();
+        let second = begin(&store, dir.path(), &Surroundings::default()).unwrap();
         assert_ne!(second, id);
         fs::remove_file(&file).unwrap();
-        assert_ne!(begin(&store, dir.path()).unwrap(), second);
+        assert_ne!(
+            begin(&store, dir.path(), &Surroundings::default()).unwrap(),
+            second
+        );
         assert!(noted(&store));
     }
 
     #[test]
     fn the_same_bytes_written_again_are_a_copy() {
         let (dir, store) = open();
-        let id = begin(&store, dir.path()).unwrap();
+        let id = begin(&store, dir.path(), &Surroundings::default()).unwrap();
         // The whole directory was put back: database and file agree, but the file was written since.
         let file = directory::life(dir.path());
         let bytes = fs::read(&file).unwrap();
         std::thread::sleep(Duration::from_millis(20));
         fs::write(&file, bytes).unwrap();
-        assert_ne!(begin(&store, dir.path()).unwrap(), id);
+        assert_ne!(begin(&store, dir.path(), &Surroundings::default()).unwrap(), id);
     }
 }

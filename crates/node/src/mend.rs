@@ -27,8 +27,7 @@ use sync::tip::sign_tip;
 use sync::{ActorId, ChangeHash, DocKey, NodeId, StoreId};
 
 use crate::documents::{self, Around};
-use crate::node::now;
-use crate::{Error, Node, directory};
+use crate::{Error, Node};
 
 /// How often one actor's branch is left in one document. Twice is usual when a neighbour holds one branch and
 /// the county the other; a deep fork that no verdict names is followed down in steps. More would be peers
@@ -83,7 +82,7 @@ impl Node {
                 self.withdraw(c, &key, &actor, from, peer)?;
                 own.left = true;
             }
-            aside::settle_fork(c, &key, &actor, flip, now())?;
+            aside::settle_fork(c, &key, &actor, flip, self.now())?;
         }
         Ok(own)
     }
@@ -104,10 +103,10 @@ impl Node {
     /// to hold what it lost, and nothing that it writes takes a number that is taken.
     fn set_back(&self, c: &Connection, peer: &NodeId) -> Result<(), Error> {
         store::set_meta(c, "incarnation", b"")?;
-        let id = StoreId(directory::random()?);
+        let id = StoreId(self.random()?);
         store::set_meta(c, "store_id", &id.0)?;
         self.set_store_id(id);
-        Ok(events::add(c, "rolled-back", Some(peer), "", "", now())?)
+        Ok(events::add(c, "rolled-back", Some(peer), "", "", self.now())?)
     }
 
     /// A peer has heard later changes of this store than it holds. The county's word is enough to begin anew
@@ -153,7 +152,7 @@ impl Node {
                         .last_seq(key, &head.actor)?
                         .saturating_sub(aside::SHOWN_AGAIN),
                 };
-                aside::note_fork(c, key, &head.actor, head.seq.max(least), now())?;
+                aside::note_fork(c, key, &head.actor, head.seq.max(least), self.now())?;
                 forked.insert(of);
             }
         }
@@ -166,7 +165,7 @@ impl Node {
                 continue;
             }
             self.withdraw(c, key, actor, from, peer)?;
-            aside::settle_fork(c, key, actor, true, now())?;
+            aside::settle_fork(c, key, actor, true, self.now())?;
             store::set_meta(c, "incarnation", b"")?;
         }
         Ok(())
@@ -190,9 +189,9 @@ impl Node {
         from: u64,
         peer: &NodeId,
     ) -> Result<(), Error> {
-        let count = aside::set_aside(c, key, actor, from, Why::Withdrawn, now())?;
+        let count = aside::set_aside(c, key, actor, from, Why::Withdrawn, self.now())?;
         tracing::warn!(document = %key, ?actor, from, count, "left our own branch: this device was rolled back or copied");
-        events::add(c, "own-branch", Some(peer), key.as_str(), "", now())?;
+        events::add(c, "own-branch", Some(peer), key.as_str(), "", self.now())?;
         Ok(())
     }
 
@@ -221,7 +220,7 @@ impl Node {
             };
         }
         for device in devices {
-            aside::enforce(c, roll, &device, now())?;
+            aside::enforce(c, roll, &device, self.now())?;
         }
         Ok(store::set_meta(c, "enforced", &roll.digest())?)
     }
@@ -240,7 +239,7 @@ impl Node {
                 .chain(roll.revoked().copied())
                 .collect();
             for device in devices {
-                aside::enforce(tx, &roll, &device, now())?;
+                aside::enforce(tx, &roll, &device, self.now())?;
             }
             store::set_meta(tx, "enforced", &roll.digest())?;
             Ok::<_, Error>(())
@@ -303,7 +302,7 @@ impl Node {
             None => Vec::new(),
         };
         let base: Vec<_> = all.iter().filter(|s| s.seq <= upto).cloned().collect();
-        let incarnation = directory::random()?;
+        let incarnation = self.random()?;
         let actor = ActorId {
             device: self.id(),
             incarnation,

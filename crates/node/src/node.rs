@@ -3,21 +3,20 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use records::Kinds;
 use store::{Connection, Store, changes};
 use sync::admission::History;
 use sync::authority::{Policy, may_read, may_write};
-use sync::roll::{Body, Statement};
+use sync::roll::{Added, Body, Statement};
 use sync::tip::sign_tip;
 use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
-use tokio::sync::watch;
-use uuid::Uuid;
+use tokio::sync::{Semaphore, watch};
 
 use crate::documents::{Around, Cache, Edit};
 use crate::life::{self, Life};
 use crate::policy::{Role, document_policy};
+use crate::surroundings::{Ids, Surroundings};
 use crate::{Error, directory};
 
 /// A node. Clones share everything.
@@ -33,8 +32,14 @@ pub(crate) struct Inner {
     pub kinds: &'static Kinds,
     roll: RwLock<RollState>,
     documents: Mutex<Cache>,
-    /// Counts commits of changes, for those who pass them on.
+    /// Counts whatever pages may show anew.
     pub changed: watch::Sender<u64>,
+    /// Counts commits of changes, for those who pass them on.
+    pub stored: watch::Sender<u64>,
+    /// Seats for steps of conversations.
+    pub steps: Semaphore,
+    /// Seats for streams of pieces.
+    pub streams: Arc<Semaphore>,
     /// Counts pieces from peers whose changes the views may not hold yet.
     pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
@@ -43,6 +48,8 @@ pub(crate) struct Inner {
     life: Mutex<Life>,
     /// Peers, and heads of ours that stayed different from theirs (`first_doubt`).
     pub(crate) doubted: Mutex<HashSet<(NodeId, Vec<sync::ChangeHash>)>>,
+    around: Surroundings,
+    ids: Ids,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
 }
@@ -55,6 +62,14 @@ pub(crate) struct RollState {
     pub county_name: String,
     /// Statements stored, to notice what another process added.
     statements: u64,
+}
+
+/// What became of statements.
+#[derive(Default, Debug)]
+pub(crate) struct Taken {
+    pub new: Vec<Statement>,
+    /// Of another county, or of nobody who may speak for this one.
+    pub refused: usize,
 }
 
 /// Where a device stands.
@@ -85,18 +100,27 @@ pub struct Device {
     pub revoked: bool,
 }
 
+/// Steps of conversations that run at a time.
+const STEPS: usize = 8;
+
+/// Streams of pieces that are open at a time, some 3 MB each; a session that gets none sends its pieces one by
+/// one, which costs a few more bytes.
+const STREAMS: usize = 16;
+
 /// Edits in one change, so that a change stays far below the caps.
 pub(crate) const EDITS_PER_CHANGE: usize = 200;
 
 impl Node {
     /// Opens an existing data directory.
     pub fn open(dir: &Path) -> Result<Node, Error> {
-        if !directory::device_key(dir).exists() {
-            return Err(Error::NotInitialised(dir.to_path_buf()));
-        }
-        let key = directory::read_key(&directory::device_key(dir))?;
-        let store = Store::open(&directory::database(dir))?;
-        let store_id = life::begin(&store, dir)?;
+        Node::open_with(dir, Surroundings::default())
+    }
+
+    /// Opens one on a machine of the caller's making.
+    pub fn open_with(dir: &Path, around: Surroundings) -> Result<Node, Error> {
+        let key = around.read_key(dir)?;
+        let store = open_store(dir, &around)?;
+        let store_id = life::begin(&store, dir, &around)?;
         let roll = RwLock::new(load_roll(&store)?);
         let outside = Mutex::new(store.outside_version()?);
         let life = Mutex::new(Life::new(&store)?);
@@ -111,11 +135,16 @@ impl Node {
             roll,
             documents: Mutex::new(Cache::default()),
             changed: watch::Sender::new(0),
+            stored: watch::Sender::new(0),
+            steps: Semaphore::new(STEPS),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
             life,
             doubted: Mutex::new(HashSet::new()),
+            around,
+            ids: Ids::default(),
             connected: Mutex::new(HashSet::new()),
         }));
         node.enforce_all()?;
@@ -125,23 +154,33 @@ impl Node {
 
     /// Makes a school PC's or a mentor's laptop's data directory; it is enrolled afterwards.
     pub fn init_member(dir: &Path, label: &str) -> Result<Node, Error> {
-        directory::make(dir)?;
-        let store = Store::open(&directory::database(dir))?;
+        Node::init_member_with(dir, label, Surroundings::default())
+    }
+
+    /// The same on a machine of the caller's making.
+    pub fn init_member_with(dir: &Path, label: &str, around: Surroundings) -> Result<Node, Error> {
+        around.make(dir)?;
+        let store = open_store(dir, &around)?;
         store.write(|tx| store::set_meta(tx, "label", label.as_bytes()))?;
         drop(store);
         // Last: a directory with a key is a whole one.
-        let key = DeviceKey::from_seed(directory::random()?);
-        directory::write_key(&directory::device_key(dir), &key)?;
-        Node::open(dir)
+        let key = around.new_key()?;
+        around.write_key(&directory::device_key(dir), &key)?;
+        Node::open_with(dir, around)
     }
 
     /// Founds a county: root and successor keys (to be taken offline), and this device as its hub,
     /// officer and auditor.
     pub fn init_county(dir: &Path, name: &str) -> Result<Node, Error> {
-        directory::make(dir)?;
-        let root = DeviceKey::from_seed(directory::random()?);
-        let successor = DeviceKey::from_seed(directory::random()?);
-        let device = DeviceKey::from_seed(directory::random()?);
+        Node::init_county_with(dir, name, Surroundings::default())
+    }
+
+    /// The same on a machine of the caller's making.
+    pub fn init_county_with(dir: &Path, name: &str, around: Surroundings) -> Result<Node, Error> {
+        around.make(dir)?;
+        let root = DeviceKey::from_seed(around.random()?);
+        let successor = DeviceKey::from_seed(around.random()?);
+        let device = around.new_key()?;
         let county = root.id();
         let grant = |role: Role| Body::Grant {
             device: device.id(),
@@ -167,19 +206,19 @@ impl Node {
             .enumerate()
             .map(|(i, body)| Statement::sign(county, &root, i as u64 + 1, body))
             .collect();
-        let store = Store::open(&directory::database(dir))?;
+        let store = open_store(dir, &around)?;
         store.write(|tx| {
             store::set_meta(tx, "county", &county.0)?;
             store::set_meta(tx, "county_name", name.as_bytes())?;
             store::set_meta(tx, "label", name.as_bytes())?;
-            store::roll::insert(tx, &statements, now())
+            store::roll::insert(tx, &statements, around.now())
         })?;
         drop(store);
         let root_dir = directory::county_root(dir);
-        directory::write_key(&root_dir.join("root.key"), &root)?;
-        directory::write_key(&root_dir.join("successor.key"), &successor)?;
-        directory::write_key(&directory::device_key(dir), &device)?;
-        Node::open(dir)
+        around.write_key(&root_dir.join("root.key"), &root)?;
+        around.write_key(&root_dir.join("successor.key"), &successor)?;
+        around.write_key(&directory::device_key(dir), &device)?;
+        Node::open_with(dir, around)
     }
 
     /// The data directory.
@@ -306,7 +345,22 @@ impl Node {
 
     /// A new record id: a UUIDv7, whose time part is this node's clock and decides nothing.
     pub fn new_id(&self) -> String {
-        Uuid::now_v7().to_string()
+        self.0.ids.next(&self.0.around)
+    }
+
+    /// Unix seconds by this node's clock.
+    pub(crate) fn now(&self) -> i64 {
+        self.0.around.now()
+    }
+
+    /// Random bytes.
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        self.0.around.random()
+    }
+
+    /// Milliseconds by a clock that only goes forward.
+    pub(crate) fn uptime(&self) -> u64 {
+        (self.0.around.uptime)()
     }
 
     /// Writes records into a document this device may write: signed, and on the disk with their view rows
@@ -360,7 +414,7 @@ impl Node {
         match result {
             Ok(changed) => {
                 if changed {
-                    self.0.changed.send_modify(|n| *n += 1);
+                    self.note_stored();
                 }
                 Ok(())
             }
@@ -397,7 +451,7 @@ impl Node {
                 return Ok(actor);
             }
         }
-        let incarnation = directory::random()?;
+        let incarnation = self.0.around.random()?;
         store::set_meta(c, "incarnation", &incarnation)?;
         Ok(ActorId {
             device: self.id(),
@@ -406,7 +460,7 @@ impl Node {
     }
 
     /// Brings all views up to the stored changes; one bad document never stops the others.
-    pub(crate) fn refresh_views(&self) -> Result<usize, Error> {
+    pub fn refresh_views(&self) -> Result<usize, Error> {
         let mut done = 0;
         self.say_again_now()?;
         for d in self.0.store.read(changes::unviewed)? {
@@ -414,12 +468,16 @@ impl Node {
             let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
             let roll = state.roll.clone();
             let mut cache = self.documents();
-            let result = self.0.store.write(|tx| {
-                let viewed = changes::documents(tx)?
-                    .into_iter()
-                    .find(|x| x.id == d.id)
-                    .map_or(-1, |x| x.viewed);
-                cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+            // Loading a document takes its time: sessions may write meanwhile.
+            let loaded = self.0.store.read(|c| {
+                let viewed = changes::viewed(c, d.id)?;
+                cache.load(&self.around(c, &roll), d.id, &d.key, viewed)
+            });
+            let result = loaded.and_then(|()| {
+                self.0.store.write(|tx| {
+                    let viewed = changes::viewed(tx, d.id)?;
+                    cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+                })
             });
             match result {
                 Ok(()) => done += 1,
@@ -471,34 +529,64 @@ impl Node {
 
     /// Takes statements into the roll; where they change what counts, the views are computed again.
     pub(crate) fn add_statements(&self, statements: Vec<Statement>) -> Result<Vec<Statement>, Error> {
+        Ok(self.take_statements(statements)?.new)
+    }
+
+    /// The same, and how many were refused.
+    pub(crate) fn take_statements(&self, mut statements: Vec<Statement>) -> Result<Taken, Error> {
+        {
+            let roll = self.roll();
+            statements.retain(|s| !roll.knows(&s.hash()));
+        }
+        if statements.is_empty() {
+            return Ok(Taken::default());
+        }
+        self.speak(false, |_, _| Ok(statements))
+    }
+
+    /// Makes statements out of what is stored at this moment and takes them into the roll, in one step: what
+    /// is committed before is in what `make` sees, and what comes after is judged by the new roll. With
+    /// `whole`, all of them are taken or none.
+    pub(crate) fn speak(
+        &self,
+        whole: bool,
+        make: impl FnOnce(&Connection, &Roll) -> Result<Vec<Statement>, Error>,
+    ) -> Result<Taken, Error> {
         let mut state = self.0.roll.write().unwrap_or_else(PoisonError::into_inner);
         let mut roll = (*state.roll).clone();
-        let added = roll.add_all(statements.iter().cloned());
-        let new: Vec<Statement> = statements
-            .into_iter()
-            .zip(added)
-            .filter(|(_, a)| *a == sync::roll::Added::New)
-            .map(|(s, _)| s)
-            .collect();
-        if new.is_empty() {
-            return Ok(new);
-        }
         let mut cache = self.documents();
-        self.0.store.write(|tx| {
-            store::roll::insert(tx, &new, now())?;
-            invalidate(tx, &mut cache, &new)?;
-            self.enforce(tx, &roll, &new)?;
-            store::admitting::retry(tx, &self.0.policy, &roll, now())?;
-            Ok::<_, Error>(())
+        let taken = self.0.store.write(|tx| {
+            let statements = make(tx, &roll)?;
+            let mut taken = Taken::default();
+            for (statement, added) in statements.iter().zip(roll.add_all(statements.iter().cloned())) {
+                match added {
+                    Added::New => taken.new.push(statement.clone()),
+                    Added::Refused => taken.refused += 1,
+                    Added::Known => {}
+                }
+            }
+            if whole && taken.refused > 0 {
+                return Err(Error::RollFull);
+            }
+            if !taken.new.is_empty() {
+                store::roll::insert(tx, &taken.new, self.now())?;
+                invalidate(tx, &mut cache, &taken.new)?;
+                self.enforce(tx, &roll, &taken.new)?;
+                store::admitting::retry(tx, &self.0.policy, &roll, self.now())?;
+            }
+            Ok::<_, Error>(taken)
         })?;
         drop(cache);
-        state.statements += new.len() as u64;
+        if taken.new.is_empty() {
+            return Ok(taken);
+        }
+        state.statements += taken.new.len() as u64;
         state.roll = Arc::new(roll);
         drop(state);
         self.refresh_views()?;
         self.0.roll_changed.send_modify(|n| *n += 1);
-        self.0.changed.send_modify(|n| *n += 1);
-        Ok(new)
+        self.note_stored();
+        Ok(taken)
     }
 
     /// Looks whether another process (a command beside the running node) has written to the database.
@@ -533,7 +621,7 @@ impl Node {
             self.0.store.write(|tx| {
                 invalidate(tx, &mut cache, &new)?;
                 self.enforce(tx, &fresh.roll, &new)?;
-                store::admitting::retry(tx, &self.0.policy, &fresh.roll, now())?;
+                store::admitting::retry(tx, &self.0.policy, &fresh.roll, self.now())?;
                 Ok::<_, Error>(())
             })?;
             drop(cache);
@@ -542,12 +630,15 @@ impl Node {
             self.0.roll_changed.send_modify(|n| *n += 1);
         }
         self.refresh_views()?;
-        self.0.changed.send_modify(|n| *n += 1);
+        self.note_stored();
         Ok(true)
     }
 
     /// Now and then, and when a running node ends: a backup made before this is known as one when it comes back.
     pub(crate) fn keep_life(&self, ending: bool) -> Result<(), Error> {
+        if !self.0.around.has_files() {
+            return Ok(());
+        }
         let mut life = self.0.life.lock().unwrap_or_else(PoisonError::into_inner);
         life.keep(&self.0.store, &self.0.dir, ending)
     }
@@ -582,6 +673,16 @@ impl Node {
         self.0.changed.subscribe()
     }
 
+    /// Changes whenever the roll has changed: open conversations are to be told (`Talk::roll_event`).
+    pub fn watch_roll(&self) -> watch::Receiver<u64> {
+        self.0.roll_changed.subscribe()
+    }
+
+    /// Changes whenever pieces have arrived that the views may not hold yet.
+    pub fn watch_arrivals(&self) -> watch::Receiver<u64> {
+        self.0.arrived.subscribe()
+    }
+
     /// The present roll.
     pub fn roll(&self) -> Arc<Roll> {
         self.roll_state().roll
@@ -602,7 +703,7 @@ impl Node {
             store::roll::clear(tx)?;
             store::set_meta(tx, "county", &county.0)?;
             store::set_meta(tx, "county_name", name.as_bytes())?;
-            store::roll::insert(tx, statements, now())
+            store::roll::insert(tx, statements, self.now())
         })?;
         *self.0.roll.write().unwrap_or_else(PoisonError::into_inner) = load_roll(&self.0.store)?;
         self.0.roll_changed.send_modify(|n| *n += 1);
@@ -611,6 +712,12 @@ impl Node {
 
     pub(crate) fn may_read(&self, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
         may_read(&self.0.policy, roll, peer, key)
+    }
+
+    /// Changes are stored: to be passed on and shown.
+    pub(crate) fn note_stored(&self) {
+        self.0.stored.send_modify(|n| *n += 1);
+        self.0.changed.send_modify(|n| *n += 1);
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -627,7 +734,7 @@ impl Node {
         Ok(self
             .0
             .store
-            .write(|tx| store::events::add(tx, code, peer, document, detail, now()))?)
+            .write(|tx| store::events::add(tx, code, peer, document, detail, self.now()))?)
     }
 
     pub(crate) fn meta_text(&self, key: &str) -> Option<String> {
@@ -641,7 +748,7 @@ impl Node {
             policy: &self.0.policy,
             roll,
             kinds: self.0.kinds,
-            now: now(),
+            now: self.now(),
         }
     }
 
@@ -682,6 +789,14 @@ fn invalidate(c: &Connection, cache: &mut Cache, statements: &[Statement]) -> Re
     Ok(())
 }
 
+fn open_store(dir: &Path, around: &Surroundings) -> Result<Store, Error> {
+    let path = directory::database(dir);
+    Ok(match around.vfs() {
+        None => Store::open(&path)?,
+        Some(vfs) => Store::open_in(&path, vfs)?,
+    })
+}
+
 fn load_roll(store: &Store) -> Result<RollState, Error> {
     Ok(store.read(|c| {
         let county = store::meta(c, "county")?
@@ -697,9 +812,7 @@ fn load_roll(store: &Store) -> Result<RollState, Error> {
     })?)
 }
 
-/// Unix seconds by this node's clock: for people and logs; nothing is ordered or refused by it.
+/// Unix seconds by this machine's clock: for people and logs; nothing is ordered or refused by it.
 pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs() as i64)
+    Surroundings::default().now()
 }

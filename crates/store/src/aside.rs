@@ -121,6 +121,11 @@ pub fn set_aside(
              FROM change WHERE seq = ?5",
         )?
         .execute(params![key.as_str(), why.word(), upto, at, seq])?;
+        c.prepare_cached(
+            "UPDATE writer SET bytes = bytes - (SELECT LENGTH(body) FROM change WHERE seq = ?1)
+             WHERE doc = ?2 AND device = (SELECT substr(actor, 1, 32) FROM change WHERE seq = ?1)",
+        )?
+        .execute((seq, doc))?;
         c.prepare_cached("DELETE FROM change WHERE seq = ?")?
             .execute([seq])?;
     }
@@ -216,6 +221,14 @@ pub(crate) fn take_back(c: &Connection, key: &DocKey, hash: &ChangeHash) -> Resu
             .query_row(params![key.as_str(), hash], |r| r.get::<_, Option<Vec<u8>>>(0))
             .optional()?
             .flatten(),
+    )
+}
+
+/// Whether anything of a document stands aside.
+pub(crate) fn any(c: &Connection, key: &DocKey) -> Result<bool> {
+    Ok(
+        c.prepare_cached("SELECT EXISTS (SELECT 1 FROM aside WHERE document = ?)")?
+            .query_row([key.as_str()], |r| r.get(0))?,
     )
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use automerge::{AutoCommit, ROOT, transaction::Transactable};
 use proptest::prelude::*;
+use store::reach::Reach;
 use store::{Store, admitting, aside, changes, outgoing};
 use sync::admission::Offered;
 use sync::authority::{Access, Policy, PolicyRow, counted};
@@ -36,6 +37,7 @@ fn policy() -> Policy {
     Policy(vec![PolicyRow {
         kind: "log",
         segments: 3,
+        year: Some(2),
         write,
         read: vec![],
         priority: 0,
@@ -153,7 +155,7 @@ impl Node {
             };
             let out = self
                 .store
-                .read(|c| outgoing::read(c, &source, &key(9).id(), |_| true))
+                .read(|c| outgoing::read(c, &source, &key(9).id(), &Reach::anywhere(|_| true)))
                 .unwrap();
             if !out.changes.is_empty() {
                 to.take(&out.changes);

@@ -111,14 +111,32 @@ pub fn to_leave<H: History>(roll: &Roll, offered: &[Offered], history: &H) -> Re
     }
     let parsed = parse(offered);
     let covered = covered(roll, offered, &parsed);
+    proven_wrong(roll, offered, &parsed, |i| covered.contains(&i), history)
+}
+
+/// The same for changes that waited or stood aside: their signatures were verified before.
+pub fn to_leave_held<H: History>(roll: &Roll, held: &[Offered], history: &H) -> Result<Vec<Leave>, H::Error> {
+    if !roll.has_cuts() {
+        return Ok(Vec::new());
+    }
+    proven_wrong(roll, held, &parse(held), |_| true, history)
+}
+
+fn proven_wrong<H: History>(
+    roll: &Roll,
+    offered: &[Offered],
+    parsed: &[Option<Change>],
+    covered: impl Fn(usize) -> bool,
+    history: &H,
+) -> Result<Vec<Leave>, H::Error> {
     let mut leave = Vec::new();
-    for chain in chains(roll, offered, &parsed) {
+    for chain in chains(roll, offered, parsed) {
         for (seq, i) in &chain.members {
             let Some(change) = parsed.get(*i).and_then(|c| c.as_ref()) else {
                 continue;
             };
             let here = history.at(&chain.document, &chain.actor, *seq)?;
-            if covered.contains(i) && here.is_some_and(|h| h != change.header.hash) {
+            if covered(*i) && here.is_some_and(|h| h != change.header.hash) {
                 leave.push(Leave {
                     document: chain.document.clone(),
                     actor: chain.actor,
