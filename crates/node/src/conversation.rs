@@ -1,6 +1,6 @@
 //! Runs one `sync` session over one link: does what its effects say, in order, and feeds the answers back.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use net::{FrameWriter, Link};
 use sha2::{Digest, Sha256};
 use store::changes::Document;
 use store::reach::Reach;
-use store::{admitting, changes, events, outgoing, peers};
+use store::{admitting, aside, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
 use sync::authority::prefixes;
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
@@ -331,6 +331,8 @@ pub struct Talk {
     source: String,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
+    /// Documents whose vectors were asked for in this session, and how often.
+    compared: HashMap<DocKey, u32>,
     /// Our roll when the conversation began: the peer was told all of that.
     known: Arc<Roll>,
     /// A cursor that is not kept yet, and the last one that was.
@@ -391,6 +393,7 @@ impl Talk {
             manner,
             store: None,
             county: None,
+            compared: HashMap::new(),
             source: String::new(),
             told: HashSet::new(),
             known: state.roll,
@@ -643,7 +646,9 @@ impl Talk {
         let roll = self.node.roll();
         let policy = &self.node.0.policy;
         let outcome = self.node.store().write(|tx| {
+            let own = self.node.give_way(tx, &roll, &self.peer, offered)?;
             let outcome = admitting::take(tx, policy, &roll, offered, Some(&self.peer), self.node.now())?;
+            self.node.took(tx, &self.peer, own)?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
             if let Some(upto) = upto {
                 peers::set_have(tx, &self.peer, upto)?;
@@ -702,8 +707,12 @@ impl Talk {
             if let Some(upto) = upto {
                 peers::set_acked(tx, &self.peer, upto, self.node.now())?;
             }
+            self.node.refused(tx, &roll, &self.peer, verdicts)?;
             self.note_verdicts(tx, verdicts, false)
         })?;
+        if !verdicts.is_empty() {
+            self.node.0.arrived.send_modify(|n| *n += 1);
+        }
         self.node.0.changed.send_modify(|n| *n += 1);
         Ok(())
     }
@@ -744,17 +753,30 @@ impl Talk {
         })
     }
 
-    fn vectors(&self, keys: &[[u8; 8]]) -> Result<Event, Error> {
+    fn vectors(&mut self, keys: &[[u8; 8]]) -> Result<Event, Error> {
         let roll = self.node.roll();
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
+        let me = self.node.id();
+        let mut compared = std::mem::take(&mut self.compared);
         let vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
             for d in self.shared(&roll).documents(c)? {
                 if wanted.contains(&key_hash(&d.key)) {
-                    let actors = changes::vector(c, d.id)?
-                        .into_iter()
-                        .map(|(a, s, _)| (a, s))
-                        .collect();
+                    let mut actors = Vec::new();
+                    let asked = compared.entry(d.key.clone()).or_default();
+                    *asked += 1;
+                    // Asked again, so the vectors alone brought nothing: perhaps the peer holds another branch of
+                    // some actor, just as long. Let it show its own: of others the last change, which is proof.
+                    let doubt = *asked > 1 && self.node.first_doubt(&self.peer, &changes::heads(c, d.id)?);
+                    for (a, s, _) in changes::vector(c, d.id)? {
+                        let s = aside::announced(c, &roll, &d.key, &a, s)?;
+                        let less = match (doubt, a.device == me) {
+                            (false, _) => 0,
+                            (true, true) => aside::SHOWN_AGAIN,
+                            (true, false) => 1,
+                        };
+                        actors.push((a, s.saturating_sub(less)));
+                    }
                     vectors.push(Vector {
                         document: d.key,
                         actors,
@@ -763,6 +785,7 @@ impl Talk {
             }
             Ok::<_, Error>(vectors)
         })?;
+        self.compared = compared;
         let here: HashSet<[u8; 8]> = vectors.iter().map(|v| key_hash(&v.document)).collect();
         let absent = keys
             .iter()
@@ -811,7 +834,10 @@ impl Talk {
             }
             Notice::StillDifferent => ("still-different".to_string(), String::new()),
             Notice::BadReceipt => ("bad-receipt".to_string(), String::new()),
-            Notice::SetBack => ("set-back".to_string(), String::new()),
+            Notice::SetBack => {
+                self.node.heard_later(&self.peer)?;
+                ("set-back".to_string(), String::new())
+            }
         };
         tracing::warn!(peer = %self.peer.short(), %code, %detail, "session notice");
         self.node.note_event(&code, Some(&self.peer), "", &detail)?;

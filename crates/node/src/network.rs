@@ -89,10 +89,13 @@ impl Network {
             config,
         });
         let accepting = accept_all(hall.clone(), endpoint.clone(), stopped.clone());
-        let viewing = keep_views(node, stopped.clone());
+        let viewing = keep_views(node.clone(), stopped.clone());
         let dialling = dial_all(hall, endpoint.clone(), discovery, found, stopped);
         let task = tokio::spawn(async move {
             tokio::join!(accepting, viewing, dialling);
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || node.keep_life(true)).await {
+                tracing::warn!(%error, "the life file could not be written");
+            }
         });
         Ok(Network {
             endpoint,
@@ -359,7 +362,11 @@ async fn have_news(hall: &Hall, targets: &HashMap<String, Target>) -> Vec<String
 /// Commands beside the running node write to the same database: whether one just did.
 async fn outside(hall: &Hall) -> bool {
     let node = hall.node.clone();
-    match tokio::task::spawn_blocking(move || node.notice_outside_changes()).await {
+    let look = move || {
+        node.keep_life(false)?;
+        node.notice_outside_changes()
+    };
+    match tokio::task::spawn_blocking(look).await {
         Ok(Ok(noticed)) => noticed,
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database could not be read");

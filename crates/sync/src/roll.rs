@@ -474,6 +474,28 @@ impl Roll {
         self.derived.cuts.get(&(document.clone(), *actor)).copied()
     }
 
+    /// Every cut that holds.
+    pub fn cuts(&self) -> impl Iterator<Item = (&DocKey, &ActorId, &Cut)> {
+        self.derived.cuts.iter().map(|((d, a), c)| (d, a, c))
+    }
+
+    /// Every device that is out.
+    pub fn revoked(&self) -> impl Iterator<Item = &NodeId> {
+        self.derived.revoked.iter()
+    }
+
+    /// Where `actor` ends in `document`: at its cut, or, of a revoked device that has none there, before its
+    /// first change. `None`: it may go on.
+    pub fn end(&self, document: &DocKey, actor: &ActorId) -> Option<Cut> {
+        let nowhere = Cut {
+            seq: 0,
+            hash: [0; 32],
+            number: 0,
+        };
+        self.cut(document, actor)
+            .or_else(|| self.is_revoked(&actor.device).then_some(nowhere))
+    }
+
     /// Whether any cut or revocation exists: without one, counting needs no walk.
     pub fn has_cuts(&self) -> bool {
         !self.derived.cuts.is_empty() || !self.derived.revoked.is_empty()
