@@ -1,18 +1,21 @@
 //! Runs one `sync` session over one link: does what its effects say, in order, and feeds the answers back.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use net::{FrameWriter, Link};
 use sha2::{Digest, Sha256};
-use store::{admitting, changes, events, outgoing, peers};
+use store::changes::Document;
+use store::reach::Reach;
+use store::{admitting, aside, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
+use sync::authority::prefixes;
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
-use sync::wire::{Check, Frame, More, Refusal, Refuse, Vector};
+use sync::wire::{Check, DocDigest, Frame, More, Refusal, Refuse, Vector};
 use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use crate::care::{Ledger, Outbox, Patience, Writing};
 use crate::events::{plain, refusal_code, verdict_code};
@@ -38,9 +41,53 @@ pub(crate) struct Ended {
     pub broke: bool,
 }
 
+/// A busy hub stores something every few milliseconds: a conversation looks for news of it at this interval.
+const NEWS_APART: Duration = Duration::from_millis(50);
+
+/// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
+/// with the next thing that is kept: at a hub everybody's cursor moves with everything that comes in.
+const CURSOR_MOVES: u64 = 1_000;
+
 /// Application close codes on the wire.
 const CLOSE_DONE: u32 = 0;
 const CLOSE_REPLACED: u32 = 1;
+
+/// A conversation that is about to begin.
+pub(crate) struct Opening {
+    stored: watch::Receiver<u64>,
+    roll_changed: watch::Receiver<u64>,
+    talk: Talk,
+    /// Our first flight.
+    pub first: Vec<Vec<u8>>,
+    /// The stream on which the first flight has been written already.
+    pub stream: Option<net::Stream>,
+}
+
+impl Opening {
+    /// Reads what there is to say to a peer.
+    pub async fn prepare(node: &Node, peer: NodeId, manner: Manner) -> Result<Opening, Error> {
+        // Before the conversation reads anything: nothing is missed in between.
+        let (stored, roll_changed) = (node.0.stored.subscribe(), node.0.roll_changed.subscribe());
+        let starting = node.clone();
+        let (talk, first) = blocking(node, move || {
+            let mut talk = Talk::new(starting, peer, manner)?;
+            let first = talk.step(Event::Started)?.frames;
+            Ok((talk, first))
+        })
+        .await?;
+        Ok(Opening {
+            stored,
+            roll_changed,
+            talk,
+            first,
+            stream: None,
+        })
+    }
+}
+
+/// Frames that have come already are heard before the first is answered, so many at most: then one packet
+/// answers them.
+const HEARD_TOGETHER: usize = 4;
 
 /// Holds a conversation until one side ends it, the link is gone, or `stop` fires.
 pub(crate) async fn converse(
@@ -49,10 +96,10 @@ pub(crate) async fn converse(
     manner: Manner,
     patience: Patience,
     ledger: &Ledger,
+    opening: Option<Opening>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Ended, Error> {
-    let mut changed = node.watch();
-    let mut roll_changed = node.0.roll_changed.subscribe();
+    let mut news_from = tokio::time::Instant::now();
     let mut ended = Ended {
         in_sync: false,
         refused: false,
@@ -61,10 +108,17 @@ pub(crate) async fn converse(
     // With a kept ticket the first flight travels as 0-RTT data. It may be thrown away (the peer restarted):
     // then it is said again on new streams. What it carries is signed and idempotent (design.md §5).
     let mut early = manner.dialled.is_some() && link.early();
-    let (out, mut writing, mut reader, mut talk) = loop {
-        let (writer, mut reader) = match manner.dialled {
-            Some(_) => link.open().await?,
-            None => match tokio::time::timeout(patience.first_frame, link.accept()).await {
+    let mut opening = opening;
+    let (out, mut writing, mut reader, opening) = loop {
+        let mut now = match opening.take() {
+            Some(ready) => ready,
+            None => Opening::prepare(&node, link.peer(), manner.clone()).await?,
+        };
+        let said = now.stream.is_some();
+        let (writer, mut reader) = match (now.stream.take(), &manner.dialled) {
+            (Some(stream), _) => stream,
+            (None, Some(_)) => link.open().await?,
+            (None, None) => match tokio::time::timeout(patience.first_frame, link.accept()).await {
                 Ok(Some(streams)) => streams,
                 _ => return Ok(ended),
             },
@@ -72,17 +126,11 @@ pub(crate) async fn converse(
         reader.set_patience(patience.frame);
         let (out, written, state) = Outbox::new();
         let writing = tokio::spawn(write_all(writer, written, state));
-        let (starting, peer, manner) = (node.clone(), link.peer(), manner.clone());
-        let source = link.remote().ip().to_string();
-        let (talk, first) = blocking(move || {
-            let mut talk = Talk::new(starting, peer, manner)?;
-            talk.source = source;
-            let first = talk.step(Event::Started)?;
-            Ok((talk, first))
-        })
-        .await?;
-        for frame in first.frames {
-            out.send(frame);
+        now.talk.source = link.remote().ip().to_string();
+        for frame in std::mem::take(&mut now.first) {
+            if !said {
+                out.send(frame);
+            }
         }
         let accepted = match early {
             false => true,
@@ -93,18 +141,25 @@ pub(crate) async fn converse(
             },
         };
         if accepted {
-            break (out, writing, reader, talk);
+            break (out, writing, reader, now);
         }
         early = false;
         writing.abort();
     };
+    let Opening {
+        mut stored,
+        mut roll_changed,
+        mut talk,
+        ..
+    } = opening;
+    let mut unsaid: Vec<Vec<u8>> = Vec::new();
     let mut next = None;
     let (mut heard, mut rest_until) = (Instant::now(), None);
     let result = loop {
         if let Some(event) = next.take() {
             let from_peer = matches!(event, Event::Frame(_));
             // Everything that an event leads to is done before the next frame is read.
-            let (back, step, spent) = blocking(move || {
+            let (back, step, spent) = blocking(&node, move || {
                 let begun = Instant::now();
                 let step = talk.step(event);
                 Ok((talk, step, begun.elapsed()))
@@ -122,7 +177,20 @@ pub(crate) async fn converse(
             ended.in_sync |= step.in_sync;
             ended.refused |= step.refused;
             ended.broke |= step.broke;
-            if !step.frames.into_iter().all(|f| out.send(f)) || step.close {
+            unsaid.extend(step.frames);
+            if !step.close && !talk.session.is_live() && from_peer && unsaid.len() < HEARD_TOGETHER {
+                let waiting = tokio::select! {
+                    biased;
+                    frame = reader.read() => frame.ok().flatten(),
+                    () = std::future::ready(()) => None,
+                };
+                if let Some(bytes) = waiting {
+                    heard = Instant::now();
+                    next = Some(Event::Frame(bytes));
+                    continue;
+                }
+            }
+            if !std::mem::take(&mut unsaid).into_iter().all(|f| out.send(f)) || step.close {
                 break Ok(());
             }
         }
@@ -169,10 +237,14 @@ pub(crate) async fn converse(
                 Ok(None) | Err(_) => break Ok(()),
             },
             Ok(()) = roll_changed.changed(), if !full => next = Some(talk.roll_event()),
-            Ok(()) = changed.changed(), if !full => next = Some(Event::Committed),
+            Ok(()) = news(&mut stored, news_from), if !full => {
+                news_from = tokio::time::Instant::now() + NEWS_APART;
+                next = Some(Event::Committed);
+            }
         }
     };
     drop(out);
+    let _ = blocking(&node, move || talk.keep_cursor()).await;
     let (code, words) = if *stop.borrow() {
         (CLOSE_REPLACED, "replaced or shutting down")
     } else {
@@ -205,12 +277,27 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
+/// Waits until something is stored, and not before `from`: what comes at short intervals goes out together.
+/// Cancel-safe.
+async fn news(
+    stored: &mut watch::Receiver<u64>,
+    from: tokio::time::Instant,
+) -> Result<(), watch::error::RecvError> {
+    tokio::time::sleep_until(from).await;
+    stored.changed().await
+}
+
+/// Runs a step of a conversation. Few run at a time, however many conversations there are: a step holds
+/// pieces and documents in memory, and most of them wait for the same database.
 async fn blocking<T: Send + 'static>(
+    node: &Node,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    let lost = || Error::Store(store::Error::BadRow("conversation"));
+    let _seat = node.0.steps.acquire().await.map_err(|_| lost())?;
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Store(store::Error::BadRow("conversation"))),
+        Err(_) => Err(lost()),
     }
 }
 
@@ -244,7 +331,17 @@ pub struct Talk {
     source: String,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
-    begun: Instant,
+    /// Documents whose vectors were asked for in this session, and how often.
+    compared: HashMap<DocKey, u32>,
+    /// Our roll when the conversation began: the peer was told all of that.
+    known: Arc<Roll>,
+    /// A cursor that is not kept yet, and the last one that was.
+    cursor: Option<u64>,
+    cursor_kept: u64,
+    /// Memory for a stream of pieces to the peer.
+    stream_seat: Option<OwnedSemaphorePermit>,
+    /// By a clock that only goes forward, milliseconds.
+    begun: u64,
 }
 
 impl std::fmt::Debug for Talk {
@@ -266,8 +363,8 @@ impl Talk {
             .and_then(|p| Some((p.store?, p.acked?)));
         let roll = state.roll.clone();
         let (announced, last) = node.store().read(|c| {
-            let may = |key: &DocKey| shared(&node, &roll, &peer, key);
-            let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, may)?;
+            let reach = shared(&node, &roll, &peer);
+            let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, &reach)?;
             Ok::<_, Error>((announced, changes::last_local(c)?))
         })?;
         let session = Session::new(Start {
@@ -288,17 +385,21 @@ impl Talk {
             last,
             clock: node.now(),
         });
-        let told = state.roll.statements().map(Statement::hash).collect();
         Ok(Talk {
+            begun: node.uptime(),
             node,
             session,
             peer,
             manner,
             store: None,
             county: None,
+            compared: HashMap::new(),
             source: String::new(),
-            told,
-            begun: Instant::now(),
+            told: HashSet::new(),
+            known: state.roll,
+            cursor: None,
+            stream_seat: None,
+            cursor_kept: cursor.map_or(0, |c| c.1),
         })
     }
 
@@ -334,7 +435,8 @@ impl Talk {
         let state = self.node.roll_state();
         let mut new = Vec::new();
         for s in state.roll.statements() {
-            if self.told.insert(s.hash()) {
+            let hash = s.hash();
+            if !self.known.counts(&hash) && self.told.insert(hash) {
                 new.push(s.to_bytes());
             }
         }
@@ -351,12 +453,15 @@ impl Talk {
         let mut step = Step::default();
         let mut queue = VecDeque::from([first]);
         while let Some(event) = queue.pop_front() {
-            let now = self.begun.elapsed().as_millis() as u64;
+            let now = self.node.uptime().saturating_sub(self.begun);
             for effect in self.session.handle(now, event) {
                 if let Some(answer) = self.act(effect, &mut step)? {
                     queue.push_back(answer);
                 }
             }
+        }
+        if !self.session.is_streaming() {
+            self.stream_seat = None;
         }
         // Without a wish to stay, a conversation ends when both sides are equal and all is said.
         step.close |= step.in_sync && !self.manner.keep_open && self.idle();
@@ -398,9 +503,10 @@ impl Talk {
                 verdicts,
             } => self.acknowledged(upto, &receipts, &verdicts)?,
             Effect::SetCursor { upto, .. } => {
-                self.node
-                    .store()
-                    .write(|tx| peers::set_acked(tx, &self.peer, upto, self.node.now()))?;
+                self.cursor = Some(upto);
+                if upto >= self.cursor_kept + CURSOR_MOVES {
+                    self.keep_cursor()?;
+                }
             }
             Effect::ReadSummary => return self.summary().map(Some),
             Effect::ReadDigests => {
@@ -408,7 +514,7 @@ impl Talk {
                 let all = self
                     .node
                     .store()
-                    .read(|c| changes::digests(c, |k| self.shared(&roll, k)))?;
+                    .read(|c| changes::digests(c, &self.shared(&roll)))?;
                 return Ok(Some(Event::Digests(all)));
             }
             Effect::ReadVectors(keys) => return self.vectors(&keys).map(Some),
@@ -428,9 +534,14 @@ impl Talk {
             Effect::InSync => {
                 step.in_sync = true;
                 tracing::debug!(peer = %self.peer.short(), "both sides are equal");
-                self.node
-                    .store()
-                    .write(|tx| peers::in_sync(tx, &self.peer, self.node.now()))?;
+                let cursor = self.cursor.take();
+                self.node.store().write(|tx| {
+                    if let Some(upto) = cursor {
+                        peers::set_acked(tx, &self.peer, upto, self.node.now())?;
+                    }
+                    peers::in_sync(tx, &self.peer, self.node.now())
+                })?;
+                self.cursor_kept = cursor.unwrap_or(self.cursor_kept);
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::Notice(notice) => {
@@ -504,16 +615,30 @@ impl Talk {
         })
     }
 
-    fn shared(&self, roll: &Roll, key: &DocKey) -> bool {
-        shared(&self.node, roll, &self.peer, key)
+    fn keep_cursor(&mut self) -> Result<(), Error> {
+        if let Some(upto) = self.cursor.take() {
+            self.node
+                .store()
+                .write(|tx| peers::set_acked(tx, &self.peer, upto, self.node.now()))?;
+            self.cursor_kept = upto;
+        }
+        Ok(())
     }
 
-    fn outgoing(&self, source: &Source) -> Result<Event, Error> {
+    fn shared<'a>(&'a self, roll: &'a Roll) -> Reach<'a> {
+        shared(&self.node, roll, &self.peer)
+    }
+
+    fn outgoing(&mut self, source: &Source) -> Result<Event, Error> {
         let roll = self.node.roll();
-        let read = self
+        let mut read = self
             .node
             .store()
-            .read(|c| outgoing::read(c, source, &self.peer, |k| self.shared(&roll, k)))?;
+            .read(|c| outgoing::read(c, source, &self.peer, &self.shared(&roll)))?;
+        if self.stream_seat.is_none() {
+            self.stream_seat = self.node.0.streams.clone().try_acquire_owned().ok();
+        }
+        read.alone = self.stream_seat.is_none();
         Ok(Event::Outgoing(read))
     }
 
@@ -521,7 +646,9 @@ impl Talk {
         let roll = self.node.roll();
         let policy = &self.node.0.policy;
         let outcome = self.node.store().write(|tx| {
+            let own = self.node.give_way(tx, &roll, &self.peer, offered)?;
             let outcome = admitting::take(tx, policy, &roll, offered, Some(&self.peer), self.node.now())?;
+            self.node.took(tx, &self.peer, own)?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
             if let Some(upto) = upto {
                 peers::set_have(tx, &self.peer, upto)?;
@@ -532,7 +659,7 @@ impl Talk {
         if outcome.stored > 0 {
             tracing::debug!(peer = %self.peer.short(), changes = outcome.stored, "stored");
             self.node.0.arrived.send_modify(|n| *n += 1);
-            self.node.0.changed.send_modify(|n| *n += 1);
+            self.node.note_stored();
         }
         Ok(Event::Admitted {
             receipts: outcome.receipts,
@@ -568,10 +695,9 @@ impl Talk {
         let Some(store) = self.store else { return Ok(()) };
         // A receipt for what the peer may not even read would make a page say that it was taken along.
         let roll = self.node.roll();
-        let (good, foreign): (Vec<Receipt>, Vec<Receipt>) = receipts
-            .iter()
-            .cloned()
-            .partition(|r| self.shared(&roll, &r.document));
+        let reach = self.shared(&roll);
+        let (good, foreign): (Vec<Receipt>, Vec<Receipt>) =
+            receipts.iter().cloned().partition(|r| reach.lets(&r.document));
         self.node.store().write(|tx| {
             for r in &foreign {
                 let key = r.document.as_str();
@@ -581,8 +707,12 @@ impl Talk {
             if let Some(upto) = upto {
                 peers::set_acked(tx, &self.peer, upto, self.node.now())?;
             }
+            self.node.refused(tx, &roll, &self.peer, verdicts)?;
             self.note_verdicts(tx, verdicts, false)
         })?;
+        if !verdicts.is_empty() {
+            self.node.0.arrived.send_modify(|n| *n += 1);
+        }
         self.node.0.changed.send_modify(|n| *n += 1);
         Ok(())
     }
@@ -590,18 +720,20 @@ impl Talk {
     fn summary(&self) -> Result<Event, Error> {
         let roll = self.node.roll();
         let (digests, end, unreceipted) = self.node.store().read(|c| {
-            let digests = changes::digests(c, |k| self.shared(&roll, k))?;
+            let documents = self.shared(&roll).documents(c)?;
             let held = peers::held_by(c, &[self.peer])?;
             let mut unreceipted = false;
-            for d in changes::documents(c)? {
-                if !unreceipted && self.shared(&roll, &d.key) {
-                    let vector = changes::vector(c, d.id)?;
-                    unreceipted = vector
-                        .iter()
-                        .filter(|(a, _, _)| a.device != self.peer)
-                        .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
+            for d in &documents {
+                if unreceipted {
+                    break;
                 }
+                let vector = changes::vector(c, d.id)?;
+                unreceipted = vector
+                    .iter()
+                    .filter(|(a, _, _)| a.device != self.peer)
+                    .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
             }
+            let digests: Vec<DocDigest> = documents.iter().map(Document::digest).collect();
             Ok::<_, Error>((digests, changes::last_local(c)?, unreceipted))
         })?;
         let mut hash = Sha256::new();
@@ -621,17 +753,30 @@ impl Talk {
         })
     }
 
-    fn vectors(&self, keys: &[[u8; 8]]) -> Result<Event, Error> {
+    fn vectors(&mut self, keys: &[[u8; 8]]) -> Result<Event, Error> {
         let roll = self.node.roll();
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
+        let me = self.node.id();
+        let mut compared = std::mem::take(&mut self.compared);
         let vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
-            for d in changes::documents(c)? {
-                if wanted.contains(&key_hash(&d.key)) && self.shared(&roll, &d.key) {
-                    let actors = changes::vector(c, d.id)?
-                        .into_iter()
-                        .map(|(a, s, _)| (a, s))
-                        .collect();
+            for d in self.shared(&roll).documents(c)? {
+                if wanted.contains(&key_hash(&d.key)) {
+                    let mut actors = Vec::new();
+                    let asked = compared.entry(d.key.clone()).or_default();
+                    *asked += 1;
+                    // Asked again, so the vectors alone brought nothing: perhaps the peer holds another branch of
+                    // some actor, just as long. Let it show its own: of others the last change, which is proof.
+                    let doubt = *asked > 1 && self.node.first_doubt(&self.peer, &changes::heads(c, d.id)?);
+                    for (a, s, _) in changes::vector(c, d.id)? {
+                        let s = aside::announced(c, &roll, &d.key, &a, s)?;
+                        let less = match (doubt, a.device == me) {
+                            (false, _) => 0,
+                            (true, true) => aside::SHOWN_AGAIN,
+                            (true, false) => 1,
+                        };
+                        actors.push((a, s.saturating_sub(less)));
+                    }
                     vectors.push(Vector {
                         document: d.key,
                         actors,
@@ -640,6 +785,7 @@ impl Talk {
             }
             Ok::<_, Error>(vectors)
         })?;
+        self.compared = compared;
         let here: HashSet<[u8; 8]> = vectors.iter().map(|v| key_hash(&v.document)).collect();
         let absent = keys
             .iter()
@@ -654,16 +800,14 @@ impl Talk {
         let roll = self.node.roll();
         let all = self.node.store().read(|c| {
             let mut all = Vec::new();
-            for d in changes::documents(c)? {
-                if self.shared(&roll, &d.key) {
-                    for (actor, seq, hash) in changes::vector(c, d.id)? {
-                        all.push(Receipt {
-                            document: d.key.clone(),
-                            actor,
-                            seq,
-                            hash,
-                        });
-                    }
+            for d in self.shared(&roll).documents(c)? {
+                for (actor, seq, hash) in changes::vector(c, d.id)? {
+                    all.push(Receipt {
+                        document: d.key.clone(),
+                        actor,
+                        seq,
+                        hash,
+                    });
                 }
             }
             Ok::<_, Error>(all)
@@ -690,7 +834,10 @@ impl Talk {
             }
             Notice::StillDifferent => ("still-different".to_string(), String::new()),
             Notice::BadReceipt => ("bad-receipt".to_string(), String::new()),
-            Notice::SetBack => ("set-back".to_string(), String::new()),
+            Notice::SetBack => {
+                self.node.heard_later(&self.peer)?;
+                ("set-back".to_string(), String::new())
+            }
         };
         tracing::warn!(peer = %self.peer.short(), %code, %detail, "session notice");
         self.node.note_event(&code, Some(&self.peer), "", &detail)?;
@@ -699,8 +846,12 @@ impl Talk {
     }
 }
 
-fn shared(node: &Node, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
-    node.may_read(roll, peer, key) && node.may_read(roll, &node.id(), key)
+/// What both may read: looked for among what the peer may, which at a hub is little of what it holds.
+fn shared<'a>(node: &'a Node, roll: &'a Roll, peer: &'a NodeId) -> Reach<'a> {
+    let me = node.id();
+    Reach::new(prefixes(&node.0.policy, roll, peer), move |key| {
+        node.may_read(roll, peer, key) && node.may_read(roll, &me, key)
+    })
 }
 
 fn standing(roll: &Roll, pinned: bool, peer: &NodeId) -> Standing {

@@ -53,9 +53,15 @@ impl<'a> Documents<'a> {
             incarnation,
         };
         let Around { conn, roll, .. } = self.around;
-        self.cache.edit(&self.around, key, |_| Ok(actor), edits, |change| {
-            let tip = sign_tip(device, &roll.county(), key, &change.header);
-            Ok(changes::insert(conn, key, change, Some(&tip), None, 0)?)
-        })
+        self.cache.edit(
+            &self.around,
+            key,
+            |_| Ok(actor),
+            edits,
+            |change| {
+                let tip = sign_tip(device, &roll.county(), key, &change.header);
+                Ok(changes::insert(conn, key, change, Some(&tip), None, 0)?)
+            },
+        )
     }
 }

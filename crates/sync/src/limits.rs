@@ -108,9 +108,17 @@ pub const STREAM_CHANGES: usize = 1_024;
 /// after them. More waits for the peer's Hello: some may have come in a session that was cut.
 pub const FIRST_FLIGHT: u64 = 32 * 1024;
 
-/// Documents in one digest list. 5,000 documents cost 80 KB; above 1,000 the next protocol version
-/// sends buckets first.
+/// Documents in one digest list (16 bytes each).
 pub const DIGESTS: usize = 50_000;
+
+/// More documents than this are first compared by buckets.
+pub const BUCKETS_ABOVE: usize = 1_000;
+
+/// Buckets are 2 to this power at least (2 KB of digests)…
+pub const BUCKET_BITS_MIN: u8 = 8;
+
+/// …and at most (32 KB), for 50,000 documents.
+pub const BUCKET_BITS_MAX: u8 = 12;
 
 /// Documents whose version vectors are asked for in one round.
 pub const VECTORS: usize = 1_000;

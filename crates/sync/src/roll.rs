@@ -416,6 +416,11 @@ impl Roll {
             .filter_map(|h| self.statements.get(h))
     }
 
+    /// Whether a statement of this hash is kept and has effect.
+    pub fn counts(&self, hash: &[u8; 32]) -> bool {
+        self.derived.counting.contains(hash)
+    }
+
     /// Whether a statement is kept.
     pub fn knows(&self, hash: &[u8; 32]) -> bool {
         self.statements.contains_key(hash)
@@ -424,6 +429,14 @@ impl Roll {
     /// How many are kept, those of unknown issuers included.
     pub fn kept(&self) -> usize {
         self.statements.len()
+    }
+
+    /// [`Roll::statements`] with their hashes.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8; 32], &Statement)> {
+        self.derived
+            .counting
+            .iter()
+            .filter_map(|h| self.statements.get_key_value(h))
     }
 
     /// First 8 bytes of SHA-256 over the hashes of [`Roll::statements`]: equal for equal rolls.
@@ -466,6 +479,28 @@ impl Roll {
     /// Where `actor` ends in `document`, if the county cut it.
     pub fn cut(&self, document: &DocKey, actor: &ActorId) -> Option<Cut> {
         self.derived.cuts.get(&(document.clone(), *actor)).copied()
+    }
+
+    /// Every cut that holds.
+    pub fn cuts(&self) -> impl Iterator<Item = (&DocKey, &ActorId, &Cut)> {
+        self.derived.cuts.iter().map(|((d, a), c)| (d, a, c))
+    }
+
+    /// Every device that is out.
+    pub fn revoked(&self) -> impl Iterator<Item = &NodeId> {
+        self.derived.revoked.iter()
+    }
+
+    /// Where `actor` ends in `document`: at its cut, or, of a revoked device that has none there, before its
+    /// first change. `None`: it may go on.
+    pub fn end(&self, document: &DocKey, actor: &ActorId) -> Option<Cut> {
+        let nowhere = Cut {
+            seq: 0,
+            hash: [0; 32],
+            number: 0,
+        };
+        self.cut(document, actor)
+            .or_else(|| self.is_revoked(&actor.device).then_some(nowhere))
     }
 
     /// Whether any cut or revocation exists: without one, counting needs no walk.
