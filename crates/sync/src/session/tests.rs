@@ -38,17 +38,18 @@ fn policy() -> Policy {
         role: COUNTY,
         scope: &[],
     };
-    let row = |kind, write: &Access, read: &Access| PolicyRow {
+    let row = |kind, year, write: &Access, read: &Access| PolicyRow {
         kind,
         segments: 3,
-        year: Some(2),
+        year,
         write: vec![write.clone()],
         read: vec![read.clone()],
         priority: 0,
     };
     Policy(vec![
-        row("log", &school, &county),
-        row("ledger", &county, &school),
+        row("log", Some(2), &school, &county),
+        row("ledger", Some(2), &county, &school),
+        row("portfolio", None, &school, &county),
     ])
 }
 

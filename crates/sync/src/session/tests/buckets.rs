@@ -11,12 +11,12 @@ fn many(count: usize) -> Vec<(DocKey, Change, Option<Tip>)> {
     static ALL: OnceLock<Vec<(DocKey, Change, Option<Tip>)>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
         let mut school = Memory::new(2);
-        school.write("log/a/0", "一");
+        school.write("portfolio/a/0", "一");
         let (_, one, _) = school.changes[0].clone();
         // One body in many documents: only keys and tips differ.
         (0..5_000)
             .map(|i| {
-                let k = doc(&format!("log/a/{i}"));
+                let k = doc(&format!("portfolio/a/{i}"));
                 let tip = sign_tip(&school.key, &key(0).id(), &k, &one.header);
                 (k, one.clone(), Some(tip))
             })
@@ -82,7 +82,7 @@ fn bare(n: u8, changes: Vec<(DocKey, Change, Option<Tip>)>) -> Memory {
 fn apart(count: usize, differ: usize) -> (Memory, Memory) {
     let (mut here, mut there) = (bare(2, many(count)), bare(3, many(count)));
     for i in 0..differ {
-        let at = format!("log/a/{}", i * count / differ.max(1));
+        let at = format!("portfolio/a/{}", i * count / differ.max(1));
         match i % 5 {
             4 if i % 2 == 0 => here.changes.retain(|(k, _, _)| k.as_str() != at),
             4 => there.changes.retain(|(k, _, _)| k.as_str() != at),
