@@ -281,7 +281,8 @@ pub struct Talk {
     cursor_kept: u64,
     /// Memory for a stream of pieces to the peer.
     stream_seat: Option<OwnedSemaphorePermit>,
-    begun: Instant,
+    /// By a clock that only goes forward, milliseconds.
+    begun: u64,
 }
 
 impl std::fmt::Debug for Talk {
@@ -326,6 +327,7 @@ impl Talk {
             clock: node.now(),
         });
         Ok(Talk {
+            begun: node.uptime(),
             node,
             session,
             peer,
@@ -338,7 +340,6 @@ impl Talk {
             cursor: None,
             stream_seat: None,
             cursor_kept: cursor.map_or(0, |c| c.1),
-            begun: Instant::now(),
         })
     }
 
@@ -392,7 +393,7 @@ impl Talk {
         let mut step = Step::default();
         let mut queue = VecDeque::from([first]);
         while let Some(event) = queue.pop_front() {
-            let now = self.begun.elapsed().as_millis() as u64;
+            let now = self.node.uptime().saturating_sub(self.begun);
             for effect in self.session.handle(now, event) {
                 if let Some(answer) = self.act(effect, &mut step)? {
                     queue.push_back(answer);

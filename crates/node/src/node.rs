@@ -341,6 +341,11 @@ impl Node {
         self.0.around.now()
     }
 
+    /// Milliseconds by a clock that only goes forward.
+    pub(crate) fn uptime(&self) -> u64 {
+        (self.0.around.uptime)()
+    }
+
     /// Writes records into a document this device may write: signed, and on the disk with their view rows
     /// when this returns. Many edits become several changes of one transaction.
     pub fn commit(&self, document: &str, edits: Vec<Edit>) -> Result<(), Error> {

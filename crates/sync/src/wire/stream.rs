@@ -9,7 +9,9 @@
 //! 1… are the files `dictionary_<n>.zdict`, made by `examples/dictionary.rs` and never changed once released.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
 use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
 
 use super::pack::{self, Context};
@@ -81,14 +83,24 @@ pub fn plain(piece: &Piece) -> Option<Vec<u8>> {
     pack::encode(piece, &mut Context::default())
 }
 
-fn dictionary(version: u8) -> Result<&'static [u8], BadFrame> {
-    match usize::from(version).checked_sub(1) {
-        None => Ok(&[]),
-        Some(i) => DICTIONARIES
-            .get(i)
-            .copied()
-            .ok_or(BadFrame::UnknownDictionary(version)),
-    }
+/// A dictionary made ready once: digesting it costs 4 ms, more than most pieces.
+struct Ready {
+    writes: EncoderDictionary<'static>,
+    reads: DecoderDictionary<'static>,
+}
+
+fn dictionary(version: u8) -> Result<&'static Ready, BadFrame> {
+    static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
+        let all = std::iter::once(&[][..]).chain(DICTIONARIES);
+        all.map(|bytes| Ready {
+            writes: EncoderDictionary::copy(bytes, LEVEL),
+            reads: DecoderDictionary::copy(bytes),
+        })
+        .collect()
+    });
+    READY
+        .get(usize::from(version))
+        .ok_or(BadFrame::UnknownDictionary(version))
 }
 
 /// The sending end.
@@ -108,9 +120,10 @@ impl Writer {
 
     fn try_write(&mut self, piece: &Piece, more: bool, reader_has: u8) -> Option<StreamPart> {
         let mut begin = None;
-        if self.0.is_none() {
+        let fresh = self.0.is_none();
+        if fresh {
             let version = reader_has.min(DICTIONARY);
-            let mut encoder = Encoder::with_dictionary(LEVEL, dictionary(version).ok()?).ok()?;
+            let mut encoder = Encoder::with_prepared_dictionary(&dictionary(version).ok()?.writes).ok()?;
             encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).ok()?;
             encoder.set_parameter(CParameter::HashLog(HASH_LOG)).ok()?;
             encoder.set_parameter(CParameter::ChainLog(CHAIN_LOG)).ok()?;
@@ -121,6 +134,11 @@ impl Writer {
         }
         let (encoder, context) = self.0.as_mut()?;
         let packed = pack::encode(piece, context)?;
+        if fresh && !more {
+            // All there is: tables of its size, not 3 MB that must be cleared for a few hundred bytes.
+            encoder.set_parameter(CParameter::ContentSizeFlag(false)).ok()?;
+            encoder.set_pledged_src_size(Some(packed.len() as u64)).ok()?;
+        }
         let mut bytes = Vec::with_capacity(packed.len() / 2 + 64);
         let mut input = InBuffer::around(&packed);
         let mut room = [0; 16 * 1024];
@@ -165,7 +183,8 @@ impl Reader {
     fn try_read(&mut self, part: &StreamPart) -> Result<Piece, BadFrame> {
         let damaged = |_| BadFrame::Damaged(3);
         if let Some(version) = part.begin {
-            let mut decoder = Decoder::with_dictionary(dictionary(version)?).map_err(damaged)?;
+            let mut decoder =
+                Decoder::with_prepared_dictionary(&dictionary(version)?.reads).map_err(damaged)?;
             decoder
                 .set_parameter(DParameter::WindowLogMax(WINDOW_LOG))
                 .map_err(damaged)?;
