@@ -25,7 +25,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use crate::admission::{Offered, Verdict};
+use crate::admission::{Fault, Offered, Verdict};
 use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, StoreId};
 use crate::limits;
@@ -107,7 +107,8 @@ pub struct Session {
     /// Questions of the peer that nothing gave reason for.
     questions: usize,
     enrol_seen: bool,
-    moved: bool,
+    /// The last pair of different checks: a round that leaves it as it was has brought nothing.
+    compared: Option<(Check, Check)>,
     rounds: u8,
     their_digests: Option<Heard>,
     their_vectors: Option<Vectors>,
@@ -163,7 +164,7 @@ impl Session {
             peer_enrolled: false,
             questions: 0,
             enrol_seen: false,
-            moved: false,
+            compared: None,
             rounds: 0,
             their_digests: None,
             their_vectors: None,
@@ -567,7 +568,6 @@ impl Session {
         if self.start.standing != Standing::Member {
             return;
         }
-        self.moved = true;
         self.admitting.push_back((piece.upto, more));
         out.push(Effect::Admit {
             changes: piece.changes,
@@ -662,11 +662,17 @@ impl Session {
         if let Some(u) = upto {
             self.acked = Some(u);
         }
+        // Two branches of one actor have met: the repair shows each side the other's.
+        let forked = |v: &(DocKey, ChangeHash, Verdict)| v.2 == Verdict::Quarantined(Fault::Equivocation);
+        let forked = ack.pieces > 0 && ack.verdicts.iter().any(forked);
         out.push(Effect::Acknowledged {
             upto,
             receipts: ack.receipts,
             verdicts: ack.verdicts,
         });
+        if forked {
+            self.recheck(out);
+        }
         self.pump(out);
     }
 
@@ -781,7 +787,6 @@ impl Session {
         };
         if !outgoing.changes.is_empty() {
             self.reason_to_ask();
-            self.moved = true;
             let more = outgoing.more || (repairing && !self.repair.is_empty());
             let alone = outgoing.alone && more && !self.writer.is_open();
             self.send_piece(
@@ -854,10 +859,9 @@ impl Session {
         if ours == theirs {
             return self.equal(end, unreceipted, out);
         }
-        if !self.moved {
+        if self.compared.replace((ours, theirs)) == Some((ours, theirs)) {
             self.rounds += 1;
         }
-        self.moved = false;
         if self.rounds >= limits::CHECK_ROUNDS {
             // One document that cannot be made equal (its author is quarantined on one side) must not hold
             // up what comes next.

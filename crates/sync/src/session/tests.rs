@@ -38,18 +38,22 @@ fn policy() -> Policy {
         role: COUNTY,
         scope: &[],
     };
-    let row = |kind, year, write: &Access, read: &Access| PolicyRow {
+    let row = |kind, write: &Access, read: &Access| PolicyRow {
         kind,
         segments: 3,
-        year,
+        year: Some(2),
         write: vec![write.clone()],
         read: vec![read.clone()],
         priority: 0,
     };
     Policy(vec![
-        row("log", Some(2), &school, &county),
-        row("ledger", Some(2), &county, &school),
-        row("portfolio", None, &school, &county),
+        row("log", &school, &county),
+        row("ledger", &county, &school),
+        PolicyRow {
+            segments: 4,
+            year: None,
+            ..row("portfolio", &school, &county)
+        },
     ])
 }
 
