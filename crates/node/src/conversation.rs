@@ -246,7 +246,7 @@ impl Talk {
             last,
             clock: node.now(),
         });
-        let told = state.roll.statements().map(Statement::hash).collect();
+        let told = state.roll.hashes().copied().collect();
         Ok(Talk {
             begun: node.uptime(),
             node,
@@ -268,8 +268,8 @@ impl Talk {
     pub fn roll_event(&mut self) -> Event {
         let state = self.node.roll_state();
         let mut new = Vec::new();
-        for s in state.roll.statements() {
-            if self.told.insert(s.hash()) {
+        for (hash, s) in state.roll.hashes().zip(state.roll.statements()) {
+            if self.told.insert(*hash) {
                 new.push(s.to_bytes());
             }
         }

@@ -362,6 +362,11 @@ impl Roll {
         self.statements.values()
     }
 
+    /// The hashes of all statements, in order.
+    pub fn hashes(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.statements.keys()
+    }
+
     /// First 8 bytes of SHA-256 over all statement hashes: equal for equal rolls.
     pub fn digest(&self) -> [u8; 8] {
         let mut all = Sha256::new();
