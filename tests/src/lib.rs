@@ -1,14 +1,17 @@
 //! What the scenarios share: a county of real nodes in one process, each with its own directory, keys and
 //! QUIC endpoint on loopback.
 
+pub mod siege;
 pub mod sim;
 pub mod villain;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use node::enrol;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
-use node::{Network, NetworkConfig, Node, Role};
+use node::{Network, NetworkConfig, Node, Patience, Role, Surroundings};
 use tempfile::TempDir;
 
 /// A node, its directory, and its network while it is up.
@@ -20,6 +23,8 @@ pub struct Place {
     network: Option<Network>,
     /// UDP port, kept over restarts.
     port: u16,
+    /// How long it waits for peers.
+    pub patience: Patience,
 }
 
 /// The account that the scenarios type as.
@@ -55,12 +60,24 @@ impl Place {
         )
     }
 
+    /// A device with a clock of its own (unix milliseconds), not enrolled.
+    pub fn device_with_clock(label: &str, clock: Arc<AtomicI64>) -> Place {
+        let dir = tempfile::tempdir().expect("a directory");
+        let around = Surroundings {
+            clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+            ..Surroundings::default()
+        };
+        let made = Node::init_member_with(&dir.path().join("data"), label, around);
+        Place::at(made.expect("a device"), dir)
+    }
+
     fn at(node: Node, dir: TempDir) -> Place {
         Place {
             node,
             dir,
             network: None,
             port: 0,
+            patience: Patience::default(),
         }
     }
 
@@ -114,6 +131,7 @@ impl Place {
             keep_open: stay,
             retry_min: Duration::from_millis(150),
             retry_max: Duration::from_secs(2),
+            patience: self.patience,
             ..NetworkConfig::default()
         };
         // The port of the last time is free again once its connections have drained.

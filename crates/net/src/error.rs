@@ -92,6 +92,12 @@ pub enum Error {
         /// The limit in bytes.
         limit: u32,
     },
+    /// A frame began and was not whole in time.
+    #[error("a frame was not whole {seconds} s after it had begun; the stream was given up")]
+    FrameSlow {
+        /// The limit in seconds.
+        seconds: u64,
+    },
     /// The stream ended in the middle of a frame.
     #[error("the stream ended {missing} bytes before the end of a frame; ask the peer again")]
     FrameCut {

@@ -10,8 +10,10 @@
 //! The stream may end before a frame begins and nowhere else.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use sync::NodeId;
+use tokio::time::Instant;
 
 use crate::Error;
 use crate::early::Settling;
@@ -20,6 +22,9 @@ use crate::early::Settling;
 /// that commit on their own, and at 64 kbit/s one such frame already takes two minutes; whatever
 /// announces more is a mistake or an attack. Larger things (photos) travel as ranges.
 pub const MAX_FRAME: u32 = 1 << 20;
+
+/// How long a frame may take: the longest one at 20 kbit/s takes seven minutes.
+const FRAME_TIME: Duration = Duration::from_secs(600);
 
 /// Sent when a reader gives a stream up because of an oversize frame.
 const CODE_TOO_LONG: u32 = 1;
@@ -71,6 +76,14 @@ impl FrameWriter {
         }
         self.in_frame = false;
         Ok(())
+    }
+
+    /// Sends bytes as they are, with no length before them: what a hostile peer may do. For tests of this
+    /// workspace, and nothing else.
+    #[doc(hidden)]
+    pub async fn write_raw(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let sent = self.stream.write_all(bytes).await;
+        sent.map_err(write_error)
     }
 
     /// Says that no more frames come. The peer's reader returns `None` after the last one.
@@ -157,6 +170,10 @@ pub struct FrameReader {
     header_len: usize,
     /// What has come of the frame itself.
     body: Vec<u8>,
+    /// When the frame being read began.
+    begun: Option<Instant>,
+    /// How long a frame may take from its first byte on.
+    patience: Duration,
 }
 
 impl FrameReader {
@@ -169,6 +186,8 @@ impl FrameReader {
             header: [0; 4],
             header_len: 0,
             body: Vec::new(),
+            begun: None,
+            patience: FRAME_TIME,
         }
     }
 
@@ -181,6 +200,16 @@ impl FrameReader {
     /// not yet known to be members.
     pub fn set_limit(&mut self, bytes: u32) {
         self.limit = bytes.min(MAX_FRAME);
+    }
+
+    /// A frame that has begun must be whole after so long.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Whether a part of a frame has come.
+    pub fn in_frame(&self) -> bool {
+        self.begun.is_some()
     }
 
     /// The next frame, or `None` when the peer has finished the stream.
@@ -199,6 +228,7 @@ impl FrameReader {
                     }),
                 };
             };
+            self.begun.get_or_insert_with(Instant::now);
             for (place, byte) in self.header.iter_mut().skip(self.header_len).zip(chunk.iter()) {
                 *place = *byte;
             }
@@ -230,6 +260,7 @@ impl FrameReader {
             self.body.extend_from_slice(&chunk);
         }
         self.header_len = 0;
+        self.begun = None;
         Ok(Some(std::mem::take(&mut self.body)))
     }
 
@@ -239,7 +270,18 @@ impl FrameReader {
         &mut self,
         max: usize,
     ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Error> {
-        match (self.stream.read_chunk(max, true).await, &self.early) {
+        let chunk = self.stream.read_chunk(max, true);
+        let read = match self.begun {
+            None => chunk.await,
+            Some(begun) => match tokio::time::timeout_at(begun + self.patience, chunk).await {
+                Ok(read) => read,
+                Err(_) => {
+                    let seconds = self.patience.as_secs();
+                    return Err(Error::FrameSlow { seconds });
+                }
+            },
+        };
+        match (read, &self.early) {
             (Ok(chunk), _) => Ok(chunk.map(|c| c.bytes)),
             (Err(quinn::ReadError::ZeroRttRejected), Some(early)) => Err(early.why_dead().await),
             (Err(error), _) => Err(read_error(error)),

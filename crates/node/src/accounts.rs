@@ -278,6 +278,15 @@ pub fn session(node: &Node, token: &str, now: i64) -> Result<Option<Session>, Er
     }))
 }
 
+/// The program has started. A clock that begins at the same wrong date after each start tells of no time that
+/// has passed: such a computer's sessions end here, or they would never.
+pub fn started(node: &Node) -> Result<(), Error> {
+    match node.clock_is_plausible() {
+        true => Ok(()),
+        false => node.local(sql::delete_all_web_sessions),
+    }
+}
+
 /// Ends the session of a cookie's token.
 pub fn logout(node: &Node, token: &str) -> Result<(), Error> {
     node.local(|conn| sql::delete_web_session(conn, &hash_token(token)))

@@ -1,19 +1,24 @@
 //! Runs one `sync` session over one link: does what its effects say, in order, and feeds the answers back.
 
 use std::collections::{HashSet, VecDeque};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use net::{FrameReader, FrameWriter, Link};
+use net::{FrameWriter, Link};
 use sha2::{Digest, Sha256};
+use store::changes::Document;
+use store::reach::Reach;
 use store::{admitting, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
+use sync::authority::prefixes;
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
-use sync::wire::{Check, More, Vector};
+use sync::wire::{Check, DocDigest, Frame, More, Refusal, Refuse, Vector};
 use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
-use crate::events::{refusal_code, verdict_code};
+use crate::care::{Ledger, Outbox, Patience, Writing};
+use crate::events::{plain, refusal_code, verdict_code};
 use crate::{Error, Node, enrol};
 
 /// How a conversation is held.
@@ -32,17 +37,16 @@ pub(crate) struct Ended {
     pub in_sync: bool,
     /// One side refused the other.
     pub refused: bool,
+    /// The peer broke the protocol.
+    pub broke: bool,
 }
 
-/// A peer that says nothing at all is given up after so long.
-const FIRST_FRAME: Duration = Duration::from_secs(60);
+/// A busy hub stores something every few milliseconds: a conversation looks for news of it at this interval.
+const NEWS_APART: Duration = Duration::from_millis(50);
 
-/// A peer that is still exchanging with us and says nothing for so long is given up; a piece on the
-/// slowest link takes a minute or two. Dead links are noticed earlier, by the transport.
-const MUTE: Duration = Duration::from_secs(600);
-
-/// Frames that wait to be written; a peer that reads nothing is given up beyond that.
-const WRITE_QUEUE: usize = 256;
+/// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
+/// with the next thing that is kept: at a hub everybody's cursor moves with everything that comes in.
+const CURSOR_MOVES: u64 = 1_000;
 
 /// Application close codes on the wire.
 const CLOSE_DONE: u32 = 0;
@@ -53,36 +57,43 @@ pub(crate) async fn converse(
     node: Node,
     link: Link,
     manner: Manner,
+    patience: Patience,
+    ledger: &Ledger,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Ended, Error> {
-    let mut changed = node.watch();
+    let mut stored = node.0.stored.subscribe();
+    let mut news_from = tokio::time::Instant::now();
     let mut roll_changed = node.0.roll_changed.subscribe();
     let mut ended = Ended {
         in_sync: false,
         refused: false,
+        broke: false,
     };
     // With a kept ticket the first flight travels as 0-RTT data. It may be thrown away (the peer restarted):
     // then it is said again on new streams. What it carries is signed and idempotent (design.md §5).
     let mut early = manner.dialled.is_some() && link.early();
-    let (out, writing, mut reader, mut talk) = loop {
-        let (writer, reader) = match manner.dialled {
+    let (out, mut writing, mut reader, mut talk) = loop {
+        let (writer, mut reader) = match manner.dialled {
             Some(_) => link.open().await?,
-            None => match tokio::time::timeout(FIRST_FRAME, link.accept()).await {
+            None => match tokio::time::timeout(patience.first_frame, link.accept()).await {
                 Ok(Some(streams)) => streams,
                 _ => return Ok(ended),
             },
         };
-        let (out, written) = mpsc::channel::<Vec<u8>>(WRITE_QUEUE);
-        let writing = tokio::spawn(write_all(writer, written));
+        reader.set_patience(patience.frame);
+        let (out, written, state) = Outbox::new();
+        let writing = tokio::spawn(write_all(writer, written, state));
         let (starting, peer, manner) = (node.clone(), link.peer(), manner.clone());
-        let (talk, first) = blocking(move || {
+        let source = link.remote().ip().to_string();
+        let (talk, first) = blocking(&node, move || {
             let mut talk = Talk::new(starting, peer, manner)?;
+            talk.source = source;
             let first = talk.step(Event::Started)?;
             Ok((talk, first))
         })
         .await?;
         for frame in first.frames {
-            let _ = out.try_send(frame);
+            out.send(frame);
         }
         let accepted = match early {
             false => true,
@@ -99,12 +110,15 @@ pub(crate) async fn converse(
         writing.abort();
     };
     let mut next = None;
+    let (mut heard, mut rest_until) = (Instant::now(), None);
     let result = loop {
         if let Some(event) = next.take() {
+            let from_peer = matches!(event, Event::Frame(_));
             // Everything that an event leads to is done before the next frame is read.
-            let (back, step) = blocking(move || {
+            let (back, step, spent) = blocking(&node, move || {
+                let begun = Instant::now();
                 let step = talk.step(event);
-                Ok((talk, step))
+                Ok((talk, step, begun.elapsed()))
             })
             .await?;
             talk = back;
@@ -112,68 +126,121 @@ pub(crate) async fn converse(
                 Ok(step) => step,
                 Err(error) => break Err(error),
             };
+            if from_peer && !step.news {
+                let rest = ledger.work(&link.peer(), spent, Instant::now());
+                rest_until = (!rest.is_zero()).then(|| Instant::now() + rest);
+            }
             ended.in_sync |= step.in_sync;
             ended.refused |= step.refused;
-            if step.frames.into_iter().any(|f| out.try_send(f).is_err()) || step.close {
+            ended.broke |= step.broke;
+            if !step.frames.into_iter().all(|f| out.send(f)) || step.close {
                 break Ok(());
             }
         }
-        let quiet = match (talk.session.is_live(), talk.store) {
-            (true, _) => Duration::MAX,
-            (false, Some(_)) => MUTE,
-            (false, None) => FIRST_FRAME,
+        // What is waited for, and until when.
+        let (full, resting) = (out.is_full(), rest_until.is_some());
+        let deadline = if full {
+            Some(out.last_taken() + patience.mute)
+        } else if talk.session.is_live() || reader.in_frame() || resting {
+            None
+        } else if talk.is_member() {
+            Some(heard + patience.mute)
+        } else {
+            Some(heard + patience.first_frame)
         };
         tokio::select! {
             biased;
             _ = stop.changed() => break Ok(()),
-            frame = read(&mut reader, quiet) => match frame {
-                Some(bytes) => next = Some(Event::Frame(bytes)),
-                None => break Ok(()),
+            () = until(deadline) => {
+                // A frame that has begun meanwhile has a time of its own.
+                if !full && reader.in_frame() {
+                    continue;
+                }
+                talk.gave_up(if full { "reads-nothing" } else { "says-nothing" })?;
+                break Ok(());
+            }
+            () = out.taken(), if full => {}
+            // While nothing is read, the link's end shows here.
+            _ = &mut writing, if full => break Ok(()),
+            () = until(rest_until), if resting => {
+                rest_until = None;
+                heard = Instant::now();
+            }
+            frame = reader.read(), if !full && !resting => match frame {
+                Ok(Some(bytes)) => {
+                    heard = Instant::now();
+                    next = Some(Event::Frame(bytes));
+                }
+                Err(error @ (net::Error::FrameTooLong { .. } | net::Error::FrameSlow { .. })) => {
+                    let refusal = talk.bad_frame(&error.to_string())?;
+                    (ended.refused, ended.broke) = (true, true);
+                    out.send(refusal);
+                    break Ok(());
+                }
+                Ok(None) | Err(_) => break Ok(()),
             },
-            Ok(()) = roll_changed.changed() => next = Some(talk.roll_event()),
-            Ok(()) = changed.changed() => next = Some(Event::Committed),
+            Ok(()) = roll_changed.changed(), if !full => next = Some(talk.roll_event()),
+            Ok(()) = news(&mut stored, news_from), if !full => {
+                news_from = tokio::time::Instant::now() + NEWS_APART;
+                next = Some(Event::Committed);
+            }
         }
     };
     drop(out);
+    let _ = blocking(&node, move || talk.keep_cursor()).await;
     let (code, words) = if *stop.borrow() {
         (CLOSE_REPLACED, "replaced or shutting down")
     } else {
         (CLOSE_DONE, "done")
     };
     // What was said last must arrive (a refusal, an answer) before the link is closed.
-    let _ = tokio::time::timeout(Duration::from_secs(5), writing).await;
+    if !writing.is_finished() {
+        let _ = tokio::time::timeout(Duration::from_secs(5), writing).await;
+    }
     link.close(code, words);
     result.map(|()| ended)
 }
 
-async fn write_all(mut writer: FrameWriter, mut frames: mpsc::Receiver<Vec<u8>>) {
+async fn write_all(mut writer: FrameWriter, mut frames: mpsc::Receiver<Vec<u8>>, state: Arc<Writing>) {
     while let Some(frame) = frames.recv().await {
         if writer.write(&frame).await.is_err() {
             return;
         }
+        state.wrote(frame.len());
     }
     if writer.finish().is_ok() {
         let _ = writer.delivered().await;
     }
 }
 
-async fn read(reader: &mut FrameReader, quiet: Duration) -> Option<Vec<u8>> {
-    if quiet == Duration::MAX {
-        return reader.read().await.ok().flatten();
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
-    tokio::time::timeout(quiet, reader.read())
-        .await
-        .ok()?
-        .ok()
-        .flatten()
 }
 
+/// Waits until something is stored, and not before `from`: what comes at short intervals goes out together.
+/// Cancel-safe.
+async fn news(
+    stored: &mut watch::Receiver<u64>,
+    from: tokio::time::Instant,
+) -> Result<(), watch::error::RecvError> {
+    tokio::time::sleep_until(from).await;
+    stored.changed().await
+}
+
+/// Runs a step of a conversation. Few run at a time, however many conversations there are: a step holds
+/// pieces and documents in memory, and most of them wait for the same database.
 async fn blocking<T: Send + 'static>(
+    node: &Node,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    let lost = || Error::Store(store::Error::BadRow("conversation"));
+    let _seat = node.0.steps.acquire().await.map_err(|_| lost())?;
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Store(store::Error::BadRow("conversation"))),
+        Err(_) => Err(lost()),
     }
 }
 
@@ -186,6 +253,10 @@ pub struct Step {
     pub in_sync: bool,
     /// One side refused the other.
     pub refused: bool,
+    /// The peer broke the protocol, and was refused for it.
+    pub broke: bool,
+    /// Something new was stored, or the roll has grown.
+    pub news: bool,
     /// The conversation is over once the frames are sent.
     pub close: bool,
 }
@@ -199,8 +270,17 @@ pub struct Talk {
     manner: Manner,
     store: Option<StoreId>,
     county: Option<(NodeId, String)>,
+    /// The address that it calls from.
+    source: String,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
+    /// Our roll when the conversation began: the peer was told all of that.
+    known: Arc<Roll>,
+    /// A cursor that is not kept yet, and the last one that was.
+    cursor: Option<u64>,
+    cursor_kept: u64,
+    /// Memory for a stream of pieces to the peer.
+    stream_seat: Option<OwnedSemaphorePermit>,
     /// By a clock that only goes forward, milliseconds.
     begun: u64,
 }
@@ -224,8 +304,8 @@ impl Talk {
             .and_then(|p| Some((p.store?, p.acked?)));
         let roll = state.roll.clone();
         let (announced, last) = node.store().read(|c| {
-            let may = |key: &DocKey| shared(&node, &roll, &peer, key);
-            let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, may)?;
+            let reach = shared(&node, &roll, &peer);
+            let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, &reach)?;
             Ok::<_, Error>((announced, changes::last_local(c)?))
         })?;
         let session = Session::new(Start {
@@ -246,7 +326,6 @@ impl Talk {
             last,
             clock: node.now(),
         });
-        let told = state.roll.hashes().copied().collect();
         Ok(Talk {
             begun: node.uptime(),
             node,
@@ -255,8 +334,35 @@ impl Talk {
             manner,
             store: None,
             county: None,
-            told,
+            source: String::new(),
+            told: HashSet::new(),
+            known: state.roll,
+            cursor: None,
+            stream_seat: None,
+            cursor_kept: cursor.map_or(0, |c| c.1),
         })
+    }
+
+    /// Whether the roll names the peer as a device of the county.
+    fn is_member(&self) -> bool {
+        self.node.roll().is_member(&self.peer)
+    }
+
+    /// The peer did not do what was waited for.
+    fn gave_up(&self, code: &str) -> Result<(), Error> {
+        // A stranger that says nothing is no news.
+        if self.is_member() {
+            self.node.note_event(code, Some(&self.peer), "", "")?;
+        }
+        Ok(())
+    }
+
+    /// A frame could not be read; the last one to send.
+    fn bad_frame(&self, why: &str) -> Result<Vec<u8>, Error> {
+        let code = Refusal::Protocol;
+        self.notice(&Notice::WeRefused(code, why.to_string()))?;
+        let text = why.to_string();
+        Ok(Frame::Refuse(Refuse { code, text }).encode())
     }
 
     /// Nothing more is on the way from us.
@@ -268,8 +374,8 @@ impl Talk {
     pub fn roll_event(&mut self) -> Event {
         let state = self.node.roll_state();
         let mut new = Vec::new();
-        for (hash, s) in state.roll.hashes().zip(state.roll.statements()) {
-            if self.told.insert(*hash) {
+        for (hash, s) in state.roll.entries() {
+            if !self.known.counts(hash) && self.told.insert(*hash) {
                 new.push(s.to_bytes());
             }
         }
@@ -293,6 +399,9 @@ impl Talk {
                 }
             }
         }
+        if !self.session.is_streaming() {
+            self.stream_seat = None;
+        }
         // Without a wish to stay, a conversation ends when both sides are equal and all is said.
         step.close |= step.in_sync && !self.manner.keep_open && self.idle();
         Ok(step)
@@ -308,7 +417,11 @@ impl Talk {
                 more,
                 ..
             } => self.met(store, county, county_name, &more)?,
-            Effect::AddRoll(statements) => return self.add_roll(statements).map(Some),
+            Effect::AddRoll(statements) => {
+                let answer = self.add_roll(statements)?;
+                step.news |= matches!(answer, Event::RollAdded { new: 1.., .. });
+                return Ok(Some(answer));
+            }
             Effect::ReadRoll { stranger } => {
                 let roll = self.node.roll();
                 let all = if stranger {
@@ -329,9 +442,10 @@ impl Talk {
                 verdicts,
             } => self.acknowledged(upto, &receipts, &verdicts)?,
             Effect::SetCursor { upto, .. } => {
-                self.node
-                    .store()
-                    .write(|tx| peers::set_acked(tx, &self.peer, upto, self.node.now()))?;
+                self.cursor = Some(upto);
+                if upto >= self.cursor_kept + CURSOR_MOVES {
+                    self.keep_cursor()?;
+                }
             }
             Effect::ReadSummary => return self.summary().map(Some),
             Effect::ReadDigests => {
@@ -339,28 +453,39 @@ impl Talk {
                 let all = self
                     .node
                     .store()
-                    .read(|c| changes::digests(c, |k| self.shared(&roll, k)))?;
+                    .read(|c| changes::digests(c, &self.shared(&roll)))?;
                 return Ok(Some(Event::Digests(all)));
             }
             Effect::ReadVectors(keys) => return self.vectors(&keys).map(Some),
             Effect::ReadReceipts => return self.receipts().map(Some),
             Effect::EnrolWish { label } => {
                 tracing::info!(peer = %self.peer.short(), %label, "a device asks to be enrolled");
-                self.node
+                let label = plain(&label);
+                let (at, source) = (self.node.now(), &self.source);
+                let new = self
+                    .node
                     .store()
-                    .write(|tx| peers::add_wish(tx, &self.peer, &label, self.node.now()))?;
-                self.node.0.changed.send_modify(|n| *n += 1);
+                    .write(|tx| peers::add_wish(tx, &self.peer, &label, source, at))?;
+                if new {
+                    self.node.0.changed.send_modify(|n| *n += 1);
+                }
             }
             Effect::InSync => {
                 step.in_sync = true;
                 tracing::debug!(peer = %self.peer.short(), "both sides are equal");
-                self.node
-                    .store()
-                    .write(|tx| peers::in_sync(tx, &self.peer, self.node.now()))?;
+                let cursor = self.cursor.take();
+                self.node.store().write(|tx| {
+                    if let Some(upto) = cursor {
+                        peers::set_acked(tx, &self.peer, upto, self.node.now())?;
+                    }
+                    peers::in_sync(tx, &self.peer, self.node.now())
+                })?;
+                self.cursor_kept = cursor.unwrap_or(self.cursor_kept);
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::Notice(notice) => {
-                step.refused |= matches!(notice, Notice::WeRefused(_) | Notice::TheyRefused(..));
+                step.refused |= matches!(notice, Notice::WeRefused(..) | Notice::TheyRefused(..));
+                step.broke |= matches!(notice, Notice::WeRefused(Refusal::Protocol, _));
                 self.notice(&notice)?;
             }
             Effect::Close => step.close = true,
@@ -376,8 +501,11 @@ impl Talk {
         more: &More,
     ) -> Result<(), Error> {
         self.store = Some(store);
-        self.county = county.map(|root| (root, county_name));
+        self.county = county.map(|root| (root, plain(&county_name)));
         let roll = self.node.roll();
+        if let (Some(clock), true) = (more.clock, roll.is_member(&self.peer)) {
+            self.node.compare_clocks(&self.peer, clock)?;
+        }
         let scope = scope(&roll, &self.peer);
         self.node.set_connected(&self.peer, true);
         if roll.grants(&self.peer).next().is_some() {
@@ -398,14 +526,15 @@ impl Talk {
 
     fn add_roll(&mut self, statements: Vec<Statement>) -> Result<Event, Error> {
         self.told.extend(statements.iter().map(Statement::hash));
-        let new = if self.node.county_root().is_some() {
-            self.node.add_statements(statements)?.len()
+        let (new, foreign) = if self.node.county_root().is_some() {
+            let taken = self.node.take_statements(statements)?;
+            (taken.new.len(), taken.refused)
         } else {
             if let (Some((root, name)), Some(_)) = (&self.county, &self.manner.dialled) {
                 enrol::keep_candidate(&self.node, *root, name, &statements, false)?;
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
-            0
+            (0, 0)
         };
         let state = self.node.roll_state();
         let standing = standing(&state.roll, state.pinned, &self.peer);
@@ -419,21 +548,36 @@ impl Talk {
         }
         Ok(Event::RollAdded {
             new,
+            foreign,
             digest: state.roll.digest(),
             standing,
         })
     }
 
-    fn shared(&self, roll: &Roll, key: &DocKey) -> bool {
-        shared(&self.node, roll, &self.peer, key)
+    fn keep_cursor(&mut self) -> Result<(), Error> {
+        if let Some(upto) = self.cursor.take() {
+            self.node
+                .store()
+                .write(|tx| peers::set_acked(tx, &self.peer, upto, self.node.now()))?;
+            self.cursor_kept = upto;
+        }
+        Ok(())
     }
 
-    fn outgoing(&self, source: &Source) -> Result<Event, Error> {
+    fn shared<'a>(&'a self, roll: &'a Roll) -> Reach<'a> {
+        shared(&self.node, roll, &self.peer)
+    }
+
+    fn outgoing(&mut self, source: &Source) -> Result<Event, Error> {
         let roll = self.node.roll();
-        let read = self
+        let mut read = self
             .node
             .store()
-            .read(|c| outgoing::read(c, source, &self.peer, |k| self.shared(&roll, k)))?;
+            .read(|c| outgoing::read(c, source, &self.peer, &self.shared(&roll)))?;
+        if self.stream_seat.is_none() {
+            self.stream_seat = self.node.0.streams.clone().try_acquire_owned().ok();
+        }
+        read.alone = self.stream_seat.is_none();
         Ok(Event::Outgoing(read))
     }
 
@@ -452,7 +596,7 @@ impl Talk {
         if outcome.stored > 0 {
             tracing::debug!(peer = %self.peer.short(), changes = outcome.stored, "stored");
             self.node.0.arrived.send_modify(|n| *n += 1);
-            self.node.0.changed.send_modify(|n| *n += 1);
+            self.node.note_stored();
         }
         Ok(Event::Admitted {
             receipts: outcome.receipts,
@@ -486,8 +630,17 @@ impl Talk {
         verdicts: &[(DocKey, sync::ChangeHash, Verdict)],
     ) -> Result<(), Error> {
         let Some(store) = self.store else { return Ok(()) };
+        // A receipt for what the peer may not even read would make a page say that it was taken along.
+        let roll = self.node.roll();
+        let reach = self.shared(&roll);
+        let (good, foreign): (Vec<Receipt>, Vec<Receipt>) =
+            receipts.iter().cloned().partition(|r| reach.lets(&r.document));
         self.node.store().write(|tx| {
-            peers::keep_receipts(tx, &self.peer, &store, receipts, self.node.now())?;
+            for r in &foreign {
+                let key = r.document.as_str();
+                events::add(tx, "foreign-receipt", Some(&self.peer), key, "", self.node.now())?;
+            }
+            peers::keep_receipts(tx, &self.peer, &store, &good, self.node.now())?;
             if let Some(upto) = upto {
                 peers::set_acked(tx, &self.peer, upto, self.node.now())?;
             }
@@ -500,18 +653,20 @@ impl Talk {
     fn summary(&self) -> Result<Event, Error> {
         let roll = self.node.roll();
         let (digests, end, unreceipted) = self.node.store().read(|c| {
-            let digests = changes::digests(c, |k| self.shared(&roll, k))?;
+            let documents = self.shared(&roll).documents(c)?;
             let held = peers::held_by(c, &[self.peer])?;
             let mut unreceipted = false;
-            for d in changes::documents(c)? {
-                if !unreceipted && self.shared(&roll, &d.key) {
-                    let vector = changes::vector(c, d.id)?;
-                    unreceipted = vector
-                        .iter()
-                        .filter(|(a, _, _)| a.device != self.peer)
-                        .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
+            for d in &documents {
+                if unreceipted {
+                    break;
                 }
+                let vector = changes::vector(c, d.id)?;
+                unreceipted = vector
+                    .iter()
+                    .filter(|(a, _, _)| a.device != self.peer)
+                    .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
             }
+            let digests: Vec<DocDigest> = documents.iter().map(Document::digest).collect();
             Ok::<_, Error>((digests, changes::last_local(c)?, unreceipted))
         })?;
         let mut hash = Sha256::new();
@@ -536,8 +691,8 @@ impl Talk {
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
         let vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
-            for d in changes::documents(c)? {
-                if wanted.contains(&key_hash(&d.key)) && self.shared(&roll, &d.key) {
+            for d in self.shared(&roll).documents(c)? {
+                if wanted.contains(&key_hash(&d.key)) {
                     let actors = changes::vector(c, d.id)?
                         .into_iter()
                         .map(|(a, s, _)| (a, s))
@@ -564,16 +719,14 @@ impl Talk {
         let roll = self.node.roll();
         let all = self.node.store().read(|c| {
             let mut all = Vec::new();
-            for d in changes::documents(c)? {
-                if self.shared(&roll, &d.key) {
-                    for (actor, seq, hash) in changes::vector(c, d.id)? {
-                        all.push(Receipt {
-                            document: d.key.clone(),
-                            actor,
-                            seq,
-                            hash,
-                        });
-                    }
+            for d in self.shared(&roll).documents(c)? {
+                for (actor, seq, hash) in changes::vector(c, d.id)? {
+                    all.push(Receipt {
+                        document: d.key.clone(),
+                        actor,
+                        seq,
+                        hash,
+                    });
                 }
             }
             Ok::<_, Error>(all)
@@ -584,18 +737,19 @@ impl Talk {
     fn notice(&self, notice: &Notice) -> Result<(), Error> {
         let (code, detail) = match notice {
             // A device that is enrolling is refused each time until it is approved: no news.
-            Notice::WeRefused(r) if self.county.is_none() && *r == sync::wire::Refusal::NotEnrolled => {
+            Notice::WeRefused(Refusal::NotEnrolled, _) if self.county.is_none() => {
                 return Ok(());
             }
-            Notice::WeRefused(r) => (refusal_code(*r, true), String::new()),
+            // What the page says of the other codes needs no more words.
+            Notice::WeRefused(Refusal::Protocol, text) => {
+                (refusal_code(Refusal::Protocol, true), text.clone())
+            }
+            Notice::WeRefused(r, _) => (refusal_code(*r, true), String::new()),
             Notice::TheyRefused(r, text) => {
                 if self.node.county_root().is_none() {
                     return Ok(());
                 }
-                (
-                    refusal_code(*r, false),
-                    text.chars().filter(|c| !c.is_control()).take(100).collect(),
-                )
+                (refusal_code(*r, false), plain(text))
             }
             Notice::StillDifferent => ("still-different".to_string(), String::new()),
             Notice::BadReceipt => ("bad-receipt".to_string(), String::new()),
@@ -608,8 +762,12 @@ impl Talk {
     }
 }
 
-fn shared(node: &Node, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
-    node.may_read(roll, peer, key) && node.may_read(roll, &node.id(), key)
+/// What both may read: looked for among what the peer may, which at a hub is little of what it holds.
+fn shared<'a>(node: &'a Node, roll: &'a Roll, peer: &'a NodeId) -> Reach<'a> {
+    let me = node.id();
+    Reach::new(prefixes(&node.0.policy, roll, peer), move |key| {
+        node.may_read(roll, peer, key) && node.may_read(roll, &me, key)
+    })
 }
 
 fn standing(roll: &Roll, pinned: bool, peer: &NodeId) -> Standing {

@@ -390,13 +390,13 @@ pub fn revoke(node: &Node, device: &NodeId) -> Result<(), Error> {
     if *device == node.id() {
         return Err(Error::OwnDevice);
     }
-    let mut bodies = vec![Body::Revoke { device: *device }];
-    let cuts: Vec<Body> = node.store().read(|c| {
-        let mut cuts = Vec::new();
+    // In one step: what is acknowledged before this moment counts, and nothing falls in between.
+    node.speak(true, |c, roll| {
+        let mut bodies = vec![Body::Revoke { device: *device }];
         for d in changes::documents(c)? {
             for (actor, seq, hash) in changes::vector(c, d.id)? {
                 if actor.device == *device {
-                    cuts.push(Body::Cut {
+                    bodies.push(Body::Cut {
                         document: d.key.clone(),
                         actor,
                         seq,
@@ -405,10 +405,9 @@ pub fn revoke(node: &Node, device: &NodeId) -> Result<(), Error> {
                 }
             }
         }
-        Ok::<_, Error>(cuts)
+        Ok(signed(node, roll, bodies))
     })?;
-    bodies.extend(cuts);
-    issue(node, bodies)
+    Ok(())
 }
 
 /// Ends an actor in a document after `seq` (clone, poisonous change, revocation moved).
@@ -464,15 +463,21 @@ fn officer(node: &Node) -> Result<NodeId, Error> {
 }
 
 fn issue(node: &Node, bodies: Vec<Body>) -> Result<(), Error> {
-    let roll = node.roll();
-    let number = roll.last_number() + 1;
+    if bodies.is_empty() {
+        return Ok(());
+    }
+    node.speak(true, |_, roll| Ok(signed(node, roll, bodies)))?;
+    Ok(())
+}
+
+/// The next number stands above all that count, so that the new statements hold.
+fn signed(node: &Node, roll: &Roll, bodies: Vec<Body>) -> Vec<Statement> {
+    let number = roll.last_number().saturating_add(1);
     let key = &node.0.key;
-    let statements = bodies
+    bodies
         .into_iter()
         .map(|b| Statement::sign(roll.county(), key, number, b))
-        .collect();
-    node.add_statements(statements)?;
-    Ok(())
+        .collect()
 }
 
 fn cut_text(text: &str, bytes: usize) -> String {

@@ -71,6 +71,9 @@ pub enum Error {
     /// Several schools fit.
     #[error("several schools fit {0:?}; give the whole name or the school code")]
     ManySchools(String),
+    /// The roll has no room.
+    #[error("the county's roll is full; ask for a newer version of yanxiu")]
+    RollFull,
     /// A document could not be read though its changes were admitted.
     #[error("the document {0} cannot be read; run `yanxiu status` and send the county its list")]
     Unreadable(String),
@@ -123,6 +126,7 @@ impl Error {
             Error::NoSuchSchool(name) => format!("没有叫“{name}”的学校；请先导入花名册，或核对名称"),
             Error::ManySchools(name) => format!("有几所学校都符合“{name}”；请写全称或学校标识码"),
             Error::Unreadable(doc) => format!("文档 {doc} 无法读取；请把 yanxiu status 的内容发给县级管理员"),
+            Error::RollFull => "全县名册已满；请升级程序".into(),
             Error::Random => "系统没有给出随机数".into(),
             Error::Hashing => "密码无法处理".into(),
             Error::BadAddress(text) => format!("“{text}”不是地址；请写 主机:端口，如 192.168.1.10:4433"),

@@ -66,6 +66,16 @@ impl Node {
     }
 }
 
+/// Text of a peer as it may stand on a page: one line, no control or invisible characters (which could turn
+/// what stands around it about), not long.
+pub(crate) fn plain(text: &str) -> String {
+    records::text::tidy(text)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(100)
+        .collect()
+}
+
 fn with_detail(text: String, detail: &str) -> String {
     if detail.is_empty() {
         text
@@ -106,6 +116,8 @@ fn words(code: &str) -> (String, String) {
         Fault::MissingPredecessor,
         Fault::BadStartOp,
         Fault::Unreadable,
+        Fault::NoSuchDocument,
+        Fault::OverCap,
     ];
     let verdicts = waits
         .into_iter()
@@ -120,6 +132,22 @@ fn words(code: &str) -> (String, String) {
         }
     }
     match code {
+        "says-nothing" => pair(
+            "对方连上后不再说话，已断开",
+            "The peer was connected and said nothing more; disconnected",
+        ),
+        "reads-nothing" => pair(
+            "对方只问不收，已断开；请核对对方设备",
+            "The peer asked and read none of the answers; disconnected; check that device",
+        ),
+        "foreign-receipt" => pair(
+            "对方为它无权查阅的文档开了回执，不予采信；请核对对方设备",
+            "The peer gave receipts for a document that it may not read; they count for nothing; check that device",
+        ),
+        "clock-differs" => pair(
+            "对方电脑的日期与本机相差一天以上，请核对两台电脑的日期；已收的内容不受影响",
+            "The date of the peer's computer and of this one differ by more than a day; check both; nothing received is affected",
+        ),
         "bad-receipt" => pair(
             "对方的回执签名不对，已断开；请核对对方设备",
             "The peer's receipt had a wrong signature; check that device",
@@ -202,6 +230,14 @@ fn verdict_words(verdict: Verdict, ours: bool) -> (String, String) {
         Verdict::Dropped(Fault::NoTip) => (
             "改动没有作者本人的签名，已丢弃",
             "A change without its author's signature was dropped",
+        ),
+        Verdict::Dropped(Fault::NoSuchDocument) => (
+            "改动要写的文档名不合规（如年份不对），已丢弃",
+            "A change for a document that cannot exist (a year out of range) was dropped",
+        ),
+        Verdict::Dropped(Fault::OverCap) => (
+            "这台设备写得远超正常数量，超出部分未收；请核对这台设备",
+            "That device has written far more than any honest one; the rest was not taken; check that device",
         ),
         Verdict::Dropped(_) => ("收到损坏的改动，已丢弃", "A damaged change was dropped"),
         Verdict::Quarantined(Fault::Equivocation) => (

@@ -6,12 +6,16 @@
 //! and holds one [`conversation`] per peer. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
+mod care;
+mod clocks;
 mod conversation;
 mod directory;
 mod documents;
 pub mod enrol;
 mod error;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod network;
 mod node;
 pub mod office;
@@ -20,6 +24,8 @@ mod policy;
 mod record;
 mod surroundings;
 
+pub use care::Patience;
+pub use clocks::MADE;
 pub use conversation::{Manner, Step, Talk};
 pub use documents::Edit;
 pub use error::Error;

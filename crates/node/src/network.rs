@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use sync::NodeId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::care::{Ledger, Patience};
 use crate::conversation::{Ended, Manner, converse};
 use crate::{Error, Node, directory, enrol};
 
@@ -33,6 +35,8 @@ pub struct NetworkConfig {
     pub retry_min: Duration,
     /// Longest wait.
     pub retry_max: Duration,
+    /// How long peers are waited for.
+    pub patience: Patience,
 }
 
 impl Default for NetworkConfig {
@@ -44,6 +48,7 @@ impl Default for NetworkConfig {
             keep_open: true,
             retry_min: Duration::from_secs(2),
             retry_max: Duration::from_secs(300),
+            patience: Patience::default(),
         }
     }
 }
@@ -79,6 +84,8 @@ impl Network {
         let hall = Arc::new(Hall {
             node: node.clone(),
             open: Mutex::new(HashMap::new()),
+            ledger: Ledger::default(),
+            numbers: AtomicU64::new(0),
             config,
         });
         let accepting = accept_all(hall.clone(), endpoint.clone(), stopped.clone());
@@ -118,6 +125,8 @@ impl Network {
 struct Hall {
     node: Node,
     open: Mutex<HashMap<NodeId, Guest>>,
+    ledger: Ledger,
+    numbers: AtomicU64,
     config: NetworkConfig,
 }
 
@@ -126,7 +135,12 @@ struct Guest {
     dialled_by: NodeId,
     stop: watch::Sender<bool>,
     number: u64,
+    member: bool,
 }
+
+/// Links with nodes that are not in the roll. Whoever enrols is done in a second; beyond this number the one
+/// that has been here longest goes, so that keys made by the thousand cannot take the seats of the county.
+const STRANGERS: usize = 64;
 
 /// Two links of the same two nodes within this time are a crossing: both sides keep the same one.
 const CROSSING: Duration = Duration::from_secs(5);
@@ -134,8 +148,18 @@ const CROSSING: Duration = Duration::from_secs(5);
 impl Hall {
     /// Lets a link in, or turns it away because a better one with that peer is open.
     fn enter(&self, peer: NodeId, dialled_by: NodeId) -> Option<(u64, watch::Receiver<bool>)> {
+        if self.ledger.is_shut(&peer, Instant::now()) {
+            return None;
+        }
+        let member = self.node.roll().is_member(&peer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = open.get(&peer).map_or(0, |g| g.number + 1);
+        let strangers = open.iter().filter(|(id, g)| !g.member && **id != peer);
+        if !member && strangers.clone().count() >= STRANGERS {
+            let oldest = strangers.min_by_key(|(_, g)| g.since);
+            oldest.map(|(_, g)| g.stop.send_replace(true));
+        }
+        // Never used twice: a conversation that is slow to end must not take a later one along.
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         if let Some(old) = open.get(&peer) {
             let crossing = old.since.elapsed() < CROSSING && old.dialled_by != dialled_by;
             if crossing && old.dialled_by < dialled_by {
@@ -151,6 +175,7 @@ impl Hall {
                 dialled_by,
                 stop,
                 number,
+                member,
             },
         );
         Some((number, stopped))
@@ -183,17 +208,30 @@ impl Hall {
         let nothing = Ended {
             in_sync: false,
             refused: false,
+            broke: false,
         };
         let Some((number, stopped)) = self.enter(peer, by) else {
-            link.close(1, "another link of the same two nodes is open");
+            link.close(1, "another link is open, or not now");
             return nothing;
         };
         let manner = Manner {
             dialled,
             keep_open: self.config.keep_open,
         };
-        let result = converse(self.node.clone(), link, manner, stopped).await;
+        let result = converse(
+            self.node.clone(),
+            link,
+            manner,
+            self.config.patience,
+            &self.ledger,
+            stopped,
+        )
+        .await;
         self.leave(peer, number);
+        if result.as_ref().is_ok_and(|ended| ended.broke) {
+            let penalty = self.config.patience.penalty;
+            self.ledger.broke(&peer, penalty, Instant::now());
+        }
         result.unwrap_or_else(|error| {
             tracing::warn!(peer = %peer.short(), %error, "a session ended");
             nothing
@@ -306,6 +344,9 @@ async fn have_news(hall: &Hall, targets: &HashMap<String, Target>) -> Vec<String
         .map(|(a, t)| (a.clone(), t.node))
         .collect();
     idle.retain(|(_, node)| node.is_none_or(|n| !hall.is_open(&n)));
+    if idle.is_empty() {
+        return Vec::new();
+    }
     let node = hall.node.clone();
     let asked = tokio::task::spawn_blocking(move || {
         idle.retain(|(_, peer)| peer.is_none_or(|p| node.has_news_for(&p).unwrap_or(true)));
@@ -497,6 +538,7 @@ async fn dial(
                 Ended {
                     in_sync: true,
                     refused: false,
+                    broke: false,
                 },
             )
         }

@@ -8,10 +8,10 @@ use records::Kinds;
 use store::{Connection, Store, changes};
 use sync::admission::History;
 use sync::authority::{Policy, may_read, may_write};
-use sync::roll::{Body, Statement};
+use sync::roll::{Added, Body, Statement};
 use sync::tip::sign_tip;
 use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::documents::{Around, Cache, Edit};
 use crate::policy::{Role, document_policy};
@@ -31,8 +31,14 @@ pub(crate) struct Inner {
     pub kinds: &'static Kinds,
     roll: RwLock<RollState>,
     documents: Mutex<Cache>,
-    /// Counts commits of changes, for those who pass them on.
+    /// Counts whatever pages may show anew.
     pub changed: watch::Sender<u64>,
+    /// Counts commits of changes, for those who pass them on.
+    pub stored: watch::Sender<u64>,
+    /// Seats for steps of conversations.
+    pub steps: Semaphore,
+    /// Seats for streams of pieces.
+    pub streams: Arc<Semaphore>,
     /// Counts pieces from peers whose changes the views may not hold yet.
     pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
@@ -52,6 +58,14 @@ pub(crate) struct RollState {
     pub county_name: String,
     /// Statements stored, to notice what another process added.
     statements: u64,
+}
+
+/// What became of statements.
+#[derive(Default, Debug)]
+pub(crate) struct Taken {
+    pub new: Vec<Statement>,
+    /// Of another county, or of nobody who may speak for this one.
+    pub refused: usize,
 }
 
 /// Where a device stands.
@@ -82,6 +96,13 @@ pub struct Device {
     pub revoked: bool,
 }
 
+/// Steps of conversations that run at a time.
+const STEPS: usize = 8;
+
+/// Streams of pieces that are open at a time, some 3 MB each; a session that gets none sends its pieces one by
+/// one, which costs a few more bytes.
+const STREAMS: usize = 16;
+
 /// Edits in one change, so that a change stays far below the caps.
 const EDITS_PER_CHANGE: usize = 200;
 
@@ -109,6 +130,9 @@ impl Node {
             roll,
             documents: Mutex::new(Cache::default()),
             changed: watch::Sender::new(0),
+            stored: watch::Sender::new(0),
+            steps: Semaphore::new(STEPS),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
@@ -373,7 +397,7 @@ impl Node {
         match result {
             Ok(changed) => {
                 if changed {
-                    self.0.changed.send_modify(|n| *n += 1);
+                    self.note_stored();
                 }
                 Ok(())
             }
@@ -421,12 +445,16 @@ impl Node {
             let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
             let roll = state.roll.clone();
             let mut cache = self.documents();
-            let result = self.0.store.write(|tx| {
-                let viewed = changes::documents(tx)?
-                    .into_iter()
-                    .find(|x| x.id == d.id)
-                    .map_or(-1, |x| x.viewed);
-                cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+            // Loading a document takes its time: sessions may write meanwhile.
+            let loaded = self.0.store.read(|c| {
+                let viewed = changes::viewed(c, d.id)?;
+                cache.load(&self.around(c, &roll), d.id, &d.key, viewed)
+            });
+            let result = loaded.and_then(|()| {
+                self.0.store.write(|tx| {
+                    let viewed = changes::viewed(tx, d.id)?;
+                    cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+                })
             });
             match result {
                 Ok(()) => done += 1,
@@ -450,33 +478,63 @@ impl Node {
 
     /// Takes statements into the roll; where they change what counts, the views are computed again.
     pub(crate) fn add_statements(&self, statements: Vec<Statement>) -> Result<Vec<Statement>, Error> {
+        Ok(self.take_statements(statements)?.new)
+    }
+
+    /// The same, and how many were refused.
+    pub(crate) fn take_statements(&self, mut statements: Vec<Statement>) -> Result<Taken, Error> {
+        {
+            let roll = self.roll();
+            statements.retain(|s| !roll.knows(&s.hash()));
+        }
+        if statements.is_empty() {
+            return Ok(Taken::default());
+        }
+        self.speak(false, |_, _| Ok(statements))
+    }
+
+    /// Makes statements out of what is stored at this moment and takes them into the roll, in one step: what
+    /// is committed before is in what `make` sees, and what comes after is judged by the new roll. With
+    /// `whole`, all of them are taken or none.
+    pub(crate) fn speak(
+        &self,
+        whole: bool,
+        make: impl FnOnce(&Connection, &Roll) -> Result<Vec<Statement>, Error>,
+    ) -> Result<Taken, Error> {
         let mut state = self.0.roll.write().unwrap_or_else(PoisonError::into_inner);
         let mut roll = (*state.roll).clone();
-        let added = roll.add_all(statements.iter().cloned());
-        let new: Vec<Statement> = statements
-            .into_iter()
-            .zip(added)
-            .filter(|(_, a)| *a == sync::roll::Added::New)
-            .map(|(s, _)| s)
-            .collect();
-        if new.is_empty() {
-            return Ok(new);
-        }
         let mut cache = self.documents();
-        self.0.store.write(|tx| {
-            store::roll::insert(tx, &new, self.now())?;
-            invalidate(tx, &mut cache, &new)?;
-            store::admitting::retry(tx, &self.0.policy, &roll, self.now())?;
-            Ok::<_, Error>(())
+        let taken = self.0.store.write(|tx| {
+            let statements = make(tx, &roll)?;
+            let mut taken = Taken::default();
+            for (statement, added) in statements.iter().zip(roll.add_all(statements.iter().cloned())) {
+                match added {
+                    Added::New => taken.new.push(statement.clone()),
+                    Added::Refused => taken.refused += 1,
+                    Added::Known => {}
+                }
+            }
+            if whole && taken.refused > 0 {
+                return Err(Error::RollFull);
+            }
+            if !taken.new.is_empty() {
+                store::roll::insert(tx, &taken.new, self.now())?;
+                invalidate(tx, &mut cache, &taken.new)?;
+                store::admitting::retry(tx, &self.0.policy, &roll, self.now())?;
+            }
+            Ok::<_, Error>(taken)
         })?;
         drop(cache);
-        state.statements += new.len() as u64;
+        if taken.new.is_empty() {
+            return Ok(taken);
+        }
+        state.statements += taken.new.len() as u64;
         state.roll = Arc::new(roll);
         drop(state);
         self.refresh_views()?;
         self.0.roll_changed.send_modify(|n| *n += 1);
-        self.0.changed.send_modify(|n| *n += 1);
-        Ok(new)
+        self.note_stored();
+        Ok(taken)
     }
 
     /// Looks whether another process (a command beside the running node) has written to the database.
@@ -515,7 +573,7 @@ impl Node {
             self.0.roll_changed.send_modify(|n| *n += 1);
         }
         self.refresh_views()?;
-        self.0.changed.send_modify(|n| *n += 1);
+        self.note_stored();
         Ok(true)
     }
 
@@ -588,6 +646,12 @@ impl Node {
 
     pub(crate) fn may_read(&self, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
         may_read(&self.0.policy, roll, peer, key)
+    }
+
+    /// Changes are stored: to be passed on and shown.
+    pub(crate) fn note_stored(&self) {
+        self.0.stored.send_modify(|n| *n += 1);
+        self.0.changed.send_modify(|n| *n += 1);
     }
 
     pub(crate) fn store(&self) -> &Store {

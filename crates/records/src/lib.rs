@@ -20,6 +20,7 @@
 //!
 //! The crate does not know documents' changes, devices, signatures or tables; it meets them in `node`.
 
+pub mod clock;
 pub mod date;
 pub mod digest;
 pub mod fixed;
@@ -31,6 +32,7 @@ pub mod sample;
 pub mod text;
 pub mod value;
 
+pub use clock::{id_time, wrong_clock};
 pub use date::{DateError, SchoolYear, from_excel_serial, parse_date, parse_stored_date};
 pub use digest::{claim_digest, claim_digest_with};
 pub use fixed::{Amount, FixedError, parse_hundredths, show_hundredths};

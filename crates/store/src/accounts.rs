@@ -230,6 +230,12 @@ pub fn delete_web_sessions_of(conn: &Connection, account: &str, keep: Option<&[u
     Ok(())
 }
 
+/// Ends all page sessions.
+pub fn delete_all_web_sessions(conn: &Connection) -> Result<()> {
+    conn.execute("DELETE FROM web_session", [])?;
+    Ok(())
+}
+
 /// Removes page sessions last used further than `idle` seconds from `now`, in either direction:
 /// one from the future was used before the clock was put back.
 pub fn prune_web_sessions(conn: &Connection, now: i64, idle: i64) -> Result<()> {

@@ -1,14 +1,15 @@
 //! Takes a piece from a peer: judged by `sync::admission`, stored, held or quarantined in one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
-use rusqlite::{Connection, params, params_from_iter};
-use sync::admission::{Fault, Offered, Verdict, Wait, admit};
+use rusqlite::{Connection, ToSql, params};
+use sync::admission::{History, Offered, Verdict, Wait, admit, admit_held};
 use sync::authority::Policy;
 use sync::tip::Receipt;
-use sync::{ChangeHash, DocKey, NodeId, Roll, limits};
+use sync::{ActorId, ChangeHash, DocKey, NodeId, Roll, limits};
 
 use crate::changes::{self, Past};
+use crate::evidence;
 use crate::{Result, fixed};
 
 /// What became of a piece.
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub receipts: Vec<Receipt>,
     /// Verdicts other than `Stored` and `Known`.
     pub verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
+    /// What was stored: others may wait for it.
+    fresh: Vec<(DocKey, ChangeHash)>,
 }
 
 /// Judges and stores one piece. Call it inside a write transaction.
@@ -32,13 +35,8 @@ pub fn take(
     now: i64,
 ) -> Result<Outcome> {
     let mut outcome = judge(c, policy, roll, offered, from, now)?;
-    if outcome.stored > 0 {
-        // What waited can only have waited for changes of the same document.
-        let documents: BTreeSet<&DocKey> = offered.iter().map(|o| &o.document).collect();
-        for document in documents {
-            outcome.stored += retry_document(c, policy, roll, document, now)?;
-        }
-    }
+    let fresh = std::mem::take(&mut outcome.fresh);
+    outcome.stored += release(c, policy, roll, fresh, now)?;
     Ok(outcome)
 }
 
@@ -60,10 +58,12 @@ fn judge(
             (Verdict::Stored, Some(change)) => {
                 changes::insert(c, key, change, tip, from, now)?;
                 outcome.stored += 1;
+                outcome.fresh.push((key.clone(), change.header.hash));
             }
             (Verdict::Held(wait), Some(change)) => hold(c, key, change, tip, wait, from, now)?,
             (Verdict::Quarantined(fault), Some(change)) => {
-                changes::quarantine(c, key, fault, change, tip, from, now)?;
+                let proof = evidence::in_offer(&roll.county(), offered, judged.index);
+                changes::quarantine(c, key, fault, change, proof.as_ref(), from, now)?;
             }
             _ => {}
         }
@@ -104,30 +104,16 @@ fn hold(
     from: Option<&NodeId>,
     now: i64,
 ) -> Result<()> {
-    let device = change.header.actor.device.0;
-    let counted = "SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM held";
-    let room = |sql: &str, device: Option<[u8; 32]>, changes: usize, bytes: usize| -> Result<bool> {
-        let (n, b): (i64, i64) = c
-            .prepare_cached(sql)?
-            .query_row(params_from_iter(device), |r| Ok((r.get(0)?, r.get(1)?)))?;
-        Ok(n < changes as i64 && b + change.body.len() as i64 <= bytes as i64)
-    };
-    let of_device = format!("{counted} WHERE substr(actor, 1, 32) = ?");
-    // No room: dropped here, and found missing by the next check with whoever has it.
-    if !room(counted, None, limits::HELD_CHANGES, limits::HELD_BYTES)?
-        || !room(
-            &of_device,
-            Some(device),
-            limits::HELD_PER_AUTHOR,
-            limits::HELD_BYTES_PER_AUTHOR,
-        )?
-    {
+    if !has_room(c, change, wait, from)? {
+        // Dropped here, and found missing by the next check with whoever has it.
         return Ok(());
     }
+    let needs = needs(c, key, change, wait)?;
     c.prepare_cached(
-        "INSERT INTO held (document, hash, actor, actor_seq, wait, body, tip, from_peer, at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (document, hash) DO UPDATE SET wait = excluded.wait, tip = COALESCE(held.tip, excluded.tip)",
+        "INSERT INTO held (document, hash, actor, actor_seq, wait, needs, body, tip, from_peer, at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (document, hash) DO UPDATE SET
+            wait = excluded.wait, needs = excluded.needs, tip = COALESCE(held.tip, excluded.tip)",
     )?
     .execute(params![
         key.as_str(),
@@ -135,12 +121,131 @@ fn hold(
         change.header.actor.to_bytes(),
         change.header.seq as i64,
         format!("{wait:?}"),
+        needs,
         change.body,
         tip.map(|t| t.to_vec()),
         from.map(|n| n.0),
         now
     ])?;
     Ok(())
+}
+
+/// Whether a change may wait: within the room of its author, of the peer who brought it, of strangers if its
+/// author is one, and of all (`limits::HELD_…`).
+fn has_room(c: &Connection, change: &sync::Change, wait: Wait, from: Option<&NodeId>) -> Result<bool> {
+    let room = |filter: &str, values: &[&dyn ToSql], changes: usize, bytes: usize| -> Result<bool> {
+        // Answered from the indices alone.
+        let sql = format!("SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM held {filter}");
+        let (n, b): (i64, i64) = c
+            .prepare_cached(&sql)?
+            .query_row(values, |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(n < changes as i64 && b + change.body.len() as i64 <= bytes as i64)
+    };
+    let actor = |incarnation| {
+        let device = change.header.actor.device;
+        ActorId { device, incarnation }.to_bytes()
+    };
+    let (first, last) = (actor([0; 4]), actor([255; 4]));
+    let by_author: &[&dyn ToSql] = &[&first, &last];
+    let unknown = format!("{:?}", Wait::UnknownAuthor);
+    Ok(room("", &[], limits::HELD_CHANGES, limits::HELD_BYTES)?
+        && room(
+            "WHERE actor BETWEEN ? AND ?",
+            by_author,
+            limits::HELD_PER_AUTHOR,
+            limits::HELD_BYTES_PER_AUTHOR,
+        )?
+        && match from {
+            None => true,
+            Some(peer) => room(
+                "WHERE from_peer = ?",
+                &[&peer.0],
+                limits::HELD_PER_PEER,
+                limits::HELD_BYTES_PER_PEER,
+            )?,
+        }
+        && (wait != Wait::UnknownAuthor
+            || room(
+                "WHERE wait = ?",
+                &[&unknown],
+                limits::HELD_UNKNOWN,
+                limits::HELD_BYTES_UNKNOWN,
+            )?))
+}
+
+/// The first dependency that is not stored.
+fn needs(c: &Connection, key: &DocKey, change: &sync::Change, wait: Wait) -> Result<Option<ChangeHash>> {
+    if wait != Wait::Dependency {
+        return Ok(None);
+    }
+    for dep in &change.header.deps {
+        if Past(c).header(key, dep)?.is_none() {
+            return Ok(Some(*dep));
+        }
+    }
+    Ok(None)
+}
+
+/// Judges again the changes that waited for `fresh` ones, and those that waited for them: each is looked at
+/// once for each dependency that comes, however many wait beside it.
+fn release(
+    c: &Connection,
+    policy: &Policy,
+    roll: &Roll,
+    fresh: Vec<(DocKey, ChangeHash)>,
+    now: i64,
+) -> Result<usize> {
+    let (mut stored, mut queue) = (0, VecDeque::from(fresh));
+    while let Some((key, hash)) = queue.pop_front() {
+        let mut statement = c.prepare_cached(
+            "SELECT id, body, tip, from_peer FROM held WHERE document = ? AND needs = ? ORDER BY id",
+        )?;
+        let rows = statement.query_map(params![key.as_str(), hash], held_row)?;
+        for row in rows.collect::<rusqlite::Result<Vec<_>>>()? {
+            let (id, offer, from) = row.read(&key)?;
+            for judged in admit_held(policy, roll, std::slice::from_ref(&offer), &Past(c))? {
+                let Some(change) = judged.change else { continue };
+                match judged.verdict {
+                    Verdict::Held(wait) => {
+                        let needs = needs(c, &key, &change, wait)?;
+                        c.prepare_cached("UPDATE held SET wait = ?, needs = ? WHERE id = ?")?
+                            .execute(params![format!("{wait:?}"), needs, id])?;
+                        continue;
+                    }
+                    Verdict::Stored => {
+                        changes::insert(c, &key, &change, offer.tip.as_ref(), from.as_ref(), now)?;
+                        stored += 1;
+                        queue.push_back((key.clone(), change.header.hash));
+                    }
+                    Verdict::Quarantined(fault) => {
+                        let proof = evidence::in_offer(&roll.county(), std::slice::from_ref(&offer), 0);
+                        changes::quarantine(c, &key, fault, &change, proof.as_ref(), from.as_ref(), now)?;
+                    }
+                    Verdict::Known | Verdict::Dropped(_) => {}
+                }
+                c.prepare_cached("DELETE FROM held WHERE id = ?")?.execute([id])?;
+            }
+        }
+    }
+    Ok(stored)
+}
+
+struct HeldChange(i64, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+fn held_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<HeldChange> {
+    Ok(HeldChange(r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
+}
+
+impl HeldChange {
+    fn read(self, key: &DocKey) -> Result<(i64, Offered, Option<NodeId>)> {
+        let offer = Offered {
+            document: key.clone(),
+            body: self.1,
+            tip: self.2.map(|t| fixed(t, "tip")).transpose()?,
+        };
+        let from = self.3.map(|n| fixed(n, "peer").map(NodeId)).transpose()?;
+        Ok((self.0, offer, from))
+    }
 }
 
 /// Judges all held changes again, after new roll statements; returns how many were stored.
@@ -158,46 +263,46 @@ pub fn retry(c: &Connection, policy: &Policy, roll: &Roll, now: i64) -> Result<u
 fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, now: i64) -> Result<usize> {
     let mut stored = 0;
     loop {
+        // In the order of their numbers, which grow along dependencies: one pass finds all that can go.
         let mut statement =
-            c.prepare_cached("SELECT id, body, tip, from_peer FROM held WHERE document = ? ORDER BY id")?;
-        let rows = statement.query_map([key.as_str()], |r| {
-            Ok((
-                r.get::<_, i64>(0)?,
-                r.get::<_, Vec<u8>>(1)?,
-                r.get::<_, Option<Vec<u8>>>(2)?,
-                r.get::<_, Option<Vec<u8>>>(3)?,
-            ))
-        })?;
-        let (mut waiting, mut offered) = (Vec::new(), Vec::new());
+            c.prepare_cached("SELECT id, body, tip, from_peer FROM held WHERE document = ?")?;
+        let rows = statement.query_map([key.as_str()], held_row)?;
+        let mut all = Vec::new();
         for row in rows {
-            let (id, body, tip, from) = row?;
-            let tip = tip.map(|t| fixed(t, "tip")).transpose()?;
-            let from = from.map(|n| fixed(n, "peer").map(NodeId)).transpose()?;
+            let (id, offer, from) = row?.read(key)?;
+            let head = sync::Change::from_body(offer.body.clone()).map(|c| (c.header.start_op, c.header.seq));
+            all.push((head.unwrap_or_default(), id, offer, from));
+        }
+        all.sort_by_key(|(number, id, _, _)| (*number, *id));
+        let (mut waiting, mut offered) = (Vec::new(), Vec::new());
+        for (_, id, offer, from) in all {
             waiting.push((id, from));
-            offered.push(Offered {
-                document: key.clone(),
-                body,
-                tip,
-            });
+            offered.push(offer);
         }
         if offered.is_empty() {
             return Ok(stored);
         }
         let mut progress = 0;
-        for judged in admit(policy, roll, &offered, &Past(c))? {
+        for judged in admit_held(policy, roll, &offered, &Past(c))? {
             let (Some(offer), Some((id, from))) = (offered.get(judged.index), waiting.get(judged.index))
             else {
                 continue;
             };
             let (tip, from) = (offer.tip.as_ref(), from.as_ref());
             match (judged.verdict, &judged.change) {
-                (Verdict::Held(_), _) | (Verdict::Dropped(Fault::NoTip), _) => continue,
+                (Verdict::Held(wait), Some(change)) => {
+                    let needs = needs(c, key, change, wait)?;
+                    c.prepare_cached("UPDATE held SET wait = ?, needs = ? WHERE id = ?")?
+                        .execute(params![format!("{wait:?}"), needs, id])?;
+                    continue;
+                }
                 (Verdict::Stored, Some(change)) => {
                     changes::insert(c, key, change, tip, from, now)?;
                     progress += 1;
                 }
                 (Verdict::Quarantined(fault), Some(change)) => {
-                    changes::quarantine(c, key, fault, change, tip, from, now)?;
+                    let proof = evidence::in_offer(&roll.county(), &offered, judged.index);
+                    changes::quarantine(c, key, fault, change, proof.as_ref(), from, now)?;
                 }
                 _ => {}
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, params_from_iter};
 use sync::tip::Receipt;
 use sync::wire::Speaks;
 use sync::{ActorId, NodeId, StoreId};
@@ -43,11 +43,12 @@ pub fn list(c: &Connection) -> Result<Vec<Peer>> {
 }
 
 fn select(c: &Connection, only: Option<&NodeId>) -> Result<Vec<Peer>> {
-    let mut statement = c.prepare_cached(
-        "SELECT node, store, acked, scope, address, seen_at, in_sync_at, speaks, have FROM peer
-         WHERE ?1 IS NULL OR node = ?1 ORDER BY seen_at DESC",
-    )?;
-    let rows = statement.query_map(params![only.map(|n| n.0)], |r| {
+    let columns = "SELECT node, store, acked, scope, address, seen_at, in_sync_at, speaks, have FROM peer";
+    let mut statement = match only {
+        Some(_) => c.prepare_cached(&format!("{columns} WHERE node = ?"))?,
+        None => c.prepare_cached(&format!("{columns} ORDER BY seen_at DESC"))?,
+    };
+    let rows = statement.query_map(params_from_iter(only.map(|n| n.0)), |r| {
         Ok((
             r.get::<_, Vec<u8>>(0)?,
             r.get::<_, Option<Vec<u8>>>(1)?,
@@ -94,6 +95,9 @@ pub fn met(
             store = ?2, scope = ?3, address = COALESCE(?4, address), seen_at = ?5",
     )?
     .execute(params![node.0, store.0, scope, address, at])?;
+    // Receipts of a store that is no more say nothing, and a peer can name a new store every time.
+    c.prepare_cached("DELETE FROM receipt WHERE node = ? AND store <> ?")?
+        .execute(params![node.0, store.0])?;
     Ok(())
 }
 
@@ -200,21 +204,36 @@ pub fn remove_address(c: &Connection, address: &str) -> Result<()> {
     Ok(())
 }
 
-/// Wishes kept at most; a flood of them drops the oldest.
+/// Wishes kept at most.
 const WISHES: i64 = 500;
 
-/// Keeps a device's wish to be enrolled.
-pub fn add_wish(c: &Connection, node: &NodeId, label: &str, at: i64) -> Result<()> {
-    c.prepare_cached("INSERT OR REPLACE INTO wish (node, label, at) VALUES (?, ?, ?)")?
+/// Keeps a device's wish to be enrolled, and says whether it is news. When there are too many the oldest goes
+/// of the address that sent the most: a flood pushes out itself. "Oldest" is by turn, for clocks lie.
+pub fn add_wish(c: &Connection, node: &NodeId, label: &str, source: &str, at: i64) -> Result<bool> {
+    let known = c
+        .prepare_cached("UPDATE wish SET at = ?3 WHERE node = ?1 AND label = ?2")?
         .execute(params![node.0, label, at])?;
-    c.prepare_cached("DELETE FROM wish WHERE node NOT IN (SELECT node FROM wish ORDER BY at DESC LIMIT ?)")?
-        .execute([WISHES])?;
-    Ok(())
+    if known > 0 {
+        return Ok(false);
+    }
+    c.prepare_cached(
+        "INSERT OR REPLACE INTO wish (node, label, at, source, turn)
+         VALUES (?, ?, ?, ?, (SELECT COALESCE(MAX(turn), 0) + 1 FROM wish))",
+    )?
+    .execute(params![node.0, label, at, source])?;
+    c.prepare_cached(
+        "DELETE FROM wish WHERE (SELECT COUNT(*) FROM wish) > ? AND node = (
+            SELECT node FROM wish WHERE source = (
+                SELECT source FROM wish GROUP BY source ORDER BY COUNT(*) DESC, MAX(turn) DESC LIMIT 1
+            ) ORDER BY turn LIMIT 1)",
+    )?
+    .execute([WISHES])?;
+    Ok(true)
 }
 
 /// Wishes, newest first: node, label, unix seconds.
 pub fn wishes(c: &Connection) -> Result<Vec<(NodeId, String, i64)>> {
-    let mut statement = c.prepare_cached("SELECT node, label, at FROM wish ORDER BY at DESC")?;
+    let mut statement = c.prepare_cached("SELECT node, label, at FROM wish ORDER BY turn DESC")?;
     let rows = statement.query_map([], |r| Ok((r.get::<_, Vec<u8>>(0)?, r.get(1)?, r.get(2)?)))?;
     rows.map(|row| {
         let (node, label, at) = row?;
@@ -228,4 +247,36 @@ pub fn remove_wish(c: &Connection, node: &NodeId) -> Result<()> {
     c.prepare_cached("DELETE FROM wish WHERE node = ?")?
         .execute(params![node.0])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_wishes_pushes_out_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = crate::Store::open(&dir.path().join("yanxiu.db")).unwrap();
+        let peer = |n: u16| {
+            let mut id = [7; 32];
+            id[..2].copy_from_slice(&n.to_be_bytes());
+            NodeId(id)
+        };
+        store
+            .write(|tx| {
+                // The honest one wished first, with a clock that stood in 1970.
+                assert!(add_wish(tx, &peer(0), "青石小学", "10.0.0.2", 0)?);
+                assert!(!add_wish(tx, &peer(0), "青石小学", "10.0.0.2", 0)?);
+                for n in 1..2_000 {
+                    add_wish(tx, &peer(n), "x", "10.0.0.66", 2_000_000_000)?;
+                }
+                assert!(add_wish(tx, &peer(3_000), "白沙小学", "10.0.0.3", 5)?);
+                let all = wishes(tx)?;
+                assert_eq!(all.len() as i64, WISHES);
+                assert_eq!(all[0].0, peer(3_000));
+                assert!(all.iter().any(|w| w.0 == peer(0)));
+                Ok::<_, crate::Error>(())
+            })
+            .unwrap();
+    }
 }

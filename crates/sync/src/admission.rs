@@ -15,6 +15,7 @@ use crate::authority::{Policy, was_writer};
 use crate::change::{Change, Header};
 use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, NodeId};
+use crate::limits;
 use crate::roll::Roll;
 use crate::tip::{Tip, verify_tip};
 
@@ -28,8 +29,15 @@ pub trait History {
     fn at(&self, key: &DocKey, actor: &ActorId, seq: u64) -> Result<Option<ChangeHash>, Self::Error>;
     /// The actor's highest stored sequence number; 0 if none.
     fn last_seq(&self, key: &DocKey, actor: &ActorId) -> Result<u64, Self::Error>;
-    /// Whether the actor was quarantined in this document.
+    /// Whether the actor was quarantined in this document, or its device so often that nothing more of it is
+    /// taken (`limits::QUARANTINES_PER_DEVICE`).
     fn quarantined(&self, key: &DocKey, actor: &ActorId) -> Result<bool, Self::Error>;
+    /// How many actors of the device write in this document.
+    fn actors_of(&self, key: &DocKey, device: &NodeId) -> Result<u64, Self::Error>;
+    /// Bytes of bodies by the device: in this document, and in all.
+    fn bytes_of(&self, key: &DocKey, device: &NodeId) -> Result<(u64, u64), Self::Error>;
+    /// `None` when the document is stored; else how many there are whose keys differ in the last segment alone.
+    fn beside(&self, key: &DocKey) -> Result<Option<u64>, Self::Error>;
 }
 
 /// A change as it arrives: a body, and the author's signature where the sender has it.
@@ -89,6 +97,10 @@ pub enum Fault {
     BadStartOp,
     /// Automerge could not take it.
     Unreadable,
+    /// There can be no document of this name.
+    NoSuchDocument,
+    /// Its device has written more than any honest one does (`limits`).
+    OverCap,
 }
 
 /// One judged change; `change` is there when it is to be stored or held or is the evidence of a fault.
@@ -114,24 +126,48 @@ pub fn admit<H: History>(
         .map(|o| Change::from_body(o.body.clone()).ok())
         .collect();
     let covered = covered(&roll.county(), offered, &parsed);
+    judge_all(policy, roll, offered, parsed, |i| covered.contains(&i), history)
+}
+
+/// Judges again changes that waited: their signatures were verified before they were held.
+pub fn admit_held<H: History>(
+    policy: &Policy,
+    roll: &Roll,
+    held: &[Offered],
+    history: &H,
+) -> Result<Vec<Judged>, H::Error> {
+    let parsed = held.iter().map(|o| Change::from_body(o.body.clone()).ok());
+    judge_all(policy, roll, held, parsed.collect(), |_| true, history)
+}
+
+fn judge_all<H: History>(
+    policy: &Policy,
+    roll: &Roll,
+    offered: &[Offered],
+    parsed: Vec<Option<Change>>,
+    covered: impl Fn(usize) -> bool,
+    history: &H,
+) -> Result<Vec<Judged>, H::Error> {
     let mut batch = Batch {
         history,
         stored: HashMap::new(),
         last: HashMap::new(),
         faulty: HashSet::new(),
+        use_of: HashMap::new(),
+        opened: HashMap::new(),
     };
     let mut judged = Vec::with_capacity(offered.len());
     for (index, (offer, change)) in offered.iter().zip(parsed).enumerate() {
         let verdict = match &change {
             None => Verdict::Dropped(Fault::Malformed),
-            Some(_) if !covered.contains(&index) => match change.as_ref() {
+            Some(_) if !covered(index) => match change.as_ref() {
                 Some(c) if batch.header(&offer.document, &c.header.hash)?.is_some() => Verdict::Known,
                 _ => Verdict::Dropped(Fault::NoTip),
             },
-            Some(c) => batch.judge(policy, roll, &offer.document, &c.header)?,
+            Some(c) => batch.judge(policy, roll, &offer.document, c)?,
         };
         if let (Verdict::Stored, Some(c)) = (verdict, &change) {
-            batch.store(&offer.document, &c.header);
+            batch.store(&offer.document, c);
         }
         if let (Verdict::Quarantined(_), Some(c)) = (verdict, &change) {
             batch.faulty.insert((offer.document.clone(), c.header.actor));
@@ -196,6 +232,21 @@ struct Batch<'h, H> {
     stored: HashMap<(DocKey, ChangeHash), Header>,
     last: HashMap<(DocKey, ActorId), (u64, ChangeHash)>,
     faulty: HashSet<(DocKey, ActorId)>,
+    /// What a device has written in a document, this piece included.
+    use_of: HashMap<(DocKey, NodeId), Use>,
+    /// Documents that this piece opens, by what stands before the last segment of their keys.
+    opened: HashMap<String, HashSet<DocKey>>,
+}
+
+#[derive(Clone, Copy)]
+struct Use {
+    actors: u64,
+    bytes: u64,
+    everywhere: u64,
+}
+
+fn branch(key: &DocKey) -> &str {
+    key.as_str().rsplit_once('/').map_or("", |(before, _)| before)
 }
 
 impl<H: History> Batch<'_, H> {
@@ -206,14 +257,77 @@ impl<H: History> Batch<'_, H> {
         }
     }
 
-    fn store(&mut self, key: &DocKey, head: &Header) {
+    fn store(&mut self, key: &DocKey, change: &Change) {
+        let head = &change.header;
+        let bytes = change.body.len() as u64;
+        for ((document, device), used) in &mut self.use_of {
+            if *device == head.actor.device {
+                used.everywhere += bytes;
+                if document == key {
+                    used.bytes += bytes;
+                    used.actors += u64::from(head.seq == 1);
+                }
+            }
+        }
         self.last.insert((key.clone(), head.actor), (head.seq, head.hash));
         self.stored.insert((key.clone(), head.hash), head.clone());
     }
 
-    fn judge(&self, policy: &Policy, roll: &Roll, key: &DocKey, head: &Header) -> Result<Verdict, H::Error> {
+    /// Whether the change would take its device above what an honest one writes.
+    fn over_cap(&mut self, key: &DocKey, change: &Change) -> Result<bool, H::Error> {
+        let device = change.header.actor.device;
+        let place = (key.clone(), device);
+        let used = match self.use_of.get(&place) {
+            Some(used) => *used,
+            None => {
+                let (bytes, everywhere) = self.history.bytes_of(key, &device)?;
+                let actors = self.history.actors_of(key, &device)?;
+                let used = Use {
+                    actors,
+                    bytes,
+                    everywhere,
+                };
+                *self.use_of.entry(place).or_insert(used)
+            }
+        };
+        let more = change.body.len() as u64;
+        if (change.header.seq == 1 && used.actors >= limits::ACTORS_PER_DEVICE)
+            || used.bytes + more > limits::DEVICE_BYTES_PER_DOCUMENT
+            || used.everywhere + more > limits::DEVICE_BYTES
+        {
+            return Ok(true);
+        }
+        let opened = self.opened.get(branch(key));
+        if opened.is_some_and(|all| all.contains(key)) {
+            return Ok(false);
+        }
+        let here = opened.map_or(0, HashSet::len) as u64;
+        match self.history.beside(key)? {
+            None => {}
+            Some(stored) if stored + here >= limits::DOCUMENTS_PER_BRANCH => return Ok(true),
+            Some(_) => {
+                self.opened
+                    .entry(branch(key).to_string())
+                    .or_default()
+                    .insert(key.clone());
+            }
+        }
+        Ok(false)
+    }
+
+    fn judge(
+        &mut self,
+        policy: &Policy,
+        roll: &Roll,
+        key: &DocKey,
+        change: &Change,
+    ) -> Result<Verdict, H::Error> {
+        let head = &change.header;
         if self.header(key, &head.hash)?.is_some() {
             return Ok(Verdict::Known);
+        }
+        if policy.is_misnamed(key) {
+            return Ok(Verdict::Dropped(Fault::NoSuchDocument));
         }
         if !was_writer(policy, roll, &head.actor.device, key) {
             let known = roll.grants(&head.actor.device).next().is_some();
@@ -246,6 +360,9 @@ impl<H: History> Batch<'_, H> {
         }
         if head.start_op != 1 + deps.iter().map(Header::max_op).max().unwrap_or(0) {
             return Ok(Verdict::Quarantined(Fault::BadStartOp));
+        }
+        if self.over_cap(key, change)? {
+            return Ok(Verdict::Dropped(Fault::OverCap));
         }
         if head.seq > 1 && !self.has_predecessor(key, head, deps)? {
             return Ok(Verdict::Quarantined(Fault::MissingPredecessor));

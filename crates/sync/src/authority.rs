@@ -1,11 +1,12 @@
 //! Who may write and read a document, and which stored changes count: pure functions of the roll
 //! and of the document policy that the caller hands in as a table.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::change::Header;
 use crate::document::{ChangeHash, DocKey};
 use crate::identity::NodeId;
+use crate::limits;
 use crate::roll::{Grant, RoleCode, Roll};
 
 /// A role, and the key segments that its scope must equal (joined by `/`). No segments: any scope.
@@ -24,6 +25,8 @@ pub struct PolicyRow {
     pub kind: &'static str,
     /// Number of segments of the key.
     pub segments: usize,
+    /// The segment that is a year, four digits within `limits::YEARS`.
+    pub year: Option<usize>,
     /// The writing authority.
     pub write: Vec<Access>,
     /// Readers beside the writers.
@@ -37,11 +40,28 @@ pub struct PolicyRow {
 pub struct Policy(pub Vec<PolicyRow>);
 
 impl Policy {
-    /// The row of a key; `None` for a kind that this version does not know.
+    /// The row of a key; `None` for a kind that this version does not know, and for a name that no document
+    /// of its kind can have.
     pub fn row(&self, key: &DocKey) -> Option<&PolicyRow> {
-        self.0
-            .iter()
-            .find(|r| key.segment(0) == Some(r.kind) && key.as_str().split('/').count() == r.segments)
+        let row = self.of_kind(key)?;
+        (!self.is_misnamed(key)).then_some(row)
+    }
+
+    /// Whether the kind is known and the name is none of its documents'.
+    pub fn is_misnamed(&self, key: &DocKey) -> bool {
+        let is_year = |text: &str| {
+            text.len() == 4
+                && text.bytes().all(|b| b.is_ascii_digit())
+                && text.parse().is_ok_and(|y| limits::YEARS.contains(&y))
+        };
+        self.of_kind(key).is_some_and(|row| {
+            key.as_str().split('/').count() != row.segments
+                || row.year.is_some_and(|i| !key.segment(i).is_some_and(is_year))
+        })
+    }
+
+    fn of_kind(&self, key: &DocKey) -> Option<&PolicyRow> {
+        self.0.iter().find(|r| key.segment(0) == Some(r.kind))
     }
 }
 
@@ -76,6 +96,42 @@ pub fn may_read(policy: &Policy, roll: &Roll, device: &NodeId, key: &DocKey) -> 
             roll.grants(device)
                 .any(|g| row.write.iter().chain(&row.read).any(|a| fits(a, g, key)))
         })
+}
+
+/// Beginnings of document keys among which lies everything that [`may_read`] lets the device read: where a
+/// store with tens of thousands of documents has to look. More lies among them too, so `may_read` is still
+/// asked for each key. Sorted; none begins another.
+pub fn prefixes(policy: &Policy, roll: &Roll, device: &NodeId) -> Vec<String> {
+    if roll.is_revoked(device) {
+        return Vec::new();
+    }
+    let mut all = BTreeSet::new();
+    for row in &policy.0 {
+        for access in row.write.iter().chain(&row.read) {
+            for grant in roll.grants(device).filter(|g| g.role == access.role) {
+                // As far as the scope names the segments behind the kind one after the other.
+                let mut prefix = row.kind.to_string();
+                let mut scope = grant.scope.split('/');
+                for (place, segment) in access.scope.iter().enumerate() {
+                    let (true, Some(value)) = (*segment == place + 1, scope.next()) else {
+                        break;
+                    };
+                    prefix = format!("{prefix}/{value}");
+                }
+                if prefix.split('/').count() < row.segments {
+                    prefix.push('/');
+                }
+                all.insert(prefix);
+            }
+        }
+    }
+    let mut kept: Vec<String> = Vec::new();
+    for prefix in all {
+        if !kept.last().is_some_and(|k| prefix.starts_with(k.as_str())) {
+            kept.push(prefix);
+        }
+    }
+    kept
 }
 
 /// The stored changes of one document that count: those of writers, up to their cuts, whose whole past
@@ -136,6 +192,7 @@ mod tests {
             PolicyRow {
                 kind: "log",
                 segments: 3,
+                year: Some(2),
                 write: vec![school.clone()],
                 read: vec![county.clone()],
                 priority: 2,
@@ -143,6 +200,7 @@ mod tests {
             PolicyRow {
                 kind: "ledger",
                 segments: 3,
+                year: Some(2),
                 write: vec![county],
                 read: vec![school],
                 priority: 1,
@@ -208,6 +266,20 @@ mod tests {
         assert!(!may_read(&p, &r, &key(4).id(), &doc("ledger/a/2025")));
         assert!(!may_read(&p, &r, &key(2).id(), &doc("unknown/a/2025")));
         assert!(!may_read(&p, &r, &key(2).id(), &doc("log/a")));
+        for name in [
+            "log/a/0001",
+            "log/a/1898",
+            "log/a/2101",
+            "log/a/20251",
+            "log/a/x",
+            "log/a/2025/x",
+        ] {
+            assert!(
+                p.is_misnamed(&doc(name)) && !may_write(&p, &r, &key(2).id(), &doc(name)),
+                "{name}"
+            );
+        }
+        assert!(!p.is_misnamed(&doc("unknown/a")) && !p.is_misnamed(&doc("log/a/1899")));
     }
 
     #[test]

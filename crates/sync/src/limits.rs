@@ -10,6 +10,13 @@ pub const CHANGE_DEPS: usize = 256;
 /// Operations of one change: 200 records of 25 fields, with room.
 pub const CHANGE_OPS: u64 = 32_768;
 
+/// Predecessors that the operations of one change name together: one or two each are usual.
+pub const CHANGE_PREDS: u64 = 4 * CHANGE_OPS;
+/// Operations that a change may have beyond one for every two bytes of its body. Equal operations are
+/// written as one run, so that a hundred bytes could otherwise unfold to 32,768 of them in memory; what
+/// people record has one for five to forty bytes (measured: marks of 200 people, imports, single records).
+pub const FREE_OPS: u64 = 256;
+
 /// Highest operation number that is let in. A change near `u32::MAX` makes the next local edit
 /// panic (measured.md); a document of 6,000 records a year is far below this.
 pub const MAX_OP: u64 = 1 << 30;
@@ -17,17 +24,55 @@ pub const MAX_OP: u64 = 1 << 30;
 /// Bytes of a document key: a kind, two ids of 36 letters, a year.
 pub const KEY_BYTES: usize = 160;
 
+/// Bytes of one frame, whatever its type (`net` reads no longer ones): with the caps on lists below, what a
+/// frame unfolds to stays within a few megabytes.
+pub const FRAME_BYTES: usize = 1 << 20;
+
+/// Documents whose keys are equal but for the last segment: a school's years of one kind, its persons'
+/// portfolios. The largest school has some 500 persons.
+pub const DOCUMENTS_PER_BRANCH: u64 = 2_000;
+
+/// School years that a document key may name: those of the dates that people may write (1900 to 2100; the
+/// school year turns in September). A device may open every document of its school, so ten thousand years
+/// would be ten thousand documents for nothing.
+pub const YEARS: std::ops::RangeInclusive<u16> = 1899..=2100;
+
+/// Incarnations of one device in one document: one for each restore, clone or cut. Each costs admission
+/// a walk through the past.
+pub const ACTORS_PER_DEVICE: u64 = 64;
+
+/// Bytes of bodies by one device in one document: ten times a school's busiest year. A document is
+/// loaded as a whole to be shown.
+pub const DEVICE_BYTES_PER_DOCUMENT: u64 = 32 * 1024 * 1024;
+
+/// Bytes of bodies by one device in all documents: fifty years of a school.
+pub const DEVICE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Quarantined actors of one device, over all documents. Beyond, everything new of that device waits for
+/// the county: fresh incarnations would otherwise buy fresh faults, each kept with its evidence.
+pub const QUARANTINES_PER_DEVICE: u64 = 16;
+
 /// Bytes of one roll statement with its signature (about 200 are usual).
 pub const STATEMENT_BYTES: usize = 1024;
 
 /// Statements in a roll: a province has some 10,000 devices.
 pub const ROLL_STATEMENTS: usize = 50_000;
 
+/// Room that only the county root may fill: a stolen officer key cannot keep the root from retiring it.
+pub const ROLL_RESERVED: usize = 1_000;
+
+/// Statements of an officer with a limit (one role in one scope).
+pub const ROLL_PER_LIMITED_OFFICER: usize = 1_000;
+
 /// Statements by issuers that the roll does not (yet) know, kept until their officer is known.
 pub const ROLL_UNKNOWN_ISSUER: usize = 256;
 
-/// Statements read from one session; more ends it.
-pub const ROLL_PER_SESSION: usize = ROLL_STATEMENTS;
+/// Statements of one session that brought nothing new (each costs a signature check); more ends it. A
+/// whole roll is sent again whenever the two differ.
+pub const ROLL_STALE: usize = ROLL_STATEMENTS;
+
+/// Statements of one session that are forged, or of nobody who may speak for the county; more ends it.
+pub const ROLL_FOREIGN: usize = 512;
 
 /// Bytes of changes that a sender puts into one piece before compression. A piece commits on its
 /// own, so about this is lost when a link is cut (some 4 KB after compression).
@@ -63,15 +108,27 @@ pub const STREAM_CHANGES: usize = 1_024;
 /// after them. More waits for the peer's Hello: some may have come in a session that was cut.
 pub const FIRST_FLIGHT: u64 = 32 * 1024;
 
-/// Documents in one digest list. 5,000 documents cost 80 KB; above 1,000 the next protocol version
-/// sends buckets first.
+/// Documents in one digest list (16 bytes each).
 pub const DIGESTS: usize = 50_000;
+
+/// More documents than this are first compared by buckets.
+pub const BUCKETS_ABOVE: usize = 1_000;
+
+/// Buckets are 2 to this power at least (2 KB of digests)…
+pub const BUCKET_BITS_MIN: u8 = 8;
+
+/// …and at most (32 KB), for 50,000 documents.
+pub const BUCKET_BITS_MAX: u8 = 12;
 
 /// Documents whose version vectors are asked for in one round.
 pub const VECTORS: usize = 1_000;
 
 /// Actors in one version vector.
 pub const VECTOR_ACTORS: usize = 10_000;
+
+/// Actors of all vectors that are sent in one frame: 740 KB, so that the frame fits. The rest comes in the
+/// next round.
+pub const VECTORS_ACTORS: usize = 20_000;
 
 /// Receipts in one answer.
 pub const RECEIPTS: usize = 4_096;
@@ -82,11 +139,24 @@ pub const HELD_CHANGES: usize = 20_000;
 /// …and by one author, so that one device cannot crowd out the others.
 pub const HELD_PER_AUTHOR: usize = 2_000;
 
-/// The same in bytes of bodies: a retry reads those of one document into memory.
+/// Of authors whom the roll does not know, all together: keys cost nothing, and a flood of them must not
+/// take the room of known ones.
+pub const HELD_UNKNOWN: usize = 2_000;
+
+/// Brought by one peer, whoever wrote them.
+pub const HELD_PER_PEER: usize = 8_000;
+
+/// The same in bytes of bodies.
 pub const HELD_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of waiting changes by one author.
 pub const HELD_BYTES_PER_AUTHOR: usize = 4 * 1024 * 1024;
+
+/// Bytes of waiting changes brought by one peer.
+pub const HELD_BYTES_PER_PEER: usize = 16 * 1024 * 1024;
+
+/// Bytes of waiting changes of unknown authors.
+pub const HELD_BYTES_UNKNOWN: usize = 8 * 1024 * 1024;
 
 /// Frames of unknown type that are passed over before the session ends.
 pub const UNKNOWN_FRAMES: usize = 64;
@@ -97,5 +167,9 @@ pub const CHECK_ROUNDS: u8 = 3;
 /// Bytes of text that a peer may send for people to read (refusals, enrolment wishes).
 pub const TEXT_BYTES: usize = 400;
 
-/// Requests in one session for all receipts: one after each change of the roll is usual.
-pub const RECEIPT_REQUESTS: usize = 1_000;
+/// Questions of one session (Check, State, Done, Digests, Vectors, WantReceipts) that nothing gave reason for; more
+/// ends it. Each costs a look at all documents. A round of check and repair takes six.
+pub const QUESTIONS: usize = 200;
+
+/// Questions that a new piece or a change of the roll gives reason for.
+pub const QUESTIONS_PER_REASON: usize = 8;

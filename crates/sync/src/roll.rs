@@ -298,7 +298,10 @@ struct Derived {
     cuts: HashMap<(DocKey, ActorId), Cut>,
     hubs: BTreeMap<NodeId, (u64, String)>,
     officers: HashMap<NodeId, Option<(RoleCode, String)>>,
-    counting: usize,
+    retired: HashMap<NodeId, u64>,
+    /// The statements that have effect: by the root, by officers in time and within their limits.
+    counting: BTreeSet<[u8; 32]>,
+    last_number: u64,
 }
 
 impl Roll {
@@ -321,56 +324,118 @@ impl Roll {
         self.add_all([statement]).pop().unwrap_or(Added::Refused)
     }
 
-    /// Takes many; what follows from them is computed once.
+    /// Takes many; what follows from them is computed once. Officers' own statements go first, so that the
+    /// order within a lot does not matter.
     pub fn add_all(&mut self, statements: impl IntoIterator<Item = Statement>) -> Vec<Added> {
-        let mut waiting = self.statements.len() - self.derived.counting;
-        let mut added = Vec::new();
-        for statement in statements {
-            let hash = statement.hash();
-            let known =
-                statement.issuer == self.county || self.derived.officers.contains_key(&statement.issuer);
-            added.push(if self.statements.contains_key(&hash) {
-                Added::Known
-            } else if statement.county != self.county
-                || self.statements.len() >= limits::ROLL_STATEMENTS
-                || (!known && waiting >= limits::ROLL_UNKNOWN_ISSUER)
-            {
-                Added::Refused
-            } else {
-                // An officer's own statement may follow in this same lot: it only waits until then.
-                if !known {
-                    waiting += 1;
-                }
-                if matches!(statement.body, Body::Officer { .. }) {
-                    self.statements.insert(hash, statement);
-                    self.derive();
-                    waiting = self.statements.len() - self.derived.counting;
+        let lot: Vec<Statement> = statements.into_iter().collect();
+        let (first, rest): (Vec<usize>, Vec<usize>) =
+            (0..lot.len()).partition(|i| matches!(lot[*i].body, Body::Officer { .. }));
+        let mut added = vec![Added::Refused; lot.len()];
+        for part in [first, rest] {
+            let mut waiting = self.statements.len() - self.derived.counting.len();
+            let mut fresh = false;
+            for i in part {
+                let Some(statement) = lot.get(i) else { continue };
+                let hash = statement.hash();
+                let taken = if self.statements.contains_key(&hash) {
+                    Added::Known
                 } else {
-                    self.statements.insert(hash, statement);
+                    self.room_for(statement, &mut waiting)
+                };
+                if taken == Added::New {
+                    fresh = true;
+                    let officer = matches!(statement.body, Body::Officer { .. });
+                    self.statements.insert(hash, statement.clone());
+                    // An officer may name further ones in the same lot.
+                    if officer && self.may_speak(statement) {
+                        self.derive();
+                        waiting = self.statements.len() - self.derived.counting.len();
+                    }
                 }
-                Added::New
-            });
-        }
-        if added.contains(&Added::New) {
-            self.derive();
+                if let Some(place) = added.get_mut(i) {
+                    *place = taken;
+                }
+            }
+            if fresh {
+                self.derive();
+            }
         }
         added
     }
 
-    /// Every statement, in the order of their hashes.
+    /// Whether the statement has effect by what is known of officers now.
+    fn may_speak(&self, s: &Statement) -> bool {
+        let in_time = self.derived.retired.get(&s.issuer).is_none_or(|l| s.number <= *l);
+        s.issuer == self.county
+            || in_time
+                && match self.derived.officers.get(&s.issuer) {
+                    Some(None) => true,
+                    Some(Some((r, sc))) => {
+                        matches!(&s.body, Body::Grant { role, scope, .. } if role == r && scope == sc)
+                    }
+                    None => false,
+                }
+    }
+
+    /// What nobody who may speak has said takes little room: keys and signatures cost nothing.
+    fn room_for(&self, s: &Statement, waiting: &mut usize) -> Added {
+        let all = self.statements.len();
+        let limited = matches!(self.derived.officers.get(&s.issuer), Some(Some(_)));
+        let room = if s.county != self.county {
+            false
+        } else if s.issuer == self.county {
+            all < limits::ROLL_STATEMENTS + limits::ROLL_RESERVED
+        } else if all >= limits::ROLL_STATEMENTS {
+            false
+        } else if self.may_speak(s) {
+            let said = || self.statements.values().filter(|o| o.issuer == s.issuer).count();
+            !limited || said() < limits::ROLL_PER_LIMITED_OFFICER
+        } else if self.derived.officers.contains_key(&s.issuer) {
+            // Beyond its limit, or after its end.
+            false
+        } else {
+            *waiting += 1;
+            *waiting <= limits::ROLL_UNKNOWN_ISSUER
+        };
+        if room { Added::New } else { Added::Refused }
+    }
+
+    /// Every statement that has effect, in the order of their hashes. Those of unknown issuers wait apart and
+    /// are not passed on, or anybody could fill every roll of the county.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
-        self.statements.values()
+        self.derived
+            .counting
+            .iter()
+            .filter_map(|h| self.statements.get(h))
     }
 
-    /// The hashes of all statements, in order.
-    pub fn hashes(&self) -> impl Iterator<Item = &[u8; 32]> {
-        self.statements.keys()
+    /// Whether a statement of this hash is kept and has effect.
+    pub fn counts(&self, hash: &[u8; 32]) -> bool {
+        self.derived.counting.contains(hash)
     }
 
-    /// First 8 bytes of SHA-256 over all statement hashes: equal for equal rolls.
+    /// Whether a statement is kept.
+    pub fn knows(&self, hash: &[u8; 32]) -> bool {
+        self.statements.contains_key(hash)
+    }
+
+    /// How many are kept, those of unknown issuers included.
+    pub fn kept(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// [`Roll::statements`] with their hashes.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8; 32], &Statement)> {
+        self.derived
+            .counting
+            .iter()
+            .filter_map(|h| self.statements.get_key_value(h))
+    }
+
+    /// First 8 bytes of SHA-256 over the hashes of [`Roll::statements`]: equal for equal rolls.
     pub fn digest(&self) -> [u8; 8] {
         let mut all = Sha256::new();
-        for hash in self.statements.keys() {
+        for hash in &self.derived.counting {
             all.update(hash);
         }
         let mut out = [0; 8];
@@ -378,9 +443,10 @@ impl Roll {
         out
     }
 
-    /// The highest number of any counting statement; the next officer's statement takes one more.
+    /// The highest number that the root or a full officer has used; the next statement takes one more. What
+    /// others say does not move it, or one of them could leave no number above its own.
     pub fn last_number(&self) -> u64 {
-        self.statements.values().map(|s| s.number).max().unwrap_or(0)
+        self.derived.last_number
     }
 
     /// What `device` was ever granted, revoked or not.
@@ -429,8 +495,7 @@ impl Roll {
     /// The few statements that a stranger needs to see whether it is enrolled: officers and their grants,
     /// hub addresses and what is said of the stranger itself. None tells of another school's device.
     pub fn for_stranger(&self, device: &NodeId) -> Vec<Statement> {
-        self.statements
-            .values()
+        self.statements()
             .filter(|s| match &s.body {
                 Body::Officer { limit, .. } => limit.is_none(),
                 Body::HubAddress { .. } | Body::RetireOfficer { .. } => true,
@@ -472,7 +537,7 @@ impl Roll {
                 d.officers.entry(*key).or_insert(Some(limit.clone()));
             }
         }
-        for s in self.statements.values() {
+        for (hash, s) in &self.statements {
             let allowed = match (&s.body, d.officers.get(&s.issuer)) {
                 (Body::Grant { role, scope, .. }, Some(Some((r, sc)))) => {
                     role == r && scope == sc && in_time(s)
@@ -482,7 +547,10 @@ impl Roll {
             if !allowed {
                 continue;
             }
-            d.counting += 1;
+            d.counting.insert(*hash);
+            if s.issuer == self.county || d.officers.get(&s.issuer) == Some(&None) {
+                d.last_number = d.last_number.max(s.number);
+            }
             match &s.body {
                 Body::Grant {
                     device,
@@ -526,6 +594,7 @@ impl Roll {
             }
         }
         d.hubs.retain(|hub, _| !d.revoked.contains(hub));
+        d.retired = retired;
         self.derived = d;
     }
 }
@@ -689,8 +758,63 @@ mod tests {
         roll.add_all(county());
         let before = roll.statements().count();
         roll.add_all((0..limits::ROLL_UNKNOWN_ISSUER as u64 + 50).map(|n| grant(8, n, &key(30))));
-        // The unknown kind counts as effectless but allowed; only strangers' statements wait.
-        assert_eq!(roll.statements().count(), before + limits::ROLL_UNKNOWN_ISSUER);
+        // The unknown kind counts as effectless but allowed; strangers' statements wait apart, change nothing
+        // and are not passed on.
+        assert_eq!(roll.kept(), before + limits::ROLL_UNKNOWN_ISSUER);
+        assert_eq!(roll.statements().count(), before);
+        let mut clean = Roll::new(key(0).id());
+        clean.add_all(county());
+        assert_eq!(roll.digest(), clean.digest());
+        assert!(
+            roll.for_stranger(&key(8).id())
+                .iter()
+                .all(|s| s.issuer != key(30).id())
+        );
+        // With the waiting room full the county goes on, and a lot may bring its officer along, in any order.
+        let officer = Body::Officer {
+            key: key(40).id(),
+            limit: None,
+        };
+        let lot = vec![
+            grant(21, 50, &key(40)),
+            Statement::sign(key(0).id(), &key(0), 49, officer),
+        ];
+        assert_eq!(roll.add_all(lot), vec![Added::New; 2]);
+        assert!(roll.is_member(&key(21).id()));
+    }
+
+    #[test]
+    fn nobody_but_officers_moves_the_numbers() {
+        let mut roll = Roll::new(key(0).id());
+        roll.add_all(county());
+        let limit = Some((3, "school-a".to_string()));
+        let officer = Body::Officer {
+            key: key(6).id(),
+            limit,
+        };
+        roll.add(Statement::sign(key(0).id(), &key(1), 8, officer));
+        let last = roll.last_number();
+        // A stranger's waits; a school's officer may speak, and its number is its own affair.
+        for by in [30, 6] {
+            assert_eq!(roll.add(grant(8, u64::MAX, &key(by))), Added::New);
+            assert_eq!(roll.last_number(), last);
+        }
+        // It says what its limit allows, and no more of it than a school needs.
+        let beyond = Body::Revoke { device: key(5).id() };
+        let beyond = Statement::sign(key(0).id(), &key(6), 9, beyond);
+        assert_eq!(roll.add(beyond), Added::Refused);
+        let many = limits::ROLL_PER_LIMITED_OFFICER as u64 + 100;
+        let added = roll.add_all((0..many).map(|n| grant(9, 100 + n, &key(6))));
+        let new = added.iter().filter(|a| **a == Added::New).count();
+        assert_eq!(new, limits::ROLL_PER_LIMITED_OFFICER - 1);
+        // A retired officer's later statements take no room.
+        let retire = Body::RetireOfficer {
+            key: key(1).id(),
+            last: 10,
+        };
+        roll.add(Statement::sign(key(0).id(), &key(0), 200, retire));
+        assert_eq!(roll.add(grant(11, 11, &key(1))), Added::Refused);
+        assert_eq!(roll.add(grant(11, 10, &key(1))), Added::New);
     }
 
     proptest! {

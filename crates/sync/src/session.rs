@@ -23,23 +23,25 @@
 //! event, before the next frame is handed in; the caller applies all rights (who may read what) when it
 //! answers. Nothing is acknowledged before the caller says that it is stored.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use crate::admission::Verdict;
+use crate::admission::{Offered, Verdict};
 use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, StoreId};
 use crate::limits;
-use crate::roll::Statement;
+use crate::roll::{BadStatement, Statement};
 use crate::tip::{Receipt, receipt_bytes};
 use crate::wire::stream::{Reader, Writer};
 use crate::wire::{
-    Ack, BadFrame, Check, DocDigest, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks,
-    VERSION, Vector, Vectors,
+    Ack, BadFrame, Check, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks, VERSION,
+    Vector, Vectors,
 };
 
+mod digests;
 mod types;
 mod window;
 
+use digests::Heard;
 use window::Window;
 
 pub use types::{Effect, Event, Notice, Outgoing, Source, Standing, Start};
@@ -102,16 +104,24 @@ pub struct Session {
     negotiating: bool,
     /// The peer has pinned our county (it is not just asking to be enrolled).
     peer_enrolled: bool,
-    wanted_receipts: usize,
+    /// Questions of the peer that nothing gave reason for.
+    questions: usize,
     enrol_seen: bool,
-    moved: bool,
+    /// The last pair of different checks: a round that leaves it as it was has brought nothing.
+    compared: Option<(Check, Check)>,
     rounds: u8,
-    their_digests: Option<Vec<DocDigest>>,
+    their_digests: Option<Heard>,
     their_vectors: Option<Vectors>,
+    /// We compared, so we are the first to send vectors.
+    vectors_first: bool,
     /// Of each piece being admitted: its local sequence, and whether its receipts may wait.
     admitting: VecDeque<(Option<u64>, bool)>,
     unknown_frames: usize,
-    statements_seen: usize,
+    /// Statements of the roll frame that is being taken.
+    statements_asked: usize,
+    /// Statements so far that were not new, and those that were forged or of nobody who may speak.
+    stale: usize,
+    foreign: usize,
 }
 
 impl Session {
@@ -152,15 +162,18 @@ impl Session {
             asked_summary: false,
             negotiating: false,
             peer_enrolled: false,
-            wanted_receipts: 0,
+            questions: 0,
             enrol_seen: false,
-            moved: false,
+            compared: None,
             rounds: 0,
             their_digests: None,
             their_vectors: None,
+            vectors_first: false,
             admitting: VecDeque::new(),
             unknown_frames: 0,
-            statements_seen: 0,
+            statements_asked: 0,
+            stale: 0,
+            foreign: 0,
         }
     }
 
@@ -172,6 +185,11 @@ impl Session {
     /// Whether nothing of ours is unread, unsent or unanswered.
     pub fn is_settled(&self) -> bool {
         self.is_live() && self.window.is_empty() && !self.reading && (self.exhausted || self.acked.is_none())
+    }
+
+    /// Whether a stream of pieces is open to the peer, with a few megabytes of context.
+    pub fn is_streaming(&self) -> bool {
+        self.writer.is_open()
     }
 
     /// Whether the session is over.
@@ -199,9 +217,14 @@ impl Session {
             }
             Event::RollAdded {
                 new,
+                foreign,
                 digest,
                 standing,
-            } => self.roll_added(new, digest, standing, &mut out),
+            } => {
+                self.foreign += foreign;
+                self.stale += self.statements_asked.saturating_sub(new);
+                self.roll_added(new, digest, standing, &mut out);
+            }
             Event::Outgoing(outgoing) => self.outgoing(outgoing, &mut out),
             Event::Admitted { receipts, verdicts } => self.admitted(receipts, verdicts, &mut out),
             Event::Summary {
@@ -236,6 +259,7 @@ impl Session {
                 standing,
             } => {
                 self.start.roll = digest;
+                self.reason_to_ask();
                 let opened = self.peer_store.is_some();
                 if opened && self.start.standing == Standing::Member && !statements.is_empty() {
                     send(&mut out, Frame::Roll(RollFrame { statements }));
@@ -306,6 +330,21 @@ impl Session {
         {
             return self.refuse(Refusal::Protocol, "the first frame must be Hello", out);
         }
+        if matches!(
+            frame,
+            Frame::Check(_)
+                | Frame::State(_)
+                | Frame::Digests(_)
+                | Frame::Buckets(_)
+                | Frame::Vectors(_)
+                | Frame::Done
+                | Frame::WantReceipts
+        ) {
+            self.questions += 1;
+            if self.questions > limits::QUESTIONS {
+                return self.refuse(Refusal::Protocol, "too many questions", out);
+            }
+        }
         match frame {
             Frame::Hello(hello) => self.hello(hello, out),
             Frame::Roll(roll) => self.roll(roll, out),
@@ -329,10 +368,8 @@ impl Session {
                 }
                 self.compare(out);
             }
-            Frame::Digests(theirs) => {
-                self.their_digests = Some(theirs);
-                out.push(Effect::ReadDigests);
-            }
+            Frame::Digests(theirs) => self.heard(Heard::Flat(theirs), out),
+            Frame::Buckets(theirs) => self.heard(Heard::Buckets(theirs), out),
             Frame::Vectors(theirs) => self.their_vectors_came(theirs, out),
             Frame::Done => {
                 self.flush_receipts(out);
@@ -366,13 +403,7 @@ impl Session {
                     self.settle(out);
                 }
             }
-            Frame::WantReceipts => {
-                self.wanted_receipts += 1;
-                if self.wanted_receipts > limits::RECEIPT_REQUESTS {
-                    return self.refuse(Refusal::Protocol, "too many requests for receipts", out);
-                }
-                out.push(Effect::ReadReceipts);
-            }
+            Frame::WantReceipts => out.push(Effect::ReadReceipts),
             Frame::Unknown(_) => {
                 self.unknown_frames += 1;
                 if self.unknown_frames > limits::UNKNOWN_FRAMES {
@@ -426,16 +457,17 @@ impl Session {
     }
 
     fn roll(&mut self, roll: RollFrame, out: &mut Vec<Effect>) {
-        self.statements_seen += roll.statements.len();
-        if self.statements_seen > limits::ROLL_PER_SESSION {
-            return self.refuse(Refusal::Protocol, "too many roll statements", out);
-        }
         // A bad statement is passed over: the others of the frame verify by themselves.
-        let good = roll
-            .statements
-            .iter()
-            .filter_map(|s| Statement::from_bytes(s).ok())
-            .collect();
+        let mut good = Vec::new();
+        for bytes in &roll.statements {
+            match Statement::from_bytes(bytes) {
+                Ok(statement) => good.push(statement),
+                Err(BadStatement::BadSignature) => self.foreign += 1,
+                // Perhaps of a later version.
+                Err(BadStatement::UnknownSuite | BadStatement::Damaged) => {}
+            }
+        }
+        self.statements_asked = roll.statements.len();
         out.push(Effect::AddRoll(good));
     }
 
@@ -443,6 +475,15 @@ impl Session {
         self.start.roll = digest;
         self.start.standing = standing;
         self.roll_due = false;
+        if self.stale > limits::ROLL_STALE {
+            return self.refuse(Refusal::Protocol, "roll statements without end", out);
+        }
+        if self.foreign > limits::ROLL_FOREIGN {
+            return self.refuse(Refusal::Protocol, "too many roll statements of nobody", out);
+        }
+        if new > 0 {
+            self.reason_to_ask();
+        }
         if self.wish_due {
             return;
         }
@@ -515,9 +556,11 @@ impl Session {
 
     fn piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
         if self.roll_due || self.wish_due {
-            self.early_bytes += piece.changes.iter().map(|c| c.body.len()).sum::<usize>();
+            // What holds a change in memory counts too, or empty ones would cost nothing.
+            let held = |c: &Offered| c.body.len() + c.document.as_str().len() + size_of::<Offered>();
+            self.early_bytes += piece.changes.iter().map(held).sum::<usize>();
             self.early.push((piece, more));
-            if self.early_bytes > limits::EARLY_BYTES {
+            if self.early_bytes > limits::EARLY_BYTES || self.early.len() > limits::PIECES_IN_FLIGHT {
                 self.refuse(Refusal::Protocol, "too much before the rolls were equal", out);
             }
             return;
@@ -525,7 +568,6 @@ impl Session {
         if self.start.standing != Standing::Member {
             return;
         }
-        self.moved = true;
         self.admitting.push_back((piece.upto, more));
         out.push(Effect::Admit {
             changes: piece.changes,
@@ -541,6 +583,9 @@ impl Session {
         verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
         out: &mut Vec<Effect>,
     ) {
+        if !receipts.is_empty() {
+            self.reason_to_ask();
+        }
         let (upto, more) = self.admitting.pop_front().unwrap_or_default();
         for receipt in receipts {
             let same = |r: &&mut Receipt| r.document == receipt.document && r.actor == receipt.actor;
@@ -735,14 +780,16 @@ impl Session {
             Some(self.sent)
         };
         if !outgoing.changes.is_empty() {
-            self.moved = true;
+            self.reason_to_ask();
             let more = outgoing.more || (repairing && !self.repair.is_empty());
+            let alone = outgoing.alone && more && !self.writer.is_open();
             self.send_piece(
                 Piece {
                     upto,
                     changes: outgoing.changes,
                 },
                 more,
+                alone,
                 out,
             );
         } else if let (Some(upto), Some(acked), Some(store), true) =
@@ -757,8 +804,8 @@ impl Session {
         self.compare_state(out);
     }
 
-    fn send_piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
-        let streamed = match self.speaks.streams() {
+    fn send_piece(&mut self, piece: Piece, more: bool, alone: bool, out: &mut Vec<Effect>) {
+        let streamed = match self.speaks.streams() && !alone {
             true => self.writer.write(&piece, more, self.speaks.dictionary),
             false => None,
         };
@@ -784,6 +831,11 @@ impl Session {
         }
     }
 
+    /// Something has changed: the peer may ask again how we stand.
+    fn reason_to_ask(&mut self) {
+        self.questions = self.questions.saturating_sub(limits::QUESTIONS_PER_REASON);
+    }
+
     /// After a change of the roll readers and writers may have changed: compare again.
     fn recheck(&mut self, out: &mut Vec<Effect>) {
         if self.phase == Phase::Live {
@@ -801,10 +853,9 @@ impl Session {
         if ours == theirs {
             return self.equal(end, unreceipted, out);
         }
-        if !self.moved {
+        if self.compared.replace((ours, theirs)) == Some((ours, theirs)) {
             self.rounds += 1;
         }
-        self.moved = false;
         if self.rounds >= limits::CHECK_ROUNDS {
             // One document that cannot be made equal (its author is quarantined on one side) must not hold
             // up what comes next.
@@ -819,8 +870,10 @@ impl Session {
         self.done_sent = false;
         self.done_seen = false;
         self.negotiating = true;
-        // With different rolls the two sides mean different documents: rolls first, then a new check.
-        if ours.roll != theirs.roll {
+        // With different rolls the two sides mean different documents: rolls first, then a new check. Rolls
+        // that stay different (a statement that one side cannot read) must not keep the documents back.
+        let in_vain = self.start.initiator && self.rounds > 1;
+        if ours.roll != theirs.roll && !in_vain {
             out.push(Effect::ReadRoll { stranger: false });
         } else if self.start.initiator {
             out.push(Effect::ReadDigests);
@@ -850,36 +903,11 @@ impl Session {
         }
     }
 
-    /// Our digests are read: the initiator sends them; the other side has the initiator's and answers
-    /// with its vectors of what differs.
-    fn digests(&mut self, ours: Vec<DocDigest>, out: &mut Vec<Effect>) {
-        let Some(theirs) = self.their_digests.take() else {
-            return send(out, Frame::Digests(ours));
-        };
-        let mine: HashMap<[u8; 8], [u8; 8]> = ours.iter().map(|d| (d.key, d.heads)).collect();
-        let yours: HashMap<[u8; 8], [u8; 8]> = theirs.iter().map(|d| (d.key, d.heads)).collect();
-        let mut different: Vec<[u8; 8]> = ours
-            .iter()
-            .chain(&theirs)
-            .map(|d| d.key)
-            .collect::<HashSet<_>>()
-            .into_iter()
-            .filter(|k| mine.get(k) != yours.get(k))
-            .collect();
-        different.sort();
-        different.truncate(limits::VECTORS);
-        self.their_vectors = Some(Vectors {
-            absent: Vec::new(),
-            vectors: Vec::new(),
-            answer: true,
-        });
-        out.push(Effect::ReadVectors(different));
-    }
-
     fn their_vectors_came(&mut self, theirs: Vectors, out: &mut Vec<Effect>) {
         if theirs.answer {
             let mut keys: Vec<[u8; 8]> = theirs.vectors.iter().map(|v| key_hash(&v.document)).collect();
             keys.extend(&theirs.absent);
+            self.vectors_first = false;
             self.their_vectors = Some(theirs);
             out.push(Effect::ReadVectors(keys));
         } else {
@@ -887,13 +915,14 @@ impl Session {
         }
     }
 
-    /// Our vectors are read. The initiator knows the peer's already: it answers with its own (an empty one
-    /// for a document that it lacks) and pushes what the peer lacks.
-    fn vectors(&mut self, ours: Vec<Vector>, absent: Vec<[u8; 8]>, out: &mut Vec<Effect>) {
-        let Some(theirs) = self.their_vectors.take() else {
+    /// Our vectors are read. Who compared sends them first; the other one knows the peer's then: it answers with
+    /// its own (an empty one for a document that it lacks) and pushes what the peer lacks.
+    fn vectors(&mut self, mut ours: Vec<Vector>, absent: Vec<[u8; 8]>, out: &mut Vec<Effect>) {
+        let Some(mut theirs) = self.their_vectors.take() else {
             return;
         };
-        if !self.start.initiator {
+        if self.vectors_first {
+            within_a_frame(&mut ours);
             return send(
                 out,
                 Frame::Vectors(Vectors {
@@ -903,6 +932,13 @@ impl Session {
                 }),
             );
         }
+        // What does not fit is left for the next round, on both sides alike.
+        within_a_frame(&mut ours);
+        let fits: HashSet<&DocKey> = ours.iter().map(|v| &v.document).collect();
+        let absent: HashSet<[u8; 8]> = absent.into_iter().collect();
+        theirs
+            .vectors
+            .retain(|v| fits.contains(&v.document) || absent.contains(&key_hash(&v.document)));
         let by_document = |list: &[Vector]| -> BTreeMap<DocKey, Vec<(ActorId, u64)>> {
             list.iter()
                 .map(|v| (v.document.clone(), v.actors.clone()))
@@ -945,7 +981,7 @@ impl Session {
                 text: text.to_string(),
             }),
         );
-        out.push(Effect::Notice(Notice::WeRefused(code)));
+        out.push(Effect::Notice(Notice::WeRefused(code, text.to_string())));
         self.close(out);
     }
 
@@ -953,6 +989,16 @@ impl Session {
         self.phase = Phase::Closed;
         out.push(Effect::Close);
     }
+}
+
+/// Leaves out the vectors that would make the frame too long.
+fn within_a_frame(vectors: &mut Vec<Vector>) {
+    let mut room = limits::VECTORS_ACTORS;
+    vectors.retain(|v| {
+        let fits = v.actors.len() <= room;
+        room -= if fits { v.actors.len() } else { 0 };
+        fits
+    });
 }
 
 /// First 8 bytes of SHA-256 of a document key.

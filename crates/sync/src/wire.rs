@@ -13,6 +13,7 @@
 //!  9 Refuse     postcard            why this session ends, in a code and in words
 //! 10 Enrol      postcard            a device that is not enrolled asks to be
 //! 11 WantReceipts                   tell me what you already hold
+//! 12 Buckets    postcard            digests of many documents by buckets; and flat ones of those that differ
 //! 13 State      postcard            as Check: my state after all that I have sent, said without waiting
 //! ```
 //! Behind a Hello's body stands [`More`], which the first version did not have.
@@ -35,6 +36,7 @@ pub const VERSION: u16 = 1;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Hello {
     /// Protocol versions, best first.
+    #[serde(deserialize_with = "at_most::<64, _, _>")]
     pub versions: Vec<u16>,
     /// The county root that the sender has pinned; `None` before enrolment.
     pub county: Option<NodeId>,
@@ -56,7 +58,7 @@ pub struct Hello {
 /// What a node can read: remembered of each peer, so that a first flight can be written for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Speaks {
-    /// Bits: 1 = streamed pieces (encoding 3) and State frames.
+    /// Bits: 1 = streamed pieces (encoding 3) and State frames; 2 = Buckets frames.
     pub features: u32,
     /// The newest dictionary that it has; it has all older ones too. 0: none.
     pub dictionary: u8,
@@ -66,7 +68,7 @@ impl Speaks {
     /// What this program reads.
     pub fn ours() -> Speaks {
         Speaks {
-            features: 1,
+            features: 1 | 2,
             dictionary: stream::DICTIONARY,
         }
     }
@@ -88,6 +90,11 @@ impl Speaks {
     pub fn streams(self) -> bool {
         self.features & 1 != 0
     }
+
+    /// Whether it reads Buckets frames.
+    pub fn buckets(self) -> bool {
+        self.features & 2 != 0
+    }
 }
 
 /// The part of a Hello that the first version did not have.
@@ -108,6 +115,7 @@ pub struct More {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RollFrame {
     /// Statements as bytes (`roll::Statement::from_bytes`).
+    #[serde(deserialize_with = "at_most::<{ limits::ROLL_STATEMENTS + limits::ROLL_RESERVED }, _, _>")]
     pub statements: Vec<Vec<u8>>,
 }
 
@@ -129,8 +137,10 @@ pub struct Ack {
     /// How many pieces of this session are answered by it: 1, or 0 for an answer to `WantReceipts`.
     pub pieces: u8,
     /// What lies durably in the store.
+    #[serde(deserialize_with = "at_most::<{ limits::RECEIPTS }, _, _>")]
     pub receipts: Vec<Receipt>,
     /// What was not stored, and why.
+    #[serde(deserialize_with = "at_most::<{ limits::PIECE_CHANGES }, _, _>")]
     pub verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
     /// Signature over `tip::receipt_bytes` (empty when there is no receipt).
     pub signature: Vec<u8>,
@@ -154,12 +164,48 @@ pub struct DocDigest {
     pub heads: [u8; 8],
 }
 
+/// Digests of many documents. A document's bucket is the first `bits` bits of its key hash.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Buckets {
+    /// What the sender has.
+    Ask {
+        /// How many buckets there are: 2 to this power.
+        bits: u8,
+        /// First 8 bytes of SHA-256 over the [`DocDigest`]s of each, by key hash; zero for an empty one.
+        digests: Vec<[u8; 8]>,
+    },
+    /// Which of these differ at the receiver.
+    Answer {
+        /// As in the question.
+        bits: u8,
+        /// Numbers of the buckets.
+        differing: Vec<u16>,
+        /// Every document that the answerer has in them.
+        documents: Vec<DocDigest>,
+    },
+}
+
+impl Buckets {
+    fn is_within_caps(&self) -> bool {
+        let bits = |b: &u8| (limits::BUCKET_BITS_MIN..=limits::BUCKET_BITS_MAX).contains(b);
+        match self {
+            Buckets::Ask { bits: b, digests } => bits(b) && digests.len() == 1 << b,
+            Buckets::Answer {
+                bits: b,
+                differing,
+                documents,
+            } => bits(b) && differing.len() <= 1 << b && documents.len() <= limits::DIGESTS,
+        }
+    }
+}
+
 /// What a node holds of one document.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Vector {
     /// The document.
     pub document: DocKey,
     /// The highest stored sequence number of each actor.
+    #[serde(deserialize_with = "at_most::<{ limits::VECTOR_ACTORS }, _, _>")]
     pub actors: Vec<(ActorId, u64)>,
 }
 
@@ -167,8 +213,10 @@ pub struct Vector {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Vectors {
     /// Key hashes from the digest list that the sender does not have at all.
+    #[serde(deserialize_with = "at_most::<{ limits::VECTORS }, _, _>")]
     pub absent: Vec<[u8; 8]>,
     /// The sender's vectors.
+    #[serde(deserialize_with = "at_most::<{ limits::VECTORS }, _, _>")]
     pub vectors: Vec<Vector>,
     /// Whether the receiver should answer with its own.
     pub answer: bool,
@@ -234,6 +282,8 @@ pub enum Frame {
     Enrol(Enrol),
     /// 11
     WantReceipts,
+    /// 12
+    Buckets(Buckets),
     /// 13
     State(Check),
     /// A type of a later version.
@@ -243,10 +293,10 @@ pub enum Frame {
 /// Why bytes are not a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadFrame {
-    /// No bytes, or a body that cannot be read.
-    #[error("a frame of type {0} cannot be read")]
+    /// No bytes, a body that cannot be read, or a list in it above its cap.
+    #[error("a frame of type {0} cannot be read, or a list in it is too long")]
     Damaged(u8),
-    /// A list or text above its cap.
+    /// The frame, or a text in it, above its cap.
     #[error("a frame of type {0} is larger than allowed")]
     TooLarge(u8),
     /// A piece in an encoding that this version does not know.
@@ -261,6 +311,39 @@ mod pack;
 pub mod stream;
 
 pub use stream::StreamPart;
+
+/// Reads a list whose announced length is within `MOST`; a longer one is refused before it takes memory.
+fn at_most<'de, const MOST: usize, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    d: D,
+) -> Result<Vec<T>, D::Error> {
+    struct AtMost<T, const MOST: usize>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const MOST: usize> serde::de::Visitor<'de> for AtMost<T, MOST> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a list of at most {MOST}")
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            if seq.size_hint().is_some_and(|n| n > MOST) {
+                return Err(serde::de::Error::invalid_length(MOST + 1, &self));
+            }
+            while let Some(item) = seq.next_element()? {
+                if list.len() == MOST {
+                    return Err(serde::de::Error::invalid_length(MOST + 1, &self));
+                }
+                list.push(item);
+            }
+            Ok(list)
+        }
+    }
+    d.deserialize_seq(AtMost::<T, MOST>(std::marker::PhantomData))
+}
+
+/// [`Frame::Digests`] as it is read.
+#[derive(Deserialize)]
+struct DigestList(#[serde(deserialize_with = "at_most::<{ limits::DIGESTS }, _, _>")] Vec<DocDigest>);
 
 const ZSTD_LEVEL: i32 = 9;
 
@@ -314,6 +397,7 @@ impl Frame {
             Frame::Refuse(b) => with(9, b),
             Frame::Enrol(b) => with(10, b),
             Frame::WantReceipts => vec![11],
+            Frame::Buckets(b) => with(12, b),
             Frame::State(b) => with(13, b),
             Frame::Unknown(kind) => vec![*kind],
         }
@@ -322,6 +406,9 @@ impl Frame {
     /// Reads one frame; never allocates more than the caps allow.
     pub fn decode(bytes: &[u8]) -> Result<Frame, BadFrame> {
         let (&kind, body) = bytes.split_first().ok_or(BadFrame::Damaged(0))?;
+        if body.len() >= limits::FRAME_BYTES {
+            return Err(BadFrame::TooLarge(kind));
+        }
         fn read<'a, T: Deserialize<'a>>(kind: u8, body: &'a [u8]) -> Result<T, BadFrame> {
             postcard::take_from_bytes(body)
                 .map(|(v, _)| v)
@@ -337,7 +424,7 @@ impl Frame {
                 if !rest.is_empty() {
                     hello.more = read(kind, rest)?;
                 }
-                within(hello.versions.len() <= 64 && hello.county_name.len() <= limits::TEXT_BYTES)?;
+                within(hello.county_name.len() <= limits::TEXT_BYTES)?;
                 Frame::Hello(hello)
             }
             2 => {
@@ -347,28 +434,10 @@ impl Frame {
             }
             3 if body.first() == Some(&stream::ENCODING) => Frame::Streamed(StreamPart::decode(body)?),
             3 => Frame::Piece(decode_piece(body)?),
-            4 => {
-                let ack: Ack = read(kind, body)?;
-                within(
-                    ack.receipts.len() <= limits::RECEIPTS && ack.verdicts.len() <= limits::PIECE_CHANGES,
-                )?;
-                Frame::Ack(ack)
-            }
+            4 => Frame::Ack(read(kind, body)?),
             5 => Frame::Check(read(kind, body)?),
-            6 => {
-                let digests: Vec<DocDigest> = read(kind, body)?;
-                within(digests.len() <= limits::DIGESTS)?;
-                Frame::Digests(digests)
-            }
-            7 => {
-                let v: Vectors = read(kind, body)?;
-                within(
-                    v.vectors.len() <= limits::VECTORS
-                        && v.absent.len() <= limits::VECTORS
-                        && v.vectors.iter().all(|v| v.actors.len() <= limits::VECTOR_ACTORS),
-                )?;
-                Frame::Vectors(v)
-            }
+            6 => Frame::Digests(read::<DigestList>(kind, body)?.0),
+            7 => Frame::Vectors(read(kind, body)?),
             8 => Frame::Done,
             9 => {
                 let refuse: Refuse = read(kind, body)?;
@@ -381,6 +450,11 @@ impl Frame {
                 Frame::Enrol(enrol)
             }
             11 => Frame::WantReceipts,
+            12 => {
+                let buckets: Buckets = read(kind, body)?;
+                within(buckets.is_within_caps())?;
+                Frame::Buckets(buckets)
+            }
             13 => Frame::State(read(kind, body)?),
             other => Frame::Unknown(other),
         })
@@ -530,6 +604,18 @@ mod tests {
                 roll: [1; 8],
                 documents: [2; 16],
             }),
+            Frame::Buckets(Buckets::Ask {
+                bits: 8,
+                digests: vec![[3; 8]; 256],
+            }),
+            Frame::Buckets(Buckets::Answer {
+                bits: 12,
+                differing: vec![0, 4_095],
+                documents: vec![DocDigest {
+                    key: [8; 8],
+                    heads: [9; 8],
+                }],
+            }),
             Frame::Digests(vec![DocDigest {
                 key: [1; 8],
                 heads: [2; 8],
@@ -589,6 +675,76 @@ mod tests {
         assert_eq!(
             Frame::decode(&[&[3, 1], &bomb[..]].concat()),
             Err(BadFrame::Damaged(3))
+        );
+    }
+
+    /// A frame of `FRAME_BYTES` unfolds to the lists below at most, and what a list announces is looked at
+    /// before it takes memory.
+    #[test]
+    fn lists_that_announce_too_much_are_refused() {
+        let huge = [0xff, 0xff, 0xff, 0xff, 0x0f];
+        for kind in [1, 2, 4, 6, 7, 9, 10] {
+            assert!(Frame::decode(&[&[kind], &huge[..]].concat()).is_err(), "{kind}");
+        }
+        for kind in [4, 7] {
+            assert!(
+                Frame::decode(&[&[kind, 0], &huge[..]].concat()).is_err(),
+                "{kind}"
+            );
+        }
+        let digests = |n| {
+            Frame::Digests(vec![
+                DocDigest {
+                    key: [1; 8],
+                    heads: [2; 8]
+                };
+                n
+            ])
+            .encode()
+        };
+        assert!(Frame::decode(&digests(limits::DIGESTS)).is_ok());
+        assert_eq!(
+            Frame::decode(&digests(limits::DIGESTS + 1)),
+            Err(BadFrame::Damaged(6))
+        );
+        let vectors = |documents: usize, actors: usize| {
+            let actor = ActorId {
+                device: NodeId([7; 32]),
+                incarnation: [1; 4],
+            };
+            let vector = Vector {
+                document: key("a"),
+                actors: vec![(actor, 1); actors],
+            };
+            let vectors = vec![vector; documents];
+            Frame::Vectors(Vectors {
+                absent: Vec::new(),
+                vectors,
+                answer: true,
+            })
+            .encode()
+        };
+        assert!(Frame::decode(&vectors(limits::VECTORS, 20)).is_ok());
+        assert_eq!(
+            Frame::decode(&vectors(limits::VECTORS + 1, 1)),
+            Err(BadFrame::Damaged(7))
+        );
+        assert_eq!(
+            Frame::decode(&vectors(1, limits::VECTOR_ACTORS + 1)),
+            Err(BadFrame::Damaged(7))
+        );
+        assert_eq!(
+            Frame::decode(&vectors(1_000, 100)),
+            Err(BadFrame::TooLarge(7)),
+            "3.7 MB"
+        );
+        // The largest frame that is sent fits into one that is read.
+        assert!(
+            vectors(limits::VECTORS, limits::VECTORS_ACTORS / limits::VECTORS).len() < limits::FRAME_BYTES
+        );
+        assert_eq!(
+            Frame::decode(&vec![200; limits::FRAME_BYTES + 1]),
+            Err(BadFrame::TooLarge(200))
         );
     }
 

@@ -55,6 +55,9 @@ impl App {
     pub(crate) fn new(node: Node, config: WebConfig) -> App {
         let id = node.id().to_string();
         let tail: String = id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        if let Err(error) = node::accounts::started(&node) {
+            tracing::warn!(%error, "old page sessions could not be ended");
+        }
         let (cookie, label) = (format!("yanxiu_{tail}"), node.label());
         App(Arc::new(Inner {
             node,

@@ -41,6 +41,8 @@ pub(crate) struct Chrome {
     pub(crate) note: Option<Note>,
     /// Stands for what the page shows; the script asks whether it has moved.
     pub(crate) mark: String,
+    /// This computer's clock, when it can be right; `None` puts a line on every page.
+    pub(crate) clock: Option<i64>,
     /// Digest of the assets, so that a new version of the program is never shown with old styles.
     pub(crate) version: &'static str,
 }
@@ -65,6 +67,7 @@ impl Chrome {
             path: "/".to_owned(),
             note: None,
             mark: String::new(),
+            clock: app.node.clock_is_plausible().then(|| app.node.clock()),
             version: assets::version(),
         }
     }
@@ -82,6 +85,11 @@ impl Chrome {
             mark: ctx.mark.clone(),
             ..Chrome::bare(&ctx.app, ctx.l, title)
         }
+    }
+
+    /// Whether a record was made on a computer with a wrong clock.
+    pub(crate) fn wrong_clock(&self, id: &str) -> bool {
+        records::wrong_clock(id, self.clock)
     }
 }
 

@@ -90,6 +90,7 @@ impl Config {
             keep_open: self.sync.stay_connected.unwrap_or(true),
             retry_min: Duration::from_secs_f64(min),
             retry_max: Duration::from_secs_f64(max),
+            patience: node::Patience::default(),
         })
     }
 

@@ -12,6 +12,12 @@ pub fn status(data: &Path) -> Result<(), Failure> {
     println!("设备 device     {} ({})", node.label(), node.id());
     println!("数据 data       {}", data.display());
     println!("入网 enrolled   {}", standing_words(node.standing()));
+    if !node.clock_is_plausible() {
+        println!(
+            "时钟 clock      本机时钟不对（早于本程序的发布），日期都不可信；请校正日期和时间 \
+             wrong: before this program was made; set date and time"
+        );
+    }
     if let Some(county) = node.county_name() {
         println!("县 county       {county}");
     }

@@ -14,6 +14,8 @@ use crate::tip::sign_tip;
 struct Memory {
     all: Vec<(DocKey, Header)>,
     quarantined: HashSet<ActorId>,
+    /// What each change is taken to weigh.
+    body_bytes: u64,
 }
 
 impl History for Memory {
@@ -40,6 +42,29 @@ impl History for Memory {
             .map(|(_, h)| h.seq)
             .max()
             .unwrap_or(0))
+    }
+    fn actors_of(&self, key: &DocKey, device: &NodeId) -> Result<u64, Infallible> {
+        let here = self
+            .all
+            .iter()
+            .filter(|(k, h)| k == key && h.actor.device == *device);
+        Ok(here.map(|(_, h)| h.actor).collect::<HashSet<_>>().len() as u64)
+    }
+    fn bytes_of(&self, key: &DocKey, device: &NodeId) -> Result<(u64, u64), Infallible> {
+        let bytes = |of: &dyn Fn(&DocKey) -> bool| {
+            let all = self
+                .all
+                .iter()
+                .filter(|(k, h)| of(k) && h.actor.device == *device);
+            // A memory keeps no bodies.
+            self.body_bytes * all.count() as u64
+        };
+        Ok((bytes(&|k| k == key), bytes(&|_| true)))
+    }
+    fn beside(&self, key: &DocKey) -> Result<Option<u64>, Infallible> {
+        let keys: HashSet<&DocKey> = self.all.iter().map(|(k, _)| k).collect();
+        let siblings = keys.iter().filter(|k| branch(k) == branch(key)).count();
+        Ok((!keys.contains(key)).then_some(siblings as u64))
     }
     fn quarantined(&self, _: &DocKey, actor: &ActorId) -> Result<bool, Infallible> {
         Ok(self.quarantined.contains(actor))
@@ -68,6 +93,7 @@ fn policy() -> Policy {
     Policy(vec![PolicyRow {
         kind: "log",
         segments: 3,
+        year: Some(2),
         write,
         read: vec![],
         priority: 0,
@@ -286,4 +312,130 @@ fn a_quarantined_actor_waits_for_the_county() {
         verdicts(&[offer(&changes(&mut a)[0], Some(1))], &history),
         [Verdict::Held(Wait::Quarantine)]
     );
+}
+
+/// A year beyond the calendar, a branch full of documents, bytes without end and actors without end: each has
+/// its name, and a device that writes as people do comes nowhere near.
+#[test]
+fn what_a_device_may_fill_is_bounded() {
+    let mut a = editor(1);
+    write(&mut a, "一");
+    write(&mut a, "二");
+    let all = changes(&mut a);
+    let offer_at = |name: &str, c: &Change| {
+        let document = DocKey::parse(name).unwrap();
+        let tip = sign_tip(&key(1), &key(ROOT_KEY).id(), &document, &c.header);
+        let tip = Some(tip);
+        let body = c.body.clone();
+        Offered { document, body, tip }
+    };
+    for name in [
+        "log/a/0001",
+        "log/a/9999",
+        "log/a/2025-1",
+        "log/a/2025/1",
+        "log/a",
+    ] {
+        let said = verdicts(&[offer_at(name, &all[0])], &Memory::default());
+        assert_eq!(said, [Verdict::Dropped(Fault::NoSuchDocument)], "{name}");
+    }
+    // Documents: those stored, and those that this piece opens.
+    let in_years = |from: u16, n: u16, c: &Change| -> Vec<Offered> {
+        (from..from + n)
+            .map(|y| offer_at(&format!("log/a/{y}"), c))
+            .collect()
+    };
+    let mut full = stored(&all[..1]);
+    full.all = (0..limits::DOCUMENTS_PER_BRANCH - 2)
+        .map(|i| {
+            (
+                DocKey::parse(&format!("log/a/x{i}")).unwrap(),
+                all[0].header.clone(),
+            )
+        })
+        .collect();
+    let said = verdicts(&in_years(2020, 3, &all[0]), &full);
+    let over = Verdict::Dropped(Fault::OverCap);
+    assert_eq!(said, [Verdict::Stored, Verdict::Stored, over]);
+    // Bytes: counted over what is stored.
+    let heavy = |bytes| Memory {
+        body_bytes: bytes,
+        ..stored(&all[..1])
+    };
+    let next = [offer(&all[1], Some(1))];
+    assert_eq!(verdicts(&next, &heavy(limits::DEVICE_BYTES_PER_DOCUMENT)), [over]);
+    assert_eq!(
+        verdicts(&next, &heavy(limits::DEVICE_BYTES_PER_DOCUMENT / 2)),
+        [Verdict::Stored]
+    );
+    // Actors: a fresh incarnation for every change.
+    let fresh: Vec<Offered> = (0..limits::ACTORS_PER_DEVICE as u8 + 1)
+        .map(|n| {
+            let actor = ActorId {
+                device: key(1).id(),
+                incarnation: [n; 4],
+            };
+            let mut d = AutoCommit::new().with_actor(automerge::ActorId::from(&actor.to_bytes()[..]));
+            write(&mut d, "新");
+            offer(&changes(&mut d)[0], Some(1))
+        })
+        .collect();
+    let said = verdicts(&fresh, &Memory::default());
+    let (good, bad) = said.split_at(limits::ACTORS_PER_DEVICE as usize);
+    assert!(good.iter().all(|v| *v == Verdict::Stored));
+    assert_eq!(bad, [over]);
+    // Waiting changes are judged again without their signatures, and by the same rules.
+    let unsigned = [offer(&all[1], None)];
+    let again = admit_held(&policy(), &roll(), &unsigned, &stored(&all[..1])).unwrap();
+    assert_eq!(again[0].verdict, Verdict::Stored);
+    let gap = admit_held(&policy(), &roll(), &unsigned, &Memory::default()).unwrap();
+    assert_eq!(gap[0].verdict, Verdict::Held(Wait::Dependency));
+}
+
+/// One change of a hundred bytes must not unfold to tens of thousands of operations.
+#[test]
+fn operations_that_cost_nothing_are_refused() {
+    let mut a = editor(1);
+    let list = a.put_object(ROOT, "x", automerge::ObjType::List).unwrap();
+    for i in 0..2_000 {
+        a.insert(&list, i, true).unwrap();
+    }
+    a.commit();
+    let change = a.get_changes(&[]).remove(0);
+    assert!(change.raw_bytes().len() < 500, "{}", change.raw_bytes().len());
+    assert_eq!(
+        Change::from_chunk(change.raw_bytes()),
+        Err(crate::change::BadChange::TooLarge)
+    );
+}
+
+/// Bodies whose first operation stands near the end of the number range (measured.md: the next local edit
+/// panics) do not even parse.
+#[test]
+fn operation_numbers_near_the_end_are_refused() {
+    let mut a = editor(1);
+    write(&mut a, "一");
+    let tail = Change::after_start_op(&changes(&mut a)[0].body).unwrap().to_vec();
+    for start in [
+        limits::MAX_OP + 1,
+        u64::from(u32::MAX) - 1,
+        u64::from(u32::MAX),
+        u64::MAX,
+    ] {
+        for seq in [1, u64::MAX] {
+            let mut body = Change::head_of(&[], &actor(1), seq, start);
+            body.extend(&tail);
+            assert!(Change::from_body(body.clone()).is_err(), "{seq} {start}");
+            let tip = None;
+            let offered = [Offered {
+                document: doc(),
+                body,
+                tip,
+            }];
+            assert_eq!(
+                verdicts(&offered, &Memory::default()),
+                [Verdict::Dropped(Fault::Malformed)]
+            );
+        }
+    }
 }

@@ -81,6 +81,8 @@ pub struct Outgoing {
     pub upto: u64,
     /// Whether more follows.
     pub more: bool,
+    /// No stream may be opened for it and what follows: the caller has no memory for another context.
+    pub alone: bool,
 }
 
 /// What happened.
@@ -96,6 +98,8 @@ pub enum Event {
     RollAdded {
         /// How many were new.
         new: usize,
+        /// How many were refused: of another county, or of nobody who may speak for this one.
+        foreign: usize,
         /// Our digest now.
         digest: [u8; 8],
         /// The peer's standing now.
@@ -218,8 +222,8 @@ pub enum Effect {
 /// What an operator should see of a session.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Notice {
-    /// We ended it.
-    WeRefused(Refusal),
+    /// We ended it, and why.
+    WeRefused(Refusal, String),
     /// The peer ended it.
     TheyRefused(Refusal, String),
     /// A difference survived the repair.

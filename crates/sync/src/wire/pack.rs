@@ -208,6 +208,8 @@ pub fn decode(bytes: &[u8], context: &mut Context) -> Result<Piece, NoPack> {
         upto,
         changes: Vec::new(),
     };
+    // A dependency is one byte here and 32 in a body: what they unfold to is bounded as well.
+    let mut rebuilt = 0;
     for _ in 0..count {
         let (document, actor) = (docs.uleb()?, acts.uleb()?);
         let key = documents
@@ -234,6 +236,10 @@ pub fn decode(bytes: &[u8], context: &mut Context) -> Result<Piece, NoPack> {
             _ => Some(signatures.take(64)?.try_into().map_err(|_| NoPack)?),
         };
         let len = lengths.uleb()?;
+        rebuilt += dep_hashes.len() * 32;
+        if rebuilt > limits::PIECE_BYTES {
+            return Err(NoPack);
+        }
         let mut body = Change::head_of(&dep_hashes, &actor_id, seq, start_op);
         body.extend(rest.take(len)?);
         let change = Change::from_body(body)?;
@@ -369,6 +375,28 @@ mod tests {
             small(&packed),
             small(&concat)
         );
+    }
+
+    #[test]
+    fn dependencies_do_not_unfold_without_a_bound() {
+        // 300 changes, each with up to 256 dependencies: a byte each in the pack, 32 in a body.
+        let mut piece = piece(256);
+        piece.changes.truncate(256);
+        let base = piece.changes.clone();
+        let hash = |o: &Offered| Change::from_body(o.body.clone()).unwrap().header.hash;
+        let deps: Vec<ChangeHash> = base.iter().map(hash).collect();
+        let head = Change::from_body(base[255].body.clone()).unwrap().header;
+        for i in 0..300 {
+            let mut body = Change::head_of(&deps, &head.actor, 300 + i, 2_000 + i);
+            body.extend(Change::after_start_op(&base[0].body).unwrap());
+            piece.changes.push(Offered {
+                body,
+                ..base[0].clone()
+            });
+        }
+        let packed = encode(&piece, &mut Context::default()).unwrap();
+        assert!(packed.len() < limits::PIECE_BYTES, "{}", packed.len());
+        assert_eq!(decode(&packed, &mut Context::default()), Err(NoPack));
     }
 
     proptest! {

@@ -24,6 +24,7 @@ fn start(rt: &Runtime, node: &Node, hub: &str) -> Network {
         keep_open: true,
         retry_min: Duration::from_millis(50),
         retry_max: Duration::from_millis(500),
+        ..NetworkConfig::default()
     };
     if !hub.is_empty() {
         node.add_address(hub).unwrap();
