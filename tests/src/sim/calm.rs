@@ -42,7 +42,7 @@ impl World {
         let mut before = None;
         let mut all = false;
         for round in 0..ROUNDS {
-            // The hub passes most of it on; when nothing moves any more, everybody meets everybody.
+            // The hub passes most of it on; when nothing moves any more, others meet too.
             self.all_meet(all);
             self.finish_enrolments();
             let state = self.state();
@@ -66,7 +66,8 @@ impl World {
                 let near = match (self.machines[a].post, self.machines[b].post) {
                     (Post::Hub, _) | (_, Post::Hub) => true,
                     (Post::School(x), Post::School(y)) => all && x == y,
-                    _ => all && a != b,
+                    // A mentor passes by at a few.
+                    _ => all && a != b && self.rng.permille(150),
                 };
                 if near {
                     wait += 20_000;
@@ -87,8 +88,9 @@ impl World {
         self.forget_plans();
     }
 
-    /// What moves in a round: changes, roll, receipts.
+    /// What moves in a round: changes, roll, receipts of the county.
     fn state(&self) -> Vec<(usize, usize, usize)> {
+        let hub = self.machines[0].id.0;
         let nodes = self.machines.iter().filter_map(|m| m.node.as_ref());
         nodes
             .map(|n| {

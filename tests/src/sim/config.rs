@@ -144,7 +144,7 @@ impl Config {
             days: 7,
             second_pcs: rng.range(0, SECOND_PCS as u64) as usize,
             reach,
-            uses: rng.range(4, 16),
+            uses: rng.range(3, 10),
             edits: rng.below(600) as u32,
             imports: if rng.permille(300) {
                 rng.range(1, 3) as u32

@@ -30,11 +30,11 @@ impl World {
         }
         let hub = match self.machines[m].post {
             Post::Hub => None,
-            Post::Mentor(_) => Some(30),
+            Post::Mentor(_) => Some(40),
             Post::School(s) => match self.config.reach[s] {
-                Reach::Often => Some(16),
-                Reach::Daily => Some(30),
-                Reach::Rarely => Some(80),
+                Reach::Often => Some(20),
+                Reach::Daily => Some(36),
+                Reach::Rarely => Some(90),
                 Reach::Carried => None,
             },
         };
@@ -42,8 +42,8 @@ impl World {
             self.plan_contacts(m, hours, |_, _| 0);
         }
         match self.machines[m].post {
-            Post::Mentor(_) => self.plan_contacts(m, 20, |world, _| world.some_school()),
-            Post::School(_) => self.plan_contacts(m, 50, |world, m| world.neighbour(m)),
+            Post::Mentor(_) => self.plan_contacts(m, 26, |world, _| world.some_school()),
+            Post::School(_) => self.plan_contacts(m, 60, |world, m| world.neighbour(m)),
             Post::Hub => {}
         }
     }
