@@ -100,6 +100,45 @@ impl Place {
         Place::at(Node::open(&dir.path().join("data")).expect("the copy opens"), dir)
     }
 
+    /// A machine that was set back as a whole, disk and all, to a copied directory: nothing in the directory
+    /// tells it from the one that was lost.
+    pub fn set_back(dir: TempDir) -> Place {
+        use std::os::unix::fs::MetadataExt;
+        let data = dir.path().join("data");
+        let life = std::fs::metadata(data.join("life")).expect("a life file");
+        let mark = format!("{}:{}.{}", life.ino(), life.ctime(), life.ctime_nsec());
+        let db = store::Connection::open(data.join("yanxiu.db")).expect("a database");
+        db.execute(
+            "UPDATE meta SET value = ? WHERE key = 'life_mark'",
+            [mark.as_bytes()],
+        )
+        .expect("set back");
+        drop(db);
+        Place::of_copy(dir)
+    }
+
+    /// Puts an old copy back in its place: its bytes are written over the files of this directory. The place
+    /// must be down.
+    pub fn put_back(self, backup: &TempDir) -> Place {
+        assert!(self.network.is_none(), "still up");
+        let Place { node, dir, port, .. } = self;
+        drop(node);
+        let data = dir.path().join("data");
+        for entry in std::fs::read_dir(backup.path().join("data")).expect("files") {
+            let entry = entry.expect("a file");
+            let bytes = std::fs::read(entry.path()).expect("read");
+            std::fs::write(data.join(entry.file_name()), bytes).expect("written");
+        }
+        for leftover in ["yanxiu.db-wal", "yanxiu.db-shm"] {
+            if !backup.path().join("data").join(leftover).exists() {
+                let _ = std::fs::remove_file(data.join(leftover));
+            }
+        }
+        let mut place = Place::at(Node::open(&data).expect("it opens"), dir);
+        place.port = port;
+        place
+    }
+
     /// A device enrolled by file at a school of the county.
     pub fn school(county: &Place, school: &str, label: &str) -> Place {
         let place = Place::device(label);
@@ -236,10 +275,9 @@ pub fn add_teacher(place: &Place, name: &str, code: &str) -> String {
     office::save_teacher(&place.node, &clerk(), &school, None, input).expect("a teacher")
 }
 
-/// A school-based session of four class-hours, still open; the record id.
-pub fn add_session(place: &Place, title: &str, date: &str) -> String {
-    let school = place.node.home_school().expect("a school");
-    let input = SessionInput {
+/// What a clerk types for a school-based session of four class-hours.
+pub fn session_input(title: &str, date: &str) -> SessionInput {
+    SessionInput {
         title: title.into(),
         theme: "读懂学生的错误".into(),
         date: date.into(),
@@ -250,7 +288,13 @@ pub fn add_session(place: &Place, title: &str, date: &str) -> String {
         hours_c: 400,
         lecturers: "教研组".into(),
         ..SessionInput::default()
-    };
+    }
+}
+
+/// Such a session, still open; the record id.
+pub fn add_session(place: &Place, title: &str, date: &str) -> String {
+    let school = place.node.home_school().expect("a school");
+    let input = session_input(title, date);
     office::save_session(&place.node, &clerk(), &school, None, input).expect("a session")
 }
 

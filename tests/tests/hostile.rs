@@ -49,7 +49,8 @@ async fn what_a_device_may_not_sign_is_named() {
         assert_eq!(said, [verdict], "{document}");
     }
     // Each fault by an actor of its own, after a good first change.
-    let faults: [(u32, fn(&Change, ActorId) -> Change, &str); 3] = [
+    type Faulty = fn(&Change, ActorId) -> Change;
+    let faults: [(u32, Faulty, &str); 3] = [
         (
             10,
             |one, a| forged(one, &[one.header.hash], a, 3, 2),

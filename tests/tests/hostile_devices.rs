@@ -228,6 +228,11 @@ async fn a_peer_that_never_reads_is_given_up() {
         line.say(Frame::WantReceipts).await;
     }
     siege.honest_goes_on().await;
+    // Each answer costs the hub work, so they come slowly; and the links take the first two megabytes.
+    until("it is given up", 200, || {
+        siege.hub.event_codes().contains(&"reads-nothing".to_string())
+    })
+    .await;
     siege.operator_sees("reads-nothing", "read none").await;
     siege.end(64).await;
 }

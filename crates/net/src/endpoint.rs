@@ -1,8 +1,8 @@
-//! The node's one UDP socket: dialling, and taking calls.
+//! The node's UDP sockets: one to take calls on, and one for each link that it dials.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use quinn::{ConnectError, NoneTokenStore, VarInt};
 use sync::{DeviceKey, NodeId};
@@ -13,19 +13,29 @@ use crate::calls::{Counts, take_calls};
 use crate::early::{Failure, Handshake, Settling, Side};
 use crate::gate::Gate;
 use crate::ground::{Ground, Simulated};
+use crate::socket::dialler;
 use crate::tls::{Tls, server_name};
-use crate::{Error, Link, Tuning};
+use crate::{Error, FrameReader, FrameWriter, Link, Tuning};
+
+/// Both halves of a stream.
+pub type Stream = (FrameWriter, FrameReader);
 
 /// Links that wait for [`Endpoint::accept`].
 const ACCEPT_QUEUE: usize = 32;
 
-/// One UDP socket under one device key, for dialling and for being dialled. Cheap to clone;
+/// UDP under one device key, for dialling and for being dialled. Cheap to clone;
 /// dropping the last clone closes every link.
 #[derive(Clone)]
 pub struct Endpoint(Arc<Inner>);
 
 struct Inner {
     quic: quinn::Endpoint,
+    /// Where links are dialled from, each from a socket of its own; `None`: all from `quic`.
+    dial_from: Option<IpAddr>,
+    /// Sockets of links that were told to end.
+    closing: std::sync::Mutex<Vec<quinn::Endpoint>>,
+    /// Those sockets; `None` once closed.
+    diallers: std::sync::Mutex<Option<Vec<quinn::Endpoint>>>,
     tls: Tls,
     /// Of a simulated endpoint.
     first_ids: Option<Arc<dyn Fn() -> quinn::ConnectionId + Send + Sync>>,
@@ -85,7 +95,6 @@ impl Endpoint {
             ground.runtime.clone(),
         )
         .map_err(|e| Error::Setup(e.to_string()))?;
-
         let gate = Gate::new(tuning.max_half_open, tuning.max_half_open_per_source);
         let counts = Arc::new(Counts::default());
         let (queue, accepted) = mpsc::channel(ACCEPT_QUEUE);
@@ -98,6 +107,9 @@ impl Endpoint {
         ));
         Ok(Endpoint(Arc::new(Inner {
             quic,
+            dial_from: ground.dial_from,
+            closing: std::sync::Mutex::default(),
+            diallers: std::sync::Mutex::new(Some(Vec::new())),
             tls,
             first_ids: ground.first_ids(),
             tuning,
@@ -131,6 +143,28 @@ impl Endpoint {
         expect: Option<NodeId>,
         tuning: &Tuning,
     ) -> Result<Link, Error> {
+        self.dial(addr, expect, tuning, &[]).await.map(|(link, _)| link)
+    }
+
+    /// Like [`Endpoint::connect`], with frames for the first packets: where a ticket is kept, a stream is
+    /// returned on which they have been written already. QUIC pads its first packet to 1200 bytes; what is
+    /// written before that leaves travels in the padding's place.
+    pub async fn connect_saying(
+        &self,
+        addr: SocketAddr,
+        expect: Option<NodeId>,
+        first: &[Vec<u8>],
+    ) -> Result<(Link, Option<Stream>), Error> {
+        self.dial(addr, expect, &self.0.tuning, first).await
+    }
+
+    async fn dial(
+        &self,
+        addr: SocketAddr,
+        expect: Option<NodeId>,
+        tuning: &Tuning,
+        first: &[Vec<u8>],
+    ) -> Result<(Link, Option<Stream>), Error> {
         let inner = &self.0;
         let mut config = quinn::ClientConfig::new(inner.tls.client.clone());
         config
@@ -139,8 +173,7 @@ impl Endpoint {
         if let Some(ids) = &inner.first_ids {
             config.initial_dst_cid_provider(ids.clone());
         }
-        let dialling = inner
-            .quic
+        let dialling = (inner.dialler()?)
             .connect_with(config, addr, &server_name(expect.as_ref()))
             .map_err(|e| match e {
                 ConnectError::EndpointStopping => Error::EndpointClosed,
@@ -158,11 +191,21 @@ impl Endpoint {
                 Ok((conn, accepted)) => {
                     let (settling, watcher) = Settling::new(handshake(true));
                     let link = Link::unsettled(conn.clone(), expected, settling);
+                    // Nothing here waits as long as the peer's limits of last time allow it: the task that
+                    // sends packets has its turn afterwards.
+                    let mut stream = None;
+                    if !first.is_empty() {
+                        let (mut writer, reader) = link.open().await?;
+                        for frame in first {
+                            writer.write(frame).await?;
+                        }
+                        stream = Some((writer, reader));
+                    }
                     let peers = inner.tls.peers.clone();
                     tokio::spawn(
                         async move { watcher.watch(conn, accepted, Some((expected, &peers))).await },
                     );
-                    return Ok(link);
+                    return Ok((link, stream));
                 }
                 // No ticket.
                 Err(dialling) => dialling,
@@ -184,7 +227,7 @@ impl Endpoint {
                 link.close(0, "another node was expected");
                 Err(handshake.error(Failure::Stranger(link.peer())))
             }
-            _ => Ok(link),
+            _ => Ok((link, None)),
         }
     }
 
@@ -197,12 +240,15 @@ impl Endpoint {
 
     /// Ends all links with code 0 and takes no more calls. Returns at once; see [`Endpoint::wait_idle`].
     pub fn close(&self) {
-        self.0.quic.close(VarInt::from_u32(0), b"shutting down");
+        self.0.close();
     }
 
     /// After [`Endpoint::close`]: waits until the peers have been told (three round trips at most).
     pub async fn wait_idle(&self) {
-        self.0.quic.wait_idle().await;
+        let closing = std::mem::take(&mut *self.0.closing.lock().unwrap_or_else(PoisonError::into_inner));
+        for socket in self.0.sockets().into_iter().chain(closing) {
+            socket.wait_idle().await;
+        }
     }
 
     /// For the operator's page.
@@ -212,7 +258,51 @@ impl Endpoint {
             refused: self.0.counts.refused.load(Ordering::Relaxed),
             failed: self.0.counts.failed.load(Ordering::Relaxed),
             half_open: self.0.gate.half_open() as u64,
-            open: self.0.quic.open_connections() as u64,
+            open: self
+                .0
+                .sockets()
+                .iter()
+                .map(quinn::Endpoint::open_connections)
+                .sum::<usize>() as u64,
+        }
+    }
+}
+
+impl Inner {
+    fn sockets(&self) -> Vec<quinn::Endpoint> {
+        let diallers = self.diallers.lock().unwrap_or_else(PoisonError::into_inner);
+        ([&self.quic].into_iter())
+            .chain(diallers.iter().flatten())
+            .cloned()
+            .collect()
+    }
+
+    /// The socket for one more link; those whose links have ended are closed.
+    fn dialler(&self) -> Result<quinn::Endpoint, Error> {
+        let Some(from) = self.dial_from else {
+            return Ok(self.quic.clone());
+        };
+        let dialler = dialler(from).map_err(|source| Error::Bind {
+            addr: SocketAddr::new(from, 0),
+            source,
+        })?;
+        let mut diallers = self.diallers.lock().unwrap_or_else(PoisonError::into_inner);
+        let diallers = diallers.as_mut().ok_or(Error::EndpointClosed)?;
+        diallers.retain(|d| d.open_connections() > 0);
+        diallers.push(dialler.clone());
+        Ok(dialler)
+    }
+
+    /// No dial begins after this; those under way end.
+    fn close(&self) {
+        self.quic.close(VarInt::from_u32(0), b"shutting down");
+        let mut diallers = self.diallers.lock().unwrap_or_else(PoisonError::into_inner);
+        for socket in diallers.take().into_iter().flatten() {
+            socket.close(VarInt::from_u32(0), b"shutting down");
+            self.closing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(socket);
         }
     }
 }
@@ -220,7 +310,7 @@ impl Endpoint {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Ends `take_calls` too, which holds the quinn endpoint but not this.
-        self.quic.close(VarInt::from_u32(0), b"shutting down");
+        self.close();
     }
 }
 

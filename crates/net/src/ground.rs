@@ -2,7 +2,7 @@
 //! in tests, where the same seed must give the same packets.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -34,6 +34,8 @@ pub struct Simulated {
 /// See the module.
 pub(crate) struct Ground {
     pub(crate) socket: Arc<dyn AsyncUdpSocket>,
+    /// Where each dialled link gets a socket of its own: on this address.
+    pub(crate) dial_from: Option<IpAddr>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) clock: Arc<dyn TimeProvider>,
     pub(crate) provider: CryptoProvider,
@@ -47,6 +49,7 @@ impl Ground {
         let runtime = Arc::new(TokioRuntime);
         Ok(Ground {
             socket: runtime.wrap_udp_socket(dual_stack(listen)?)?,
+            dial_from: Some(listen.ip()),
             runtime,
             clock: Arc::new(Uptime::start()),
             provider: provider(),
@@ -58,6 +61,7 @@ impl Ground {
     pub(crate) fn simulated(by: Simulated) -> Ground {
         Ground {
             socket: by.socket,
+            dial_from: None,
             runtime: Arc::new(TokioRuntime),
             clock: by.clock,
             provider: by.provider,

@@ -31,7 +31,7 @@ mod tls;
 mod tuning;
 
 pub use discovery::{Discovery, Found, SERVICE, county_tag};
-pub use endpoint::{Counters, Endpoint};
+pub use endpoint::{Counters, Endpoint, Stream};
 pub use error::{CloseReason, ClosedBy, Error};
 pub use frame::{FrameReader, FrameWriter, MAX_FRAME};
 pub use ground::Simulated;

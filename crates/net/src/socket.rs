@@ -1,10 +1,10 @@
 //! The UDP socket, and what an endpoint keeps over a restart of its process.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use quinn::EndpointConfig;
-use quinn_proto::HashedConnectionIdGenerator;
+use quinn_proto::{HashedConnectionIdGenerator, RandomConnectionIdGenerator};
 use ring::hmac;
 use socket2::{Domain, Protocol, Socket, Type};
 use sync::DeviceKey;
@@ -20,6 +20,15 @@ pub(crate) fn endpoint_config(key: &DeviceKey) -> EndpointConfig {
     let mut config = EndpointConfig::new(Arc::new(reset));
     config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
     config
+}
+
+/// A socket to dial one link from. It needs no connection ids of ours, since nothing else comes to it: ids, and
+/// spare ones for a change of network, would cost a meeting with nothing new 400 bytes.
+pub(crate) fn dialler(from: IpAddr) -> std::io::Result<quinn::Endpoint> {
+    let mut config = EndpointConfig::default();
+    config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(0)));
+    let socket = dual_stack(SocketAddr::new(from, 0))?;
+    quinn::Endpoint::new(config, None, socket, Arc::new(quinn::TokioRuntime))
 }
 
 /// A socket; one on `[::]` also serves IPv4 where the system can.

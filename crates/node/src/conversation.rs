@@ -1,6 +1,6 @@
 //! Runs one `sync` session over one link: does what its effects say, in order, and feeds the answers back.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use net::{FrameWriter, Link};
 use sha2::{Digest, Sha256};
 use store::changes::Document;
 use store::reach::Reach;
-use store::{admitting, changes, events, outgoing, peers};
+use store::{admitting, aside, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
 use sync::authority::prefixes;
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
@@ -52,6 +52,43 @@ const CURSOR_MOVES: u64 = 1_000;
 const CLOSE_DONE: u32 = 0;
 const CLOSE_REPLACED: u32 = 1;
 
+/// A conversation that is about to begin.
+pub(crate) struct Opening {
+    stored: watch::Receiver<u64>,
+    roll_changed: watch::Receiver<u64>,
+    talk: Talk,
+    /// Our first flight.
+    pub first: Vec<Vec<u8>>,
+    /// The stream on which the first flight has been written already.
+    pub stream: Option<net::Stream>,
+}
+
+impl Opening {
+    /// Reads what there is to say to a peer.
+    pub async fn prepare(node: &Node, peer: NodeId, manner: Manner) -> Result<Opening, Error> {
+        // Before the conversation reads anything: nothing is missed in between.
+        let (stored, roll_changed) = (node.0.stored.subscribe(), node.0.roll_changed.subscribe());
+        let starting = node.clone();
+        let (talk, first) = blocking(node, move || {
+            let mut talk = Talk::new(starting, peer, manner)?;
+            let first = talk.step(Event::Started)?.frames;
+            Ok((talk, first))
+        })
+        .await?;
+        Ok(Opening {
+            stored,
+            roll_changed,
+            talk,
+            first,
+            stream: None,
+        })
+    }
+}
+
+/// Frames that have come already are heard before the first is answered, so many at most: then one packet
+/// answers them.
+const HEARD_TOGETHER: usize = 4;
+
 /// Holds a conversation until one side ends it, the link is gone, or `stop` fires.
 pub(crate) async fn converse(
     node: Node,
@@ -59,11 +96,10 @@ pub(crate) async fn converse(
     manner: Manner,
     patience: Patience,
     ledger: &Ledger,
+    opening: Option<Opening>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Ended, Error> {
-    let mut stored = node.0.stored.subscribe();
     let mut news_from = tokio::time::Instant::now();
-    let mut roll_changed = node.0.roll_changed.subscribe();
     let mut ended = Ended {
         in_sync: false,
         refused: false,
@@ -72,10 +108,17 @@ pub(crate) async fn converse(
     // With a kept ticket the first flight travels as 0-RTT data. It may be thrown away (the peer restarted):
     // then it is said again on new streams. What it carries is signed and idempotent (design.md §5).
     let mut early = manner.dialled.is_some() && link.early();
-    let (out, mut writing, mut reader, mut talk) = loop {
-        let (writer, mut reader) = match manner.dialled {
-            Some(_) => link.open().await?,
-            None => match tokio::time::timeout(patience.first_frame, link.accept()).await {
+    let mut opening = opening;
+    let (out, mut writing, mut reader, opening) = loop {
+        let mut now = match opening.take() {
+            Some(ready) => ready,
+            None => Opening::prepare(&node, link.peer(), manner.clone()).await?,
+        };
+        let said = now.stream.is_some();
+        let (writer, mut reader) = match (now.stream.take(), &manner.dialled) {
+            (Some(stream), _) => stream,
+            (None, Some(_)) => link.open().await?,
+            (None, None) => match tokio::time::timeout(patience.first_frame, link.accept()).await {
                 Ok(Some(streams)) => streams,
                 _ => return Ok(ended),
             },
@@ -83,17 +126,11 @@ pub(crate) async fn converse(
         reader.set_patience(patience.frame);
         let (out, written, state) = Outbox::new();
         let writing = tokio::spawn(write_all(writer, written, state));
-        let (starting, peer, manner) = (node.clone(), link.peer(), manner.clone());
-        let source = link.remote().ip().to_string();
-        let (talk, first) = blocking(&node, move || {
-            let mut talk = Talk::new(starting, peer, manner)?;
-            talk.source = source;
-            let first = talk.step(Event::Started)?;
-            Ok((talk, first))
-        })
-        .await?;
-        for frame in first.frames {
-            out.send(frame);
+        now.talk.source = link.remote().ip().to_string();
+        for frame in std::mem::take(&mut now.first) {
+            if !said {
+                out.send(frame);
+            }
         }
         let accepted = match early {
             false => true,
@@ -104,11 +141,18 @@ pub(crate) async fn converse(
             },
         };
         if accepted {
-            break (out, writing, reader, talk);
+            break (out, writing, reader, now);
         }
         early = false;
         writing.abort();
     };
+    let Opening {
+        mut stored,
+        mut roll_changed,
+        mut talk,
+        ..
+    } = opening;
+    let mut unsaid: Vec<Vec<u8>> = Vec::new();
     let mut next = None;
     let (mut heard, mut rest_until) = (Instant::now(), None);
     let result = loop {
@@ -133,7 +177,20 @@ pub(crate) async fn converse(
             ended.in_sync |= step.in_sync;
             ended.refused |= step.refused;
             ended.broke |= step.broke;
-            if !step.frames.into_iter().all(|f| out.send(f)) || step.close {
+            unsaid.extend(step.frames);
+            if !step.close && !talk.session.is_live() && from_peer && unsaid.len() < HEARD_TOGETHER {
+                let waiting = tokio::select! {
+                    biased;
+                    frame = reader.read() => frame.ok().flatten(),
+                    () = std::future::ready(()) => None,
+                };
+                if let Some(bytes) = waiting {
+                    heard = Instant::now();
+                    next = Some(Event::Frame(bytes));
+                    continue;
+                }
+            }
+            if !std::mem::take(&mut unsaid).into_iter().all(|f| out.send(f)) || step.close {
                 break Ok(());
             }
         }
@@ -274,6 +331,8 @@ pub struct Talk {
     source: String,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
+    /// Documents whose vectors were asked for in this session, and how often.
+    compared: HashMap<DocKey, u32>,
     /// Our roll when the conversation began: the peer was told all of that.
     known: Arc<Roll>,
     /// A cursor that is not kept yet, and the last one that was.
@@ -334,6 +393,7 @@ impl Talk {
             manner,
             store: None,
             county: None,
+            compared: HashMap::new(),
             source: String::new(),
             told: HashSet::new(),
             known: state.roll,
@@ -585,7 +645,9 @@ impl Talk {
         let roll = self.node.roll();
         let policy = &self.node.0.policy;
         let outcome = self.node.store().write(|tx| {
+            let own = self.node.give_way(tx, &roll, &self.peer, offered)?;
             let outcome = admitting::take(tx, policy, &roll, offered, Some(&self.peer), self.node.now())?;
+            self.node.took(tx, &self.peer, own)?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
             if let Some(upto) = upto {
                 peers::set_have(tx, &self.peer, upto)?;
@@ -644,8 +706,12 @@ impl Talk {
             if let Some(upto) = upto {
                 peers::set_acked(tx, &self.peer, upto, self.node.now())?;
             }
+            self.node.refused(tx, &roll, &self.peer, verdicts)?;
             self.note_verdicts(tx, verdicts, false)
         })?;
+        if !verdicts.is_empty() {
+            self.node.0.arrived.send_modify(|n| *n += 1);
+        }
         self.node.0.changed.send_modify(|n| *n += 1);
         Ok(())
     }
@@ -686,17 +752,30 @@ impl Talk {
         })
     }
 
-    fn vectors(&self, keys: &[[u8; 8]]) -> Result<Event, Error> {
+    fn vectors(&mut self, keys: &[[u8; 8]]) -> Result<Event, Error> {
         let roll = self.node.roll();
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
+        let me = self.node.id();
+        let mut compared = std::mem::take(&mut self.compared);
         let vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
             for d in self.shared(&roll).documents(c)? {
                 if wanted.contains(&key_hash(&d.key)) {
-                    let actors = changes::vector(c, d.id)?
-                        .into_iter()
-                        .map(|(a, s, _)| (a, s))
-                        .collect();
+                    let mut actors = Vec::new();
+                    let asked = compared.entry(d.key.clone()).or_default();
+                    *asked += 1;
+                    // Asked again, so the vectors alone brought nothing: perhaps the peer holds another branch of
+                    // some actor, just as long. Let it show its own: of others the last change, which is proof.
+                    let doubt = *asked > 1 && self.node.first_doubt(&self.peer, &changes::heads(c, d.id)?);
+                    for (a, s, _) in changes::vector(c, d.id)? {
+                        let s = aside::announced(c, &roll, &d.key, &a, s)?;
+                        let less = match (doubt, a.device == me) {
+                            (false, _) => 0,
+                            (true, true) => aside::SHOWN_AGAIN,
+                            (true, false) => 1,
+                        };
+                        actors.push((a, s.saturating_sub(less)));
+                    }
                     vectors.push(Vector {
                         document: d.key,
                         actors,
@@ -705,6 +784,7 @@ impl Talk {
             }
             Ok::<_, Error>(vectors)
         })?;
+        self.compared = compared;
         let here: HashSet<[u8; 8]> = vectors.iter().map(|v| key_hash(&v.document)).collect();
         let absent = keys
             .iter()
@@ -753,7 +833,10 @@ impl Talk {
             }
             Notice::StillDifferent => ("still-different".to_string(), String::new()),
             Notice::BadReceipt => ("bad-receipt".to_string(), String::new()),
-            Notice::SetBack => ("set-back".to_string(), String::new()),
+            Notice::SetBack => {
+                self.node.heard_later(&self.peer)?;
+                ("set-back".to_string(), String::new())
+            }
         };
         tracing::warn!(peer = %self.peer.short(), %code, %detail, "session notice");
         self.node.note_event(&code, Some(&self.peer), "", &detail)?;

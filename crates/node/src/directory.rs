@@ -3,6 +3,8 @@
 //! ```text
 //! device.key        the device's secret key, 64 hexadecimal digits; readable by its owner alone
 //! yanxiu.db         everything recorded and received (SQLite, with -wal and -shm beside it)
+//! life              a random number that the database holds too; a copy of either does not fit (`life`)
+//! serve.lock        held by the one running `yanxiu serve`
 //! county-root/      only where the county was founded: root.key and successor.key, to be taken offline
 //! ```
 
@@ -23,6 +25,11 @@ pub fn database(dir: &Path) -> PathBuf {
 /// The device key file.
 pub fn device_key(dir: &Path) -> PathBuf {
     dir.join("device.key")
+}
+
+/// The number that tells this database from a copy of it.
+pub fn life(dir: &Path) -> PathBuf {
+    dir.join("life")
 }
 
 /// Where the county root and its successor are written.
@@ -98,6 +105,28 @@ pub fn file_identity(path: &Path) -> Option<String> {
     {
         let _ = path;
         None
+    }
+}
+
+/// What a file has that a copy of it, or the same bytes written over it, do not: inode and time of change.
+/// The device's number is left out: some systems give another one at each start.
+pub fn file_mark(path: &Path) -> String {
+    let Ok(meta) = fs::metadata(path) else {
+        return String::new();
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        format!("{}:{}.{}", meta.ino(), meta.ctime(), meta.ctime_nsec())
+    }
+    #[cfg(not(unix))]
+    {
+        let nanos = |t: std::io::Result<std::time::SystemTime>| {
+            t.ok()
+                .and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok())
+                .map_or(0, |d| d.as_nanos())
+        };
+        format!("{}:{}", nanos(meta.created()), nanos(meta.modified()))
     }
 }
 

@@ -152,21 +152,37 @@ impl Loaded {
             .map(|(_, _, seq)| (actor, *seq))
     }
 
+    /// The visible values of a record that these changes wrote.
+    fn own_values(&self, id: String, by: &HashSet<(ActorId, u64)>) -> Option<Edit> {
+        let objects = objects_of(&self.doc, &id)?;
+        let names: BTreeSet<String> = objects.iter().flat_map(|o| self.doc.keys(o)).collect();
+        let mut fields = Vec::new();
+        for name in names {
+            for (value, op) in values_of(&self.doc, &objects, &name)?.into_iter().rev() {
+                let ObjId::Id(counter, actor, _) = &op else {
+                    continue;
+                };
+                let ours = self.part(*counter, actor).is_some_and(|part| by.contains(&part));
+                if let (true, Some(scalar)) = (ours, value.as_scalar()) {
+                    fields.push((name, read_scalar(scalar)));
+                    break;
+                }
+            }
+        }
+        (!fields.is_empty()).then_some(Edit { id, fields })
+    }
+
     /// The view row of one record; `None` when it is no map with a kind.
     fn row(&self, kinds: &Kinds, doc: i64, key: &DocKey, id: &str) -> Option<views::Row> {
         let mut fields = Fields::new();
         let mut others: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         let mut parts: BTreeMap<ActorId, u64> = BTreeMap::new();
         let mut newest: Option<(u64, ActorId)> = None;
-        let objects = self.doc.get_all(ROOT, id).ok()?;
-        let object = objects
-            .iter()
-            .rev()
-            .find(|(v, _)| v.is_object())
-            .map(|(_, o)| o)?;
-        for name in self.doc.keys(object) {
+        let objects = objects_of(&self.doc, id)?;
+        let names: BTreeSet<String> = objects.iter().flat_map(|o| self.doc.keys(o)).collect();
+        for name in names {
             let mut values = Vec::new();
-            for (value, op) in self.doc.get_all(object, name.as_str()).ok()? {
+            for (value, op) in values_of(&self.doc, &objects, &name)? {
                 if let ObjId::Id(counter, actor, _) = &op
                     && let Some((actor, seq)) = self.part(*counter, actor)
                 {
@@ -236,6 +252,31 @@ impl Loaded {
     }
 }
 
+/// The maps that stand under a record's key. More than one when a record was made twice: a device said again
+/// what it had lost, and what was lost came back. Each shows through; Automerge's winner is the last.
+fn objects_of(doc: &impl ReadDoc, id: &str) -> Option<Vec<ObjId>> {
+    let all = doc.get_all(ROOT, id).ok()?;
+    let maps: Vec<ObjId> = all
+        .into_iter()
+        .filter(|(v, _)| v.is_object())
+        .map(|(_, o)| o)
+        .collect();
+    (!maps.is_empty()).then_some(maps)
+}
+
+/// All values of a field, the winner last.
+fn values_of<'d>(
+    doc: &'d impl ReadDoc,
+    objects: &[ObjId],
+    name: &str,
+) -> Option<Vec<(automerge::Value<'d>, ObjId)>> {
+    let mut all = Vec::new();
+    for object in objects {
+        all.extend(doc.get_all(object, name).ok()?);
+    }
+    Some(all)
+}
+
 fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String>> {
     let mut parsed = Vec::with_capacity(changes.len());
     for c in changes {
@@ -300,6 +341,66 @@ fn write_scalar(value: &Option<Value>) -> ScalarValue {
         Some(Value::Int(i)) => ScalarValue::Int(*i),
         Some(Value::Bool(b)) => ScalarValue::Boolean(*b),
     }
+}
+
+/// What stood in changes that were set aside, written anew: the changes of `actor` on top of `base`, each to
+/// be signed and stored. `lot` are the set-aside changes in their order, with whether their values are to be
+/// said again. A value is said that was visible in the document as it was. `None`: the base lacks something that
+/// they stand on.
+pub(crate) fn say_again(
+    around: &Around<'_>,
+    key: &DocKey,
+    base: &[Stored],
+    lot: &[(Change, bool)],
+    actor: ActorId,
+    edits_per_change: usize,
+) -> Result<Option<Vec<Change>>, Error> {
+    let unreadable = || Error::Unreadable(key.to_string());
+    let (base, _) = Loaded::empty().apply(around, key, base)?.ok_or_else(unreadable)?;
+    let mut doc = base.doc.clone();
+    let mut was = base;
+    let mut known: HashSet<ChangeHash> = was.counted.clone();
+    let mut spans: HashSet<(ActorId, u64)> = HashSet::new();
+    let mut applied = Vec::new();
+    for (change, again) in lot {
+        let h = &change.header;
+        if !h.deps.iter().all(|d| known.contains(d)) {
+            match again {
+                true => return Ok(None),
+                false => continue,
+            }
+        }
+        known.insert(h.hash);
+        was.note_span(h);
+        if *again {
+            spans.insert((h.actor, h.seq));
+        }
+        applied.push(change);
+    }
+    let edits = catch_unwind(AssertUnwindSafe(|| {
+        let touched = apply_all(&mut was.doc, &applied)?;
+        Some(
+            touched
+                .into_iter()
+                .filter_map(|id| was.own_values(id, &spans))
+                .collect::<Vec<_>>(),
+        )
+    }));
+    let Ok(Some(edits)) = edits else {
+        return Err(unreadable());
+    };
+    doc.set_actor(automerge::ActorId::from(&actor.to_bytes()[..]));
+    let mut changes = Vec::new();
+    for part in edits.chunks(edits_per_change) {
+        let written = catch_unwind(AssertUnwindSafe(|| write_edits(&mut doc, part)));
+        let Ok(Ok(written)) = written else {
+            return Err(unreadable());
+        };
+        if let Some(chunk) = written {
+            changes.push(Change::from_chunk(&chunk).map_err(|_| unreadable())?);
+        }
+    }
+    Ok(Some(changes))
 }
 
 impl Cache {
@@ -429,20 +530,23 @@ impl Cache {
 fn write_edits(doc: &mut Automerge, edits: &[Edit]) -> Result<Option<Vec<u8>>, automerge::AutomergeError> {
     let mut tx = doc.transaction();
     for edit in edits {
-        let object = match tx.get(ROOT, edit.id.as_str())? {
-            Some((v, object)) if v.is_object() => object,
-            _ => tx.put_object(ROOT, edit.id.as_str(), ObjType::Map)?,
+        let objects = match objects_of(&tx, &edit.id) {
+            Some(objects) => objects,
+            None => vec![tx.put_object(ROOT, edit.id.as_str(), ObjType::Map)?],
         };
         for (name, value) in &edit.fields {
             let scalar = write_scalar(value);
-            let now = tx.get_all(&object, name.as_str())?;
-            let same = match now.as_slice() {
-                [(v, _)] => v.as_scalar() == Some(&scalar),
-                [] => value.is_none(),
-                _ => false,
-            };
-            if !same {
-                tx.put(&object, name.as_str(), scalar)?;
+            for (i, object) in objects.iter().enumerate() {
+                let winner = i + 1 == objects.len();
+                let now = tx.get_all(object, name.as_str())?;
+                let same = match now.as_slice() {
+                    [(v, _)] => v.as_scalar() == Some(&scalar),
+                    [] => value.is_none() || !winner,
+                    _ => false,
+                };
+                if !same {
+                    tx.put(object, name.as_str(), scalar.clone())?;
+                }
             }
         }
     }
@@ -450,4 +554,68 @@ fn write_edits(doc: &mut Automerge, edits: &[Edit]) -> Result<Option<Vec<u8>>, a
     Ok(hash
         .and_then(|_| doc.get_last_local_change())
         .map(|c| c.raw_bytes().to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(id: &str, fields: &[(&str, &str)]) -> Edit {
+        Edit {
+            id: id.into(),
+            fields: fields
+                .iter()
+                .map(|(n, v)| (n.to_string(), Some(Value::Text(v.to_string()))))
+                .collect(),
+        }
+    }
+
+    fn texts(doc: &Automerge, name: &str) -> Vec<String> {
+        let objects = objects_of(doc, "r").unwrap();
+        values_of(doc, &objects, name)
+            .unwrap()
+            .iter()
+            .map(|(v, _)| v.as_str().unwrap_or_default().to_string())
+            .collect()
+    }
+
+    /// A record that was made twice (said again, and then come back) hides nothing, and a person's choice
+    /// ends the dispute, whichever of the two Automerge calls the winner.
+    #[test]
+    fn a_record_made_twice_shows_both_and_takes_edits() {
+        for (left, right) in [(1u8, 2u8), (2, 1)] {
+            let actor = |n: u8| automerge::ActorId::from(&[n; 36][..]);
+            let mut one = Automerge::new().with_actor(actor(left));
+            let mut two = Automerge::new().with_actor(actor(right));
+            write_edits(
+                &mut one,
+                &[edit(
+                    "r",
+                    &[("_kind", "session/1"), ("title", "一"), ("place", "甲")],
+                )],
+            )
+            .unwrap();
+            write_edits(&mut two, &[edit("r", &[("_kind", "session/1"), ("title", "二")])]).unwrap();
+            one.merge(&mut two).unwrap();
+            let mut both = texts(&one, "title");
+            both.sort();
+            assert_eq!(both, ["一", "二"]);
+            assert_eq!(texts(&one, "place"), ["甲"], "a field of the hidden one shows");
+            assert_eq!(texts(&one, "_kind"), ["session/1", "session/1"]);
+            write_edits(
+                &mut one,
+                &[edit("r", &[("title", "三"), ("place", "乙"), ("theme", "新")])],
+            )
+            .unwrap();
+            assert_eq!(texts(&one, "title"), ["三", "三"]);
+            assert!(texts(&one, "place").iter().all(|p| p == "乙"));
+            assert_eq!(texts(&one, "theme"), ["新"]);
+            // Nothing changes, nothing is written.
+            assert!(
+                write_edits(&mut one, &[edit("r", &[("title", "三"), ("theme", "新")])])
+                    .unwrap()
+                    .is_none()
+            );
+        }
+    }
 }

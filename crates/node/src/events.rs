@@ -156,6 +156,22 @@ fn words(code: &str) -> (String, String) {
             "本机数据是从备份恢复或复制来的：已换用新的编号，缺的内容会在联系上以后补回",
             "This data was restored or copied: it goes on under a new number, and what is missing comes back with the next contact",
         ),
+        "rolled-back" => pair(
+            "本机曾被还原到较早的状态：丢失的改动已从对方取回，今后换用新的编号登记",
+            "This computer was set back to an earlier state: what it had lost came back from the peer, and it goes on under a new number",
+        ),
+        "own-branch" => pair(
+            "本机（或它的副本）用同一序号写过两份内容：本机的一份已留作证据，其中的登记用新的编号重新写入，没有丢失",
+            "This computer, or a copy of it, wrote two contents under one number: ours is kept as evidence and its records were written again under a new number; nothing is lost",
+        ),
+        "said-again" => pair(
+            "县里截断了另一份内容，或本机换了编号：受影响的本机登记已重新写入",
+            "Records of this computer that a cut or a change of number had touched were written again",
+        ),
+        "own-cut" => pair(
+            "县里截断了本机在这份文档中的内容；之后的登记不再计入，请与县级管理员核对后重新登记",
+            "The county cut what this computer wrote in this document; what came after no longer counts: check with the county office and enter it again",
+        ),
         "set-back" => pair(
             "对方有过本机更新的数据：本机（或对方）的数据被退回过旧状态；缺的内容会在联系上以后补回",
             "The peer has had later data of this computer: one of the two was set back to an earlier state; what is missing comes back with the next contact",
@@ -224,8 +240,8 @@ fn verdict_words(verdict: Verdict, ours: bool) -> (String, String) {
         ),
         Verdict::Held(Wait::Dependency) => ("改动还缺前面的内容，待同步", "A change waits for earlier ones"),
         Verdict::Held(Wait::Quarantine) => (
-            "作者在这份文档中已被隔离，等县里处理",
-            "The author is quarantined in this document until the county decides",
+            "作者在这份文档中已被隔离、截断或撤销，等县里处理",
+            "The author is quarantined, cut or revoked in this document: what it wrote waits for the county",
         ),
         Verdict::Dropped(Fault::NoTip) => (
             "改动没有作者本人的签名，已丢弃",
@@ -270,6 +286,10 @@ mod tests {
             verdict_code(Verdict::Quarantined(Fault::Equivocation), false),
             verdict_code(Verdict::Dropped(Fault::NoTip), true),
             "bad-receipt".to_string(),
+            "rolled-back".to_string(),
+            "own-branch".to_string(),
+            "said-again".to_string(),
+            "own-cut".to_string(),
         ] {
             let (zh, en) = words(&code);
             assert!(zh != code && en != code, "{code}");

@@ -7,6 +7,7 @@
 
 pub mod accounts;
 mod care;
+mod cases;
 mod clocks;
 mod conversation;
 mod directory;
@@ -16,6 +17,8 @@ mod error;
 mod events;
 #[doc(hidden)]
 pub mod fuzzing;
+mod life;
+mod mend;
 pub mod network;
 mod node;
 pub mod office;
@@ -25,6 +28,7 @@ mod record;
 mod surroundings;
 
 pub use care::Patience;
+pub use cases::{Case, Cases, Exhibit, Point, Proposal, fault_words};
 pub use clocks::MADE;
 pub use conversation::{Manner, Step, Talk};
 pub use documents::Edit;

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::care::{Ledger, Patience};
-use crate::conversation::{Ended, Manner, converse};
+use crate::conversation::{Ended, Manner, Opening, converse};
 use crate::{Error, Node, directory, enrol};
 
 /// How a node reaches others. All of it has defaults.
@@ -89,10 +89,13 @@ impl Network {
             config,
         });
         let accepting = accept_all(hall.clone(), endpoint.clone(), stopped.clone());
-        let viewing = keep_views(node, stopped.clone());
+        let viewing = keep_views(node.clone(), stopped.clone());
         let dialling = dial_all(hall, endpoint.clone(), discovery, found, stopped);
         let task = tokio::spawn(async move {
             tokio::join!(accepting, viewing, dialling);
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || node.keep_life(true)).await {
+                tracing::warn!(%error, "the life file could not be written");
+            }
         });
         Ok(Network {
             endpoint,
@@ -202,7 +205,7 @@ impl Hall {
         }
     }
 
-    async fn talk(&self, link: Link, dialled: Option<String>) -> Ended {
+    async fn talk(&self, link: Link, dialled: Option<String>, opening: Option<Opening>) -> Ended {
         let peer = link.peer();
         let by = if dialled.is_some() { self.node.id() } else { peer };
         let nothing = Ended {
@@ -224,6 +227,7 @@ impl Hall {
             manner,
             self.config.patience,
             &self.ledger,
+            opening,
             stopped,
         )
         .await;
@@ -248,7 +252,7 @@ async fn accept_all(hall: Arc<Hall>, endpoint: Endpoint, mut stopped: watch::Rec
             link = endpoint.accept() => {
                 let Some(link) = link else { break };
                 let hall = hall.clone();
-                talks.spawn(async move { hall.talk(link, None).await });
+                talks.spawn(async move { hall.talk(link, None, None).await });
             }
             Some(_) = talks.join_next() => {}
         }
@@ -358,7 +362,11 @@ async fn have_news(hall: &Hall, targets: &HashMap<String, Target>) -> Vec<String
 /// Commands beside the running node write to the same database: whether one just did.
 async fn outside(hall: &Hall) -> bool {
     let node = hall.node.clone();
-    match tokio::task::spawn_blocking(move || node.notice_outside_changes()).await {
+    let look = move || {
+        node.keep_life(false)?;
+        node.notice_outside_changes()
+    };
+    match tokio::task::spawn_blocking(look).await {
         Ok(Ok(noticed)) => noticed,
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database could not be read");
@@ -522,16 +530,26 @@ async fn dial(
     let Some(resolved) = found.ok().flatten() else {
         return Reached::Nobody;
     };
+    // What there is to say to a known node is ready before the first packet leaves, so that it goes with it.
+    let manner = Manner {
+        dialled: Some(address.to_string()),
+        keep_open: hall.config.keep_open,
+    };
+    let mut opening = match expect {
+        Some(peer) => Opening::prepare(&hall.node, peer, manner).await.ok(),
+        None => None,
+    };
+    let first = (opening.as_mut()).map_or(Vec::new(), |o| o.first.clone());
     tracing::debug!(%address, "dialling");
     let connected = tokio::select! {
         biased;
         _ = stopped.wait_for(|s| *s) => return Reached::Nobody,
-        connected = endpoint.connect(resolved, expect) => connected,
+        connected = endpoint.connect_saying(resolved, expect, &first) => connected,
         () = tokio::time::sleep(patience) => return Reached::Nobody,
     };
     match connected {
-        Ok(link) if link.peer() == hall.node.id() => Reached::Nobody,
-        Ok(link) if hall.is_open(&link.peer()) => {
+        Ok((link, _)) if link.peer() == hall.node.id() => Reached::Nobody,
+        Ok((link, _)) if hall.is_open(&link.peer()) => {
             link.close(1, "another link of the same two nodes is open");
             Reached::Node(
                 link.peer(),
@@ -542,9 +560,12 @@ async fn dial(
                 },
             )
         }
-        Ok(link) => {
+        Ok((link, stream)) => {
             let peer = link.peer();
-            Reached::Node(peer, hall.talk(link, Some(address.to_string())).await)
+            if let Some(opening) = &mut opening {
+                opening.stream = stream;
+            }
+            Reached::Node(peer, hall.talk(link, Some(address.to_string()), opening).await)
         }
         Err(net::Error::WrongPeer { .. }) => Reached::Another,
         Err(error) => {

@@ -14,6 +14,7 @@ use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
 use tokio::sync::{Semaphore, watch};
 
 use crate::documents::{Around, Cache, Edit};
+use crate::life::{self, Life};
 use crate::policy::{Role, document_policy};
 use crate::surroundings::{Ids, Surroundings};
 use crate::{Error, directory};
@@ -26,7 +27,7 @@ pub(crate) struct Inner {
     pub dir: PathBuf,
     pub key: DeviceKey,
     pub store: Store,
-    pub store_id: StoreId,
+    store_id: Mutex<StoreId>,
     pub policy: Policy,
     pub kinds: &'static Kinds,
     roll: RwLock<RollState>,
@@ -44,6 +45,9 @@ pub(crate) struct Inner {
     /// Counts changes of the roll.
     pub roll_changed: watch::Sender<u64>,
     outside: Mutex<i64>,
+    life: Mutex<Life>,
+    /// Peers, and heads of ours that stayed different from theirs (`first_doubt`).
+    pub(crate) doubted: Mutex<HashSet<(NodeId, Vec<sync::ChangeHash>)>>,
     around: Surroundings,
     ids: Ids,
     /// Peers with an open session.
@@ -104,7 +108,7 @@ const STEPS: usize = 8;
 const STREAMS: usize = 16;
 
 /// Edits in one change, so that a change stays far below the caps.
-const EDITS_PER_CHANGE: usize = 200;
+pub(crate) const EDITS_PER_CHANGE: usize = 200;
 
 impl Node {
     /// Opens an existing data directory.
@@ -116,15 +120,16 @@ impl Node {
     pub fn open_with(dir: &Path, around: Surroundings) -> Result<Node, Error> {
         let key = around.read_key(dir)?;
         let store = open_store(dir, &around)?;
-        let store_id = begin_life(&store, dir, &around)?;
+        let store_id = life::begin(&store, dir, &around)?;
         let roll = RwLock::new(load_roll(&store)?);
         let outside = Mutex::new(store.outside_version()?);
+        let life = Mutex::new(Life::new(&store)?);
         let kinds = Kinds::builtin();
         let node = Node(Arc::new(Inner {
             dir: dir.to_path_buf(),
             key,
             store,
-            store_id,
+            store_id: Mutex::new(store_id),
             policy: document_policy(),
             kinds,
             roll,
@@ -136,10 +141,13 @@ impl Node {
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
+            life,
+            doubted: Mutex::new(HashSet::new()),
             around,
             ids: Ids::default(),
             connected: Mutex::new(HashSet::new()),
         }));
+        node.enforce_all()?;
         node.refresh_views()?;
         Ok(node)
     }
@@ -225,7 +233,11 @@ impl Node {
 
     /// Names this life of the database.
     pub fn store_id(&self) -> StoreId {
-        self.0.store_id
+        *self.0.store_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_store_id(&self, id: StoreId) {
+        *self.0.store_id.lock().unwrap_or_else(PoisonError::into_inner) = id;
     }
 
     /// What the device calls itself.
@@ -341,6 +353,11 @@ impl Node {
         self.0.around.now()
     }
 
+    /// Random bytes.
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        self.0.around.random()
+    }
+
     /// Milliseconds by a clock that only goes forward.
     pub(crate) fn uptime(&self) -> u64 {
         (self.0.around.uptime)()
@@ -379,12 +396,12 @@ impl Node {
         let mut cache = self.documents();
         let result = self.0.store.write(|tx| {
             let around = self.around(tx, &roll);
-            let mut changed = false;
+            let mut changed = !self.say_again(&around, Some(&key))?.is_empty();
             for part in edits.chunks(EDITS_PER_CHANGE) {
                 changed |= cache.edit(
                     &around,
                     &key,
-                    |counts| self.actor(tx, &key, counts),
+                    |counts| self.actor(tx, &roll, &key, counts),
                     part,
                     |change| {
                         let tip = sign_tip(&self.0.key, &roll.county(), &key, &change.header);
@@ -413,6 +430,7 @@ impl Node {
     fn actor(
         &self,
         c: &Connection,
+        roll: &Roll,
         key: &DocKey,
         counts: &dyn Fn(&sync::ChangeHash) -> bool,
     ) -> Result<ActorId, Error> {
@@ -425,7 +443,11 @@ impl Node {
             let past = changes::Past(c);
             let last = past.last_seq(key, &actor)?;
             let hash = past.at(key, &actor, last)?;
-            if !past.quarantined(key, &actor)? && hash.is_none_or(|h| counts(&h)) {
+            // Nor when the county has ended it, or part of it stands aside: its numbers are taken elsewhere.
+            let ended = roll.end(key, &actor).is_some()
+                || past.quarantined(key, &actor)?
+                || store::aside::has_actor(c, key, &actor)?;
+            if !ended && hash.is_none_or(|h| counts(&h)) {
                 return Ok(actor);
             }
         }
@@ -440,6 +462,7 @@ impl Node {
     /// Brings all views up to the stored changes; one bad document never stops the others.
     pub fn refresh_views(&self) -> Result<usize, Error> {
         let mut done = 0;
+        self.say_again_now()?;
         for d in self.0.store.read(changes::unviewed)? {
             // Held while the rows are written, so that a new roll cannot be overtaken by an old count.
             let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
@@ -469,6 +492,34 @@ impl Node {
             }
         }
         Ok(done)
+    }
+
+    /// Says own set-aside values again, and shows them, document by document.
+    fn say_again_now(&self) -> Result<(), Error> {
+        let me = self.id();
+        for (key, _) in self.0.store.read(|c| store::aside::unsaid(c, &me))? {
+            let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
+            let roll = state.roll.clone();
+            let mut cache = self.documents();
+            let said = self.0.store.write(|tx| {
+                let around = self.around(tx, &roll);
+                let said = self.say_again(&around, Some(&key))?;
+                if let Some(d) = changes::documents(tx)?.into_iter().find(|d| d.key == key) {
+                    cache.refresh(&around, d.id, &d.key, d.viewed)?;
+                }
+                Ok::<_, Error>(said)
+            });
+            match said {
+                Ok(said) if said.is_empty() => {}
+                Ok(_) => self.0.changed.send_modify(|n| *n += 1),
+                // One bad document never stops the others.
+                Err(error) => {
+                    tracing::error!(document = %key, %error, "cannot say again what was set aside");
+                    cache.forget(None);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// How many documents have changes that pages do not show yet (received a moment ago).
@@ -520,6 +571,7 @@ impl Node {
             if !taken.new.is_empty() {
                 store::roll::insert(tx, &taken.new, self.now())?;
                 invalidate(tx, &mut cache, &taken.new)?;
+                self.enforce(tx, &roll, &taken.new)?;
                 store::admitting::retry(tx, &self.0.policy, &roll, self.now())?;
             }
             Ok::<_, Error>(taken)
@@ -566,7 +618,12 @@ impl Node {
             let mut cache = self.documents();
             cache.forget(None);
             // The other process has counted anew; a refresh of ours by the old roll may have come after it.
-            self.0.store.write(|tx| invalidate(tx, &mut cache, &new))?;
+            self.0.store.write(|tx| {
+                invalidate(tx, &mut cache, &new)?;
+                self.enforce(tx, &fresh.roll, &new)?;
+                store::admitting::retry(tx, &self.0.policy, &fresh.roll, self.now())?;
+                Ok::<_, Error>(())
+            })?;
             drop(cache);
             *state = fresh;
             drop(state);
@@ -575,6 +632,15 @@ impl Node {
         self.refresh_views()?;
         self.note_stored();
         Ok(true)
+    }
+
+    /// Now and then, and when a running node ends: a backup made before this is known as one when it comes back.
+    pub(crate) fn keep_life(&self, ending: bool) -> Result<(), Error> {
+        if !self.0.around.has_files() {
+            return Ok(());
+        }
+        let mut life = self.0.life.lock().unwrap_or_else(PoisonError::into_inner);
+        life.keep(&self.0.store, &self.0.dir, ending)
     }
 
     /// Reads the tables with SQL of one's own.
@@ -729,29 +795,6 @@ fn open_store(dir: &Path, around: &Surroundings) -> Result<Store, Error> {
         None => Store::open(&path)?,
         Some(vfs) => Store::open_in(&path, vfs)?,
     })
-}
-
-/// The store id of this database file. A copy (a restored backup, a cloned directory) is another store and
-/// writes under a new incarnation: what it lost comes back from the peers, and nothing forks (design.md §4).
-fn begin_life(store: &Store, dir: &Path, around: &Surroundings) -> Result<StoreId, Error> {
-    let fresh = StoreId(around.random()?);
-    let file = around.file_identity(dir).unwrap_or_default().into_bytes();
-    Ok(store.write(|tx| {
-        let known = store::meta(tx, "store_id")?;
-        let copied = store::meta(tx, "file")?.is_some_and(|f| f != file);
-        store::set_meta(tx, "file", &file)?;
-        if let (Some(id), false) = (known, copied) {
-            return Ok(StoreId(
-                id.try_into().map_err(|_| store::Error::BadRow("store id"))?,
-            ));
-        }
-        if copied {
-            store::set_meta(tx, "incarnation", b"")?;
-            store::events::add(tx, "copied", None, "", "", around.now())?;
-        }
-        store::set_meta(tx, "store_id", &fresh.0)?;
-        Ok::<_, store::Error>(fresh)
-    })?)
 }
 
 fn load_roll(store: &Store) -> Result<RollState, Error> {

@@ -128,6 +128,11 @@ impl Surroundings {
         }
     }
 
+    /// Whether there are files beside the database.
+    pub(crate) fn has_files(&self) -> bool {
+        matches!(self.disk, Disk::Directory)
+    }
+
     pub(crate) fn vfs(&self) -> Option<&str> {
         match &self.disk {
             Disk::Directory => None,

@@ -1,13 +1,14 @@
 //! Takes a piece from a peer: judged by `sync::admission`, stored, held or quarantined in one transaction.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rusqlite::{Connection, ToSql, params};
 use sync::admission::{History, Offered, Verdict, Wait, admit, admit_held};
-use sync::authority::Policy;
-use sync::tip::Receipt;
-use sync::{ActorId, ChangeHash, DocKey, NodeId, Roll, limits};
+use sync::authority::{Policy, within_end};
+use sync::tip::{BY_CUT, Receipt, Tip};
+use sync::{ActorId, Change, ChangeHash, DocKey, NodeId, Roll, branch, limits};
 
+use crate::aside::{self, Why};
 use crate::changes::{self, Past};
 use crate::evidence;
 use crate::{Result, fixed};
@@ -23,6 +24,8 @@ pub struct Outcome {
     pub verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
     /// What was stored: others may wait for it.
     fresh: Vec<(DocKey, ChangeHash)>,
+    /// Documents in which it may be our branch that a cut has ended.
+    doubtful: BTreeSet<DocKey>,
 }
 
 /// Judges and stores one piece. Call it inside a write transaction.
@@ -36,7 +39,18 @@ pub fn take(
 ) -> Result<Outcome> {
     let mut outcome = judge(c, policy, roll, offered, from, now)?;
     let fresh = std::mem::take(&mut outcome.fresh);
+    // What stands aside may come back with what it stands on; and what a cut names may have come in several
+    // pieces that show only together which branch is right.
+    let mut again = std::mem::take(&mut outcome.doubtful);
+    for (key, _) in &fresh {
+        if !again.contains(key) && aside::any(c, key)? {
+            again.insert(key.clone());
+        }
+    }
     outcome.stored += release(c, policy, roll, fresh, now)?;
+    for key in again {
+        outcome.stored += retry_document(c, policy, roll, &key, now)?;
+    }
     Ok(outcome)
 }
 
@@ -49,6 +63,7 @@ fn judge(
     now: i64,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
+    leave(c, branch::to_leave(roll, offered, &Past(c))?, now)?;
     for judged in admit(policy, roll, offered, &Past(c))? {
         let Some(offer) = offered.get(judged.index) else {
             continue;
@@ -56,10 +71,12 @@ fn judge(
         let (key, tip) = (&offer.document, offer.tip.as_ref());
         match (judged.verdict, &judged.change) {
             (Verdict::Stored, Some(change)) => {
-                changes::insert(c, key, change, tip, from, now)?;
+                changes::insert(c, key, change, tip_of(roll, key, change, tip), from, now)?;
                 outcome.stored += 1;
                 outcome.fresh.push((key.clone(), change.header.hash));
             }
+            // What stands aside is known and kept already.
+            (_, Some(change)) if aside::has(c, key, &change.header.hash)? => {}
             (Verdict::Held(wait), Some(change)) => hold(c, key, change, tip, wait, from, now)?,
             (Verdict::Quarantined(fault), Some(change)) => {
                 let proof = evidence::in_offer(&roll.county(), offered, judged.index);
@@ -87,6 +104,11 @@ fn judge(
                 }
             }
             (verdict, change) => {
+                let within =
+                    |c: &Change| roll.cut(key, &c.header.actor).is_some() && within_end(roll, key, &c.header);
+                if matches!(verdict, Verdict::Held(_)) && change.as_ref().is_some_and(within) {
+                    outcome.doubtful.insert(key.clone());
+                }
                 let hash = change.map_or([0; 32], |c| c.header.hash);
                 outcome.verdicts.push((key.clone(), hash, verdict));
             }
@@ -95,11 +117,29 @@ fn judge(
     Ok(outcome)
 }
 
+/// Leaves the branches that were proven wrong.
+fn leave(c: &Connection, wrong: Vec<branch::Leave>, now: i64) -> Result<()> {
+    for wrong in wrong {
+        aside::set_aside(c, &wrong.document, &wrong.actor, wrong.from, Why::Branch, now)?;
+    }
+    Ok(())
+}
+
+/// A change that a cut names needs no other signature to be sent on.
+fn tip_of<'t>(roll: &Roll, key: &DocKey, change: &Change, tip: Option<&'t Tip>) -> Option<&'t Tip> {
+    let h = &change.header;
+    let named = || {
+        roll.cut(key, &h.actor)
+            .is_some_and(|cut| cut.seq == h.seq && cut.hash == h.hash)
+    };
+    tip.or_else(|| named().then_some(&BY_CUT))
+}
+
 fn hold(
     c: &Connection,
     key: &DocKey,
-    change: &sync::Change,
-    tip: Option<&sync::tip::Tip>,
+    change: &Change,
+    tip: Option<&Tip>,
     wait: Wait,
     from: Option<&NodeId>,
     now: i64,
@@ -132,7 +172,7 @@ fn hold(
 
 /// Whether a change may wait: within the room of its author, of the peer who brought it, of strangers if its
 /// author is one, and of all (`limits::HELD_…`).
-fn has_room(c: &Connection, change: &sync::Change, wait: Wait, from: Option<&NodeId>) -> Result<bool> {
+fn has_room(c: &Connection, change: &Change, wait: Wait, from: Option<&NodeId>) -> Result<bool> {
     let room = |filter: &str, values: &[&dyn ToSql], changes: usize, bytes: usize| -> Result<bool> {
         // Answered from the indices alone.
         let sql = format!("SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM held {filter}");
@@ -174,7 +214,7 @@ fn has_room(c: &Connection, change: &sync::Change, wait: Wait, from: Option<&Nod
 }
 
 /// The first dependency that is not stored.
-fn needs(c: &Connection, key: &DocKey, change: &sync::Change, wait: Wait) -> Result<Option<ChangeHash>> {
+fn needs(c: &Connection, key: &DocKey, change: &Change, wait: Wait) -> Result<Option<ChangeHash>> {
     if wait != Wait::Dependency {
         return Ok(None);
     }
@@ -213,7 +253,8 @@ fn release(
                         continue;
                     }
                     Verdict::Stored => {
-                        changes::insert(c, &key, &change, offer.tip.as_ref(), from.as_ref(), now)?;
+                        let tip = tip_of(roll, &key, &change, offer.tip.as_ref());
+                        changes::insert(c, &key, &change, tip, from.as_ref(), now)?;
                         stored += 1;
                         queue.push_back((key.clone(), change.header.hash));
                     }
@@ -252,7 +293,8 @@ impl HeldChange {
 pub fn retry(c: &Connection, policy: &Policy, roll: &Roll, now: i64) -> Result<usize> {
     let mut statement = c.prepare_cached("SELECT DISTINCT document FROM held")?;
     let rows = statement.query_map([], |r| r.get::<_, String>(0))?;
-    let documents = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut documents = rows.collect::<rusqlite::Result<BTreeSet<_>>>()?;
+    documents.extend(aside::documents(c)?);
     let mut stored = 0;
     for document in documents.iter().filter_map(|d| DocKey::parse(d)) {
         stored += retry_document(c, policy, roll, &document, now)?;
@@ -270,19 +312,24 @@ fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, no
         let mut all = Vec::new();
         for row in rows {
             let (id, offer, from) = row?.read(key)?;
-            let head = sync::Change::from_body(offer.body.clone()).map(|c| (c.header.start_op, c.header.seq));
+            let head = Change::from_body(offer.body.clone()).map(|c| (c.header.start_op, c.header.seq));
             all.push((head.unwrap_or_default(), id, offer, from));
         }
         all.sort_by_key(|(number, id, _, _)| (*number, *id));
         let (mut waiting, mut offered) = (Vec::new(), Vec::new());
+        for (offer, from) in aside::candidates(c, roll, key)? {
+            waiting.push((None, from));
+            offered.push(offer);
+        }
         for (_, id, offer, from) in all {
-            waiting.push((id, from));
+            waiting.push((Some(id), from));
             offered.push(offer);
         }
         if offered.is_empty() {
             return Ok(stored);
         }
         let mut progress = 0;
+        leave(c, branch::to_leave_held(roll, &offered, &Past(c))?, now)?;
         for judged in admit_held(policy, roll, &offered, &Past(c))? {
             let (Some(offer), Some((id, from))) = (offered.get(judged.index), waiting.get(judged.index))
             else {
@@ -290,15 +337,17 @@ fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, no
             };
             let (tip, from) = (offer.tip.as_ref(), from.as_ref());
             match (judged.verdict, &judged.change) {
+                (Verdict::Stored, Some(change)) => {
+                    changes::insert(c, key, change, tip_of(roll, key, change, tip), from, now)?;
+                    progress += 1;
+                }
+                // What stands aside stays there.
+                _ if id.is_none() => continue,
                 (Verdict::Held(wait), Some(change)) => {
                     let needs = needs(c, key, change, wait)?;
                     c.prepare_cached("UPDATE held SET wait = ?, needs = ? WHERE id = ?")?
                         .execute(params![format!("{wait:?}"), needs, id])?;
                     continue;
-                }
-                (Verdict::Stored, Some(change)) => {
-                    changes::insert(c, key, change, tip, from, now)?;
-                    progress += 1;
                 }
                 (Verdict::Quarantined(fault), Some(change)) => {
                     let proof = evidence::in_offer(&roll.county(), &offered, judged.index);

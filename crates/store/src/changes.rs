@@ -1,4 +1,4 @@
-//! Stored changes and the documents they form. Rows are only ever added.
+//! Stored changes and the documents they form. Rows are added here; `crate::aside` alone takes any away.
 
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use sha2::{Digest, Sha256};
@@ -136,6 +136,7 @@ pub fn insert(
 ) -> Result<i64> {
     let doc = find_or_make(c, key)?;
     let h = &change.header;
+    let kept = crate::aside::take_back(c, key, &h.hash)?;
     c.prepare_cached(
         "INSERT INTO change (doc, hash, actor, actor_seq, start_op, ops, deps, body, tip, from_peer, at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -149,7 +150,7 @@ pub fn insert(
         h.ops as i64,
         h.deps.concat(),
         change.body,
-        tip.map(|t| t.to_vec()),
+        tip.map(|t| t.to_vec()).or(kept),
         from.map(|n| n.0),
         at
     ])?;
@@ -199,12 +200,14 @@ impl Document {
     }
 }
 
-/// The highest local sequence; 0 when nothing is stored.
+/// The highest local sequence that was ever given, also to a change that stands aside now; 0 when nothing was
+/// stored yet.
 pub fn last_local(c: &Connection) -> Result<u64> {
-    let last: i64 = c
-        .prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM change")?
-        .query_row([], |r| r.get(0))?;
-    Ok(last as u64)
+    let last: Option<i64> = c
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'change'")?
+        .query_row([], |r| r.get(0))
+        .optional()?;
+    Ok(last.unwrap_or(0) as u64)
 }
 
 /// The highest local sequence of one document.

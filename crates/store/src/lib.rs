@@ -3,6 +3,7 @@
 //!
 //! [`Store`] hands out connections: [`Store::write`] runs one transaction, [`Store::read`] a snapshot.
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
+//! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
 //! [`outgoing`] (what goes out, within a peer's [`reach`]), [`roll`], [`peers`] (cursors and receipts), [`events`], [`views`]
 //! (tables computed from documents) and [`accounts`] (local people).
 
@@ -17,6 +18,8 @@ use rusqlite_migration::{M, Migrations};
 
 pub mod accounts;
 pub mod admitting;
+pub mod aside;
+pub mod cases;
 pub mod changes;
 pub mod events;
 pub mod evidence;
@@ -122,6 +125,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/003_guard.sql")),
         M::up(include_str!("../migrations/005_speaks.sql")),
         M::up(include_str!("../migrations/004_documents.sql")),
+        M::up(include_str!("../migrations/002_mend.sql")),
     ])
 }
 

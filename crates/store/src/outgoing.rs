@@ -81,12 +81,49 @@ pub fn read(c: &Connection, source: &Source, peer: &NodeId, reach: &Reach<'_>) -
             break;
         }
     }
+    let escort = escort(c, &candidates, &open, &out)?;
     Ok(Outgoing {
-        changes: finish(out),
+        changes: finish(out, escort),
         upto: upto as u64,
         more,
         alone: false,
     })
+}
+
+/// The author's last tip may stand on a change that this node has set aside: it goes along, with what lies
+/// between, to vouch for those before it. The receiver does not store it either.
+fn escort(
+    c: &Connection,
+    candidates: &Candidates,
+    open: &HashSet<(i64, ActorId)>,
+    out: &[Row],
+) -> Result<Vec<Row>> {
+    let mut bytes: usize = out.iter().map(|r| r.body.len()).sum();
+    let mut going: HashSet<(&DocKey, ChangeHash)> = out.iter().map(|r| (&r.document, r.hash)).collect();
+    let mut escort = Vec::new();
+    for (doc, actor) in open {
+        let Some(document) = candidates.key(*doc) else {
+            continue;
+        };
+        for (change, tip) in crate::aside::escort(c, document, actor)? {
+            bytes += change.body.len();
+            let full = bytes > limits::PIECE_BYTES * 3 / 4 || going.len() >= limits::PIECE_CHANGES;
+            if full || !going.insert((document, change.header.hash)) {
+                continue;
+            }
+            escort.push(Row {
+                seq: 0,
+                document: document.clone(),
+                hash: change.header.hash,
+                actor: change.header.actor,
+                actor_seq: change.header.seq,
+                deps: Vec::new(),
+                body: change.body,
+                tip,
+            });
+        }
+    }
+    Ok(escort)
 }
 
 /// Which changes come into question, a lot at a time: found in indexes, so that reading costs what is sent
@@ -219,9 +256,9 @@ impl Candidates {
 
 /// Keeps only the last tip of each actor, and leaves out changes that no tip of this piece covers, with
 /// what depends on them: a later check finds them once their author's next tip is here.
-fn finish(rows: Vec<Row>) -> Vec<Offered> {
+fn finish(rows: Vec<Row>, escort: Vec<Row>) -> Vec<Offered> {
     let mut last_tip: HashMap<(DocKey, ActorId), u64> = HashMap::new();
-    for r in rows.iter().filter(|r| r.tip.is_some()) {
+    for r in rows.iter().chain(&escort).filter(|r| r.tip.is_some()) {
         let entry = last_tip.entry((r.document.clone(), r.actor)).or_default();
         *entry = (*entry).max(r.actor_seq);
     }
@@ -242,6 +279,11 @@ fn finish(rows: Vec<Row>) -> Vec<Offered> {
             tip,
         });
     }
+    offered.extend(escort.into_iter().map(|r| Offered {
+        document: r.document,
+        body: r.body,
+        tip: r.tip,
+    }));
     offered
 }
 

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::authority::{Policy, was_writer};
+use crate::authority::{Policy, was_writer, within_end};
 use crate::change::{Change, Header};
 use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, NodeId};
@@ -121,11 +121,8 @@ pub fn admit<H: History>(
     offered: &[Offered],
     history: &H,
 ) -> Result<Vec<Judged>, H::Error> {
-    let parsed: Vec<Option<Change>> = offered
-        .iter()
-        .map(|o| Change::from_body(o.body.clone()).ok())
-        .collect();
-    let covered = covered(&roll.county(), offered, &parsed);
+    let parsed = parse(offered);
+    let covered = covered(roll, offered, &parsed);
     judge_all(policy, roll, offered, parsed, |i| covered.contains(&i), history)
 }
 
@@ -181,9 +178,44 @@ fn judge_all<H: History>(
     Ok(judged)
 }
 
+pub(crate) fn parse(offered: &[Offered]) -> Vec<Option<Change>> {
+    offered
+        .iter()
+        .map(|o| Change::from_body(o.body.clone()).ok())
+        .collect()
+}
+
+/// The changes of `device` in a piece that its own signature covers: proof that its key wrote them.
+pub fn proven(roll: &Roll, offered: &[Offered], device: &NodeId) -> Vec<(DocKey, Change)> {
+    let about: HashSet<&DocKey> = offered
+        .iter()
+        .filter(|o| Change::author_of(&o.body).is_some_and(|a| a.device == *device))
+        .map(|o| &o.document)
+        .collect();
+    if about.is_empty() {
+        return Vec::new();
+    }
+    let part: Vec<Offered> = offered
+        .iter()
+        .filter(|o| about.contains(&o.document))
+        .cloned()
+        .collect();
+    let parsed = parse(&part);
+    let covered = covered(roll, &part, &parsed);
+    let mut proven = Vec::new();
+    for (i, (o, c)) in part.iter().zip(parsed).enumerate() {
+        if let Some(c) = c.filter(|c| c.header.actor.device == *device && covered.contains(&i)) {
+            proven.push((o.document.clone(), c));
+        }
+    }
+    proven
+}
+
 /// The offered changes that a valid tip of their own actor covers: the signed change itself, and its
-/// actor's changes in its past as far as this piece shows that past.
-fn covered(county: &NodeId, offered: &[Offered], parsed: &[Option<Change>]) -> HashSet<usize> {
+/// actor's changes in its past as far as this piece shows that past. A cut vouches like a tip for the change
+/// that it names: what its author signed later may be kept nowhere any more.
+pub(crate) fn covered(roll: &Roll, offered: &[Offered], parsed: &[Option<Change>]) -> HashSet<usize> {
+    let county = roll.county();
     let mut place: HashMap<(&DocKey, ChangeHash), usize> = HashMap::new();
     for (i, (o, c)) in offered.iter().zip(parsed).enumerate() {
         if let Some(c) = c {
@@ -193,10 +225,14 @@ fn covered(county: &NodeId, offered: &[Offered], parsed: &[Option<Change>]) -> H
     let mut covered = HashSet::new();
     // From the end: the last tip of an actor covers the most, and a covered change needs no check.
     for (i, (o, c)) in offered.iter().zip(parsed).enumerate().rev() {
-        let (Some(c), Some(tip)) = (c, &o.tip) else {
-            continue;
+        let Some(c) = c else { continue };
+        let vouched = || {
+            let named = roll.cut(&o.document, &c.header.actor);
+            let signed = |tip: &Tip| verify_tip(&county, &o.document, &c.header, tip);
+            named.is_some_and(|cut| cut.seq == c.header.seq && cut.hash == c.header.hash)
+                || o.tip.as_ref().is_some_and(signed)
         };
-        if covered.contains(&i) || !verify_tip(county, &o.document, &c.header, tip) {
+        if covered.contains(&i) || !vouched() {
             continue;
         }
         covered.insert(i);
@@ -337,7 +373,9 @@ impl<H: History> Batch<'_, H> {
                 Wait::UnknownAuthor
             }));
         }
-        if self.faulty.contains(&(key.clone(), head.actor)) || self.history.quarantined(key, &head.actor)? {
+        // Beyond the end nothing is stored, so that all nodes with this roll store the same.
+        let end = roll.end(key, &head.actor);
+        if !within_end(roll, key, head) {
             return Ok(Verdict::Held(Wait::Quarantine));
         }
         let last = match self.last.get(&(key.clone(), head.actor)) {
@@ -346,7 +384,18 @@ impl<H: History> Batch<'_, H> {
         };
         // Another change holds this number: proof of two histories, whatever else is missing.
         if head.seq <= last {
-            return Ok(Verdict::Quarantined(Fault::Equivocation));
+            // With a cut it may be ours that is wrong: that shows once the named change is here.
+            return Ok(match end {
+                Some(cut) if self.header(key, &cut.hash)?.is_none() => Verdict::Held(Wait::Quarantine),
+                _ => Verdict::Quarantined(Fault::Equivocation),
+            });
+        }
+        // A cut ends a quarantine: what it lets in is good, what it does not was turned away above.
+        if end.is_none()
+            && (self.faulty.contains(&(key.clone(), head.actor))
+                || self.history.quarantined(key, &head.actor)?)
+        {
+            return Ok(Verdict::Held(Wait::Quarantine));
         }
         let mut deps = Vec::with_capacity(head.deps.len());
         for dep in &head.deps {

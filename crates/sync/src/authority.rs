@@ -163,11 +163,14 @@ pub fn counts(
     dep_counts: impl Fn(&ChangeHash) -> bool,
 ) -> bool {
     was_writer(policy, roll, &head.actor.device, key)
-        && match roll.cut(key, &head.actor) {
-            Some(cut) => head.seq < cut.seq || (head.seq == cut.seq && head.hash == cut.hash),
-            None => !roll.is_revoked(&head.actor.device),
-        }
+        && within_end(roll, key, head)
         && head.deps.iter().all(dep_counts)
+}
+
+/// Whether a change is not beyond the end of its actor, nor on another branch than the one a cut names.
+pub fn within_end(roll: &Roll, key: &DocKey, head: &Header) -> bool {
+    roll.end(key, &head.actor)
+        .is_none_or(|end| head.seq < end.seq || (head.seq == end.seq && head.hash == end.hash))
 }
 
 #[cfg(test)]

@@ -124,6 +124,15 @@ impl Change {
         })
     }
 
+    /// Who a body says wrote it, without reading the rest.
+    pub fn author_of(body: &[u8]) -> Option<ActorId> {
+        let mut r = Reader(body);
+        let deps = r.uleb().ok()?;
+        r.take(deps.checked_mul(32)?).ok()?;
+        let len = r.uleb().ok()?;
+        ActorId::from_bytes(r.take(len).ok()?)
+    }
+
     /// Reads a whole chunk, as Automerge writes it uncompressed.
     pub fn from_chunk(chunk: &[u8]) -> Result<Change, BadChange> {
         let mut r = Reader(chunk);

@@ -11,6 +11,7 @@
 
 pub mod admission;
 pub mod authority;
+pub mod branch;
 pub mod change;
 pub mod document;
 pub mod identity;

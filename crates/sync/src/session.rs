@@ -25,7 +25,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use crate::admission::{Offered, Verdict};
+use crate::admission::{Fault, Offered, Verdict};
 use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, StoreId};
 use crate::limits;
@@ -662,11 +662,17 @@ impl Session {
         if let Some(u) = upto {
             self.acked = Some(u);
         }
+        // Two branches of one actor have met: the repair shows each side the other's.
+        let forked = |v: &(DocKey, ChangeHash, Verdict)| v.2 == Verdict::Quarantined(Fault::Equivocation);
+        let forked = ack.pieces > 0 && ack.verdicts.iter().any(forked);
         out.push(Effect::Acknowledged {
             upto,
             receipts: ack.receipts,
             verdicts: ack.verdicts,
         });
+        if forked {
+            self.recheck(out);
+        }
         self.pump(out);
     }
 

@@ -10,6 +10,9 @@ use crate::identity::{ActorId, DeviceKey, NodeId, SUITE_ED25519_SHA256, StoreId}
 /// earlier change of the actor as well.
 pub type Tip = [u8; 64];
 
+/// Stands where a tip would: the county's cut names this change and vouches for it (`admission::covered`).
+pub const BY_CUT: Tip = [0; 64];
+
 /// ```text
 /// signed  "yanxiu tip 1" | suite 1 | county 32 | key length 1, key | actor 36 | seq u64 be | hash 32
 /// ```

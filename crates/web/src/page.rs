@@ -128,6 +128,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/audit", l.t("学分审核", "Audit"), Right::Audit),
             ("/devices", l.t("设备", "Devices"), Right::Manage),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
+            ("/quarantine", l.t("隔离与截断", "Quarantine"), Right::Manage),
             ("/import", l.t("导入", "Import"), Right::Registry),
             ("/accounts", l.t("账号", "Accounts"), Right::Manage),
         ]
@@ -191,6 +192,12 @@ fn note(query: &str, l: Lang) -> Option<Note> {
             .t(
                 "已撤销这台设备。它以前的记录仍然有效，以后的不再计入。",
                 "The device is revoked. What it wrote before still counts; nothing after does.",
+            )
+            .to_owned(),
+        "cut" => l
+            .t(
+                "已截断。各台设备收到后会自动改用同一份，重新计数。",
+                "Cut. Every computer takes the same branch and counts anew once it has heard.",
             )
             .to_owned(),
         "enrolled" => l

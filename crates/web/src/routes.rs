@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, live, overview, roster, session_form,
-    sessions, sign_in, sync,
+    accounts, audit, card, claims, county, devices, export, import, live, overview, quarantine, roster,
+    session_form, sessions, sign_in, sync,
 };
 use crate::{assets, guard};
 
@@ -82,6 +82,10 @@ fn county() -> Router<App> {
             "/devices/{id}/revoke",
             get(devices::ask_revoke).post(devices::revoke),
         )
+        .route(
+            "/quarantine/{id}/cut",
+            get(quarantine::ask_cut).post(quarantine::cut),
+        )
 }
 
 /// Of every node.
@@ -98,6 +102,8 @@ fn office() -> Router<App> {
                 .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
         )
         .route("/import/confirm", post(import::confirm))
+        .route("/quarantine", get(quarantine::list))
+        .route("/quarantine/{id}/evidence", get(quarantine::evidence))
         .route("/sync", get(sync::show).post(sync::act))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))

@@ -33,6 +33,16 @@ pub enum Command {
     SetupLink,
     /// 本机状态：入网、待传、往来、问题 / where this node stands
     Status,
+    /// 隔离与截断：哪些设备、哪份文档、为什么 / quarantine: which devices, where and why
+    Quarantine {
+        /// 只看这一件，并写出证据 / one case, with its evidence written to a file
+        #[arg(long, value_name = "FILE", requires = "case")]
+        evidence: Option<PathBuf>,
+        /// 编号 / the case's number
+        case: Option<String>,
+    },
+    /// 县：截断一件隔离，各台设备自动改用同一份 / county: settle a quarantine by a cut
+    Cut(Cut),
     /// 导入花名册（XLSX 或 CSV），先预览 / import a roster, with a preview first
     Import(Import),
     /// 导出花名册或学时学分登记表 / export the roster or the credit register
@@ -138,6 +148,18 @@ pub struct Approve {
     /// 批复写成文件 / write the answer to a file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Cut {
+    /// 编号，见 yanxiu quarantine / the case's number, from `yanxiu quarantine`
+    pub case: String,
+    /// 只保留出错之前的（默认保留已收下的全部） / keep only what came before the fault
+    #[arg(long)]
+    pub before_fault: bool,
+    /// 不再询问 / do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod demo;
 mod enrol;
+mod quarantine;
 mod serve;
 mod status;
 mod tables;
@@ -92,6 +93,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Enrol(enrol) => enrol::enrol(&data, enrol),
         Command::SetupLink => serve::print_setup_link(&data, &config),
         Command::Status => status::status(&data),
+        Command::Quarantine { case, evidence } => quarantine::show(&data, case, evidence),
+        Command::Cut(cut) => quarantine::cut(&data, &cut),
         Command::Import(import) => tables::import(&data, &import),
         Command::Export(export) => tables::export(&data, &export),
         Command::Demo(demo) => demo::demo(&data.join("demo"), &demo),

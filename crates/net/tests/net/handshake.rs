@@ -17,7 +17,11 @@ async fn both_ends_know_who_the_other_is() {
     let (near, far) = join(&school, &hub).await;
     assert_eq!((near.peer(), far.peer()), (id(2), id(1)));
     assert_eq!(near.remote(), hub.local_addr().unwrap());
-    assert_eq!(far.remote(), school.local_addr().unwrap());
+    assert_eq!(
+        far.remote().ip(),
+        school.local_addr().unwrap().ip(),
+        "the port is the link's own"
+    );
     exchange(&near, &far).await;
     assert!(
         near.stats().sent > 1200 && near.stats().received > 1200,

@@ -109,6 +109,6 @@ async fn one_socket_serves_both_families() {
         let to = std::net::SocketAddr::new(to.parse().unwrap(), port);
         let _link = soon(school.connect(to, Some(id(2)))).await.unwrap();
         let far = soon(hub.accept()).await.unwrap();
-        assert_eq!(far.remote(), school.local_addr().unwrap());
+        assert_eq!(far.remote().ip(), school.local_addr().unwrap().ip());
     }
 }

@@ -314,6 +314,79 @@ fn a_quarantined_actor_waits_for_the_county() {
     );
 }
 
+/// The roll with a cut of device 1 at a change.
+fn cut_roll(at: &Change) -> Roll {
+    let mut roll = roll();
+    let body = Body::Cut {
+        document: doc(),
+        actor: actor(1),
+        seq: at.header.seq,
+        hash: at.header.hash,
+    };
+    roll.add(Statement::sign(key(ROOT_KEY).id(), &key(ROOT_KEY), 2, body));
+    roll
+}
+
+#[test]
+fn a_cut_turns_away_what_is_beyond_and_decides_between_branches() {
+    let mut a = editor(1);
+    write(&mut a, "共同");
+    let mut copy = a
+        .fork()
+        .with_actor(automerge::ActorId::from(&actor(1).to_bytes()[..]));
+    for text in ["甲二", "甲三", "甲四"] {
+        write(&mut a, text);
+    }
+    for text in ["乙二", "乙三"] {
+        write(&mut copy, text);
+    }
+    let (a, b) = (changes(&mut a), changes(&mut copy));
+    let roll = cut_roll(&a[2]);
+    let judge = |offered: &[Offered], history: &Memory| -> Vec<Verdict> {
+        let all = admit(&policy(), &roll, offered, history).unwrap();
+        all.into_iter().map(|j| j.verdict).collect()
+    };
+    let wait = Verdict::Held(Wait::Quarantine);
+    // Beyond the cut nothing is stored; the cut itself vouches for what it names, without a tip.
+    let whole = [
+        offer(&a[0], None),
+        offer(&a[1], None),
+        offer(&a[2], None),
+        offer(&a[3], Some(1)),
+    ];
+    let stored_three = [Verdict::Stored, Verdict::Stored, Verdict::Stored];
+    assert_eq!(judge(&whole[..3], &Memory::default()), stored_three);
+    assert_eq!(judge(&whole[3..], &stored(&a[..3])), [wait]);
+    // A quarantine is over up to the cut.
+    let mut history = stored(&a[..1]);
+    history.quarantined.insert(actor(1));
+    assert_eq!(judge(&whole[1..3], &history), stored_three[1..]);
+    // Who holds the named branch knows a thief's; who does not, cannot tell yet, and accuses nobody.
+    assert_eq!(
+        judge(&[offer(&b[1], Some(1))], &stored(&a[..3])),
+        [Verdict::Quarantined(Fault::Equivocation)]
+    );
+    assert_eq!(judge(&[offer(&a[1], Some(1))], &stored(&b)), [wait]);
+    // Shown the chain to the named change it has to leave its own, from where they part.
+    let leave = |offered: &[Offered]| crate::branch::to_leave(&roll, offered, &stored(&b)).unwrap();
+    let from_two = crate::branch::Leave {
+        document: doc(),
+        actor: actor(1),
+        from: 2,
+    };
+    assert_eq!(leave(&whole[..3]), [from_two]);
+    assert_eq!(leave(&whole[..2]), [], "the named change is not shown");
+    assert_eq!(
+        leave(&[offer(&b[2], Some(1))]),
+        [],
+        "nor by another with its number"
+    );
+    // The same without any cut: nobody leaves anything.
+    assert_eq!(
+        crate::branch::to_leave(&super::tests::roll(), &whole, &stored(&b)).unwrap(),
+        []
+    );
+}
 /// A year beyond the calendar, a branch full of documents, bytes without end and actors without end: each has
 /// its name, and a device that writes as people do comes nowhere near.
 #[test]

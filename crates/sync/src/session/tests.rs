@@ -49,6 +49,11 @@ fn policy() -> Policy {
     Policy(vec![
         row("log", &school, &county),
         row("ledger", &county, &school),
+        PolicyRow {
+            segments: 4,
+            year: None,
+            ..row("portfolio", &school, &county)
+        },
     ])
 }
 

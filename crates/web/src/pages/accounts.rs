@@ -57,6 +57,8 @@ fn act(l: Lang, code: &str) -> &str {
         "deactivate" => l.t("停用账号", "disabled an account"),
         "approve" => l.t("批准设备", "approved a device"),
         "revoke" => l.t("撤销设备", "revoked a device"),
+        "cut" => l.t("截断文档", "cut a device in a document"),
+        "evidence" => l.t("下载证据", "downloaded evidence"),
         "enrol" => l.t("加入本县", "joined the county"),
         other => other,
     }

@@ -10,6 +10,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod live;
 pub(crate) mod overview;
+pub(crate) mod quarantine;
 pub(crate) mod roster;
 pub(crate) mod session_form;
 pub(crate) mod sessions;

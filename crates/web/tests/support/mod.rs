@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use node::accounts::{self, NewAccount, Role};
 use node::office::{self, By, OrganisationInput};
-use node::{Network, NetworkConfig, Node, enrol};
+use node::{Network, NetworkConfig, Node, Surroundings, enrol};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use ureq::Agent;
@@ -153,9 +153,22 @@ impl Site {
         self.enrol("送教笔记本", &grants)
     }
 
+    /// Enrols a school PC whose clock stands at these unix milliseconds.
+    pub fn enrol_school_of(&self, name: &str, clock: i64) -> Site {
+        let around = Surroundings {
+            clock: std::sync::Arc::new(move || clock),
+            ..Surroundings::default()
+        };
+        self.enrol_in(name, &[(node::Role::School, self.school_id(name))], around)
+    }
+
     fn enrol(&self, name: &str, grants: &[(node::Role, String)]) -> Site {
+        self.enrol_in(name, grants, Surroundings::default())
+    }
+
+    fn enrol_in(&self, name: &str, grants: &[(node::Role, String)], around: Surroundings) -> Site {
         let dir = tempfile::tempdir().unwrap();
-        let node = Node::init_member(dir.path(), name).unwrap();
+        let node = Node::init_member_with(dir.path(), name, around).unwrap();
         let (device, label) = enrol::find_request(&self.node, &enrol::request_file(&node)).unwrap();
         let answer = enrol::approve(&self.node, &device, &label.unwrap(), grants).unwrap();
         enrol::accept(&node, &answer.text).unwrap();

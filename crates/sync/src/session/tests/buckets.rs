@@ -6,17 +6,22 @@ use std::sync::OnceLock;
 use super::*;
 use crate::wire::Buckets;
 
+/// A document of school a, of which there are few beside each other.
+fn place(i: usize) -> String {
+    format!("portfolio/a/{}/{i}", i / 1_000)
+}
+
 /// A hub with many documents of school a, each one change of the device 2.
 fn many(count: usize) -> Vec<(DocKey, Change, Option<Tip>)> {
     static ALL: OnceLock<Vec<(DocKey, Change, Option<Tip>)>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
         let mut school = Memory::new(2);
-        school.write("log/a/0", "一");
+        school.write(&place(0), "一");
         let (_, one, _) = school.changes[0].clone();
         // One body in many documents: only keys and tips differ.
         (0..5_000)
             .map(|i| {
-                let k = doc(&format!("log/a/{i}"));
+                let k = doc(&place(i));
                 let tip = sign_tip(&school.key, &key(0).id(), &k, &one.header);
                 (k, one.clone(), Some(tip))
             })
@@ -82,7 +87,7 @@ fn bare(n: u8, changes: Vec<(DocKey, Change, Option<Tip>)>) -> Memory {
 fn apart(count: usize, differ: usize) -> (Memory, Memory) {
     let (mut here, mut there) = (bare(2, many(count)), bare(3, many(count)));
     for i in 0..differ {
-        let at = format!("log/a/{}", i * count / differ.max(1));
+        let at = place(i * count / differ.max(1));
         match i % 5 {
             4 if i % 2 == 0 => here.changes.retain(|(k, _, _)| k.as_str() != at),
             4 => there.changes.retain(|(k, _, _)| k.as_str() != at),
