@@ -56,7 +56,7 @@ fn a_county_week_of_every_seed_ends_well() {
                 break;
             }
         }
-        if done % 500 == 0 {
+        if done % 100 == 0 {
             println!(
                 "{done} seeds, {} failed, {} s",
                 failed.len(),

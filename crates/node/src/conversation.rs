@@ -434,9 +434,8 @@ impl Talk {
     pub fn roll_event(&mut self) -> Event {
         let state = self.node.roll_state();
         let mut new = Vec::new();
-        for s in state.roll.statements() {
-            let hash = s.hash();
-            if !self.known.counts(&hash) && self.told.insert(hash) {
+        for (hash, s) in state.roll.entries() {
+            if !self.known.counts(hash) && self.told.insert(*hash) {
                 new.push(s.to_bytes());
             }
         }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use node::{Node, Standing};
 use store::rusqlite::params;
-use sync::DocKey;
-use sync::authority::may_read;
+use sync::authority::{counted, may_read};
+use sync::{DocKey, Roll};
 
 use super::county::Post;
 use super::law::held;
-use super::world::{What, World};
+use super::world::{Saved, What, World};
 
 /// Rounds in which everybody meets everybody; the county is at most a few hops wide.
 const ROUNDS: usize = 10;
@@ -42,7 +42,7 @@ impl World {
         let mut before = None;
         let mut all = false;
         for round in 0..ROUNDS {
-            // The hub passes most of it on; when nothing moves any more, everybody meets everybody.
+            // The hub passes most of it on; when nothing moves any more, others meet too.
             self.all_meet(all);
             self.finish_enrolments();
             let state = self.state();
@@ -66,7 +66,8 @@ impl World {
                 let near = match (self.machines[a].post, self.machines[b].post) {
                     (Post::Hub, _) | (_, Post::Hub) => true,
                     (Post::School(x), Post::School(y)) => all && x == y,
-                    _ => all && a != b,
+                    // A mentor passes by at a few.
+                    _ => all && a != b && self.rng.permille(150),
                 };
                 if near {
                     wait += 20_000;
@@ -87,8 +88,9 @@ impl World {
         self.forget_plans();
     }
 
-    /// What moves in a round: changes, roll, receipts.
+    /// What moves in a round: changes, roll, receipts of the county.
     fn state(&self) -> Vec<(usize, usize, usize)> {
+        let hub = self.machines[0].id.0;
         let nodes = self.machines.iter().filter_map(|m| m.node.as_ref());
         nodes
             .map(|n| {
@@ -112,10 +114,10 @@ impl World {
             return self.break_law("the hub does not start".into());
         };
         let roll = hub.roll();
-        let policy = node::document_policy();
-        let at_hub = held(&hub).unwrap_or_default();
+        let at_hub = by_document(held(&hub).unwrap_or_default());
         let shown_at_hub = shown(&hub);
-        let mut documents: BTreeSet<String> = at_hub.iter().map(|(d, _)| d.clone()).collect();
+        // Where a device contradicted itself, nodes keep what came first until the county decides.
+        let torn: BTreeSet<String> = self.documents_of_twins();
         for m in 0..self.machines.len() {
             let Some(node) = self.machines[m].node.clone() else {
                 self.break_law(format!("machine {m} does not start"));
@@ -127,68 +129,131 @@ impl World {
             if node.roll().digest() != roll.digest() {
                 self.break_law(format!("machine {m} has another roll than the hub"));
             }
-            let here = held(&node).unwrap_or_default();
-            documents.extend(here.iter().map(|(d, _)| d.clone()));
-            let shown_here = shown(&node);
-            for document in &documents {
-                let Some(key) = DocKey::parse(document) else {
-                    continue;
-                };
-                if !may_read(&policy, &roll, &node.id(), &key) {
-                    continue;
-                }
-                let of = |all: &BTreeSet<(String, [u8; 32])>| {
-                    all.iter()
-                        .filter(|(d, _)| d == document)
-                        .map(|(_, h)| *h)
-                        .collect::<BTreeSet<_>>()
-                };
-                let (ours, hubs) = (of(&here), of(&at_hub));
-                if ours != hubs {
-                    let text = format!(
-                        "machine {m} ({:?}) and the hub differ in {document}: {} and {} changes, {} in common",
-                        self.machines[m].post,
-                        ours.len(),
-                        hubs.len(),
-                        ours.intersection(&hubs).count()
-                    );
-                    self.break_law(text);
-                } else if shown_here.get(document) != shown_at_hub.get(document) {
-                    self.break_law(format!(
-                        "machine {m} and the hub show {document} differently: {:?} and {:?}",
-                        shown_here.get(document).map(Vec::len),
-                        shown_at_hub.get(document).map(Vec::len)
-                    ));
-                }
+            self.judge_documents(m, &node, &roll, (&at_hub, &shown_at_hub), &torn);
+            self.judge_table(m, &node, &torn);
+        }
+        self.judge_views(&hub, &shown_at_hub);
+        self.judge_saved(&hub, &at_hub, &torn);
+        let records: usize = shown_at_hub.values().map(Vec::len).sum();
+        *self.counts.entry("records at the hub").or_default() += records as u64;
+        *self.counts.entry("changes at the hub").or_default() +=
+            at_hub.values().map(|d| d.len() as u64).sum::<u64>();
+    }
+
+    /// Documents in which devices wrote that contradict themselves.
+    fn documents_of_twins(&self) -> BTreeSet<String> {
+        let schools: BTreeSet<String> = self
+            .machines
+            .iter()
+            .filter(|m| self.twins.contains(&m.id))
+            .filter_map(|m| match m.post {
+                Post::School(s) => self.county.schools.get(s).cloned(),
+                _ => None,
+            })
+            .collect();
+        schools
+            .iter()
+            .flat_map(|s| {
+                [
+                    format!("log/{s}/2025"),
+                    format!("log/{s}/2024"),
+                    format!("base/{s}/2025"),
+                ]
+            })
+            .collect()
+    }
+
+    fn judge_documents(
+        &mut self,
+        m: usize,
+        node: &Node,
+        roll: &Roll,
+        hub: (&BTreeMap<String, BTreeSet<[u8; 32]>>, &Shown),
+        torn: &BTreeSet<String>,
+    ) {
+        let policy = node::document_policy();
+        let here = by_document(held(node).unwrap_or_default());
+        let shown_here = shown(node);
+        let documents: BTreeSet<&String> = hub.0.keys().chain(here.keys()).collect();
+        let nothing = BTreeSet::new();
+        for document in documents {
+            let Some(key) = DocKey::parse(document) else {
+                continue;
+            };
+            if torn.contains(document) || !may_read(&policy, roll, &node.id(), &key) {
+                continue;
             }
-            for q in node.quarantines().unwrap_or_default() {
+            let ours = here.get(document).unwrap_or(&nothing);
+            let hubs = hub.0.get(document).unwrap_or(&nothing);
+            if ours != hubs {
+                let text = format!(
+                    "machine {m} ({:?}) and the hub differ in {document}: {} and {} changes, {} in common",
+                    self.machines[m].post,
+                    ours.len(),
+                    hubs.len(),
+                    ours.intersection(hubs).count()
+                );
+                self.break_law(text);
+            } else if shown_here.get(document) != hub.1.get(document) {
+                self.break_law(format!("machine {m} and the hub show {document} differently"));
+            }
+        }
+    }
+
+    /// Quarantine and waiting changes are where a device contradicted itself and nowhere else; the table is sound.
+    fn judge_table(&mut self, m: usize, node: &Node, torn: &BTreeSet<String>) {
+        for q in node.quarantines().unwrap_or_default() {
+            self.count("quarantines");
+            if !self.twins.contains(&q.actor.device) {
                 self.break_law(format!(
-                    "machine {m} has {:?} of {} under quarantine",
+                    "machine {m}: {:?} is under quarantine in {}",
                     q.actor, q.document
                 ));
             }
-            for h in node.held().unwrap_or_default() {
+        }
+        for h in node.held().unwrap_or_default() {
+            if !torn.contains(&h.document) {
                 self.break_law(format!(
                     "machine {m} holds {} changes of {}: {}",
                     h.count, h.document, h.wait
                 ));
             }
-            let problems = node.read(|c| {
-                let text: String = c.query_row("PRAGMA integrity_check", [], |r| r.get(0))?;
-                Ok(text)
-            });
-            if problems.as_deref().ok() != Some("ok") {
-                self.break_law(format!("machine {m}: {problems:?}"));
-            }
         }
-        // Nothing that was saved is lost; what a device wrote that is out now may stay on it.
-        let out: BTreeSet<usize> = (0..self.machines.len())
-            .filter(|m| roll.is_revoked(&self.machines[*m].id))
-            .collect();
+        let problems = node.read(|c| {
+            let text: String = c.query_row("PRAGMA integrity_check", [], |r| r.get(0))?;
+            Ok(text)
+        });
+        if problems.as_deref().ok() != Some("ok") {
+            self.break_law(format!("machine {m}: {problems:?}"));
+        }
+    }
+
+    /// Views that grew with every piece are those that the stored changes give when read at once.
+    fn judge_views(&mut self, hub: &Node, grown: &Shown) {
+        let rebuilt = hub
+            .local(|c| Ok(c.execute("UPDATE document SET viewed = -1", [])?))
+            .and_then(|_| hub.refresh_views());
+        if rebuilt.is_err() || shown(hub) != *grown {
+            self.break_law(format!(
+                "the hub's views are not what its changes say: {rebuilt:?}"
+            ));
+        }
+    }
+
+    /// Nothing that was saved is lost, and without revocations all of it counts.
+    fn judge_saved(
+        &mut self,
+        hub: &Node,
+        at_hub: &BTreeMap<String, BTreeSet<[u8; 32]>>,
+        torn: &BTreeSet<String>,
+    ) {
+        let roll = hub.roll();
+        let out = |m: &usize| roll.is_revoked(&self.machines[*m].id);
         let mut missing = Vec::new();
-        for (saved, by) in &self.ever_saved {
-            if !at_hub.contains(saved) && !out.contains(by) {
-                missing.push((saved.0.clone(), *by));
+        for ((document, hash), by) in &self.ever_saved {
+            let there = at_hub.get(document).is_some_and(|d| d.contains(hash));
+            if !there && !out(by) && !torn.contains(document) {
+                missing.push((document.clone(), *by));
             }
         }
         if let Some((document, by)) = missing.first() {
@@ -197,10 +262,33 @@ impl World {
                 "{n} saved changes are not at the hub, such as one of {document} by {by}"
             ));
         }
-        *self.counts.entry("records").or_default() +=
-            shown_at_hub.values().map(|r| r.len() as u64).sum::<u64>();
-        *self.counts.entry("changes at the hub").or_default() += at_hub.len() as u64;
+        let policy = node::document_policy();
+        let mut uncounted = 0;
+        for (document, all) in at_hub {
+            let Some(key) = DocKey::parse(document) else {
+                continue;
+            };
+            let stored = hub.read(|c| {
+                let id = store::changes::find(c, &key)?.unwrap_or(-1);
+                store::changes::after(c, id, 0)
+            });
+            let stored = stored.unwrap_or_default();
+            let counts = counted(&policy, &roll, &key, stored.iter().map(|s| &s.change.header));
+            uncounted += all.len() - counts.len();
+        }
+        *self.counts.entry("changes that do not count").or_default() += uncounted as u64;
+        if uncounted > 0 && !roll.has_cuts() {
+            self.break_law(format!("{uncounted} changes do not count though nobody is out"));
+        }
     }
+}
+
+fn by_document(all: BTreeSet<Saved>) -> BTreeMap<String, BTreeSet<[u8; 32]>> {
+    let mut by = BTreeMap::<String, BTreeSet<[u8; 32]>>::new();
+    for (document, hash) in all {
+        by.entry(document).or_default().insert(hash);
+    }
+    by
 }
 
 /// The record rows of a node, by document, without what is this node's own affair.

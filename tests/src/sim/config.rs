@@ -74,6 +74,9 @@ pub struct Faults {
     pub enrolments: u32,
     /// Mentors who get another school.
     pub moves: u32,
+    /// Machines that somebody puts back to an earlier state without the node being able to tell (a virtual
+    /// machine's snapshot): its device contradicts itself.
+    pub twins: u32,
     /// Views that come late.
     pub slow_views: bool,
 }
@@ -91,6 +94,8 @@ pub struct Config {
     pub uses: u64,
     /// Of a thousand of them so many change a record that is there.
     pub edits: u32,
+    /// Tables that somebody takes in: many records at once.
+    pub imports: u32,
     /// Of a thousand contacts so many stay connected.
     pub stay: u32,
     /// Clocks that are wrong from the beginning, of a thousand.
@@ -132,14 +137,20 @@ impl Config {
             revocations: some(rng, 2),
             enrolments: some(rng, 2),
             moves: some(rng, 2),
+            twins: if rng.permille(100) { 1 } else { 0 },
             slow_views: rng.permille(300),
         };
         Config {
             days: 7,
             second_pcs: rng.range(0, SECOND_PCS as u64) as usize,
             reach,
-            uses: rng.range(4, 16),
+            uses: rng.range(3, 10),
             edits: rng.below(600) as u32,
+            imports: if rng.permille(300) {
+                rng.range(1, 3) as u32
+            } else {
+                0
+            },
             stay: rng.below(1000) as u32,
             wrong_clocks: some(rng, 500),
             links,

@@ -66,8 +66,11 @@ impl World {
     pub fn laws(&mut self) {
         let mut stores: BTreeMap<StoreId, BTreeSet<Saved>> = BTreeMap::new();
         for machine in &self.machines {
-            // A store that cannot be read just now is not asked.
-            if let Some((node, Ok(all))) = machine.node.as_ref().map(|n| (n, held(n))) {
+            // A store that cannot be read just now is not asked, nor one of two that have the same id.
+            if let (Some((node, Ok(all))), false) = (
+                machine.node.as_ref().map(|n| (n, held(n))),
+                self.twins.contains(&machine.id),
+            ) {
                 stores.insert(node.store_id(), all);
             }
         }

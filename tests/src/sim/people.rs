@@ -30,11 +30,11 @@ impl World {
         }
         let hub = match self.machines[m].post {
             Post::Hub => None,
-            Post::Mentor(_) => Some(30),
+            Post::Mentor(_) => Some(40),
             Post::School(s) => match self.config.reach[s] {
-                Reach::Often => Some(10),
-                Reach::Daily => Some(24),
-                Reach::Rarely => Some(80),
+                Reach::Often => Some(20),
+                Reach::Daily => Some(36),
+                Reach::Rarely => Some(90),
                 Reach::Carried => None,
             },
         };
@@ -42,8 +42,8 @@ impl World {
             self.plan_contacts(m, hours, |_, _| 0);
         }
         match self.machines[m].post {
-            Post::Mentor(_) => self.plan_contacts(m, 14, |world, _| world.some_school()),
-            Post::School(_) => self.plan_contacts(m, 40, |world, m| world.neighbour(m)),
+            Post::Mentor(_) => self.plan_contacts(m, 26, |world, _| world.some_school()),
+            Post::School(_) => self.plan_contacts(m, 60, |world, m| world.neighbour(m)),
             Post::Hub => {}
         }
     }
@@ -144,6 +144,45 @@ impl World {
             3 => office::end_session(node, &clerk(), &session.id),
             _ => office::register_claims(node, &clerk(), &session.id, "2025-11-20").map(drop),
         }
+    }
+
+    /// A school takes in a table: several pieces on the wire.
+    pub fn import(&mut self, m: usize) {
+        let Post::School(school) = self.machines[m].post else {
+            return;
+        };
+        let Some(node) = self.machines[m].node.clone() else {
+            return;
+        };
+        self.tick(m);
+        self.count("imports");
+        let document = format!("log/{}/2025", self.county.schools[school]);
+        let edits = (0..self.rng.range(40, 160)).map(|_| {
+            let mut text = String::new();
+            for _ in 0..60 {
+                text.push(char::from_u32(0x4e00 + self.rng.below(6000) as u32).unwrap_or('研'));
+            }
+            Edit {
+                id: node.new_id(),
+                fields: vec![
+                    ("_kind".into(), Some(Value::from("note/1"))),
+                    ("text".into(), Some(Value::from(text.as_str()))),
+                ],
+            }
+        });
+        // One change each, as a person types them.
+        for edit in edits.collect::<Vec<_>>() {
+            match node.commit(&document, vec![edit]) {
+                Ok(()) => self.look(m),
+                Err(Error::NotEnrolled | Error::Revoked | Error::NotTheWriter(_)) => break,
+                Err(error) => {
+                    self.excuse(m, "import", &error);
+                    break;
+                }
+            }
+        }
+        drop(node);
+        self.after_work(m);
     }
 
     fn county_work(&mut self, node: &Node) -> Result<(), Error> {

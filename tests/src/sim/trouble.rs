@@ -32,6 +32,8 @@ pub enum Trouble {
     Restore,
     /// A directory is copied to another PC.
     Clone,
+    /// A machine's earlier state goes on beside it, and neither can tell.
+    Twin,
     /// A device is put out.
     Revoke,
     /// A new device wants in.
@@ -40,6 +42,8 @@ pub enum Trouble {
     Enrolling(usize),
     /// A mentor gets another school.
     Move,
+    /// A school takes in a table of many records: no fault, but much to send.
+    Import,
 }
 
 /// How wrong a clock is that lost its battery or was set by hand.
@@ -72,6 +76,8 @@ impl World {
             (f.restores, Trouble::Restore),
             (backups, Trouble::Backup),
             (f.clones, Trouble::Clone),
+            (f.twins, Trouble::Twin),
+            (self.config.imports, Trouble::Import),
             (f.revocations, Trouble::Revoke),
             (f.enrolments, Trouble::Enrol),
             (f.moves, Trouble::Move),
@@ -130,6 +136,8 @@ impl World {
             }
             Trouble::Restore => self.restore(m),
             Trouble::Clone => self.clone_directory(m),
+            Trouble::Twin => self.twin(m),
+            Trouble::Import => self.import(m),
             Trouble::Revoke => self.revoke(m),
             Trouble::Enrol => self.enrol(),
             Trouble::Enrolling(m) => self.enrolling(m),
@@ -186,6 +194,25 @@ impl World {
         self.plan_machine(clone);
     }
 
+    /// Two machines with one key and one incarnation: what both write there is equivocation.
+    fn twin(&mut self, m: usize) {
+        if !matches!(self.machines[m].post, Post::School(_)) || self.machines[m].newcomer.is_some() {
+            return;
+        }
+        self.count("twins");
+        let device = Device {
+            post: self.machines[m].post,
+            seed: self.machines[m].seed,
+            image: self.machines[m].disk.borrow().image(),
+            identity: self.machines[m].identity.clone(),
+        };
+        let id = self.machines[m].id;
+        let twin = self.add(device, None);
+        self.twins.insert(id);
+        self.note(b'T', m, twin, &[]);
+        self.plan_machine(twin);
+    }
+
     fn revoke(&mut self, m: usize) {
         let id = self.machines[m].id;
         let Some(hub) = self.machines[0].node.clone() else {
@@ -201,6 +228,8 @@ impl World {
             self.excuse(0, "revoke", &error);
         }
         drop(hub);
+        // It may have been the only one to carry something.
+        self.find_lost();
         self.after_work(0);
     }
 

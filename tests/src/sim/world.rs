@@ -134,6 +134,8 @@ pub struct World {
     pub ever_saved: BTreeMap<Saved, usize>,
     /// Saved changes that were lost with the only disk that held them.
     pub lost: BTreeSet<Saved>,
+    /// Devices that contradict themselves, through no fault of the program.
+    pub twins: BTreeSet<NodeId>,
     /// Faults are over.
     pub calm: bool,
     /// The first law that was broken.
@@ -166,6 +168,7 @@ impl World {
             losses: Losses::default(),
             ever_saved: BTreeMap::new(),
             lost: BTreeSet::new(),
+            twins: BTreeSet::new(),
             calm: false,
             broken: None,
             disks: 0,
