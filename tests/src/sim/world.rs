@@ -132,6 +132,8 @@ pub struct World {
     pub losses: Losses,
     /// All changes that anybody was ever told are saved, with the machine.
     pub ever_saved: BTreeMap<Saved, usize>,
+    /// Which machine made a record, and with which change.
+    pub made_by: BTreeMap<String, (usize, Saved)>,
     /// Saved changes that were lost with the only disk that held them.
     pub lost: BTreeSet<Saved>,
     /// Devices that contradict themselves, through no fault of the program.
@@ -167,6 +169,7 @@ impl World {
             counts: Counts::new(),
             losses: Losses::default(),
             ever_saved: BTreeMap::new(),
+            made_by: BTreeMap::new(),
             lost: BTreeSet::new(),
             twins: BTreeSet::new(),
             calm: false,
