@@ -150,8 +150,8 @@ async fn both_sides_of_an_equivocation_are_kept_as_proof() {
     };
     assert_eq!(siege.push(piece(&one)).await, [""; 0]);
     let said = siege.push(piece(&two)).await;
-    assert_eq!(said[0], "Quarantined(Equivocation)");
-    assert!(said[1..].iter().all(|v| v == "Held(Quarantine)"), "{said:?}");
+    // Each number that another change has is named, so that an honest device knows where its branch parts.
+    assert!(said.iter().all(|v| v == "Quarantined(Equivocation)"), "{said:?}");
     let document = DocKey::parse(&siege.log()).unwrap();
     let county = siege.hub.node.roll().county();
     let proof = |siege: &Siege| {

@@ -511,7 +511,7 @@ impl Node {
             });
             match said {
                 Ok(said) if said.is_empty() => {}
-                Ok(_) => self.0.changed.send_modify(|n| *n += 1),
+                Ok(_) => self.note_stored(),
                 // One bad document never stops the others.
                 Err(error) => {
                     tracing::error!(document = %key, %error, "cannot say again what was set aside");

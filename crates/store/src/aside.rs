@@ -136,15 +136,12 @@ pub fn set_aside(
     }
     let mut heads: Vec<ChangeHash> = heads.into_iter().collect();
     heads.sort();
-    c.prepare_cached("UPDATE document SET heads = ?, viewed = ? WHERE id = ?")?
-        .execute(params![
-            heads.concat(),
-            if heads.is_empty() { 0 } else { -1 },
-            doc
-        ])?;
-    if heads.is_empty() {
-        crate::views::clear(c, doc)?;
-    }
+    c.prepare_cached(
+        "UPDATE document SET heads = ?1, viewed = -1, (last, changes, bytes) = (
+            SELECT COALESCE(MAX(seq), 0), COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM change WHERE doc = ?2)
+         WHERE id = ?2",
+    )?
+    .execute(params![heads.concat(), doc])?;
     Ok(going.len())
 }
 

@@ -390,10 +390,17 @@ impl Roll {
         } else if self.may_speak(s) {
             let said = || self.statements.values().filter(|o| o.issuer == s.issuer).count();
             !limited || said() < limits::ROLL_PER_LIMITED_OFFICER
-        } else if self.derived.officers.contains_key(&s.issuer) {
-            // Beyond its limit, or after its end.
+        } else if self
+            .derived
+            .retired
+            .get(&s.issuer)
+            .is_some_and(|last| s.number > *last)
+        {
+            // Whatever else is said of its issuer, it will never count.
             false
         } else {
+            // By a stranger, or by an officer beyond its limit: a statement that comes later may give it the
+            // right, and the order must not matter.
             *waiting += 1;
             *waiting <= limits::ROLL_UNKNOWN_ISSUER
         };

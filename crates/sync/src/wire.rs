@@ -172,6 +172,7 @@ pub enum Buckets {
         /// How many buckets there are: 2 to this power.
         bits: u8,
         /// First 8 bytes of SHA-256 over the [`DocDigest`]s of each, by key hash; zero for an empty one.
+        #[serde(deserialize_with = "at_most::<{ 1 << limits::BUCKET_BITS_MAX }, _, _>")]
         digests: Vec<[u8; 8]>,
     },
     /// Which of these differ at the receiver.
@@ -179,8 +180,10 @@ pub enum Buckets {
         /// As in the question.
         bits: u8,
         /// Numbers of the buckets.
+        #[serde(deserialize_with = "at_most::<{ 1 << limits::BUCKET_BITS_MAX }, _, _>")]
         differing: Vec<u16>,
         /// Every document that the answerer has in them.
+        #[serde(deserialize_with = "at_most::<{ limits::DIGESTS }, _, _>")]
         documents: Vec<DocDigest>,
     },
 }
@@ -191,10 +194,8 @@ impl Buckets {
         match self {
             Buckets::Ask { bits: b, digests } => bits(b) && digests.len() == 1 << b,
             Buckets::Answer {
-                bits: b,
-                differing,
-                documents,
-            } => bits(b) && differing.len() <= 1 << b && documents.len() <= limits::DIGESTS,
+                bits: b, differing, ..
+            } => bits(b) && differing.len() <= 1 << b,
         }
     }
 }
@@ -683,7 +684,7 @@ mod tests {
     #[test]
     fn lists_that_announce_too_much_are_refused() {
         let huge = [0xff, 0xff, 0xff, 0xff, 0x0f];
-        for kind in [1, 2, 4, 6, 7, 9, 10] {
+        for kind in [1, 2, 4, 6, 7, 9, 10, 12] {
             assert!(Frame::decode(&[&[kind], &huge[..]].concat()).is_err(), "{kind}");
         }
         for kind in [4, 7] {
@@ -702,6 +703,20 @@ mod tests {
             ])
             .encode()
         };
+        for (variant, bits) in [(0, 8), (0, 12), (1, 8)] {
+            assert!(Frame::decode(&[&[12, variant, bits], &huge[..]].concat()).is_err());
+        }
+        let ask = |bits, n| {
+            Frame::Buckets(Buckets::Ask {
+                bits,
+                digests: vec![[1; 8]; n],
+            })
+            .encode()
+        };
+        assert!(Frame::decode(&ask(8, 256)).is_ok());
+        for (bits, n) in [(8, 255), (9, 256), (0, 1), (13, 8192), (255, 0)] {
+            assert!(Frame::decode(&ask(bits, n)).is_err(), "{bits} {n}");
+        }
         assert!(Frame::decode(&digests(limits::DIGESTS)).is_ok());
         assert_eq!(
             Frame::decode(&digests(limits::DIGESTS + 1)),

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use sha2::{Digest, Sha256};
 use sync::admission::{History, Offered, Verdict, admit};
 use sync::authority::may_read;
+use sync::roll::Added;
 use sync::session::{Effect, Event, Outgoing, Session, Source, Standing, Start, key_hash};
 use sync::tip::{Receipt, Tip};
 use sync::wire::{Check, DocDigest, Speaks, Vector};
@@ -51,6 +52,18 @@ impl History for Memory {
 
     fn quarantined(&self, _: &DocKey, _: &ActorId) -> Result<bool, Infallible> {
         Ok(false)
+    }
+
+    fn actors_of(&self, _: &DocKey, _: &NodeId) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+
+    fn bytes_of(&self, _: &DocKey, _: &NodeId) -> Result<(u64, u64), Infallible> {
+        Ok((0, 0))
+    }
+
+    fn beside(&self, _: &DocKey) -> Result<Option<u64>, Infallible> {
+        Ok(None)
     }
 }
 
@@ -148,8 +161,10 @@ impl Memory {
             }
             Effect::AddRoll(list) => {
                 let added = self.roll.add_all(list);
+                let count = |what: Added| added.iter().filter(|a| **a == what).count();
                 Event::RollAdded {
-                    new: added.iter().filter(|a| **a == sync::roll::Added::New).count(),
+                    new: count(Added::New),
+                    foreign: count(Added::Refused),
                     digest: self.roll.digest(),
                     standing: self.standing(peer),
                 }

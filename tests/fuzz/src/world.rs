@@ -77,6 +77,7 @@ pub fn policy() -> Policy {
         segments,
         write: vec![write.clone()],
         read: vec![read.clone()],
+        year: (segments == 3).then_some(2),
         priority: 0,
     };
     let anyone = Access {

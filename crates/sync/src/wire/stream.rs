@@ -89,18 +89,19 @@ struct Ready {
     reads: DecoderDictionary<'static>,
 }
 
-fn dictionary(version: u8) -> Result<&'static Ready, BadFrame> {
+/// `None` for version 0, which is none: even an empty one would be made ready with the tables of the level, 75 MB.
+fn dictionary(version: u8) -> Result<Option<&'static Ready>, BadFrame> {
     static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
-        let all = std::iter::once(&[][..]).chain(DICTIONARIES);
-        all.map(|bytes| Ready {
+        let ready = |bytes: &[u8]| Ready {
             writes: EncoderDictionary::copy(bytes, LEVEL),
             reads: DecoderDictionary::copy(bytes),
-        })
-        .collect()
+        };
+        DICTIONARIES.iter().map(|bytes| ready(bytes)).collect()
     });
-    READY
-        .get(usize::from(version))
-        .ok_or(BadFrame::UnknownDictionary(version))
+    let Some(i) = usize::from(version).checked_sub(1) else {
+        return Ok(None);
+    };
+    READY.get(i).map(Some).ok_or(BadFrame::UnknownDictionary(version))
 }
 
 /// The sending end.
@@ -123,7 +124,11 @@ impl Writer {
         let fresh = self.0.is_none();
         if fresh {
             let version = reader_has.min(DICTIONARY);
-            let mut encoder = Encoder::with_prepared_dictionary(&dictionary(version).ok()?.writes).ok()?;
+            let mut encoder = match dictionary(version).ok()? {
+                Some(ready) => Encoder::with_prepared_dictionary(&ready.writes),
+                None => Encoder::new(LEVEL),
+            }
+            .ok()?;
             encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).ok()?;
             encoder.set_parameter(CParameter::HashLog(HASH_LOG)).ok()?;
             encoder.set_parameter(CParameter::ChainLog(CHAIN_LOG)).ok()?;
@@ -183,8 +188,11 @@ impl Reader {
     fn try_read(&mut self, part: &StreamPart) -> Result<Piece, BadFrame> {
         let damaged = |_| BadFrame::Damaged(3);
         if let Some(version) = part.begin {
-            let mut decoder =
-                Decoder::with_prepared_dictionary(&dictionary(version)?.reads).map_err(damaged)?;
+            let mut decoder = match dictionary(version)? {
+                Some(ready) => Decoder::with_prepared_dictionary(&ready.reads),
+                None => Decoder::new(),
+            }
+            .map_err(damaged)?;
             decoder
                 .set_parameter(DParameter::WindowLogMax(WINDOW_LOG))
                 .map_err(damaged)?;
