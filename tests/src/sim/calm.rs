@@ -201,7 +201,7 @@ impl World {
         }
     }
 
-    /// Quarantine and waiting changes are where a device contradicted itself and nowhere else; the table is sound.
+    /// Quarantine and waiting changes are where a device contradicted itself or is out; the table is sound.
     fn judge_table(&mut self, m: usize, node: &Node, torn: &BTreeSet<String>) {
         for q in node.quarantines().unwrap_or_default() {
             self.count("quarantines");
@@ -212,8 +212,14 @@ impl World {
                 ));
             }
         }
-        for h in node.held().unwrap_or_default() {
-            if !torn.contains(&h.document) {
+        let roll = node.roll();
+        let held = node.held().unwrap_or_default();
+        let mut ended: BTreeSet<String> = roll.cuts().map(|(d, _, _)| d.to_string()).collect();
+        let out = held.iter().filter(|h| roll.is_revoked(&h.device));
+        ended.extend(out.map(|h| h.document.clone()));
+        for h in held {
+            // What a device wrote after its end waits, with what was written on top of it.
+            if !torn.contains(&h.document) && !ended.contains(&h.document) {
                 self.break_law(format!(
                     "machine {m} holds {} changes of {}: {}",
                     h.count, h.document, h.wait

@@ -255,6 +255,7 @@ impl World {
                     for id in ids.split(',').filter(|id| !id.is_empty()) {
                         self.made_by.entry(id.to_string()).or_insert((m, saved.clone()));
                     }
+                    self.lost.remove(&saved);
                     self.ever_saved.insert(saved, m);
                     self.machines[m].saved.push((document, hash));
                 }

@@ -44,8 +44,8 @@ pub struct Machine {
     pub talks: BTreeMap<NodeId, (u64, usize)>,
     /// What people here were told is saved, in order.
     pub saved: Vec<Saved>,
-    /// Copies of the disk, and how much was saved then.
-    pub backups: Vec<(Image, usize)>,
+    /// Copies of the disk.
+    pub backups: Vec<Image>,
     /// A device that is not enrolled yet will be of this school.
     pub newcomer: Option<usize>,
     pub(super) looked_at: u64,
@@ -218,7 +218,7 @@ impl World {
             node: None,
             talks: BTreeMap::new(),
             saved: Vec::new(),
-            backups: vec![(device.image, 0)],
+            backups: vec![device.image],
             newcomer: None,
             looked_at: 0,
             arrivals: None,
