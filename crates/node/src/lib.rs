@@ -3,7 +3,7 @@
 //! [`Node`] is an opened data directory: it commits records ([`Node::commit`]), reads them back from the
 //! views ([`Node::records`]) and knows the roll. [`office`] is what people do with records; [`accounts`]
 //! are the local people; [`enrol`] brings devices in and puts them out. [`network::Network`] listens, dials
-//! and holds one [`conversation`] per peer. `policy` is the one place where roles and documents meet.
+//! and holds one `conversation` per peer, which runs a [`Talk`] over its link. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
 mod care;
@@ -25,12 +25,13 @@ pub mod office;
 mod peers;
 mod policy;
 mod record;
+mod roll;
 mod surroundings;
+mod talk;
 
 pub use care::Patience;
 pub use cases::{Case, Cases, Exhibit, Point, Proposal, fault_words};
 pub use clocks::MADE;
-pub use conversation::{Manner, Step, Talk};
 pub use documents::Edit;
 pub use error::Error;
 pub use events::EventRow;
@@ -42,3 +43,4 @@ pub use record::{Filter, Record, Way};
 pub use records::{FieldError, Fields, Value};
 pub use surroundings::{Disk, Surroundings};
 pub use sync::NodeId;
+pub use talk::{Manner, Step, Talk};

@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::care::{Ledger, Patience};
-use crate::conversation::{Ended, Manner, Opening, converse};
+use crate::conversation::{Ended, Opening, converse};
+use crate::talk::Manner;
 use crate::{Error, Node, directory, enrol};
 
 /// How a node reaches others. All of it has defaults.

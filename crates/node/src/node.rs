@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::documents::{Around, Cache, Edit};
 use crate::life::{self, Life};
 use crate::policy::{Role, document_policy};
+use crate::roll::{RollState, invalidate, load_roll};
 use crate::surroundings::{Ids, Surroundings};
 use crate::{Error, directory};
 
@@ -52,16 +53,6 @@ pub(crate) struct Inner {
     ids: Ids,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
-}
-
-#[derive(Clone)]
-pub(crate) struct RollState {
-    /// The pinned county's roll; before enrolment an empty one under a zero key.
-    pub roll: Arc<Roll>,
-    pub pinned: bool,
-    pub county_name: String,
-    /// Statements stored, to notice what another process added.
-    statements: u64,
 }
 
 /// What became of statements.
@@ -764,52 +755,12 @@ impl std::fmt::Debug for Node {
     }
 }
 
-/// Marks the views of every document in which these statements may change what counts.
-fn invalidate(c: &Connection, cache: &mut Cache, statements: &[Statement]) -> Result<(), Error> {
-    for s in statements {
-        match &s.body {
-            // A grant takes nothing away, and what it lets in is judged anew.
-            Body::Grant { .. } | Body::HubAddress { .. } | Body::Successor { .. } => {}
-            Body::Revoke { device }
-            | Body::Cut {
-                actor: ActorId { device, .. },
-                ..
-            } => {
-                for doc in changes::documents_of(c, device)? {
-                    cache.forget(Some(doc));
-                    changes::set_viewed(c, doc, -1)?;
-                }
-            }
-            _ => {
-                cache.forget(None);
-                changes::forget_views(c)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 fn open_store(dir: &Path, around: &Surroundings) -> Result<Store, Error> {
     let path = directory::database(dir);
     Ok(match around.vfs() {
         None => Store::open(&path)?,
         Some(vfs) => Store::open_in(&path, vfs)?,
     })
-}
-
-fn load_roll(store: &Store) -> Result<RollState, Error> {
-    Ok(store.read(|c| {
-        let county = store::meta(c, "county")?
-            .and_then(|b| <[u8; 32]>::try_from(b).ok())
-            .map(NodeId);
-        let name = store::meta(c, "county_name")?.and_then(|b| String::from_utf8(b).ok());
-        Ok::<_, store::Error>(RollState {
-            roll: Arc::new(store::roll::load(c, county.unwrap_or(NodeId([0; 32])))?),
-            pinned: county.is_some(),
-            county_name: name.unwrap_or_default(),
-            statements: store::roll::count(c)?,
-        })
-    })?)
 }
 
 /// Unix seconds by this machine's clock: for people and logs; nothing is ordered or refused by it.
