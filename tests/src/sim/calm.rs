@@ -8,7 +8,7 @@ use sync::authority::{counted, may_read};
 use sync::{DocKey, Roll};
 
 use super::county::Post;
-use super::law::held;
+use super::law::{held, standing};
 use super::world::{Saved, What, World};
 
 /// Rounds in which everybody meets everybody; the county is at most a few hops wide.
@@ -94,13 +94,14 @@ impl World {
         nodes
             .map(|n| {
                 let receipts = n.read(|c| {
-                    let seqs: i64 =
-                        c.query_row("SELECT COALESCE(SUM(seq), 0) FROM receipt", [], |r| r.get(0))?;
-                    Ok(seqs as usize)
+                    let sql = "SELECT COALESCE(SUM(seq), 0) FROM receipt WHERE node = ?";
+                    let sum: i64 = c.query_row(sql, [hub], |r| r.get(0))?;
+                    Ok(sum as usize)
                 });
+                let statements = n.roll().statements().count();
                 (
-                    held(n).map_or(0, |all| all.len()),
-                    n.roll().statements().count(),
+                    standing(n).map_or(0, |all| all.len()),
+                    statements,
                     receipts.unwrap_or(0),
                 )
             })
@@ -113,7 +114,7 @@ impl World {
             return self.break_law("the hub does not start".into());
         };
         let roll = hub.roll();
-        let at_hub = by_document(held(&hub).unwrap_or_default());
+        let at_hub = by_document(standing(&hub).unwrap_or_default());
         let shown_at_hub = shown(&hub);
         // Where a device contradicted itself, nodes keep what came first until the county decides.
         let torn: BTreeSet<String> = self.documents_of_twins();
@@ -132,7 +133,7 @@ impl World {
             self.judge_table(m, &node, &torn);
         }
         self.judge_views(&hub, &shown_at_hub);
-        self.judge_saved(&hub, &at_hub, &torn);
+        self.judge_saved(&hub, &at_hub, &shown_at_hub, &torn);
         let records: usize = shown_at_hub.values().map(Vec::len).sum();
         *self.counts.entry("records at the hub").or_default() += records as u64;
         *self.counts.entry("changes at the hub").or_default() +=
@@ -171,7 +172,7 @@ impl World {
         torn: &BTreeSet<String>,
     ) {
         let policy = node::document_policy();
-        let here = by_document(held(node).unwrap_or_default());
+        let here = by_document(standing(node).unwrap_or_default());
         let shown_here = shown(node);
         let documents: BTreeSet<&String> = hub.0.keys().chain(here.keys()).collect();
         let nothing = BTreeSet::new();
@@ -199,7 +200,7 @@ impl World {
         }
     }
 
-    /// Quarantine and waiting changes are where a device contradicted itself and nowhere else; the table is sound.
+    /// Quarantine and waiting changes are where a device contradicted itself or is out; the table is sound.
     fn judge_table(&mut self, m: usize, node: &Node, torn: &BTreeSet<String>) {
         for q in node.quarantines().unwrap_or_default() {
             self.count("quarantines");
@@ -210,8 +211,14 @@ impl World {
                 ));
             }
         }
-        for h in node.held().unwrap_or_default() {
-            if !torn.contains(&h.document) {
+        let roll = node.roll();
+        let held = node.held().unwrap_or_default();
+        let mut ended: BTreeSet<String> = roll.cuts().map(|(d, _, _)| d.to_string()).collect();
+        let out = held.iter().filter(|h| roll.is_revoked(&h.device));
+        ended.extend(out.map(|h| h.document.clone()));
+        for h in held {
+            // What a device wrote after its end waits, with what was written on top of it.
+            if !torn.contains(&h.document) && !ended.contains(&h.document) {
                 self.break_law(format!(
                     "machine {m} holds {} changes of {}: {}",
                     h.count, h.document, h.wait
@@ -239,19 +246,36 @@ impl World {
         }
     }
 
-    /// Nothing that was saved is lost, and without revocations all of it counts.
+    /// Nothing that was saved is lost: it stands at the hub, or its writer has set it aside and said it again;
+    /// every record is shown; without revocations all of it counts.
     fn judge_saved(
         &mut self,
         hub: &Node,
         at_hub: &BTreeMap<String, BTreeSet<[u8; 32]>>,
+        shown: &Shown,
         torn: &BTreeSet<String>,
     ) {
+        let mut aside = BTreeSet::new();
+        for machine in &self.machines {
+            aside.extend(
+                machine
+                    .node
+                    .as_ref()
+                    .and_then(|n| held(n).ok())
+                    .into_iter()
+                    .flatten(),
+            );
+        }
         let roll = hub.roll();
-        let out = |m: &usize| roll.is_revoked(&self.machines[*m].id);
+        let revoked: BTreeSet<usize> = (0..self.machines.len())
+            .filter(|m| roll.is_revoked(&self.machines[*m].id))
+            .collect();
+        let out = |m: &usize| revoked.contains(m);
         let mut missing = Vec::new();
         for ((document, hash), by) in &self.ever_saved {
             let there = at_hub.get(document).is_some_and(|d| d.contains(hash));
-            if !there && !out(by) && !torn.contains(document) {
+            let left = aside.contains(&(document.clone(), *hash)) && roll.has_cuts();
+            if !there && !left && !out(by) && !torn.contains(document) {
                 missing.push((document.clone(), *by));
             }
         }
@@ -259,6 +283,24 @@ impl World {
             let n = missing.len();
             self.break_law(format!(
                 "{n} saved changes are not at the hub, such as one of {document} by {by}"
+            ));
+        }
+        let ids: BTreeSet<&str> = shown
+            .values()
+            .flatten()
+            .filter_map(|row| row.split(' ').next())
+            .collect();
+        let hidden = self.made_by.iter().filter(|(id, (by, saved))| {
+            let gone = self.lost.contains(saved) || torn.contains(&saved.0) || out(by);
+            !gone && self.ever_saved.contains_key(saved) && !ids.contains(id.as_str())
+        });
+        let hidden: Vec<String> = hidden
+            .map(|(id, (by, (d, _)))| format!("{id} of {d} by {by}"))
+            .collect();
+        if let Some(first) = hidden.first() {
+            self.break_law(format!(
+                "the hub does not show {} records, such as {first}",
+                hidden.len()
             ));
         }
         let policy = node::document_policy();

@@ -8,11 +8,21 @@ use sync::StoreId;
 
 use super::world::{Saved, World};
 
-/// Everything that a store holds: document and hash.
+/// Everything that a store holds, with what it keeps aside as evidence: document and hash.
 pub fn held(node: &Node) -> Result<BTreeSet<Saved>, Error> {
+    let aside = "UNION SELECT document, hash FROM aside";
+    read_all(node, aside)
+}
+
+/// What stands in a store's documents.
+pub fn standing(node: &Node) -> Result<BTreeSet<Saved>, Error> {
+    read_all(node, "")
+}
+
+fn read_all(node: &Node, more: &str) -> Result<BTreeSet<Saved>, Error> {
+    let sql = format!("SELECT d.key, c.hash FROM change c JOIN document d ON d.id = c.doc {more}");
     node.read(|c| {
-        let mut statement =
-            c.prepare_cached("SELECT d.key, c.hash FROM change c JOIN document d ON d.id = c.doc")?;
+        let mut statement = c.prepare_cached(&sql)?;
         let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
         Ok(rows.collect::<Result<BTreeSet<Saved>, _>>()?)
     })

@@ -232,22 +232,31 @@ impl World {
         };
         let after = self.machines[m].looked_at;
         let new = node.read(|c| {
+            // With the records whose values stand in the change.
             let mut statement = c.prepare_cached(
-                "SELECT c.seq, d.key, c.hash FROM change c JOIN document d ON d.id = c.doc
+                "SELECT c.seq, d.key, c.hash, (SELECT group_concat(r.id) FROM record r
+                     WHERE r.doc = c.doc AND instr(r.parts, c.actor || unhex(printf('%016X', c.actor_seq))))
+                 FROM change c JOIN document d ON d.id = c.doc
                  WHERE c.seq > ? AND c.from_peer IS NULL ORDER BY c.seq",
             )?;
             let rows = statement.query_map(params![after as i64], |r| {
-                Ok((r.get::<_, i64>(0)?, r.get(1)?, r.get(2)?))
+                let ids: Option<String> = r.get(3)?;
+                Ok((r.get(0)?, r.get(1)?, r.get(2)?, ids.unwrap_or_default()))
             })?;
-            Ok(rows.collect::<Result<Vec<(i64, String, [u8; 32])>, _>>()?)
+            Ok(rows.collect::<Result<Vec<(i64, String, [u8; 32], String)>, _>>()?)
         });
         match new {
             Ok(new) => {
-                for (seq, document, hash) in new {
+                for (seq, document, hash, ids) in new {
                     self.machines[m].looked_at = seq as u64;
                     self.note(b's', m, m, &hash);
                     self.count("changes saved");
-                    self.ever_saved.insert((document.clone(), hash), m);
+                    let saved = (document.clone(), hash);
+                    for id in ids.split(',').filter(|id| !id.is_empty()) {
+                        self.made_by.entry(id.to_string()).or_insert((m, saved.clone()));
+                    }
+                    self.lost.remove(&saved);
+                    self.ever_saved.insert(saved, m);
                     self.machines[m].saved.push((document, hash));
                 }
             }

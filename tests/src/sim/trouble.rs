@@ -131,8 +131,7 @@ impl World {
             }
             Trouble::Backup => {
                 let image = self.machines[m].disk.borrow().image();
-                let machine = &mut self.machines[m];
-                machine.backups.push((image, machine.saved.len()));
+                self.machines[m].backups.push(image);
             }
             Trouble::Restore => self.restore(m),
             Trouble::Clone => self.clone_directory(m),
@@ -161,12 +160,14 @@ impl World {
         self.count("restores");
         self.stop(m);
         let choice = self.rng.below(self.machines[m].backups.len() as u64) as usize;
-        let (image, saved) = self.machines[m].backups[choice].clone();
+        let image = self.machines[m].backups[choice].clone();
         let identity = self.new_identity();
         let machine = &mut self.machines[m];
         machine.disk.borrow_mut().put(&image);
         machine.identity = identity;
-        machine.saved.truncate(saved);
+        // What is on this disk is looked at anew.
+        machine.saved.clear();
+        machine.looked_at = 0;
         self.note(b'R', m, choice, &[]);
         self.start(m);
         self.find_lost();
@@ -184,11 +185,8 @@ impl World {
             image: self.machines[m].disk.borrow().image(),
             identity,
         };
-        let saved = self.machines[m].saved.clone();
         let newcomer = self.machines[m].newcomer;
         let clone = self.add(device, None);
-        self.machines[clone].backups[0].1 = saved.len();
-        self.machines[clone].saved = saved;
         self.machines[clone].newcomer = newcomer;
         self.note(b'C', m, clone, &[]);
         self.plan_machine(clone);

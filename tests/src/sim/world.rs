@@ -44,8 +44,8 @@ pub struct Machine {
     pub talks: BTreeMap<NodeId, (u64, usize)>,
     /// What people here were told is saved, in order.
     pub saved: Vec<Saved>,
-    /// Copies of the disk, and how much was saved then.
-    pub backups: Vec<(Image, usize)>,
+    /// Copies of the disk.
+    pub backups: Vec<Image>,
     /// A device that is not enrolled yet will be of this school.
     pub newcomer: Option<usize>,
     pub(super) looked_at: u64,
@@ -132,6 +132,8 @@ pub struct World {
     pub losses: Losses,
     /// All changes that anybody was ever told are saved, with the machine.
     pub ever_saved: BTreeMap<Saved, usize>,
+    /// Which machine made a record, and with which change.
+    pub made_by: BTreeMap<String, (usize, Saved)>,
     /// Saved changes that were lost with the only disk that held them.
     pub lost: BTreeSet<Saved>,
     /// Devices that contradict themselves, through no fault of the program.
@@ -167,6 +169,7 @@ impl World {
             counts: Counts::new(),
             losses: Losses::default(),
             ever_saved: BTreeMap::new(),
+            made_by: BTreeMap::new(),
             lost: BTreeSet::new(),
             twins: BTreeSet::new(),
             calm: false,
@@ -215,7 +218,7 @@ impl World {
             node: None,
             talks: BTreeMap::new(),
             saved: Vec::new(),
-            backups: vec![(device.image, 0)],
+            backups: vec![device.image],
             newcomer: None,
             looked_at: 0,
             arrivals: None,
