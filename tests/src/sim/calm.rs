@@ -90,6 +90,7 @@ impl World {
 
     /// What moves in a round: changes, roll, receipts of the county.
     fn state(&self) -> Vec<(usize, usize, usize)> {
+        let hub = self.machines[0].id.0;
         let nodes = self.machines.iter().filter_map(|m| m.node.as_ref());
         nodes
             .map(|n| {
