@@ -90,6 +90,7 @@ impl World {
 
     /// What moves in a round: changes, roll, receipts of the county.
     fn state(&self) -> Vec<(usize, usize, usize)> {
+        let hub = self.machines[0].id.0;
         let nodes = self.machines.iter().filter_map(|m| m.node.as_ref());
         nodes
             .map(|n| {
@@ -204,7 +205,8 @@ impl World {
     fn judge_table(&mut self, m: usize, node: &Node, torn: &BTreeSet<String>) {
         for q in node.quarantines().unwrap_or_default() {
             self.count("quarantines");
-            if !self.twins.contains(&q.actor.device) {
+            let device = &q.actor.device;
+            if !self.twins.contains(device) && !self.set_back.contains(device) {
                 self.break_law(format!(
                     "machine {m}: {:?} is under quarantine in {}",
                     q.actor, q.document
@@ -274,7 +276,8 @@ impl World {
         let mut missing = Vec::new();
         for ((document, hash), by) in &self.ever_saved {
             let there = at_hub.get(document).is_some_and(|d| d.contains(hash));
-            let left = aside.contains(&(document.clone(), *hash)) && roll.has_cuts();
+            let may_leave = roll.has_cuts() || !self.set_back.is_empty() || !self.twins.is_empty();
+            let left = may_leave && aside.contains(&(document.clone(), *hash));
             if !there && !left && !out(by) && !torn.contains(document) {
                 missing.push((document.clone(), *by));
             }
