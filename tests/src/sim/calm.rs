@@ -205,7 +205,8 @@ impl World {
     fn judge_table(&mut self, m: usize, node: &Node, torn: &BTreeSet<String>) {
         for q in node.quarantines().unwrap_or_default() {
             self.count("quarantines");
-            if !self.twins.contains(&q.actor.device) {
+            let device = &q.actor.device;
+            if !self.twins.contains(device) && !self.set_back.contains(device) {
                 self.break_law(format!(
                     "machine {m}: {:?} is under quarantine in {}",
                     q.actor, q.document
@@ -275,7 +276,8 @@ impl World {
         let mut missing = Vec::new();
         for ((document, hash), by) in &self.ever_saved {
             let there = at_hub.get(document).is_some_and(|d| d.contains(hash));
-            let left = aside.contains(&(document.clone(), *hash)) && roll.has_cuts();
+            let may_leave = roll.has_cuts() || !self.set_back.is_empty() || !self.twins.is_empty();
+            let left = may_leave && aside.contains(&(document.clone(), *hash));
             if !there && !left && !out(by) && !torn.contains(document) {
                 missing.push((document.clone(), *by));
             }

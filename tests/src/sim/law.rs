@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node::{Error, Filter, Node, Way};
+use node::{Error, Filter, Node, NodeId, Way};
 use store::rusqlite::params;
 use sync::StoreId;
 
@@ -29,6 +29,11 @@ fn read_all(node: &Node, more: &str) -> Result<BTreeSet<Saved>, Error> {
 }
 
 impl World {
+    /// Whether a device may hold less than its store id promises, without knowing it.
+    fn cannot_tell(&self, id: &NodeId) -> bool {
+        self.twins.contains(id) || self.set_back.contains(id)
+    }
+
     /// What a person was told is saved is there after every start.
     pub fn law_of_saved(&mut self, m: usize) {
         let Some(node) = self.machines[m].node.clone() else {
@@ -79,7 +84,7 @@ impl World {
             // A store that cannot be read just now is not asked, nor one of two that have the same id.
             if let (Some((node, Ok(all))), false) = (
                 machine.node.as_ref().map(|n| (n, held(n))),
-                self.twins.contains(&machine.id),
+                self.cannot_tell(&machine.id),
             ) {
                 stores.insert(node.store_id(), all);
             }

@@ -138,6 +138,8 @@ pub struct World {
     pub lost: BTreeSet<Saved>,
     /// Devices that contradict themselves, through no fault of the program.
     pub twins: BTreeSet<NodeId>,
+    /// Devices that were set back and could not tell by themselves.
+    pub set_back: BTreeSet<NodeId>,
     /// Faults are over.
     pub calm: bool,
     /// The first law that was broken.
@@ -172,6 +174,7 @@ impl World {
             made_by: BTreeMap::new(),
             lost: BTreeSet::new(),
             twins: BTreeSet::new(),
+            set_back: BTreeSet::new(),
             calm: false,
             broken: None,
             disks: 0,
