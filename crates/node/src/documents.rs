@@ -54,9 +54,6 @@ const KEPT: usize = 8;
 /// And at most so many changes in all of them, some 3 KB each in memory; one document always.
 const KEPT_CHANGES: usize = 12_000;
 
-/// Actors that one refresh may find poisonous before it gives the document up.
-const POISONED: usize = 16;
-
 impl Cache {
     /// Forgets a document, or all of them.
     pub fn forget(&mut self, doc: Option<i64>) {
@@ -332,24 +329,30 @@ fn record_of(doc: &Automerge, object: &str) -> Option<String> {
 /// Actors whose change Automerge could not take, and from which number on they are left out here until
 /// the county cuts them.
 fn blocked(conn: &Connection, key: &DocKey) -> Result<HashMap<ActorId, u64>, Error> {
-    let unreadable = format!("{:?}", Fault::Unreadable);
-    Ok(changes::quarantined_in(conn, key)?
-        .into_iter()
-        .filter(|q| q.fault == unreadable)
-        .map(|q| (q.actor, q.actor_seq))
-        .collect())
+    Ok(changes::unreadable(conn, key)?.into_iter().collect())
 }
 
-/// Applies the counting changes one by one to find the first that Automerge cannot take.
-fn culprit(around: &Around<'_>, id: i64, key: &DocKey) -> Result<Option<Change>, Error> {
-    let mut loaded = Loaded::empty();
-    for s in changes::after(around.conn, id, 0)? {
-        match loaded.apply(around, key, std::slice::from_ref(&s))? {
-            Some((good, _)) => loaded = good,
-            None => return Ok(Some(s.change)),
+/// Applies the counting changes one by one and puts the authors of those that Automerge cannot take under
+/// quarantine, all in one pass: a device may write as many actors. How many there were.
+fn find_unreadable(around: &Around<'_>, id: i64, key: &DocKey) -> Result<usize, Error> {
+    let all = changes::after(around.conn, id, 0)?;
+    let (mut loaded, mut found) = (Loaded::empty(), 0);
+    for (at, s) in all.iter().enumerate() {
+        if let Some((good, _)) = loaded.apply(around, key, std::slice::from_ref(s))? {
+            loaded = good;
+            continue;
         }
+        let bad = &s.change;
+        tracing::error!(document = %key, actor = ?bad.header.actor, "Automerge cannot take a change");
+        changes::quarantine(around.conn, key, Fault::Unreadable, bad, None, None, around.now)?;
+        found += 1;
+        // The document in hand is spoilt: what came before, without that author, once more.
+        let Some((good, _)) = Loaded::empty().apply(around, key, &all[..at])? else {
+            break;
+        };
+        loaded = good;
     }
-    Ok(None)
+    Ok(found)
 }
 
 fn read_scalar(value: &ScalarValue) -> Option<Value> {
@@ -436,17 +439,10 @@ impl Cache {
     /// Brings the views of one document up to its changes. Call it inside a write transaction. A change
     /// that Automerge cannot take quarantines its author and nothing else.
     pub fn refresh(&mut self, around: &Around<'_>, id: i64, key: &DocKey, viewed: i64) -> Result<(), Error> {
-        let mut viewed = viewed;
-        for _ in 0..POISONED {
-            if self.try_refresh(around, id, key, viewed)? {
-                return Ok(());
-            }
-            let Some(bad) = culprit(around, id, key)? else {
-                break;
-            };
-            tracing::error!(document = %key, actor = ?bad.header.actor, "Automerge cannot take a change");
-            changes::quarantine(around.conn, key, Fault::Unreadable, &bad, None, None, around.now)?;
-            viewed = -1;
+        if self.try_refresh(around, id, key, viewed)?
+            || (find_unreadable(around, id, key)? > 0 && self.try_refresh(around, id, key, -1)?)
+        {
+            return Ok(());
         }
         Err(Error::Unreadable(key.to_string()))
     }

@@ -65,3 +65,88 @@ impl<'a> Documents<'a> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use automerge::transaction::Transactable;
+    use automerge::{AutoCommit, ObjType, ROOT};
+    use store::Store;
+    use sync::Change;
+    use sync::admission::Fault;
+    use sync::roll::{Body, Statement};
+
+    use super::*;
+
+    /// Found by the fuzzer: the quarantine for another fault of the same actor hid that a change of it cannot be
+    /// read, and the document could not be shown any more.
+    #[test]
+    fn an_actor_with_two_faults_holds_up_nobody() {
+        let device = |n: u8| DeviceKey::from_seed([n; 32]);
+        let actor = |n: u8| ActorId {
+            device: device(n).id(),
+            incarnation: [n; 4],
+        };
+        let mut roll = Roll::new(device(0).id());
+        for n in [2, 3] {
+            let body = Body::Grant {
+                device: device(n).id(),
+                role: crate::Role::School.code(),
+                scope: "a".into(),
+                label: String::new(),
+            };
+            roll.add(Statement::sign(device(0).id(), &device(0), n.into(), body));
+        }
+        let made_by = |n: u8| {
+            let mut doc = AutoCommit::new().with_actor(automerge::ActorId::from(&actor(n).to_bytes()[..]));
+            let record = doc.put_object(ROOT, "r1", ObjType::Map).unwrap();
+            for (field, value) in [("_kind", "session/1"), ("title", "错题怎样变成资源")] {
+                doc.put(&record, field, value).unwrap();
+            }
+            doc.commit();
+            (doc, record)
+        };
+        let (mut doc, _) = made_by(2);
+        let (mut elsewhere, record) = made_by(4);
+        elsewhere.set_actor(automerge::ActorId::from(&actor(3).to_bytes()[..]));
+        elsewhere.put(&record, "title", "毒").unwrap();
+        elsewhere.commit();
+        let read = |c: &automerge::Change| Change::from_chunk(c.raw_bytes()).unwrap();
+        let (good, edit) = (
+            read(&doc.get_changes(&[])[0]),
+            read(&elsewhere.get_last_local_change().unwrap()),
+        );
+        // The edit writes into an object that is not there, as many actors of one device.
+        let tail = &edit.body[1 + 32 + 1 + ActorId::LEN + 2..];
+        let poisons: Vec<Change> = (0..30)
+            .map(|n| {
+                let mut actor = actor(3);
+                actor.incarnation[0] = n;
+                let head = [&[0, ActorId::LEN as u8][..], &actor.to_bytes(), &[1, 1]].concat();
+                Change::from_body([&head, tail].concat()).unwrap()
+            })
+            .collect();
+
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("yanxiu.db")).unwrap();
+        let (key, policy) = (DocKey::parse("log/a/2025").unwrap(), crate::document_policy());
+        let shown: Result<(), Error> = store.write(|tx| {
+            for poison in &poisons {
+                changes::insert(tx, &key, poison, None, None, 0)?;
+            }
+            changes::insert(tx, &key, &good, None, None, 0)?;
+            changes::quarantine(tx, &key, Fault::SequenceGap, &edit, None, None, 0)?;
+            Documents::new(tx, &policy, &roll, Kinds::builtin()).show()
+        });
+        shown.unwrap();
+        let left_out = store.read(|c| changes::unreadable(c, &key)).unwrap();
+        assert_eq!(left_out.len(), poisons.len());
+        let faults = store.read(changes::quarantines).unwrap();
+        let first = faults.iter().find(|q| q.actor == actor(3)).unwrap();
+        assert_eq!(first.fault, "SequenceGap", "the first evidence stays");
+        let records = "SELECT COUNT(*) FROM record WHERE id = 'r1'";
+        let rows: i64 = store
+            .read(|c| Ok::<_, store::Error>(c.query_row(records, [], |r| r.get(0))?))
+            .unwrap();
+        assert_eq!(rows, 1);
+    }
+}

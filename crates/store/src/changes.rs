@@ -460,19 +460,38 @@ pub fn quarantine(
         from.map(|n| n.0),
         at
     ])?;
+    if fault == Fault::Unreadable {
+        c.prepare_cached(
+            "INSERT INTO unreadable (document, actor, actor_seq) VALUES (?, ?, ?)
+             ON CONFLICT (document, actor) DO UPDATE SET actor_seq = MIN(actor_seq, excluded.actor_seq)",
+        )?
+        .execute(params![
+            key.as_str(),
+            change.header.actor.to_bytes(),
+            change.header.seq as i64
+        ])?;
+    }
     Ok(())
+}
+
+/// From which sequence number on an actor's stored changes are left out of a document, because Automerge
+/// cannot take one of them.
+pub fn unreadable(c: &Connection, key: &DocKey) -> Result<Vec<(ActorId, u64)>> {
+    let mut statement = c.prepare_cached("SELECT actor, actor_seq FROM unreadable WHERE document = ?")?;
+    let rows = statement.query_map([key.as_str()], |r| {
+        Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, i64>(1)?))
+    })?;
+    rows.map(|row| {
+        let (actor, seq) = row?;
+        Ok((actor_of(&actor)?, seq as u64))
+    })
+    .collect()
 }
 
 /// All quarantined actors, newest first.
 pub fn quarantines(c: &Connection) -> Result<Vec<Quarantined>> {
     let sql = "SELECT document, actor, fault, actor_seq, at FROM quarantine ORDER BY at DESC";
     read_quarantined(c.prepare_cached(sql)?.query([])?)
-}
-
-/// Those of one document.
-pub fn quarantined_in(c: &Connection, key: &DocKey) -> Result<Vec<Quarantined>> {
-    let sql = "SELECT document, actor, fault, actor_seq, at FROM quarantine WHERE document = ?";
-    read_quarantined(c.prepare_cached(sql)?.query([key.as_str()])?)
 }
 
 fn read_quarantined(mut rows: Rows<'_>) -> Result<Vec<Quarantined>> {

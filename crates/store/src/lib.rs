@@ -126,6 +126,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/005_speaks.sql")),
         M::up(include_str!("../migrations/004_documents.sql")),
         M::up(include_str!("../migrations/002_mend.sql")),
+        M::up(include_str!("../migrations/006_unreadable.sql")),
     ])
 }
 

@@ -70,6 +70,9 @@ fn hook() {
             eprintln!("a panic in this repository: {text}");
             std::process::abort();
         }
+        if std::env::var_os("FUZZ_TOLD").is_some() {
+            eprintln!("caught: {text}");
+        }
         LAST.with_borrow_mut(|last| *last = text);
     }));
 }
