@@ -37,7 +37,10 @@ fn main() -> Result<()> {
         .and_then(Path::parent)
         .ok_or("no target dir")?
         .join("yanxiu");
-    let dir = tempfile::tempdir()?;
+    let dir = tempfile::Builder::new()
+        .prefix("links")
+        .disable_cleanup(std::env::var("KEEP").is_ok())
+        .tempdir()?;
     let world = World {
         linkemu,
         yanxiu,
@@ -394,7 +397,10 @@ impl World {
             .arg("--data")
             .arg(node.dir())
             .args(["serve", "--no-mdns", "--web", "127.0.0.1:8780"])
-            .env("YANXIU_LOG", "warn,node=debug")
+            .env(
+                "YANXIU_LOG",
+                std::env::var("YANXIU_LOG").unwrap_or("warn,node=debug".into()),
+            )
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;

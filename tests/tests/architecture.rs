@@ -70,7 +70,9 @@ fn no_file_is_longer_than_800_lines() {
     let mut stack = vec![crates(), crates().join("../tests"), crates().join("../examples")];
     let mut seen = 0;
     while let Some(path) = stack.pop() {
-        if path.is_dir() {
+        if path.ends_with("fuzz/target") {
+            // What building the fuzz targets leaves there is not ours.
+        } else if path.is_dir() {
             stack.extend(fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
         } else if path.extension().is_some_and(|e| e == "rs") {
             seen += 1;

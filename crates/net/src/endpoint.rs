@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use quinn::{ConnectError, NoneTokenStore, ServerConfig, VarInt};
-use rustls::server::StoresServerSessions;
-use rustls::time_provider::TimeProvider;
+use quinn::{ConnectError, NoneTokenStore, VarInt};
 use sync::{DeviceKey, NodeId};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
@@ -14,8 +12,8 @@ use tokio::time::timeout;
 use crate::calls::{Counts, take_calls};
 use crate::early::{Failure, Handshake, Settling, Side};
 use crate::gate::Gate;
-use crate::socket::{dual_stack, endpoint_config};
-use crate::tls::{Tls, Uptime, server_name, session_memory};
+use crate::ground::{Ground, Simulated};
+use crate::tls::{Tls, server_name};
 use crate::{Error, Link, Tuning};
 
 /// Links that wait for [`Endpoint::accept`].
@@ -29,6 +27,8 @@ pub struct Endpoint(Arc<Inner>);
 struct Inner {
     quic: quinn::Endpoint,
     tls: Tls,
+    /// Of a simulated endpoint.
+    first_ids: Option<Arc<dyn Fn() -> quinn::ConnectionId + Send + Sync>>,
     tuning: Tuning,
     accepted: Mutex<mpsc::Receiver<Link>>,
     gate: Arc<Gate>,
@@ -55,38 +55,36 @@ impl Endpoint {
     /// Opens the socket and takes calls from now on. `listen` may have port 0 (any free one); on
     /// `[::]` it also serves IPv4 where the system can. Must be called within a tokio runtime.
     pub fn bind(listen: SocketAddr, key: &DeviceKey, tuning: Tuning) -> Result<Endpoint, Error> {
-        let clock = Arc::new(Uptime::start());
-        Endpoint::bind_with(listen, key, tuning, clock, session_memory())
+        tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let ground = Ground::system(listen).map_err(|source| Error::Bind { addr: listen, source })?;
+        Endpoint::bind_on(ground, key, tuning)
     }
 
-    fn bind_with(
-        listen: SocketAddr,
-        key: &DeviceKey,
-        tuning: Tuning,
-        clock: Arc<dyn TimeProvider>,
-        sessions: Arc<dyn StoresServerSessions>,
-    ) -> Result<Endpoint, Error> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
-        let tls = Tls::new(key, clock, sessions, tuning.early_data)?;
+    /// An endpoint whose packets follow from a seed, on a socket that is none: for tests in paused time.
+    pub fn bind_simulated(by: Simulated, key: &DeviceKey, tuning: Tuning) -> Result<Endpoint, Error> {
+        Endpoint::bind_on(Ground::simulated(by), key, tuning)
+    }
 
-        let mut server = ServerConfig::with_crypto(tls.server.clone());
+    fn bind_on(ground: Ground, key: &DeviceKey, tuning: Tuning) -> Result<Endpoint, Error> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let tls = Tls::new(key, &ground, tuning.early_data)?;
+
+        let mut server = ground.server_config(tls.server.clone());
         server
             .transport_config(tuning.transport()?)
-            .time_source(Arc::new(Uptime::start()))
             // What may wait between two turns of `take_calls`; more is refused at once.
             .max_incoming(2 * tuning.max_half_open)
             // A first flight before its connection exists: never more than its initial window.
             .incoming_buffer_size(16 << 10)
             .incoming_buffer_size_total(1 << 20);
 
-        let failed = |source| Error::Bind { addr: listen, source };
-        let quic = quinn::Endpoint::new(
-            endpoint_config(key),
+        let quic = quinn::Endpoint::new_with_abstract_socket(
+            ground.endpoint_config(key),
             Some(server),
-            dual_stack(listen).map_err(failed)?,
-            Arc::new(quinn::TokioRuntime),
+            ground.socket.clone(),
+            ground.runtime.clone(),
         )
-        .map_err(failed)?;
+        .map_err(|e| Error::Setup(e.to_string()))?;
 
         let gate = Gate::new(tuning.max_half_open, tuning.max_half_open_per_source);
         let counts = Arc::new(Counts::default());
@@ -101,6 +99,7 @@ impl Endpoint {
         Ok(Endpoint(Arc::new(Inner {
             quic,
             tls,
+            first_ids: ground.first_ids(),
             tuning,
             accepted: Mutex::new(accepted),
             gate,
@@ -137,6 +136,9 @@ impl Endpoint {
         config
             .transport_config(tuning.transport()?)
             .token_store(Arc::new(NoneTokenStore));
+        if let Some(ids) = &inner.first_ids {
+            config.initial_dst_cid_provider(ids.clone());
+        }
         let dialling = inner
             .quic
             .connect_with(config, addr, &server_name(expect.as_ref()))
@@ -228,8 +230,13 @@ mod tests {
     use std::time::Duration;
 
     use rustls::pki_types::UnixTime;
+    use rustls::server::StoresServerSessions;
+    use rustls::time_provider::TimeProvider;
 
     use super::*;
+    use crate::tls::{Uptime, session_memory};
+
+    const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
     /// A clock that stands still somewhere.
     #[derive(Debug)]
@@ -242,9 +249,9 @@ mod tests {
     }
 
     fn at(seed: u8, clock: impl TimeProvider + 'static) -> Endpoint {
-        let key = DeviceKey::from_seed([seed; 32]);
-        let listen = ([127, 0, 0, 1], 0).into();
-        Endpoint::bind_with(listen, &key, Tuning::default(), Arc::new(clock), session_memory()).unwrap()
+        let mut ground = Ground::system(LOCAL.into()).unwrap();
+        ground.clock = Arc::new(clock);
+        Endpoint::bind_on(ground, &DeviceKey::from_seed([seed; 32]), Tuning::default()).unwrap()
     }
 
     #[tokio::test]
@@ -307,14 +314,9 @@ mod tests {
             swapped: AtomicU64::new(0),
         });
         let key = |seed| DeviceKey::from_seed([seed; 32]);
-        let hub = Endpoint::bind_with(
-            ([127, 0, 0, 1], 0).into(),
-            &key(2),
-            Tuning::default(),
-            Arc::new(Uptime::start()),
-            sessions.clone(),
-        )
-        .unwrap();
+        let mut ground = Ground::system(LOCAL.into()).unwrap();
+        ground.sessions = sessions.clone();
+        let hub = Endpoint::bind_on(ground, &key(2), Tuning::default()).unwrap();
         let (there, expect) = (hub.local_addr().unwrap(), Some(key(2).id()));
         let (school, thief) = (at(1, Uptime::start()), at(7, Uptime::start()));
         for (caller, id) in [(&school, key(1).id()), (&thief, key(7).id())] {

@@ -24,7 +24,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use quinn::ConnectionError;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -44,6 +44,7 @@ use sync::{DeviceKey, NodeId};
 
 use crate::Error;
 use crate::early::Failure;
+use crate::ground::Ground;
 
 /// The protocol name in the handshake. The number changes when old and new nodes cannot talk.
 pub const ALPN: &[u8] = b"yanxiu/1";
@@ -74,19 +75,10 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// `sessions`: see [`session_memory`]. Without `early_data` others' first flights are not read.
-    pub(crate) fn new(
-        key: &DeviceKey,
-        clock: Arc<dyn TimeProvider>,
-        sessions: Arc<dyn StoresServerSessions>,
-        early_data: bool,
-    ) -> Result<Tls, Error> {
+    /// Without `early_data` others' first flights are not read.
+    pub(crate) fn new(key: &DeviceKey, ground: &Ground, early_data: bool) -> Result<Tls, Error> {
         let setup = |e: rustls::Error| Error::Setup(e.to_string());
-        // X25519 alone: one key share, a smaller first packet, nothing to negotiate.
-        let provider = Arc::new(CryptoProvider {
-            kx_groups: vec![ring::kx_group::X25519],
-            ..ring::default_provider()
-        });
+        let (provider, clock) = (Arc::new(ground.provider.clone()), ground.clock.clone());
         let peers = Arc::new(PeerKeys {
             algorithms: provider.signature_verification_algorithms,
             checked: AtomicU64::new(0),
@@ -118,7 +110,7 @@ impl Tls {
         server.alpn_protocols = vec![ALPN.to_vec()];
         // Stateful sessions: a ticketer would rule out 0-RTT, and each ticket would be good for many
         // uses. Out of the memory it is taken at its first one, so a copied first flight opens nothing.
-        server.session_storage = sessions;
+        server.session_storage = ground.sessions.clone();
         // QUIC knows this value and 0; the windows of the transport bound what comes early.
         server.max_early_data_size = if early_data { u32::MAX } else { 0 };
 
@@ -128,6 +120,14 @@ impl Tls {
             server: Arc::new(QuicServerConfig::try_from(server).map_err(suite)?),
             peers,
         })
+    }
+}
+
+/// X25519 alone: one key share, a smaller first packet, nothing to negotiate.
+pub(crate) fn provider() -> CryptoProvider {
+    CryptoProvider {
+        kx_groups: vec![ring::kx_group::X25519],
+        ..ring::default_provider()
     }
 }
 
@@ -340,12 +340,6 @@ impl Uptime {
 impl TimeProvider for Uptime {
     fn current_time(&self) -> Option<UnixTime> {
         Some(UnixTime::since_unix_epoch(self.elapsed()))
-    }
-}
-
-impl quinn::TimeSource for Uptime {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + self.elapsed()
     }
 }
 

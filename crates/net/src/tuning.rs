@@ -51,7 +51,7 @@ impl Default for Tuning {
             initial_rtt: Duration::from_millis(333),
             idle_timeout: Duration::from_secs(100),
             keep_alive: Some(Duration::from_secs(25)),
-            path_mtu_discovery: true,
+            path_mtu_discovery: false,
             handshake_timeout: Duration::from_secs(30),
             early_data: true,
             receive_window: 1 << 20,

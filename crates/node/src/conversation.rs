@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 
 use net::{FrameWriter, Link};
 use sha2::{Digest, Sha256};
+use store::changes::Document;
+use store::reach::Reach;
 use store::{admitting, changes, events, outgoing, peers};
 use sync::admission::{Offered, Verdict};
+use sync::authority::prefixes;
 use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
-use sync::wire::{Check, Frame, More, Refusal, Refuse, Vector};
+use sync::wire::{Check, DocDigest, Frame, More, Refusal, Refuse, Vector};
 use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use crate::care::{Ledger, Outbox, Patience, Writing};
 use crate::events::{plain, refusal_code, verdict_code};
@@ -38,6 +41,13 @@ pub(crate) struct Ended {
     pub broke: bool,
 }
 
+/// A busy hub stores something every few milliseconds: a conversation looks for news of it at this interval.
+const NEWS_APART: Duration = Duration::from_millis(50);
+
+/// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
+/// with the next thing that is kept: at a hub everybody's cursor moves with everything that comes in.
+const CURSOR_MOVES: u64 = 1_000;
+
 /// Application close codes on the wire.
 const CLOSE_DONE: u32 = 0;
 const CLOSE_REPLACED: u32 = 1;
@@ -51,7 +61,8 @@ pub(crate) async fn converse(
     ledger: &Ledger,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Ended, Error> {
-    let mut changed = node.watch();
+    let mut stored = node.0.stored.subscribe();
+    let mut news_from = tokio::time::Instant::now();
     let mut roll_changed = node.0.roll_changed.subscribe();
     let mut ended = Ended {
         in_sync: false,
@@ -74,7 +85,7 @@ pub(crate) async fn converse(
         let writing = tokio::spawn(write_all(writer, written, state));
         let (starting, peer, manner) = (node.clone(), link.peer(), manner.clone());
         let source = link.remote().ip().to_string();
-        let (talk, first) = blocking(move || {
+        let (talk, first) = blocking(&node, move || {
             let mut talk = Talk::new(starting, peer, manner)?;
             talk.source = source;
             let first = talk.step(Event::Started)?;
@@ -104,7 +115,7 @@ pub(crate) async fn converse(
         if let Some(event) = next.take() {
             let from_peer = matches!(event, Event::Frame(_));
             // Everything that an event leads to is done before the next frame is read.
-            let (back, step, spent) = blocking(move || {
+            let (back, step, spent) = blocking(&node, move || {
                 let begun = Instant::now();
                 let step = talk.step(event);
                 Ok((talk, step, begun.elapsed()))
@@ -169,10 +180,14 @@ pub(crate) async fn converse(
                 Ok(None) | Err(_) => break Ok(()),
             },
             Ok(()) = roll_changed.changed(), if !full => next = Some(talk.roll_event()),
-            Ok(()) = changed.changed(), if !full => next = Some(Event::Committed),
+            Ok(()) = news(&mut stored, news_from), if !full => {
+                news_from = tokio::time::Instant::now() + NEWS_APART;
+                next = Some(Event::Committed);
+            }
         }
     };
     drop(out);
+    let _ = blocking(&node, move || talk.keep_cursor()).await;
     let (code, words) = if *stop.borrow() {
         (CLOSE_REPLACED, "replaced or shutting down")
     } else {
@@ -205,12 +220,27 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
+/// Waits until something is stored, and not before `from`: what comes at short intervals goes out together.
+/// Cancel-safe.
+async fn news(
+    stored: &mut watch::Receiver<u64>,
+    from: tokio::time::Instant,
+) -> Result<(), watch::error::RecvError> {
+    tokio::time::sleep_until(from).await;
+    stored.changed().await
+}
+
+/// Runs a step of a conversation. Few run at a time, however many conversations there are: a step holds
+/// pieces and documents in memory, and most of them wait for the same database.
 async fn blocking<T: Send + 'static>(
+    node: &Node,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    let lost = || Error::Store(store::Error::BadRow("conversation"));
+    let _seat = node.0.steps.acquire().await.map_err(|_| lost())?;
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Store(store::Error::BadRow("conversation"))),
+        Err(_) => Err(lost()),
     }
 }
 
@@ -244,7 +274,15 @@ pub struct Talk {
     source: String,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
-    begun: Instant,
+    /// Our roll when the conversation began: the peer was told all of that.
+    known: Arc<Roll>,
+    /// A cursor that is not kept yet, and the last one that was.
+    cursor: Option<u64>,
+    cursor_kept: u64,
+    /// Memory for a stream of pieces to the peer.
+    stream_seat: Option<OwnedSemaphorePermit>,
+    /// By a clock that only goes forward, milliseconds.
+    begun: u64,
 }
 
 impl std::fmt::Debug for Talk {
@@ -266,8 +304,8 @@ impl Talk {
             .and_then(|p| Some((p.store?, p.acked?)));
         let roll = state.roll.clone();
         let (announced, last) = node.store().read(|c| {
-            let may = |key: &DocKey| shared(&node, &roll, &peer, key);
-            let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, may)?;
+            let reach = shared(&node, &roll, &peer);
+            let announced = outgoing::waiting(c, cursor.map_or(0, |c| c.1), &peer, &reach)?;
             Ok::<_, Error>((announced, changes::last_local(c)?))
         })?;
         let session = Session::new(Start {
@@ -288,8 +326,8 @@ impl Talk {
             last,
             clock: node.now(),
         });
-        let told = state.roll.statements().map(Statement::hash).collect();
         Ok(Talk {
+            begun: node.uptime(),
             node,
             session,
             peer,
@@ -297,8 +335,11 @@ impl Talk {
             store: None,
             county: None,
             source: String::new(),
-            told,
-            begun: Instant::now(),
+            told: HashSet::new(),
+            known: state.roll,
+            cursor: None,
+            stream_seat: None,
+            cursor_kept: cursor.map_or(0, |c| c.1),
         })
     }
 
@@ -333,8 +374,8 @@ impl Talk {
     pub fn roll_event(&mut self) -> Event {
         let state = self.node.roll_state();
         let mut new = Vec::new();
-        for s in state.roll.statements() {
-            if self.told.insert(s.hash()) {
+        for (hash, s) in state.roll.entries() {
+            if !self.known.knows(hash) && self.told.insert(*hash) {
                 new.push(s.to_bytes());
             }
         }
@@ -351,7 +392,7 @@ impl Talk {
         let mut step = Step::default();
         let mut queue = VecDeque::from([first]);
         while let Some(event) = queue.pop_front() {
-            let now = self.begun.elapsed().as_millis() as u64;
+            let now = self.node.uptime().saturating_sub(self.begun);
             for effect in self.session.handle(now, event) {
                 if let Some(answer) = self.act(effect, &mut step)? {
                     queue.push_back(answer);
@@ -360,6 +401,9 @@ impl Talk {
         }
         // Without a wish to stay, a conversation ends when both sides are equal and all is said.
         step.close |= step.in_sync && !self.manner.keep_open && self.idle();
+        if !self.session.is_streaming() {
+            self.stream_seat = None;
+        }
         Ok(step)
     }
 
@@ -398,9 +442,10 @@ impl Talk {
                 verdicts,
             } => self.acknowledged(upto, &receipts, &verdicts)?,
             Effect::SetCursor { upto, .. } => {
-                self.node
-                    .store()
-                    .write(|tx| peers::set_acked(tx, &self.peer, upto, self.node.now()))?;
+                self.cursor = Some(upto);
+                if upto >= self.cursor_kept + CURSOR_MOVES {
+                    self.keep_cursor()?;
+                }
             }
             Effect::ReadSummary => return self.summary().map(Some),
             Effect::ReadDigests => {
@@ -408,7 +453,7 @@ impl Talk {
                 let all = self
                     .node
                     .store()
-                    .read(|c| changes::digests(c, |k| self.shared(&roll, k)))?;
+                    .read(|c| changes::digests(c, &self.shared(&roll)))?;
                 return Ok(Some(Event::Digests(all)));
             }
             Effect::ReadVectors(keys) => return self.vectors(&keys).map(Some),
@@ -428,9 +473,14 @@ impl Talk {
             Effect::InSync => {
                 step.in_sync = true;
                 tracing::debug!(peer = %self.peer.short(), "both sides are equal");
-                self.node
-                    .store()
-                    .write(|tx| peers::in_sync(tx, &self.peer, self.node.now()))?;
+                let cursor = self.cursor.take();
+                self.node.store().write(|tx| {
+                    if let Some(upto) = cursor {
+                        peers::set_acked(tx, &self.peer, upto, self.node.now())?;
+                    }
+                    peers::in_sync(tx, &self.peer, self.node.now())
+                })?;
+                self.cursor_kept = cursor.unwrap_or(self.cursor_kept);
                 self.node.0.changed.send_modify(|n| *n += 1);
             }
             Effect::Notice(notice) => {
@@ -504,16 +554,30 @@ impl Talk {
         })
     }
 
-    fn shared(&self, roll: &Roll, key: &DocKey) -> bool {
-        shared(&self.node, roll, &self.peer, key)
+    fn keep_cursor(&mut self) -> Result<(), Error> {
+        if let Some(upto) = self.cursor.take() {
+            self.node
+                .store()
+                .write(|tx| peers::set_acked(tx, &self.peer, upto, self.node.now()))?;
+            self.cursor_kept = upto;
+        }
+        Ok(())
     }
 
-    fn outgoing(&self, source: &Source) -> Result<Event, Error> {
+    fn shared<'a>(&'a self, roll: &'a Roll) -> Reach<'a> {
+        shared(&self.node, roll, &self.peer)
+    }
+
+    fn outgoing(&mut self, source: &Source) -> Result<Event, Error> {
         let roll = self.node.roll();
-        let read = self
+        let mut read = self
             .node
             .store()
-            .read(|c| outgoing::read(c, source, &self.peer, |k| self.shared(&roll, k)))?;
+            .read(|c| outgoing::read(c, source, &self.peer, &self.shared(&roll)))?;
+        if self.stream_seat.is_none() {
+            self.stream_seat = self.node.0.streams.clone().try_acquire_owned().ok();
+        }
+        read.alone = self.stream_seat.is_none();
         Ok(Event::Outgoing(read))
     }
 
@@ -532,7 +596,7 @@ impl Talk {
         if outcome.stored > 0 {
             tracing::debug!(peer = %self.peer.short(), changes = outcome.stored, "stored");
             self.node.0.arrived.send_modify(|n| *n += 1);
-            self.node.0.changed.send_modify(|n| *n += 1);
+            self.node.note_stored();
         }
         Ok(Event::Admitted {
             receipts: outcome.receipts,
@@ -571,7 +635,7 @@ impl Talk {
         let (good, foreign): (Vec<Receipt>, Vec<Receipt>) = receipts
             .iter()
             .cloned()
-            .partition(|r| self.shared(&roll, &r.document));
+            .partition(|r| self.shared(&roll).lets(&r.document));
         self.node.store().write(|tx| {
             for r in &foreign {
                 let key = r.document.as_str();
@@ -590,18 +654,20 @@ impl Talk {
     fn summary(&self) -> Result<Event, Error> {
         let roll = self.node.roll();
         let (digests, end, unreceipted) = self.node.store().read(|c| {
-            let digests = changes::digests(c, |k| self.shared(&roll, k))?;
+            let documents = self.shared(&roll).documents(c)?;
             let held = peers::held_by(c, &[self.peer])?;
             let mut unreceipted = false;
-            for d in changes::documents(c)? {
-                if !unreceipted && self.shared(&roll, &d.key) {
-                    let vector = changes::vector(c, d.id)?;
-                    unreceipted = vector
-                        .iter()
-                        .filter(|(a, _, _)| a.device != self.peer)
-                        .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
+            for d in &documents {
+                if unreceipted {
+                    break;
                 }
+                let vector = changes::vector(c, d.id)?;
+                unreceipted = vector
+                    .iter()
+                    .filter(|(a, _, _)| a.device != self.peer)
+                    .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
             }
+            let digests: Vec<DocDigest> = documents.iter().map(Document::digest).collect();
             Ok::<_, Error>((digests, changes::last_local(c)?, unreceipted))
         })?;
         let mut hash = Sha256::new();
@@ -626,8 +692,8 @@ impl Talk {
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
         let vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
-            for d in changes::documents(c)? {
-                if wanted.contains(&key_hash(&d.key)) && self.shared(&roll, &d.key) {
+            for d in self.shared(&roll).documents(c)? {
+                if wanted.contains(&key_hash(&d.key)) {
                     let actors = changes::vector(c, d.id)?
                         .into_iter()
                         .map(|(a, s, _)| (a, s))
@@ -654,16 +720,14 @@ impl Talk {
         let roll = self.node.roll();
         let all = self.node.store().read(|c| {
             let mut all = Vec::new();
-            for d in changes::documents(c)? {
-                if self.shared(&roll, &d.key) {
-                    for (actor, seq, hash) in changes::vector(c, d.id)? {
-                        all.push(Receipt {
-                            document: d.key.clone(),
-                            actor,
-                            seq,
-                            hash,
-                        });
-                    }
+            for d in self.shared(&roll).documents(c)? {
+                for (actor, seq, hash) in changes::vector(c, d.id)? {
+                    all.push(Receipt {
+                        document: d.key.clone(),
+                        actor,
+                        seq,
+                        hash,
+                    });
                 }
             }
             Ok::<_, Error>(all)
@@ -699,8 +763,12 @@ impl Talk {
     }
 }
 
-fn shared(node: &Node, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
-    node.may_read(roll, peer, key) && node.may_read(roll, &node.id(), key)
+/// What both may read: looked for among what the peer may, which at a hub is little of what it holds.
+fn shared<'a>(node: &'a Node, roll: &'a Roll, peer: &'a NodeId) -> Reach<'a> {
+    let me = node.id();
+    Reach::new(prefixes(&node.0.policy, roll, peer), move |key| {
+        node.may_read(roll, peer, key) && node.may_read(roll, &me, key)
+    })
 }
 
 fn standing(roll: &Roll, pinned: bool, peer: &NodeId) -> Standing {

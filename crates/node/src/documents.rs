@@ -51,6 +51,9 @@ pub(crate) struct Cache {
 /// Documents kept in memory. A school works in two or three; a hub passes through many.
 const KEPT: usize = 8;
 
+/// And at most so many changes in all of them, some 3 KB each in memory; one document always.
+const KEPT_CHANGES: usize = 12_000;
+
 /// Actors that one refresh may find poisonous before it gives the document up.
 const POISONED: usize = 16;
 
@@ -71,7 +74,8 @@ impl Cache {
         self.clock += 1;
         loaded.used = self.clock;
         self.loaded.insert(doc, loaded);
-        while self.loaded.len() > KEPT {
+        let changes = |c: &Cache| c.loaded.values().map(|l| l.counted.len()).sum::<usize>();
+        while self.loaded.len() > KEPT || (self.loaded.len() > 1 && changes(self) > KEPT_CHANGES) {
             let oldest = self.loaded.iter().min_by_key(|(_, l)| l.used).map(|(id, _)| *id);
             if let Some(id) = oldest {
                 self.loaded.remove(&id);
@@ -259,9 +263,9 @@ fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String
 /// the county cuts them.
 fn blocked(conn: &Connection, key: &DocKey) -> Result<HashMap<ActorId, u64>, Error> {
     let unreadable = format!("{:?}", Fault::Unreadable);
-    let all = changes::quarantines(conn)?.into_iter();
-    Ok(all
-        .filter(|q| q.document == key.as_str() && q.fault == unreadable)
+    Ok(changes::quarantined_in(conn, key)?
+        .into_iter()
+        .filter(|q| q.fault == unreadable)
         .map(|q| (q.actor, q.actor_seq))
         .collect())
 }
@@ -317,6 +321,21 @@ impl Cache {
         Err(Error::Unreadable(key.to_string()))
     }
 
+    /// Brings a document into memory as far as its views are, so that [`Cache::refresh`] has only the new
+    /// changes to take. One that Automerge cannot take is left to `refresh`.
+    pub fn load(&mut self, around: &Around<'_>, id: i64, key: &DocKey, viewed: i64) -> Result<(), Error> {
+        if viewed <= 0 || self.loaded.get(&id).is_some_and(|l| l.upto == viewed) {
+            return Ok(());
+        }
+        self.forget(Some(id));
+        let mut before = changes::after(around.conn, id, 0)?;
+        before.retain(|s| s.seq <= viewed);
+        if let Some((whole, _)) = Loaded::empty().apply(around, key, &before)? {
+            self.give_back(id, whole);
+        }
+        Ok(())
+    }
+
     fn try_refresh(
         &mut self,
         around: &Around<'_>,
@@ -325,14 +344,10 @@ impl Cache {
         viewed: i64,
     ) -> Result<bool, Error> {
         let conn = around.conn;
-        let mut loaded = self.take(id).filter(|l| viewed >= 0 && l.upto == viewed);
+        self.load(around, id, key, viewed)?;
+        let loaded = self.take(id).filter(|l| viewed >= 0 && l.upto == viewed);
         if loaded.is_none() && viewed > 0 {
-            let mut before = changes::after(conn, id, 0)?;
-            before.retain(|s| s.seq <= viewed);
-            let Some((whole, _)) = Loaded::empty().apply(around, key, &before)? else {
-                return Ok(false);
-            };
-            loaded = Some(whole);
+            return Ok(false);
         }
         let loaded = loaded.unwrap_or_else(Loaded::empty);
         let fresh = loaded.upto == 0;
@@ -369,10 +384,7 @@ impl Cache {
         let known = changes::find(conn, key)?;
         if let Some(id) = known {
             let last = changes::last_of(conn, id)?;
-            let viewed = changes::documents(conn)?
-                .into_iter()
-                .find(|d| d.id == id)
-                .map_or(-1, |d| d.viewed);
+            let viewed = changes::viewed(conn, id)?;
             let ready = self
                 .loaded
                 .get(&id)

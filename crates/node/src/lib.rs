@@ -14,6 +14,8 @@ mod documents;
 pub mod enrol;
 mod error;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod network;
 mod node;
 pub mod office;

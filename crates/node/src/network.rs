@@ -344,6 +344,9 @@ async fn have_news(hall: &Hall, targets: &HashMap<String, Target>) -> Vec<String
         .map(|(a, t)| (a.clone(), t.node))
         .collect();
     idle.retain(|(_, node)| node.is_none_or(|n| !hall.is_open(&n)));
+    if idle.is_empty() {
+        return Vec::new();
+    }
     let node = hall.node.clone();
     let asked = tokio::task::spawn_blocking(move || {
         idle.retain(|(_, peer)| peer.is_none_or(|p| node.has_news_for(&p).unwrap_or(true)));

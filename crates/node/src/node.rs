@@ -11,7 +11,7 @@ use sync::authority::{Policy, may_read, may_write};
 use sync::roll::{Added, Body, Statement};
 use sync::tip::sign_tip;
 use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::documents::{Around, Cache, Edit};
 use crate::policy::{Role, document_policy};
@@ -31,8 +31,14 @@ pub(crate) struct Inner {
     pub kinds: &'static Kinds,
     roll: RwLock<RollState>,
     documents: Mutex<Cache>,
-    /// Counts commits of changes, for those who pass them on.
+    /// Counts whatever pages may show anew.
     pub changed: watch::Sender<u64>,
+    /// Counts commits of changes, for those who pass them on.
+    pub stored: watch::Sender<u64>,
+    /// Seats for steps of conversations.
+    pub steps: Semaphore,
+    /// Seats for streams of pieces.
+    pub streams: Arc<Semaphore>,
     /// Counts pieces from peers whose changes the views may not hold yet.
     pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
@@ -90,6 +96,13 @@ pub struct Device {
     pub revoked: bool,
 }
 
+/// Steps of conversations that run at a time.
+const STEPS: usize = 8;
+
+/// Streams of pieces that are open at a time, some 3 MB each; a session that gets none sends its pieces one by
+/// one, which costs a few more bytes.
+const STREAMS: usize = 16;
+
 /// Edits in one change, so that a change stays far below the caps.
 const EDITS_PER_CHANGE: usize = 200;
 
@@ -117,6 +130,9 @@ impl Node {
             roll,
             documents: Mutex::new(Cache::default()),
             changed: watch::Sender::new(0),
+            stored: watch::Sender::new(0),
+            steps: Semaphore::new(STEPS),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
@@ -325,6 +341,11 @@ impl Node {
         self.0.around.now()
     }
 
+    /// Milliseconds by a clock that only goes forward.
+    pub(crate) fn uptime(&self) -> u64 {
+        (self.0.around.uptime)()
+    }
+
     /// Writes records into a document this device may write: signed, and on the disk with their view rows
     /// when this returns. Many edits become several changes of one transaction.
     pub fn commit(&self, document: &str, edits: Vec<Edit>) -> Result<(), Error> {
@@ -376,7 +397,7 @@ impl Node {
         match result {
             Ok(changed) => {
                 if changed {
-                    self.0.changed.send_modify(|n| *n += 1);
+                    self.note_stored();
                 }
                 Ok(())
             }
@@ -424,12 +445,16 @@ impl Node {
             let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
             let roll = state.roll.clone();
             let mut cache = self.documents();
-            let result = self.0.store.write(|tx| {
-                let viewed = changes::documents(tx)?
-                    .into_iter()
-                    .find(|x| x.id == d.id)
-                    .map_or(-1, |x| x.viewed);
-                cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+            // Loading a document takes its time: sessions may write meanwhile.
+            let loaded = self.0.store.read(|c| {
+                let viewed = changes::viewed(c, d.id)?;
+                cache.load(&self.around(c, &roll), d.id, &d.key, viewed)
+            });
+            let result = loaded.and_then(|()| {
+                self.0.store.write(|tx| {
+                    let viewed = changes::viewed(tx, d.id)?;
+                    cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+                })
             });
             match result {
                 Ok(()) => done += 1,
@@ -508,7 +533,7 @@ impl Node {
         drop(state);
         self.refresh_views()?;
         self.0.roll_changed.send_modify(|n| *n += 1);
-        self.0.changed.send_modify(|n| *n += 1);
+        self.note_stored();
         Ok(taken)
     }
 
@@ -548,7 +573,7 @@ impl Node {
             self.0.roll_changed.send_modify(|n| *n += 1);
         }
         self.refresh_views()?;
-        self.0.changed.send_modify(|n| *n += 1);
+        self.note_stored();
         Ok(true)
     }
 
@@ -621,6 +646,12 @@ impl Node {
 
     pub(crate) fn may_read(&self, roll: &Roll, peer: &NodeId, key: &DocKey) -> bool {
         may_read(&self.0.policy, roll, peer, key)
+    }
+
+    /// Changes are stored: to be passed on and shown.
+    pub(crate) fn note_stored(&self) {
+        self.0.stored.send_modify(|n| *n += 1);
+        self.0.changed.send_modify(|n| *n += 1);
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -1,6 +1,8 @@
 //! Other nodes, as the sync page and `yanxiu status` show them.
 
-use sync::NodeId;
+use store::reach::Reach;
+use sync::authority::prefixes;
+use sync::{NodeId, Roll};
 
 use crate::{Error, Node};
 
@@ -35,12 +37,12 @@ impl Node {
         self.store().read(|c| {
             let mut rows = Vec::new();
             for p in store::peers::list(c)? {
-                let may = |key: &sync::DocKey| self.may_read(&roll, &p.node, key);
+                let reach = self.reach(&roll, &p.node);
                 rows.push(PeerRow {
                     label: self.device_label(&p.node),
                     county: self.is_county_store(&p.node),
                     revoked: roll.is_revoked(&p.node),
-                    waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), &p.node, may)?,
+                    waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), &p.node, &reach)?,
                     node: p.node,
                     address: p.address,
                     seen_at: p.seen_at,
@@ -52,13 +54,18 @@ impl Node {
         })
     }
 
+    fn reach<'a>(&'a self, roll: &'a Roll, peer: &'a NodeId) -> Reach<'a> {
+        let prefixes = prefixes(&self.0.policy, roll, peer);
+        Reach::new(prefixes, move |key| self.may_read(roll, peer, key))
+    }
+
     /// Whether a peer lacks changes of ours that it may read.
     pub(crate) fn has_news_for(&self, peer: &NodeId) -> Result<bool, Error> {
         let roll = self.roll();
         self.store().read(|c| {
             let acked = store::peers::get(c, peer)?.and_then(|p| p.acked);
-            let may = |key: &sync::DocKey| self.may_read(&roll, peer, key);
-            Ok(store::outgoing::waiting(c, acked.unwrap_or(0), peer, may)?.0 > 0)
+            let reach = self.reach(&roll, peer);
+            Ok(store::outgoing::waiting(c, acked.unwrap_or(0), peer, &reach)?.0 > 0)
         })
     }
 

@@ -148,6 +148,84 @@ mod tests {
         }
     }
 
+    /// A store looks only under these beginnings: a key that may be read and is not there would never be sent.
+    #[test]
+    fn what_may_be_read_lies_under_the_prefixes_and_little_else() {
+        use sync::authority::{may_read, prefixes};
+        use sync::roll::{Body, Statement};
+        use sync::{DeviceKey, DocKey, Roll};
+
+        let (policy, root) = (document_policy(), DeviceKey::from_seed([0; 32]));
+        let keys: Vec<DocKey> = ["registry", "plan/2025", "group/g/2025", "group/h/2025"]
+            .into_iter()
+            .map(str::to_string)
+            .chain(["a", "ab", "b"].into_iter().flat_map(|s| {
+                ["base", "log", "ledger", "portfolio"]
+                    .map(|kind| format!("{kind}/{s}/2025"))
+                    .into_iter()
+                    .chain(["m", "n"].map(|m| format!("visits/{m}/{s}/2025")))
+            }))
+            .map(|k| DocKey::parse(&k).unwrap())
+            .collect();
+        let cases: [&[(Role, &str)]; 9] = [
+            &[(Role::County, "")],
+            &[(Role::Auditor, "")],
+            &[(Role::School, "a")],
+            &[(Role::School, "a"), (Role::Auditor, "")],
+            &[(Role::Mentor, "m/a"), (Role::Mentor, "m/b")],
+            &[(Role::Mentor, "m/a"), (Role::MentorReader, "a")],
+            &[(Role::Host, "g")],
+            &[(Role::School, ""), (Role::Mentor, "m"), (Role::School, "a/2025")],
+            &[],
+        ];
+        for grants in cases {
+            let device = DeviceKey::from_seed([9; 32]).id();
+            let mut roll = Roll::new(root.id());
+            roll.add_all(grants.iter().enumerate().map(|(i, (role, scope))| {
+                let body = Body::Grant {
+                    device,
+                    role: role.code(),
+                    scope: scope.to_string(),
+                    label: String::new(),
+                };
+                Statement::sign(root.id(), &root, i as u64, body)
+            }));
+            let under = prefixes(&policy, &roll, &device);
+            let is_under = |k: &DocKey| under.iter().any(|p| k.as_str().starts_with(p.as_str()));
+            for k in &keys {
+                assert!(
+                    !may_read(&policy, &roll, &device, k) || is_under(k),
+                    "{grants:?} {k}"
+                );
+            }
+            for (i, p) in under.iter().enumerate() {
+                assert!(
+                    under
+                        .iter()
+                        .skip(i + 1)
+                        .all(|q| q > p && !q.starts_with(p.as_str()))
+                );
+            }
+            if grants == [(Role::School, "a")] {
+                assert_eq!(
+                    under,
+                    [
+                        "base/a/",
+                        "group/",
+                        "ledger/a/",
+                        "log/a/",
+                        "plan/",
+                        "portfolio/a/",
+                        "registry",
+                        "visits/"
+                    ]
+                );
+            }
+            roll.add(Statement::sign(root.id(), &root, 99, Body::Revoke { device }));
+            assert!(prefixes(&policy, &roll, &device).is_empty());
+        }
+    }
+
     #[test]
     fn every_document_has_a_writer_and_the_county_reads_it() {
         for row in document_policy().0 {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use sync::DeviceKey;
 
@@ -12,6 +12,9 @@ use crate::{Error, directory};
 
 /// Unix milliseconds by this machine's clock.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Milliseconds since some moment, by a clock that nobody sets.
+pub type Uptime = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// Fills a buffer with random bytes; `false` when there are none.
 pub type Random = Arc<dyn Fn(&mut [u8]) -> bool + Send + Sync>;
@@ -21,6 +24,8 @@ pub type Random = Arc<dyn Fn(&mut [u8]) -> bool + Send + Sync>;
 pub struct Surroundings {
     /// The time: for people and logs; nothing is ordered or refused by it.
     pub clock: Clock,
+    /// How long things take.
+    pub uptime: Uptime,
     /// Randomness for keys and ids.
     pub random: Random,
     /// Where key and database are.
@@ -45,7 +50,9 @@ pub enum Disk {
 
 impl Default for Surroundings {
     fn default() -> Surroundings {
+        let started = Instant::now();
         Surroundings {
+            uptime: Arc::new(move || started.elapsed().as_millis() as u64),
             clock: Arc::new(|| {
                 SystemTime::now()
                     .duration_since(UNIX_EPOCH)

@@ -1,6 +1,6 @@
 //! Stored changes and the documents they form. Rows are only ever added.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use sha2::{Digest, Sha256};
 use sync::admission::{Fault, History};
 use sync::tip::Tip;
@@ -8,6 +8,7 @@ use sync::wire::DocDigest;
 use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, limits};
 
 use crate::evidence::Proof;
+use crate::reach::Reach;
 use crate::{Error, Result, fixed};
 
 /// A document's row id and key.
@@ -19,6 +20,14 @@ pub struct Document {
     pub key: DocKey,
     /// Views hold changes up to this local sequence; -1: they must be rebuilt.
     pub viewed: i64,
+    /// Local sequence of its newest change.
+    pub last: i64,
+    /// How many changes are stored.
+    pub changes: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+    /// Hashes of its heads, sorted, one after the other.
+    pub heads: Vec<u8>,
 }
 
 /// The row id of a document, if any of it is stored.
@@ -26,6 +35,14 @@ pub fn find(c: &Connection, key: &DocKey) -> Result<Option<i64>> {
     Ok(c.prepare_cached("SELECT id FROM document WHERE key = ?")?
         .query_row([key.as_str()], |r| r.get(0))
         .optional()?)
+}
+
+/// A document, if any of it is stored.
+pub fn get(c: &Connection, key: &DocKey) -> Result<Option<Document>> {
+    let mut statement =
+        c.prepare_cached("SELECT id, key, viewed, last, changes, bytes, heads FROM document WHERE key = ?")?;
+    let mut rows = statement.query([key.as_str()])?;
+    rows.next()?.map(document).transpose()
 }
 
 fn find_or_make(c: &Connection, key: &DocKey) -> Result<i64> {
@@ -36,28 +53,52 @@ fn find_or_make(c: &Connection, key: &DocKey) -> Result<i64> {
 
 /// Every document, by row id.
 pub fn documents(c: &Connection) -> Result<Vec<Document>> {
-    read_documents(c, "SELECT id, key, viewed FROM document ORDER BY id")
+    read_documents(
+        c,
+        "SELECT id, key, viewed, last, changes, bytes, heads FROM document ORDER BY id",
+    )
 }
 
 /// Documents whose views lag behind their changes.
 pub fn unviewed(c: &Connection) -> Result<Vec<Document>> {
-    let sql = "SELECT id, key, viewed FROM document d
-        WHERE viewed < (SELECT MAX(seq) FROM change WHERE doc = d.id) ORDER BY id";
-    read_documents(c, sql)
+    read_documents(c, UNVIEWED)
 }
+
+/// The index `document_behind` holds exactly these.
+pub(crate) const UNVIEWED: &str =
+    "SELECT id, key, viewed, last, changes, bytes, heads FROM document WHERE viewed < last ORDER BY id";
 
 fn read_documents(c: &Connection, sql: &str) -> Result<Vec<Document>> {
     let mut statement = c.prepare_cached(sql)?;
-    let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get::<_, String>(1)?, r.get(2)?)))?;
-    rows.map(|row| {
-        let (id, key, viewed) = row?;
-        Ok(Document {
-            id,
-            key: DocKey::parse(&key).ok_or(Error::BadRow("document key"))?,
-            viewed,
-        })
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(document(row)?);
+    }
+    Ok(all)
+}
+
+/// A row of `id, key, viewed, last, changes, bytes, heads`.
+pub(crate) fn document(r: &Row<'_>) -> Result<Document> {
+    let key: String = r.get(1)?;
+    Ok(Document {
+        id: r.get(0)?,
+        key: DocKey::parse(&key).ok_or(Error::BadRow("document key"))?,
+        viewed: r.get(2)?,
+        last: r.get(3)?,
+        changes: r.get::<_, i64>(4)? as u64,
+        bytes: r.get::<_, i64>(5)? as u64,
+        heads: r.get(6)?,
     })
-    .collect()
+}
+
+/// How far the views of a document are; -1 also when it is not here.
+pub fn viewed(c: &Connection, doc: i64) -> Result<i64> {
+    let viewed = c
+        .prepare_cached("SELECT viewed FROM document WHERE id = ?")?
+        .query_row([doc], |r| r.get(0))
+        .optional()?;
+    Ok(viewed.unwrap_or(-1))
 }
 
 /// Marks how far the views of a document are.
@@ -122,8 +163,10 @@ pub fn insert(
     heads.retain(|head| !h.deps.contains(head));
     heads.push(h.hash);
     heads.sort();
-    c.prepare_cached("UPDATE document SET heads = ? WHERE id = ?")?
-        .execute((heads.concat(), doc))?;
+    c.prepare_cached(
+        "UPDATE document SET heads = ?, last = ?, changes = changes + 1, bytes = bytes + ? WHERE id = ?",
+    )?
+    .execute((heads.concat(), seq, change.body.len() as i64, doc))?;
     Ok(seq)
 }
 
@@ -139,25 +182,21 @@ fn hashes(bytes: &[u8]) -> Vec<ChangeHash> {
     bytes.chunks_exact(32).filter_map(|h| h.try_into().ok()).collect()
 }
 
-/// Digests of all documents that `shared` lets through, by key.
-pub fn digests(c: &Connection, shared: impl Fn(&DocKey) -> bool) -> Result<Vec<DocDigest>> {
-    let mut statement =
-        c.prepare_cached("SELECT key, heads FROM document WHERE heads <> x'' ORDER BY key")?;
-    let rows = statement.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, Vec<u8>>(1)?)))?;
-    let mut out = Vec::new();
-    for row in rows {
-        let (key, heads) = row?;
-        let key = DocKey::parse(&key).ok_or(Error::BadRow("document key"))?;
-        if shared(&key) {
-            let mut short = [0; 8];
-            short.copy_from_slice(&Sha256::digest(&heads)[..8]);
-            out.push(DocDigest {
-                key: sync::session::key_hash(&key),
-                heads: short,
-            });
+/// Digests of all documents in reach, by key.
+pub fn digests(c: &Connection, reach: &Reach<'_>) -> Result<Vec<DocDigest>> {
+    Ok(reach.documents(c)?.iter().map(Document::digest).collect())
+}
+
+impl Document {
+    /// Eight bytes of its name and eight of all that is stored of it.
+    pub fn digest(&self) -> DocDigest {
+        let mut short = [0; 8];
+        short.copy_from_slice(&Sha256::digest(&self.heads)[..8]);
+        DocDigest {
+            key: sync::session::key_hash(&self.key),
+            heads: short,
         }
     }
-    Ok(out)
 }
 
 /// The highest local sequence; 0 when nothing is stored.
@@ -170,23 +209,33 @@ pub fn last_local(c: &Connection) -> Result<u64> {
 
 /// The highest local sequence of one document.
 pub fn last_of(c: &Connection, doc: i64) -> Result<i64> {
-    Ok(
-        c.prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM change WHERE doc = ?")?
-            .query_row([doc], |r| r.get(0))?,
-    )
+    Ok(c.prepare_cached("SELECT last FROM document WHERE id = ?")?
+        .query_row([doc], |r| r.get(0))
+        .optional()?
+        .unwrap_or(0))
 }
 
-/// The version vector of a document: each actor's highest sequence and its hash.
+pub(crate) const NEXT_ACTOR: &str =
+    "SELECT actor FROM change WHERE doc = ? AND actor > ? ORDER BY actor, actor_seq LIMIT 1";
+pub(crate) const LAST_OF_ACTOR: &str =
+    "SELECT actor_seq, hash FROM change WHERE doc = ? AND actor = ? ORDER BY actor_seq DESC LIMIT 1";
+
+/// The version vector of a document: each actor's highest sequence and its hash. Two steps in the index for
+/// each actor, however many changes there are.
 pub fn vector(c: &Connection, doc: i64) -> Result<Vec<(ActorId, u64, ChangeHash)>> {
-    // SQLite takes the other columns from the row of the maximum.
-    let mut statement =
-        c.prepare_cached("SELECT actor, MAX(actor_seq), hash FROM change WHERE doc = ? GROUP BY actor")?;
-    let rows = statement.query_map([doc], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
-    rows.map(|row| {
-        let (actor, seq, hash): (Vec<u8>, i64, Vec<u8>) = row?;
-        Ok((actor_of(&actor)?, seq as u64, fixed(hash, "hash")?))
-    })
-    .collect()
+    let (mut next, mut last) = (c.prepare_cached(NEXT_ACTOR)?, c.prepare_cached(LAST_OF_ACTOR)?);
+    let mut vector = Vec::new();
+    let mut actor: Vec<u8> = Vec::new();
+    loop {
+        let found = next.query_row(params![doc, actor], |r| r.get(0)).optional()?;
+        let Some(found) = found else {
+            return Ok(vector);
+        };
+        actor = found;
+        let (seq, hash): (i64, Vec<u8>) =
+            last.query_row(params![doc, actor], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        vector.push((actor_of(&actor)?, seq as u64, fixed(hash, "hash")?));
+    }
 }
 
 /// A stored change with what its author signed.
@@ -409,26 +458,26 @@ pub fn quarantine(
 
 /// All quarantined actors, newest first.
 pub fn quarantines(c: &Connection) -> Result<Vec<Quarantined>> {
-    let mut statement =
-        c.prepare_cached("SELECT document, actor, fault, actor_seq, at FROM quarantine ORDER BY at DESC")?;
-    let rows = statement.query_map([], |r| {
-        Ok((
-            r.get(0)?,
-            r.get::<_, Vec<u8>>(1)?,
-            r.get(2)?,
-            r.get::<_, i64>(3)?,
-            r.get(4)?,
-        ))
-    })?;
-    rows.map(|row| {
-        let (document, actor, fault, seq, at) = row?;
-        Ok(Quarantined {
-            document,
-            actor: actor_of(&actor)?,
-            fault,
-            actor_seq: seq as u64,
-            at,
-        })
-    })
-    .collect()
+    let sql = "SELECT document, actor, fault, actor_seq, at FROM quarantine ORDER BY at DESC";
+    read_quarantined(c.prepare_cached(sql)?.query([])?)
+}
+
+/// Those of one document.
+pub fn quarantined_in(c: &Connection, key: &DocKey) -> Result<Vec<Quarantined>> {
+    let sql = "SELECT document, actor, fault, actor_seq, at FROM quarantine WHERE document = ?";
+    read_quarantined(c.prepare_cached(sql)?.query([key.as_str()])?)
+}
+
+fn read_quarantined(mut rows: Rows<'_>) -> Result<Vec<Quarantined>> {
+    let mut all = Vec::new();
+    while let Some(r) = rows.next()? {
+        all.push(Quarantined {
+            document: r.get(0)?,
+            actor: actor_of(&r.get::<_, Vec<u8>>(1)?)?,
+            fault: r.get(2)?,
+            actor_seq: r.get::<_, i64>(3)? as u64,
+            at: r.get(4)?,
+        });
+    }
+    Ok(all)
 }

@@ -3,11 +3,12 @@
 //!
 //! [`Store`] hands out connections: [`Store::write`] runs one transaction, [`Store::read`] a snapshot.
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
-//! [`outgoing`] (what goes out), [`roll`], [`peers`] (cursors and receipts), [`events`], [`views`]
+//! [`outgoing`] (what goes out, within a peer's [`reach`]), [`roll`], [`peers`] (cursors and receipts), [`events`], [`views`]
 //! (tables computed from documents) and [`accounts`] (local people).
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use rusqlite::{self, Connection, Transaction};
@@ -21,6 +22,7 @@ pub mod events;
 pub mod evidence;
 pub mod outgoing;
 pub mod peers;
+pub mod reach;
 pub mod roll;
 pub mod views;
 
@@ -62,17 +64,64 @@ pub struct Store {
     path: PathBuf,
     vfs: Option<String>,
     writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Readers>,
+    returned: Condvar,
 }
 
-/// Connections kept for reading; more are opened when needed and closed afterwards.
-const READERS_KEPT: usize = 4;
+#[derive(Debug, Default)]
+struct Readers {
+    idle: Vec<Connection>,
+    open: usize,
+}
+
+/// Connections for reading. Each keeps up to 2 MB of pages and its statements; a hub that a hundred schools
+/// call at once reads no faster with more of them than it has processors.
+const READERS: usize = 8;
+
+thread_local! {
+    /// Connections of any store that this thread has in hand.
+    static IN_HAND: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One more connection in this thread's hand.
+struct InHand;
+
+impl InHand {
+    fn new() -> InHand {
+        IN_HAND.set(IN_HAND.get() + 1);
+        InHand
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        IN_HAND.set(IN_HAND.get() - 1);
+    }
+}
+
+/// A reader that goes back when it is dropped, also in a panic.
+struct Lent<'s> {
+    store: &'s Store,
+    conn: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut readers = lock(&self.store.readers);
+        match self.conn.take() {
+            Some(conn) if readers.open <= READERS => readers.idle.push(conn),
+            _ => readers.open -= 1,
+        }
+        self.store.returned.notify_one();
+    }
+}
 
 fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/001_first.sql")),
         M::up(include_str!("../migrations/003_guard.sql")),
         M::up(include_str!("../migrations/005_speaks.sql")),
+        M::up(include_str!("../migrations/004_documents.sql")),
     ])
 }
 
@@ -127,7 +176,8 @@ impl Store {
             path: path.to_path_buf(),
             vfs: vfs.map(str::to_string),
             writer: Mutex::new(conn),
-            readers: Mutex::new(Vec::new()),
+            readers: Mutex::new(Readers::default()),
+            returned: Condvar::new(),
         })
     }
 
@@ -142,6 +192,7 @@ impl Store {
         work: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let mut conn = lock(&self.writer);
+        let _in_hand = InHand::new();
         let tx = conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(Error::from)?;
@@ -155,20 +206,39 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let kept = lock(&self.readers).pop();
-        let mut conn = match kept {
-            Some(conn) => conn,
-            None => connect(&self.path, self.vfs.as_deref())?,
-        };
-        let result = {
-            let tx = conn.transaction().map_err(Error::from)?;
-            work(&tx)
-        };
+        let mut lent = self.reader()?;
+        let conn = lent.conn.as_mut().ok_or(Error::BadRow("connection"))?;
+        let _in_hand = InHand::new();
+        let tx = conn.transaction().map_err(Error::from)?;
+        work(&tx)
+    }
+
+    /// A reader that is free, or a new one; waits while all are lent. A thread that has a connection already
+    /// does not wait for another: those it would wait for may wait for what it holds.
+    fn reader(&self) -> Result<Lent<'_>> {
         let mut readers = lock(&self.readers);
-        if readers.len() < READERS_KEPT {
-            readers.push(conn);
+        let idle = loop {
+            if let Some(conn) = readers.idle.pop() {
+                break Some(conn);
+            }
+            if readers.open < READERS || IN_HAND.get() > 0 {
+                readers.open += 1;
+                break None;
+            }
+            readers = self
+                .returned
+                .wait(readers)
+                .unwrap_or_else(PoisonError::into_inner);
+        };
+        drop(readers);
+        let mut lent = Lent {
+            store: self,
+            conn: idle,
+        };
+        if lent.conn.is_none() {
+            lent.conn = Some(connect(&self.path, self.vfs.as_deref())?);
         }
-        result
+        Ok(lent)
     }
 
     /// A number that changes whenever another process has committed to the file.
@@ -235,6 +305,38 @@ mod tests {
         std::fs::write(&path, "花名册，不是数据库。".repeat(200)).unwrap();
         assert!(matches!(Store::open(&path), Err(Error::Damaged { .. })));
         assert!(std::fs::read_to_string(&path).unwrap().starts_with("花名册"));
+    }
+
+    #[test]
+    fn many_readers_share_a_few_connections_and_nested_ones_never_wait() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("yanxiu.db")).unwrap();
+        // All are inside at once, so that the inner reads find every connection lent.
+        let inside = std::sync::Barrier::new(READERS);
+        std::thread::scope(|scope| {
+            for _ in 0..READERS {
+                scope.spawn(|| {
+                    store.read(|_| {
+                        inside.wait();
+                        store.read(|c| meta(c, "a"))
+                    })
+                });
+            }
+        });
+        std::thread::scope(|scope| {
+            for _ in 0..64 {
+                scope.spawn(|| {
+                    let taken = store.read(|c| {
+                        std::thread::sleep(Duration::from_millis(2));
+                        meta(c, "a")
+                    });
+                    assert_eq!(taken.unwrap(), None);
+                    assert!(lock(&store.readers).open <= READERS);
+                });
+            }
+        });
+        let readers = lock(&store.readers);
+        assert!(readers.open <= READERS && readers.open == readers.idle.len());
     }
 
     #[test]

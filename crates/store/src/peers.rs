@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, params_from_iter};
 use sync::tip::Receipt;
 use sync::wire::Speaks;
 use sync::{ActorId, NodeId, StoreId};
@@ -43,11 +43,12 @@ pub fn list(c: &Connection) -> Result<Vec<Peer>> {
 }
 
 fn select(c: &Connection, only: Option<&NodeId>) -> Result<Vec<Peer>> {
-    let mut statement = c.prepare_cached(
-        "SELECT node, store, acked, scope, address, seen_at, in_sync_at, speaks, have FROM peer
-         WHERE ?1 IS NULL OR node = ?1 ORDER BY seen_at DESC",
-    )?;
-    let rows = statement.query_map(params![only.map(|n| n.0)], |r| {
+    let columns = "SELECT node, store, acked, scope, address, seen_at, in_sync_at, speaks, have FROM peer";
+    let mut statement = match only {
+        Some(_) => c.prepare_cached(&format!("{columns} WHERE node = ?"))?,
+        None => c.prepare_cached(&format!("{columns} ORDER BY seen_at DESC"))?,
+    };
+    let rows = statement.query_map(params_from_iter(only.map(|n| n.0)), |r| {
         Ok((
             r.get::<_, Vec<u8>>(0)?,
             r.get::<_, Option<Vec<u8>>>(1)?,

@@ -6,6 +6,7 @@
 
 use automerge::{AutoCommit, ROOT, transaction::Transactable};
 use proptest::prelude::*;
+use store::reach::Reach;
 use store::{Store, admitting, changes, outgoing};
 use sync::admission::{Offered, Verdict, Wait};
 use sync::authority::{Access, Policy, PolicyRow};
@@ -93,7 +94,7 @@ fn send(from: &Store, to: &Store, roll: &Roll) -> usize {
     let (mut at, mut pieces) = (0, 0);
     loop {
         let out = from
-            .read(|c| outgoing::read(c, &Source::Since(at), &key(9).id(), |_| true))
+            .read(|c| outgoing::read(c, &Source::Since(at), &key(9).id(), &Reach::anywhere(|_| true)))
             .unwrap();
         if !out.changes.is_empty() {
             let got = to

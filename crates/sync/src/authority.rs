@@ -1,7 +1,7 @@
 //! Who may write and read a document, and which stored changes count: pure functions of the roll
 //! and of the document policy that the caller hands in as a table.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::change::Header;
 use crate::document::{ChangeHash, DocKey};
@@ -96,6 +96,42 @@ pub fn may_read(policy: &Policy, roll: &Roll, device: &NodeId, key: &DocKey) -> 
             roll.grants(device)
                 .any(|g| row.write.iter().chain(&row.read).any(|a| fits(a, g, key)))
         })
+}
+
+/// Beginnings of document keys among which lies everything that [`may_read`] lets the device read: where a
+/// store with tens of thousands of documents has to look. More lies among them too, so `may_read` is still
+/// asked for each key. Sorted; none begins another.
+pub fn prefixes(policy: &Policy, roll: &Roll, device: &NodeId) -> Vec<String> {
+    if roll.is_revoked(device) {
+        return Vec::new();
+    }
+    let mut all = BTreeSet::new();
+    for row in &policy.0 {
+        for access in row.write.iter().chain(&row.read) {
+            for grant in roll.grants(device).filter(|g| g.role == access.role) {
+                // As far as the scope names the segments behind the kind one after the other.
+                let mut prefix = row.kind.to_string();
+                let mut scope = grant.scope.split('/');
+                for (place, segment) in access.scope.iter().enumerate() {
+                    let (true, Some(value)) = (*segment == place + 1, scope.next()) else {
+                        break;
+                    };
+                    prefix = format!("{prefix}/{value}");
+                }
+                if prefix.split('/').count() < row.segments {
+                    prefix.push('/');
+                }
+                all.insert(prefix);
+            }
+        }
+    }
+    let mut kept: Vec<String> = Vec::new();
+    for prefix in all {
+        if !kept.last().is_some_and(|k| prefix.starts_with(k.as_str())) {
+            kept.push(prefix);
+        }
+    }
+    kept
 }
 
 /// The stored changes of one document that count: those of writers, up to their cuts, whose whole past

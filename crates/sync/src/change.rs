@@ -8,7 +8,7 @@
 //! chunk   85 6f 4a 83 | checksum 4 | type 1 | length uleb | body
 //! body    deps: count uleb, 32 bytes each | actor: length uleb, bytes | seq uleb | start_op uleb
 //!         | time sleb | message: length uleb, utf-8 | other actors: count uleb, (length uleb, bytes)*
-//!         | columns: count uleb, (specification uleb, length uleb)* | column data | extra bytes
+//!         | columns: count uleb, (specification uleb, length uleb)* | column data (`columns`) | extra bytes
 //! hash    SHA-256(type | length | body);  checksum = its first 4 bytes
 //! ```
 //! Source: Automerge binary format, <https://automerge.org/automerge-binary-format-spec/>.
@@ -19,13 +19,10 @@ use crate::document::ChangeHash;
 use crate::identity::ActorId;
 use crate::limits;
 
+mod columns;
+
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const TYPE_CHANGE: u8 = 1;
-/// Column of operation actions: column id 4, type 2 (run-length encoded unsigned integers).
-const COLUMN_ACTION: u64 = 0x42;
-/// Bit of a column specification that marks deflated data; never set in a plain change.
-const COLUMN_DEFLATED: u64 = 0x08;
-
 /// What admission and counting need to know of a change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Header {
@@ -102,7 +99,7 @@ impl Change {
             let len = r.uleb()?;
             r.take(len)?;
         }
-        let ops = count_ops(&mut r)?;
+        let ops = columns::read(&mut r)?;
         if seq == 0 || start_op == 0 {
             return Err(BadChange::Damaged);
         }
@@ -209,58 +206,6 @@ pub(crate) fn write_uleb(out: &mut Vec<u8>, mut n: u64) {
         n >>= 7;
     }
     out.push(n as u8);
-}
-
-/// Counts operations by the runs of the action column; checks that no column is deflated.
-fn count_ops(r: &mut Reader<'_>) -> Result<u64, BadChange> {
-    let mut columns = Vec::new();
-    for _ in 0..r.uleb()? {
-        if columns.len() >= 64 {
-            return Err(BadChange::TooLarge);
-        }
-        columns.push((r.uleb()?, r.uleb()?));
-    }
-    let mut ops = 0u64;
-    for (spec, len) in columns {
-        let data = r.take(len)?;
-        if spec & COLUMN_DEFLATED != 0 {
-            return Err(BadChange::NotAChange);
-        }
-        if spec == COLUMN_ACTION {
-            ops = count_runs(Reader(data))?;
-        }
-    }
-    Ok(ops)
-}
-
-/// Length of a run-length encoded column: `n > 0` one value n times, `n < 0` -n literals, `0` a run of nulls.
-fn count_runs(mut r: Reader<'_>) -> Result<u64, BadChange> {
-    let mut total = 0u64;
-    while !r.0.is_empty() {
-        let n = r.sleb()?;
-        let run = match n {
-            0 => r.uleb()?,
-            n if n > 0 => {
-                r.uleb()?;
-                n as u64
-            }
-            n => {
-                let literals = n.unsigned_abs();
-                if literals > limits::CHANGE_OPS {
-                    return Err(BadChange::TooLarge);
-                }
-                for _ in 0..literals {
-                    r.uleb()?;
-                }
-                literals
-            }
-        };
-        total = total.saturating_add(run);
-        if total > limits::CHANGE_OPS {
-            return Err(BadChange::TooLarge);
-        }
-    }
-    Ok(total)
 }
 
 pub(crate) struct Reader<'a>(pub &'a [u8]);

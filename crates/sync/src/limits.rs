@@ -10,6 +10,8 @@ pub const CHANGE_DEPS: usize = 256;
 /// Operations of one change: 200 records of 25 fields, with room.
 pub const CHANGE_OPS: u64 = 32_768;
 
+/// Predecessors that the operations of one change name together: one or two each are usual.
+pub const CHANGE_PREDS: u64 = 4 * CHANGE_OPS;
 /// Operations that a change may have beyond one for every two bytes of its body. Equal operations are
 /// written as one run, so that a hundred bytes could otherwise unfold to 32,768 of them in memory; what
 /// people record has one for five to forty bytes (measured: marks of 200 people, imports, single records).
@@ -106,9 +108,17 @@ pub const STREAM_CHANGES: usize = 1_024;
 /// after them. More waits for the peer's Hello: some may have come in a session that was cut.
 pub const FIRST_FLIGHT: u64 = 32 * 1024;
 
-/// Documents in one digest list. 5,000 documents cost 80 KB; above 1,000 the next protocol version
-/// sends buckets first.
+/// Documents in one digest list (16 bytes each).
 pub const DIGESTS: usize = 50_000;
+
+/// More documents than this are first compared by buckets.
+pub const BUCKETS_ABOVE: usize = 1_000;
+
+/// Buckets are 2 to this power at least (2 KB of digests)…
+pub const BUCKET_BITS_MIN: u8 = 8;
+
+/// …and at most (32 KB), for 50,000 documents.
+pub const BUCKET_BITS_MAX: u8 = 12;
 
 /// Documents whose version vectors are asked for in one round.
 pub const VECTORS: usize = 1_000;

@@ -419,6 +419,14 @@ impl Roll {
         self.statements.len()
     }
 
+    /// [`Roll::statements`] with their hashes.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8; 32], &Statement)> {
+        self.derived
+            .counting
+            .iter()
+            .filter_map(|h| self.statements.get_key_value(h))
+    }
+
     /// First 8 bytes of SHA-256 over the hashes of [`Roll::statements`]: equal for equal rolls.
     pub fn digest(&self) -> [u8; 8] {
         let mut all = Sha256::new();

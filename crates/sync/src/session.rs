@@ -23,9 +23,9 @@
 //! event, before the next frame is handed in; the caller applies all rights (who may read what) when it
 //! answers. Nothing is acknowledged before the caller says that it is stored.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use crate::admission::Verdict;
+use crate::admission::{Offered, Verdict};
 use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, StoreId};
 use crate::limits;
@@ -33,13 +33,15 @@ use crate::roll::{BadStatement, Statement};
 use crate::tip::{Receipt, receipt_bytes};
 use crate::wire::stream::{Reader, Writer};
 use crate::wire::{
-    Ack, BadFrame, Check, DocDigest, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks,
-    VERSION, Vector, Vectors,
+    Ack, BadFrame, Check, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks, VERSION,
+    Vector, Vectors,
 };
 
+mod digests;
 mod types;
 mod window;
 
+use digests::Heard;
 use window::Window;
 
 pub use types::{Effect, Event, Notice, Outgoing, Source, Standing, Start};
@@ -107,8 +109,10 @@ pub struct Session {
     enrol_seen: bool,
     moved: bool,
     rounds: u8,
-    their_digests: Option<Vec<DocDigest>>,
+    their_digests: Option<Heard>,
     their_vectors: Option<Vectors>,
+    /// We compared, so we are the first to send vectors.
+    vectors_first: bool,
     /// Of each piece being admitted: its local sequence, and whether its receipts may wait.
     admitting: VecDeque<(Option<u64>, bool)>,
     unknown_frames: usize,
@@ -163,6 +167,7 @@ impl Session {
             rounds: 0,
             their_digests: None,
             their_vectors: None,
+            vectors_first: false,
             admitting: VecDeque::new(),
             unknown_frames: 0,
             statements_asked: 0,
@@ -179,6 +184,11 @@ impl Session {
     /// Whether nothing of ours is unread, unsent or unanswered.
     pub fn is_settled(&self) -> bool {
         self.is_live() && self.window.is_empty() && !self.reading && (self.exhausted || self.acked.is_none())
+    }
+
+    /// Whether a stream of pieces is open to the peer, with a few megabytes of context.
+    pub fn is_streaming(&self) -> bool {
+        self.writer.is_open()
     }
 
     /// Whether the session is over.
@@ -356,10 +366,8 @@ impl Session {
                 }
                 self.compare(out);
             }
-            Frame::Digests(theirs) => {
-                self.their_digests = Some(theirs);
-                out.push(Effect::ReadDigests);
-            }
+            Frame::Digests(theirs) => self.heard(Heard::Flat(theirs), out),
+            Frame::Buckets(theirs) => self.heard(Heard::Buckets(theirs), out),
             Frame::Vectors(theirs) => self.their_vectors_came(theirs, out),
             Frame::Done => {
                 self.flush_receipts(out);
@@ -546,9 +554,11 @@ impl Session {
 
     fn piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
         if self.roll_due || self.wish_due {
-            self.early_bytes += piece.changes.iter().map(|c| c.body.len()).sum::<usize>();
+            // What holds a change in memory counts too, or empty ones would cost nothing.
+            let held = |c: &Offered| c.body.len() + c.document.as_str().len() + size_of::<Offered>();
+            self.early_bytes += piece.changes.iter().map(held).sum::<usize>();
             self.early.push((piece, more));
-            if self.early_bytes > limits::EARLY_BYTES {
+            if self.early_bytes > limits::EARLY_BYTES || self.early.len() > limits::PIECES_IN_FLIGHT {
                 self.refuse(Refusal::Protocol, "too much before the rolls were equal", out);
             }
             return;
@@ -772,12 +782,14 @@ impl Session {
             self.reason_to_ask();
             self.moved = true;
             let more = outgoing.more || (repairing && !self.repair.is_empty());
+            let alone = outgoing.alone && more && !self.writer.is_open();
             self.send_piece(
                 Piece {
                     upto,
                     changes: outgoing.changes,
                 },
                 more,
+                alone,
                 out,
             );
         } else if let (Some(upto), Some(acked), Some(store), true) =
@@ -792,8 +804,8 @@ impl Session {
         self.compare_state(out);
     }
 
-    fn send_piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
-        let streamed = match self.speaks.streams() {
+    fn send_piece(&mut self, piece: Piece, more: bool, alone: bool, out: &mut Vec<Effect>) {
+        let streamed = match self.speaks.streams() && !alone {
             true => self.writer.write(&piece, more, self.speaks.dictionary),
             false => None,
         };
@@ -892,36 +904,11 @@ impl Session {
         }
     }
 
-    /// Our digests are read: the initiator sends them; the other side has the initiator's and answers
-    /// with its vectors of what differs.
-    fn digests(&mut self, ours: Vec<DocDigest>, out: &mut Vec<Effect>) {
-        let Some(theirs) = self.their_digests.take() else {
-            return send(out, Frame::Digests(ours));
-        };
-        let mine: HashMap<[u8; 8], [u8; 8]> = ours.iter().map(|d| (d.key, d.heads)).collect();
-        let yours: HashMap<[u8; 8], [u8; 8]> = theirs.iter().map(|d| (d.key, d.heads)).collect();
-        let mut different: Vec<[u8; 8]> = ours
-            .iter()
-            .chain(&theirs)
-            .map(|d| d.key)
-            .collect::<HashSet<_>>()
-            .into_iter()
-            .filter(|k| mine.get(k) != yours.get(k))
-            .collect();
-        different.sort();
-        different.truncate(limits::VECTORS);
-        self.their_vectors = Some(Vectors {
-            absent: Vec::new(),
-            vectors: Vec::new(),
-            answer: true,
-        });
-        out.push(Effect::ReadVectors(different));
-    }
-
     fn their_vectors_came(&mut self, theirs: Vectors, out: &mut Vec<Effect>) {
         if theirs.answer {
             let mut keys: Vec<[u8; 8]> = theirs.vectors.iter().map(|v| key_hash(&v.document)).collect();
             keys.extend(&theirs.absent);
+            self.vectors_first = false;
             self.their_vectors = Some(theirs);
             out.push(Effect::ReadVectors(keys));
         } else {
@@ -929,13 +916,13 @@ impl Session {
         }
     }
 
-    /// Our vectors are read. The initiator knows the peer's already: it answers with its own (an empty one
-    /// for a document that it lacks) and pushes what the peer lacks.
+    /// Our vectors are read. Who compared sends them first; the other one knows the peer's then: it answers with
+    /// its own (an empty one for a document that it lacks) and pushes what the peer lacks.
     fn vectors(&mut self, mut ours: Vec<Vector>, absent: Vec<[u8; 8]>, out: &mut Vec<Effect>) {
         let Some(mut theirs) = self.their_vectors.take() else {
             return;
         };
-        if !self.start.initiator {
+        if self.vectors_first {
             within_a_frame(&mut ours);
             return send(
                 out,

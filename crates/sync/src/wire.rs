@@ -13,6 +13,7 @@
 //!  9 Refuse     postcard            why this session ends, in a code and in words
 //! 10 Enrol      postcard            a device that is not enrolled asks to be
 //! 11 WantReceipts                   tell me what you already hold
+//! 12 Buckets    postcard            digests of many documents by buckets; and flat ones of those that differ
 //! 13 State      postcard            as Check: my state after all that I have sent, said without waiting
 //! ```
 //! Behind a Hello's body stands [`More`], which the first version did not have.
@@ -57,7 +58,7 @@ pub struct Hello {
 /// What a node can read: remembered of each peer, so that a first flight can be written for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Speaks {
-    /// Bits: 1 = streamed pieces (encoding 3) and State frames.
+    /// Bits: 1 = streamed pieces (encoding 3) and State frames; 2 = Buckets frames.
     pub features: u32,
     /// The newest dictionary that it has; it has all older ones too. 0: none.
     pub dictionary: u8,
@@ -67,7 +68,7 @@ impl Speaks {
     /// What this program reads.
     pub fn ours() -> Speaks {
         Speaks {
-            features: 1,
+            features: 1 | 2,
             dictionary: stream::DICTIONARY,
         }
     }
@@ -88,6 +89,11 @@ impl Speaks {
     /// Whether it reads streamed pieces and State frames.
     pub fn streams(self) -> bool {
         self.features & 1 != 0
+    }
+
+    /// Whether it reads Buckets frames.
+    pub fn buckets(self) -> bool {
+        self.features & 2 != 0
     }
 }
 
@@ -156,6 +162,41 @@ pub struct DocDigest {
     pub key: [u8; 8],
     /// First 8 bytes of SHA-256 of the sorted heads.
     pub heads: [u8; 8],
+}
+
+/// Digests of many documents. A document's bucket is the first `bits` bits of its key hash.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Buckets {
+    /// What the sender has.
+    Ask {
+        /// How many buckets there are: 2 to this power.
+        bits: u8,
+        /// First 8 bytes of SHA-256 over the [`DocDigest`]s of each, by key hash; zero for an empty one.
+        digests: Vec<[u8; 8]>,
+    },
+    /// Which of these differ at the receiver.
+    Answer {
+        /// As in the question.
+        bits: u8,
+        /// Numbers of the buckets.
+        differing: Vec<u16>,
+        /// Every document that the answerer has in them.
+        documents: Vec<DocDigest>,
+    },
+}
+
+impl Buckets {
+    fn is_within_caps(&self) -> bool {
+        let bits = |b: &u8| (limits::BUCKET_BITS_MIN..=limits::BUCKET_BITS_MAX).contains(b);
+        match self {
+            Buckets::Ask { bits: b, digests } => bits(b) && digests.len() == 1 << b,
+            Buckets::Answer {
+                bits: b,
+                differing,
+                documents,
+            } => bits(b) && differing.len() <= 1 << b && documents.len() <= limits::DIGESTS,
+        }
+    }
 }
 
 /// What a node holds of one document.
@@ -241,6 +282,8 @@ pub enum Frame {
     Enrol(Enrol),
     /// 11
     WantReceipts,
+    /// 12
+    Buckets(Buckets),
     /// 13
     State(Check),
     /// A type of a later version.
@@ -354,6 +397,7 @@ impl Frame {
             Frame::Refuse(b) => with(9, b),
             Frame::Enrol(b) => with(10, b),
             Frame::WantReceipts => vec![11],
+            Frame::Buckets(b) => with(12, b),
             Frame::State(b) => with(13, b),
             Frame::Unknown(kind) => vec![*kind],
         }
@@ -406,6 +450,11 @@ impl Frame {
                 Frame::Enrol(enrol)
             }
             11 => Frame::WantReceipts,
+            12 => {
+                let buckets: Buckets = read(kind, body)?;
+                within(buckets.is_within_caps())?;
+                Frame::Buckets(buckets)
+            }
             13 => Frame::State(read(kind, body)?),
             other => Frame::Unknown(other),
         })
@@ -554,6 +603,18 @@ mod tests {
             Frame::Check(Check {
                 roll: [1; 8],
                 documents: [2; 16],
+            }),
+            Frame::Buckets(Buckets::Ask {
+                bits: 8,
+                digests: vec![[3; 8]; 256],
+            }),
+            Frame::Buckets(Buckets::Answer {
+                bits: 12,
+                differing: vec![0, 4_095],
+                documents: vec![DocDigest {
+                    key: [8; 8],
+                    heads: [9; 8],
+                }],
             }),
             Frame::Digests(vec![DocDigest {
                 key: [1; 8],

@@ -80,8 +80,15 @@ pub fn print_setup_link(data: &Path, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Threads for blocking work at most: few, for each holds memory (tokio's own cap is 512). Conversations take
+/// no more than a few of them at a time, the rest is for pages and names to look up.
+const BLOCKING_THREADS: usize = 64;
+
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?)
 }
 
 pub async fn until(mut stopped: watch::Receiver<bool>) {

@@ -1,6 +1,6 @@
 //! Sessions between nodes in memory: the laws of convergence, of cut links and of receipts.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 
 use automerge::{AutoCommit, ROOT, transaction::Transactable};
@@ -14,6 +14,9 @@ use crate::change::{Change, Header};
 use crate::identity::{DeviceKey, NodeId};
 use crate::roll::{Body, Roll};
 use crate::tip::{Tip, sign_tip};
+use crate::wire::DocDigest;
+
+mod buckets;
 
 const COUNTY: u8 = 1;
 const SCHOOL: u8 = 3;
@@ -81,6 +84,8 @@ struct Memory {
     /// What was judged other than stored or known.
     verdicts: Vec<Verdict>,
     in_sync: usize,
+    /// No memory for streams.
+    alone: bool,
 }
 
 impl History for Memory {
@@ -132,6 +137,7 @@ impl Memory {
             receipts: Vec::new(),
             verdicts: Vec::new(),
             in_sync: 0,
+            alone: false,
         }
     }
 
@@ -193,27 +199,35 @@ impl Memory {
         may_read(&policy(), &self.roll, peer, k) && may_read(&policy(), &self.roll, &self.id(), k)
     }
 
-    fn documents(&self, peer: &NodeId) -> Vec<DocKey> {
-        let mut all: Vec<DocKey> = self.changes.iter().map(|(d, _, _)| d.clone()).collect();
-        all.sort();
-        all.dedup();
-        all.retain(|d| self.shared(peer, d));
+    fn documents(&self, peer: &NodeId) -> BTreeMap<DocKey, Vec<&Change>> {
+        let mut all: BTreeMap<DocKey, Vec<&Change>> = BTreeMap::new();
+        for (k, c, _) in &self.changes {
+            match all.get_mut(k) {
+                Some(list) => list.push(c),
+                None if self.shared(peer, k) => drop(all.insert(k.clone(), vec![c])),
+                None => {}
+            }
+        }
         all
     }
 
-    fn vector(&self, k: &DocKey) -> Vec<(ActorId, u64, ChangeHash)> {
-        let mut last: HashMap<ActorId, (u64, ChangeHash)> = HashMap::new();
-        for (_, c, _) in self.changes.iter().filter(|(d, _, _)| d == k) {
-            let entry = last.entry(c.header.actor).or_insert((0, [0; 32]));
-            *entry = (*entry).max((c.header.seq, c.header.hash));
+    fn lacks_receipts(&self, peer: &NodeId) -> bool {
+        let mut held: HashMap<(&DocKey, ActorId), u64> = HashMap::new();
+        for (_, r) in self.receipts.iter().filter(|(by, _)| by == peer) {
+            let seq = held.entry((&r.document, r.actor)).or_default();
+            *seq = (*seq).max(r.seq);
         }
-        last.into_iter().map(|(a, (s, h))| (a, s, h)).collect()
+        self.documents(peer).iter().any(|(d, changes)| {
+            vector(changes)
+                .iter()
+                .any(|(a, seq, _)| a.device != *peer && held.get(&(d, *a)).is_none_or(|h| h < seq))
+        })
     }
 
     fn digests(&self, peer: &NodeId) -> Vec<DocDigest> {
-        let digest = |k: &DocKey| {
+        let digest = |(k, changes): (&DocKey, &Vec<&Change>)| {
             let mut heads: HashSet<ChangeHash> = HashSet::new();
-            for (_, c, _) in self.changes.iter().filter(|(d, _, _)| d == k) {
+            for c in changes {
                 for d in &c.header.deps {
                     heads.remove(d);
                 }
@@ -243,6 +257,7 @@ impl Memory {
         };
         let mut out = Outgoing {
             upto: after,
+            alone: self.alone,
             ..Outgoing::default()
         };
         for (i, (k, c, tip)) in self.changes.iter().enumerate().skip(after as usize) {
@@ -350,31 +365,21 @@ impl Memory {
                 return Some(Event::Summary {
                     check,
                     end: self.changes.len() as u64,
-                    unreceipted: self.documents(peer).iter().any(|d| {
-                        self.vector(d).iter().any(|(actor, seq, _)| {
-                            actor.device != *peer
-                                && !self.receipts.iter().any(|(by, r)| {
-                                    by == peer && r.document == *d && r.actor == *actor && r.seq >= *seq
-                                })
-                        })
-                    }),
+                    unreceipted: self.lacks_receipts(peer),
                 });
             }
             Effect::ReadDigests => return Some(Event::Digests(self.digests(peer))),
             Effect::ReadVectors(keys) => {
-                let here: Vec<DocKey> = self
-                    .documents(peer)
-                    .into_iter()
-                    .filter(|d| keys.contains(&key_hash(d)))
-                    .collect();
+                let mut here = self.documents(peer);
+                here.retain(|d, _| keys.contains(&key_hash(d)));
                 let absent = keys
                     .into_iter()
-                    .filter(|k| !here.iter().any(|d| key_hash(d) == *k))
+                    .filter(|k| !here.keys().any(|d| key_hash(d) == *k))
                     .collect();
                 let vectors = here
                     .into_iter()
-                    .map(|d| Vector {
-                        actors: self.vector(&d).into_iter().map(|(a, s, _)| (a, s)).collect(),
+                    .map(|(d, changes)| Vector {
+                        actors: vector(&changes).into_iter().map(|(a, s, _)| (a, s)).collect(),
                         document: d,
                     })
                     .collect();
@@ -382,8 +387,8 @@ impl Memory {
             }
             Effect::ReadReceipts => {
                 let mut all = Vec::new();
-                for d in self.documents(peer) {
-                    for (actor, seq, hash) in self.vector(&d) {
+                for (d, changes) in self.documents(peer) {
+                    for (actor, seq, hash) in vector(&changes) {
                         all.push(Receipt {
                             document: d.clone(),
                             actor,
@@ -418,6 +423,15 @@ impl Memory {
     }
 }
 
+fn vector(changes: &[&Change]) -> Vec<(ActorId, u64, ChangeHash)> {
+    let mut last: HashMap<ActorId, (u64, ChangeHash)> = HashMap::new();
+    for c in changes {
+        let entry = last.entry(c.header.actor).or_insert((0, [0; 32]));
+        *entry = (*entry).max((c.header.seq, c.header.hash));
+    }
+    last.into_iter().map(|(a, (s, h))| (a, s, h)).collect()
+}
+
 /// Lets two nodes talk until nothing more is said, or until `cut` frames were delivered.
 fn talk(a: &mut Memory, b: &mut Memory, cut: usize) -> usize {
     let (mut sa, mut sb) = (a.session(b, true), b.session(a, false));
@@ -441,6 +455,34 @@ fn talk(a: &mut Memory, b: &mut Memory, cut: usize) -> usize {
         }
     }
     delivered
+}
+
+#[test]
+fn what_comes_before_the_rolls_are_equal_is_bounded_also_when_it_is_nothing() {
+    let (hub, school) = (Memory::new(1), Memory::new(2));
+    let mut hello = school.session(&hub, true).handle(0, Event::Started);
+    let Some(Effect::Send(hello)) = hello.drain(..1).next() else {
+        panic!("a session begins with Hello");
+    };
+    let Ok(Frame::Hello(mut hello)) = Frame::decode(&hello) else {
+        panic!("a session begins with Hello");
+    };
+    hello.roll = [9; 8];
+    let empty = Offered {
+        document: doc("log/a/2025"),
+        body: Vec::new(),
+        tip: None,
+    };
+    for (changes, most) in [(Vec::new(), 1_000), (vec![empty; limits::PIECE_CHANGES], 20)] {
+        let mut session = hub.session(&school, false);
+        session.handle(0, Event::Frame(Frame::Hello(hello.clone()).encode()));
+        let piece = Frame::Piece(Piece { upto: None, changes }).encode();
+        let taken = (0..most).take_while(|_| {
+            session.handle(0, Event::Frame(piece.clone()));
+            !session.is_closed()
+        });
+        assert!(taken.count() < most);
+    }
 }
 
 /// No receipt without the change in the store that gave it.
@@ -484,6 +526,37 @@ fn a_first_meeting_makes_both_equal_and_the_second_says_almost_nothing() {
         [1, 3, 13],
         "the new change goes out in the first flight, behind Hello"
     );
+}
+
+/// Encodings of the pieces that a school with nine records sends to a hub that has none.
+fn encodings(alone: bool) -> Vec<u8> {
+    let (mut hub, mut school) = (Memory::new(1), Memory::new(2));
+    school.alone = alone;
+    (0..9).for_each(|i| school.write("log/a/2025", &format!("活动{i}")));
+    let (mut sa, mut sb) = (school.session(&hub, true), hub.session(&school, false));
+    let (ida, idb) = (school.id(), hub.id());
+    let (mut to_a, mut to_b, mut seen) = (VecDeque::new(), VecDeque::new(), Vec::new());
+    school.feed(&mut sa, &idb, Event::Started, &mut to_b);
+    hub.feed(&mut sb, &ida, Event::Started, &mut to_a);
+    while !to_a.is_empty() || !to_b.is_empty() {
+        if let Some(frame) = to_b.pop_front() {
+            seen.extend((frame[0] == 3).then(|| frame[1]));
+            hub.feed(&mut sb, &ida, Event::Frame(frame), &mut to_a);
+        }
+        if let Some(frame) = to_a.pop_front() {
+            school.feed(&mut sa, &idb, Event::Frame(frame), &mut to_b);
+        }
+        assert!(!alone || !sa.is_streaming());
+    }
+    assert_eq!((hub.changes.len(), hub.in_sync), (9, 1));
+    seen
+}
+
+#[test]
+fn without_memory_for_a_stream_pieces_go_one_by_one() {
+    assert_eq!(encodings(false), [3, 3, 3, 3, 3]);
+    // The last has none behind it: its stream is closed at once.
+    assert_eq!(encodings(true), [2, 2, 2, 2, 3]);
 }
 
 #[test]

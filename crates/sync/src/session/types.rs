@@ -81,6 +81,8 @@ pub struct Outgoing {
     pub upto: u64,
     /// Whether more follows.
     pub more: bool,
+    /// No stream may be opened for it and what follows: the caller has no memory for another context.
+    pub alone: bool,
 }
 
 /// What happened.
