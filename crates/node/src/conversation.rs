@@ -374,8 +374,9 @@ impl Talk {
     pub fn roll_event(&mut self) -> Event {
         let state = self.node.roll_state();
         let mut new = Vec::new();
-        for (hash, s) in state.roll.entries() {
-            if !self.known.knows(hash) && self.told.insert(*hash) {
+        for s in state.roll.statements() {
+            let hash = s.hash();
+            if !self.known.counts(&hash) && self.told.insert(hash) {
                 new.push(s.to_bytes());
             }
         }
@@ -399,11 +400,11 @@ impl Talk {
                 }
             }
         }
-        // Without a wish to stay, a conversation ends when both sides are equal and all is said.
-        step.close |= step.in_sync && !self.manner.keep_open && self.idle();
         if !self.session.is_streaming() {
             self.stream_seat = None;
         }
+        // Without a wish to stay, a conversation ends when both sides are equal and all is said.
+        step.close |= step.in_sync && !self.manner.keep_open && self.idle();
         Ok(step)
     }
 
@@ -632,10 +633,9 @@ impl Talk {
         let Some(store) = self.store else { return Ok(()) };
         // A receipt for what the peer may not even read would make a page say that it was taken along.
         let roll = self.node.roll();
-        let (good, foreign): (Vec<Receipt>, Vec<Receipt>) = receipts
-            .iter()
-            .cloned()
-            .partition(|r| self.shared(&roll).lets(&r.document));
+        let reach = self.shared(&roll);
+        let (good, foreign): (Vec<Receipt>, Vec<Receipt>) =
+            receipts.iter().cloned().partition(|r| reach.lets(&r.document));
         self.node.store().write(|tx| {
             for r in &foreign {
                 let key = r.document.as_str();

@@ -409,6 +409,11 @@ impl Roll {
             .filter_map(|h| self.statements.get(h))
     }
 
+    /// Whether a statement of this hash is kept and has effect.
+    pub fn counts(&self, hash: &[u8; 32]) -> bool {
+        self.derived.counting.contains(hash)
+    }
+
     /// Whether a statement is kept.
     pub fn knows(&self, hash: &[u8; 32]) -> bool {
         self.statements.contains_key(hash)

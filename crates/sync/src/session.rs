@@ -334,6 +334,7 @@ impl Session {
             Frame::Check(_)
                 | Frame::State(_)
                 | Frame::Digests(_)
+                | Frame::Buckets(_)
                 | Frame::Vectors(_)
                 | Frame::Done
                 | Frame::WantReceipts
