@@ -101,7 +101,7 @@ async fn a_thief_changes_nothing_before_the_cut_and_adds_nothing_after() {
     for (n, change) in before.iter().enumerate() {
         assert_eq!(held(n + 1), Some(change.header.hash), "the real ones stand");
     }
-    siege.end(32).await;
+    siege.end(64).await;
 }
 
 async fn siege_event(siege: &Siege, peer: &Villain, part: &str) {
