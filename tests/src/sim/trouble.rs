@@ -323,12 +323,7 @@ impl World {
             Err(node::Error::Revoked | node::Error::WrongAnswer(_)) => {}
             Err(error) => {
                 // Which of the two disks failed is not told.
-                let hub_at_fault = self.machines[0].disk.borrow().room.is_some();
-                let at = if hub_at_fault || self.machines[0].disk.borrow().dead {
-                    0
-                } else {
-                    m
-                };
+                let at = if self.may_fail(0) { 0 } else { m };
                 self.excuse(at, "enrol", &error);
             }
         }
