@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use automerge::patches::{PatchAction, PatchLog};
+use automerge::legacy::{Key, ObjectId};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{Automerge, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue};
 use records::kinds::View;
@@ -277,27 +277,56 @@ fn values_of<'d>(
     Some(all)
 }
 
+/// Applies changes; the records that they touched. Automerge's own patches would not do: they pass over what
+/// loses against a concurrent value, and a page shows both.
 fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String>> {
     let mut parsed = Vec::with_capacity(changes.len());
     for c in changes {
         parsed.push(automerge::Change::from_bytes(c.to_chunk()).ok()?);
     }
-    let mut log = PatchLog::active();
-    doc.apply_changes_log_patches(parsed, &mut log).ok()?;
-    let mut touched = BTreeSet::new();
-    for patch in doc.make_patches(&mut log) {
-        let name = match patch.path.first() {
-            Some((_, Prop::Map(name))) => Some(name.clone()),
-            Some(_) => None,
-            None => match patch.action {
-                PatchAction::PutMap { key, .. } | PatchAction::DeleteMap { key } => Some(key),
-                PatchAction::Conflict { prop: Prop::Map(key) } => Some(key),
-                _ => None,
-            },
-        };
-        touched.extend(name);
+    let all = |doc: &Automerge| doc.keys(ROOT).collect::<BTreeSet<String>>();
+    if doc.get_heads().is_empty() {
+        doc.apply_changes(parsed).ok()?;
+        return Some(all(doc));
+    }
+    // A change that can be applied and not be told counts on every node alike: then all are looked at.
+    let named = catch_unwind(AssertUnwindSafe(|| named_in(&parsed))).ok();
+    let mut touched = if named.is_none() {
+        all(doc)
+    } else {
+        BTreeSet::new()
+    };
+    doc.apply_changes(parsed).ok()?;
+    match named {
+        None => touched.extend(all(doc)),
+        Some((records, objects)) => {
+            touched.extend(records);
+            touched.extend(objects.iter().filter_map(|id| record_of(doc, id)));
+        }
     }
     Some(touched)
+}
+
+/// The keys of the root, and the objects below it, that the operations of these changes name.
+fn named_in(changes: &[automerge::Change]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut records, mut objects) = (BTreeSet::new(), BTreeSet::new());
+    for op in changes.iter().flat_map(|c| c.decode().operations) {
+        match (op.obj, op.key) {
+            (ObjectId::Root, Key::Map(name)) => drop(records.insert(name.to_string())),
+            (ObjectId::Root, _) => {}
+            (ObjectId::Id(id), _) => drop(objects.insert(id.to_string())),
+        }
+    }
+    (records, objects)
+}
+
+/// The root's key under which an object lies.
+fn record_of(doc: &Automerge, object: &str) -> Option<String> {
+    let object = doc.import_obj(object).ok()?;
+    match doc.parents(object).ok()?.last()?.prop {
+        Prop::Map(name) => Some(name),
+        Prop::Seq(_) => None,
+    }
 }
 
 /// Actors whose change Automerge could not take, and from which number on they are left out here until
@@ -617,5 +646,44 @@ mod tests {
                     .is_none()
             );
         }
+    }
+
+    /// Found by the fuzzer: a record made twice, whose losing half came later, kept its old row until the views
+    /// were built anew.
+    #[test]
+    fn what_loses_against_a_concurrent_value_is_noticed_too() {
+        let actor = |n: u8| automerge::ActorId::from(&[n; ActorId::LEN][..]);
+        let made = |by: u8, texts: &[&str]| {
+            let mut doc = Automerge::new();
+            doc.set_actor(actor(by));
+            for text in texts {
+                write_edits(&mut doc, &[edit("r1", &[("title", text)])])
+                    .unwrap()
+                    .unwrap();
+            }
+            let changes = doc.get_changes(&[]);
+            changes
+                .iter()
+                .map(|c| Change::from_chunk(c.raw_bytes()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let (winner, loser) = (made(9, &["甲"]), made(1, &["乙"]));
+        let mut doc = Automerge::new();
+        let of = |changes: &[Change], doc: &mut Automerge| {
+            let changes: Vec<&Change> = changes.iter().collect();
+            let touched = apply_all(doc, &changes).unwrap();
+            touched.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(of(&winner, &mut doc), ["r1"]);
+        assert_eq!(of(&loser, &mut doc), ["r1"]);
+        // Another value of a field in the losing map.
+        let mut other = doc.fork();
+        other.set_actor(actor(2));
+        let lost = objects_of(&other, "r1").unwrap().remove(0);
+        let mut tx = other.transaction();
+        tx.put(&lost, "title", "丙").unwrap();
+        tx.commit();
+        let change = Change::from_chunk(other.get_last_local_change().unwrap().raw_bytes()).unwrap();
+        assert_eq!(of(&[change], &mut doc), ["r1"]);
     }
 }

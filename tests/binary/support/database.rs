@@ -80,6 +80,13 @@ impl Database {
         self.rows(sql, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
     }
 
+    /// The actors that this node writes as. No other node's receipt is needed for what that node wrote.
+    pub fn own_actors(&self) -> Vec<Vec<u8>> {
+        self.rows("SELECT DISTINCT actor FROM change WHERE from_peer IS NULL", |r| {
+            r.get(0)
+        })
+    }
+
     /// The fields of every record, by id, with its kind as `_kind`.
     pub fn records(&self) -> HashMap<String, serde_json::Value> {
         let rows = self.rows("SELECT id, fields FROM record", |r| {

@@ -289,7 +289,11 @@ fn admissions() {
         &[0, 0, 7, 5, 2, 3, 2, 90, 0, 2, 7, 95, 0, 2, 1, 3],
     );
     // Forged heads before honest columns: device, document, incarnation, further dependencies, seq, start_op.
-    write("admit", "long", &[&all[..], &[4, 1, 0, 0, 1, 3, 2, 0, 0, 1, 1, 1, 30, 3].repeat(12)].concat());
+    write(
+        "admit",
+        "long",
+        &[&all[..], &[4, 1, 0, 0, 1, 3, 2, 0, 0, 1, 1, 1, 30, 3].repeat(12)].concat(),
+    );
     let forged = [4u8, 0, 0, 1, 1, 2, 0, 0, 1, 3, 0];
     write(
         "admit",
