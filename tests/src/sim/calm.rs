@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node::{Node, Point, Standing};
+use node::{Node, NodeId, Point, Standing};
 use store::rusqlite::params;
 use sync::authority::{counted, may_read};
 use sync::{DocKey, Roll};
 
 use super::county::Post;
-use super::law::{held, standing};
+use super::law::{set_aside, standing};
 use super::world::{Saved, What, World};
 
 /// Rounds in which everybody meets everybody; the county is at most a few hops wide.
@@ -137,6 +137,10 @@ impl World {
         let roll = hub.roll();
         let at_hub = by_document(standing(&hub).unwrap_or_default());
         let shown_at_hub = shown(&hub);
+        let mut aside = BTreeSet::new();
+        for node in self.machines.iter().filter_map(|m| m.node.as_ref()) {
+            aside.extend(set_aside(node).unwrap_or_default());
+        }
         for m in 0..self.machines.len() {
             let Some(node) = self.machines[m].node.clone() else {
                 self.break_law(format!("machine {m} does not start"));
@@ -149,10 +153,10 @@ impl World {
                 self.break_law(format!("machine {m} has another roll than the hub"));
             }
             self.judge_documents(m, &node, &roll, (&at_hub, &shown_at_hub));
-            self.judge_table(m, &node);
+            self.judge_table(m, &node, &aside);
         }
         self.judge_views(&hub, &shown_at_hub);
-        self.judge_saved(&hub, &at_hub, &shown_at_hub);
+        self.judge_saved(&hub, &at_hub, &shown_at_hub, &aside);
         let records: usize = shown_at_hub.values().map(Vec::len).sum();
         *self.counts.entry("records at the hub").or_default() += records as u64;
         *self.counts.entry("changes at the hub").or_default() +=
@@ -196,7 +200,7 @@ impl World {
     }
 
     /// Quarantine and waiting changes are where a device contradicted itself or is out; the table is sound.
-    fn judge_table(&mut self, m: usize, node: &Node) {
+    fn judge_table(&mut self, m: usize, node: &Node, aside: &BTreeSet<Saved>) {
         for q in node.quarantines().unwrap_or_default() {
             self.count("quarantines");
             let device = &q.actor.device;
@@ -208,17 +212,17 @@ impl World {
             }
         }
         let roll = node.roll();
-        let held = node.held().unwrap_or_default();
-        let mut ended: BTreeSet<String> = roll.cuts().map(|(d, _, _)| d.to_string()).collect();
-        let out = held.iter().filter(|h| roll.is_revoked(&h.device));
-        ended.extend(out.map(|h| h.document.clone()));
-        for h in held {
-            // What a device wrote after its end waits, with what was written on top of it.
-            if !ended.contains(&h.document) {
-                self.break_law(format!(
-                    "machine {m} holds {} changes of {}: {}",
-                    h.count, h.document, h.wait
-                ));
+        let waiting = node.read(|c| {
+            let mut statement =
+                c.prepare_cached("SELECT document, hash, substr(actor, 1, 32), wait FROM held")?;
+            let rows =
+                statement.query_map([], |r| Ok(((r.get(0)?, r.get(1)?), NodeId(r.get(2)?), r.get(3)?)))?;
+            Ok(rows.collect::<Result<Vec<(Saved, NodeId, String)>, _>>()?)
+        });
+        for (change, author, wait) in waiting.unwrap_or_default() {
+            // What a device wrote after its end, and what its author has taken back and said again.
+            if !roll.is_revoked(&author) && !aside.contains(&change) {
+                self.break_law(format!("machine {m}: a change of {} waits: {wait}", change.0));
             }
         }
         let problems = node.read(|c| {
@@ -244,18 +248,13 @@ impl World {
 
     /// Nothing that was saved is lost: it stands at the hub, or its writer has set it aside and said it again;
     /// every record is shown; without revocations all of it counts.
-    fn judge_saved(&mut self, hub: &Node, at_hub: &BTreeMap<String, BTreeSet<[u8; 32]>>, shown: &Shown) {
-        let mut aside = BTreeSet::new();
-        for machine in &self.machines {
-            aside.extend(
-                machine
-                    .node
-                    .as_ref()
-                    .and_then(|n| held(n).ok())
-                    .into_iter()
-                    .flatten(),
-            );
-        }
+    fn judge_saved(
+        &mut self,
+        hub: &Node,
+        at_hub: &BTreeMap<String, BTreeSet<[u8; 32]>>,
+        shown: &Shown,
+        aside: &BTreeSet<Saved>,
+    ) {
         let roll = hub.roll();
         let revoked: BTreeSet<usize> = (0..self.machines.len())
             .filter(|m| roll.is_revoked(&self.machines[*m].id))

@@ -8,21 +8,29 @@ use sync::StoreId;
 
 use super::world::{Saved, World};
 
+const STANDING: &str = "SELECT d.key, c.hash FROM change c JOIN document d ON d.id = c.doc";
+const ASIDE: &str = "SELECT document, hash FROM aside";
+
 /// Everything that a store holds, with what it keeps aside as evidence: document and hash.
 pub fn held(node: &Node) -> Result<BTreeSet<Saved>, Error> {
-    let aside = "UNION SELECT document, hash FROM aside";
-    read_all(node, aside)
+    let mut all = standing(node)?;
+    all.extend(set_aside(node)?);
+    Ok(all)
 }
 
 /// What stands in a store's documents.
 pub fn standing(node: &Node) -> Result<BTreeSet<Saved>, Error> {
-    read_all(node, "")
+    read_all(node, STANDING)
 }
 
-fn read_all(node: &Node, more: &str) -> Result<BTreeSet<Saved>, Error> {
-    let sql = format!("SELECT d.key, c.hash FROM change c JOIN document d ON d.id = c.doc {more}");
+/// What a store keeps aside.
+pub fn set_aside(node: &Node) -> Result<BTreeSet<Saved>, Error> {
+    read_all(node, ASIDE)
+}
+
+fn read_all(node: &Node, sql: &str) -> Result<BTreeSet<Saved>, Error> {
     node.read(|c| {
-        let mut statement = c.prepare_cached(&sql)?;
+        let mut statement = c.prepare_cached(sql)?;
         let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
         Ok(rows.collect::<Result<BTreeSet<Saved>, _>>()?)
     })
