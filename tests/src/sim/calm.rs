@@ -220,8 +220,10 @@ impl World {
             Ok(rows.collect::<Result<Vec<(Saved, NodeId, String)>, _>>()?)
         });
         for (change, author, wait) in waiting.unwrap_or_default() {
-            // What a device wrote after its end, and what its author has taken back and said again.
-            if !roll.is_revoked(&author) && !aside.contains(&change) {
+            // What a device wrote after its end, what its author has taken back and said again, and what
+            // came here alone before the disk broke that held what it stands on.
+            let excused = roll.is_revoked(&author) || aside.contains(&change) || self.lost.contains(&change);
+            if !excused {
                 self.break_law(format!("machine {m}: a change of {} waits: {wait}", change.0));
             }
         }
