@@ -74,8 +74,10 @@ pub struct Faults {
     pub enrolments: u32,
     /// Mentors who get another school.
     pub moves: u32,
-    /// Machines that somebody puts back to an earlier state without the node being able to tell (a virtual
-    /// machine's snapshot): its device contradicts itself.
+    /// Machines that are set back to an earlier state as a whole, which the node cannot tell by itself (a
+    /// virtual machine's snapshot).
+    pub set_backs: u32,
+    /// Earlier states that go on beside the machine: the device contradicts itself.
     pub twins: u32,
     /// Views that come late.
     pub slow_views: bool,
@@ -137,6 +139,11 @@ impl Config {
             revocations: some(rng, 2),
             enrolments: some(rng, 2),
             moves: some(rng, 2),
+            set_backs: if rng.permille(200) {
+                rng.range(1, 2) as u32
+            } else {
+                0
+            },
             twins: if rng.permille(100) { 1 } else { 0 },
             slow_views: rng.permille(300),
         };

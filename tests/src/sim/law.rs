@@ -2,33 +2,46 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node::{Error, Filter, Node, Way};
+use node::{Error, Filter, Node, NodeId, Way};
 use store::rusqlite::params;
 use sync::StoreId;
 
 use super::world::{Saved, World};
 
+const STANDING: &str = "SELECT d.key, c.hash FROM change c JOIN document d ON d.id = c.doc";
+const ASIDE: &str = "SELECT document, hash FROM aside";
+
 /// Everything that a store holds, with what it keeps aside as evidence: document and hash.
 pub fn held(node: &Node) -> Result<BTreeSet<Saved>, Error> {
-    let aside = "UNION SELECT document, hash FROM aside";
-    read_all(node, aside)
+    let mut all = standing(node)?;
+    all.extend(set_aside(node)?);
+    Ok(all)
 }
 
 /// What stands in a store's documents.
 pub fn standing(node: &Node) -> Result<BTreeSet<Saved>, Error> {
-    read_all(node, "")
+    read_all(node, STANDING)
 }
 
-fn read_all(node: &Node, more: &str) -> Result<BTreeSet<Saved>, Error> {
-    let sql = format!("SELECT d.key, c.hash FROM change c JOIN document d ON d.id = c.doc {more}");
+/// What a store keeps aside.
+pub fn set_aside(node: &Node) -> Result<BTreeSet<Saved>, Error> {
+    read_all(node, ASIDE)
+}
+
+fn read_all(node: &Node, sql: &str) -> Result<BTreeSet<Saved>, Error> {
     node.read(|c| {
-        let mut statement = c.prepare_cached(&sql)?;
+        let mut statement = c.prepare_cached(sql)?;
         let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
         Ok(rows.collect::<Result<BTreeSet<Saved>, _>>()?)
     })
 }
 
 impl World {
+    /// Whether a device may hold less than its store id promises, without knowing it.
+    fn cannot_tell(&self, id: &NodeId) -> bool {
+        self.twins.contains(id) || self.set_back.contains(id)
+    }
+
     /// What a person was told is saved is there after every start.
     pub fn law_of_saved(&mut self, m: usize) {
         let Some(node) = self.machines[m].node.clone() else {
@@ -79,7 +92,7 @@ impl World {
             // A store that cannot be read just now is not asked, nor one of two that have the same id.
             if let (Some((node, Ok(all))), false) = (
                 machine.node.as_ref().map(|n| (n, held(n))),
-                self.twins.contains(&machine.id),
+                self.cannot_tell(&machine.id),
             ) {
                 stores.insert(node.store_id(), all);
             }

@@ -32,6 +32,8 @@ pub enum Trouble {
     Restore,
     /// A directory is copied to another PC.
     Clone,
+    /// A machine is set back as a whole and cannot tell.
+    SetBack,
     /// A machine's earlier state goes on beside it, and neither can tell.
     Twin,
     /// A device is put out.
@@ -65,7 +67,7 @@ impl World {
     /// Spreads the faults of the week.
     pub fn plan_troubles(&mut self) {
         let f = self.config.faults.clone();
-        let backups = if f.restores > 0 { 8 } else { 0 };
+        let backups = if f.restores + f.set_backs > 0 { 8 } else { 0 };
         let plan = [
             (f.power_cuts, Trouble::PowerCut),
             (f.power_cuts_in_writes, Trouble::PowerCutInWrite),
@@ -76,6 +78,7 @@ impl World {
             (f.restores, Trouble::Restore),
             (backups, Trouble::Backup),
             (f.clones, Trouble::Clone),
+            (f.set_backs, Trouble::SetBack),
             (f.twins, Trouble::Twin),
             (self.config.imports, Trouble::Import),
             (f.revocations, Trouble::Revoke),
@@ -133,7 +136,8 @@ impl World {
                 let image = self.machines[m].disk.borrow().image();
                 self.machines[m].backups.push(image);
             }
-            Trouble::Restore => self.restore(m),
+            Trouble::Restore => self.restore(m, true),
+            Trouble::SetBack => self.restore(m, false),
             Trouble::Clone => self.clone_directory(m),
             Trouble::Twin => self.twin(m),
             Trouble::Import => self.import(m),
@@ -155,16 +159,26 @@ impl World {
         format!("new disk {}", self.disks)
     }
 
-    /// The disk broke: a backup is put on a new one. What no other disk holds is lost, and nobody's fault.
-    fn restore(&mut self, m: usize) {
-        self.count("restores");
+    /// The disk broke: a backup is put on a new one, or the machine is set back as it was. What no other disk
+    /// holds is lost, and nobody's fault.
+    fn restore(&mut self, m: usize, on_new_disk: bool) {
+        match on_new_disk {
+            true => self.count("restores"),
+            false => {
+                self.count("machines set back");
+                let id = self.machines[m].id;
+                self.set_back.insert(id);
+            }
+        }
         self.stop(m);
         let choice = self.rng.below(self.machines[m].backups.len() as u64) as usize;
         let image = self.machines[m].backups[choice].clone();
         let identity = self.new_identity();
         let machine = &mut self.machines[m];
         machine.disk.borrow_mut().put(&image);
-        machine.identity = identity;
+        if on_new_disk {
+            machine.identity = identity;
+        }
         // What is on this disk is looked at anew.
         machine.saved.clear();
         machine.looked_at = 0;
@@ -309,12 +323,7 @@ impl World {
             Err(node::Error::Revoked | node::Error::WrongAnswer(_)) => {}
             Err(error) => {
                 // Which of the two disks failed is not told.
-                let hub_at_fault = self.machines[0].disk.borrow().room.is_some();
-                let at = if hub_at_fault || self.machines[0].disk.borrow().dead {
-                    0
-                } else {
-                    m
-                };
+                let at = if self.may_fail(0) { 0 } else { m };
                 self.excuse(at, "enrol", &error);
             }
         }

@@ -138,6 +138,8 @@ pub struct World {
     pub lost: BTreeSet<Saved>,
     /// Devices that contradict themselves, through no fault of the program.
     pub twins: BTreeSet<NodeId>,
+    /// Devices that were set back and could not tell by themselves.
+    pub set_back: BTreeSet<NodeId>,
     /// Faults are over.
     pub calm: bool,
     /// The first law that was broken.
@@ -172,6 +174,7 @@ impl World {
             made_by: BTreeMap::new(),
             lost: BTreeSet::new(),
             twins: BTreeSet::new(),
+            set_back: BTreeSet::new(),
             calm: false,
             broken: None,
             disks: 0,
@@ -412,14 +415,17 @@ impl World {
         }
     }
 
+    /// Whether a machine's disk gives its node a reason to fail.
+    pub fn may_fail(&self, m: usize) -> bool {
+        let disk = self.machines[m].disk.borrow();
+        disk.dead || disk.room.is_some() || disk.failed_reads > self.machines[m].failed_reads
+    }
+
     /// An error is a fault of the product unless the disk has just been made to fail.
     pub fn excuse(&mut self, m: usize, doing: &str, error: &Error) {
-        let machine = &mut self.machines[m];
-        let disk = machine.disk.borrow();
-        let failed = disk.failed_reads;
-        let excused = disk.dead || disk.room.is_some() || failed > machine.failed_reads;
-        drop(disk);
-        machine.failed_reads = failed;
+        let excused = self.may_fail(m);
+        let failed = self.machines[m].disk.borrow().failed_reads;
+        self.machines[m].failed_reads = failed;
         self.count("errors after disk faults");
         if !excused {
             self.break_law(format!("machine {m}, {doing}: {error} ({error:?})"));
