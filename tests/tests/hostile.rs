@@ -118,7 +118,7 @@ async fn what_a_device_may_not_sign_is_named() {
     assert_eq!(kept, limits::QUARANTINES_PER_DEVICE);
     let more = chain(v.incarnation(200), 1);
     assert_eq!(siege.push(vec![siege.own(&more[0])]).await, ["Held(Quarantine)"]);
-    siege.end(48).await;
+    siege.end().await;
 }
 
 /// Both histories of a device stay as proof that anybody can check with the county's key, also where neither
@@ -184,7 +184,7 @@ async fn both_sides_of_an_equivocation_are_kept_as_proof() {
     siege
         .operator_sees("quarantined-here-Equivocation", "evidence kept")
         .await;
-    siege.end(32).await;
+    siege.end().await;
 }
 
 /// Orphans, of its own making and of authors made up by the thousand: at most 2,000 rows and 4 MiB an author,
@@ -244,7 +244,7 @@ async fn waiting_changes_are_bounded() {
     siege
         .operator_sees("held-here-UnknownAuthor", "not in the roll")
         .await;
-    siege.end(96).await;
+    siege.end().await;
 }
 
 /// A device fills no more than its share: 2,000 documents of a sort at its school, whatever they are called.
@@ -268,5 +268,5 @@ async fn a_device_fills_no_more_than_its_share() {
     let documents = siege.count("SELECT COUNT(*) FROM document WHERE key LIKE 'portfolio/%'");
     assert_eq!(documents as u64, limits::DOCUMENTS_PER_BRANCH);
     siege.operator_sees("dropped-here-OverCap", "far more").await;
-    siege.end(64).await;
+    siege.end().await;
 }

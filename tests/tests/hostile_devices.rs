@@ -101,7 +101,7 @@ async fn a_thief_changes_nothing_before_the_cut_and_adds_nothing_after() {
     for (n, change) in before.iter().enumerate() {
         assert_eq!(held(n + 1), Some(change.header.hash), "the real ones stand");
     }
-    siege.end(64).await;
+    siege.end().await;
 }
 
 async fn siege_event(siege: &Siege, peer: &Villain, part: &str) {
@@ -128,7 +128,7 @@ async fn what_is_said_again_is_known() {
         assert_eq!(siege.push(piece.clone()).await, [""; 0]);
     }
     assert_eq!(rows(), once);
-    siege.end(32).await;
+    siege.end().await;
 }
 
 /// Between a school and the hub: notes every datagram that the school sends.
@@ -234,5 +234,5 @@ async fn a_peer_that_never_reads_is_given_up() {
     })
     .await;
     siege.operator_sees("reads-nothing", "read none").await;
-    siege.end(64).await;
+    siege.end().await;
 }

@@ -97,7 +97,7 @@ async fn bytes_that_unfold_or_announce_too_much_end_the_session() {
     line.say(Frame::Done).await;
     assert_eq!(line.refusal().await.1, "the first frame must be Hello");
     siege.honest_goes_on().await;
-    siege.end(64).await;
+    siege.end().await;
 }
 
 const SHORT: Patience = Patience {
@@ -153,7 +153,7 @@ async fn slow_and_silent_peers_are_given_up() {
             .any(|e| e.peer == Some(id))
     };
     assert!(!about(stranger.key.id()));
-    siege.end(48).await;
+    siege.end().await;
 }
 
 async fn gone(line: &Line, seconds: u64) {
@@ -249,7 +249,7 @@ async fn questions_without_end_end_the_session() {
         line.say(frame).await;
         assert_eq!(line.refusal().await.0, Refusal::Protocol);
     }
-    siege.end(96).await;
+    siege.end().await;
 }
 
 /// Answers to what was never sent, cursors beyond everything, receipts that nobody can give: refused, passed
@@ -345,7 +345,7 @@ async fn answers_to_nothing_move_nothing() {
     }
     assert_eq!(kept(&siege, "DISTINCT store"), 0);
     siege.honest_goes_on().await;
-    siege.end(48).await;
+    siege.end().await;
 }
 
 /// Statements of its own making, forged ones, unknown kinds, and the county's own again and again: the session
@@ -430,7 +430,7 @@ async fn roll_statements_without_end_change_nothing() {
         siege.honest.node.roll().is_member(&late.node.id())
     })
     .await;
-    siege.end(64).await;
+    siege.end().await;
 }
 
 /// Whoever broke the protocol is not talked to for a while, the longer the more often: what its session costs
@@ -456,7 +456,7 @@ async fn who_broke_the_protocol_waits() {
         [""; 0],
         "and is heard again afterwards"
     );
-    siege.end(32).await;
+    siege.end().await;
 }
 
 /// A hundred strangers that hold their links and a flood of wishes: at most 64 links of strangers, at most 500
@@ -509,7 +509,7 @@ async fn strangers_without_end_take_nobodys_place() {
     siege.honest_goes_on().await;
     late.down().await;
     drop(lines);
-    siege.end(96).await;
+    siege.end().await;
 }
 
 /// A device whose roll is old is brought up to date and goes on, also towards a hub that it has never heard of.
