@@ -114,6 +114,16 @@ pub fn forget_views(c: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// The views of every document with records of this kind and version must be rebuilt (it became known, or
+/// another one); how many.
+pub fn forget_views_of(c: &Connection, kind: &str, version: u32) -> Result<usize> {
+    Ok(c.prepare_cached(
+        "UPDATE document SET viewed = -1
+         WHERE id IN (SELECT doc FROM record WHERE kind = ? AND version = ?)",
+    )?
+    .execute((kind, version))?)
+}
+
 /// The documents that a device wrote in.
 pub fn documents_of(c: &Connection, device: &NodeId) -> Result<Vec<i64>> {
     let (first, last) = actors_of(device);

@@ -113,7 +113,10 @@ pub fn mark_attendance(
         let mut touched = false;
         for mark in known.iter().filter(|mark| mark.text("person") == person) {
             any = true;
-            if let Some(edit) = Draft::new("attendance").text("status", status).change(mark, by)? {
+            if let Some(edit) = Draft::new("attendance")
+                .text("status", status)
+                .change(node, mark, by)?
+            {
                 edits.push(&mark.doc, edit);
                 touched = true;
             }
@@ -127,13 +130,15 @@ pub fn mark_attendance(
                 .text("person", person)
                 .text("status", status)
                 .text("source", "roll_call");
-            edits.push(&record.doc, draft.create(node.new_id(), by)?);
+            edits.push(&record.doc, draft.create(node, node.new_id(), by)?);
             touched = true;
         }
         changed += usize::from(touched);
     }
     if changed > 0 && may_move(record.text("state"), "held") {
-        let begun = Draft::new("session").text("state", "held").change(&record, by)?;
+        let begun = Draft::new("session")
+            .text("state", "held")
+            .change(node, &record, by)?;
         begun.into_iter().for_each(|edit| edits.push(&record.doc, edit));
     }
     edits.commit(node)?;
@@ -165,7 +170,10 @@ pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
             ));
         }
     }
-    match Draft::new("session").text("state", "ended").change(&record, by)? {
+    match Draft::new("session")
+        .text("state", "ended")
+        .change(node, &record, by)?
+    {
         Some(edit) => node.commit(&record.doc, vec![edit]),
         None => Ok(()),
     }

@@ -5,7 +5,7 @@ use records::date::parse_stored_date;
 use records::{FieldError, Fields, Kind, Kinds, SchoolYear, Value};
 
 use super::{By, fault, invalid};
-use crate::{Edit, Error, Record};
+use crate::{Edit, Error, Node, Record};
 
 /// What a form says about one record. A field that the form does not have stays as it is.
 pub(super) struct Draft {
@@ -50,10 +50,15 @@ impl Draft {
         self
     }
 
-    /// What the schema says about this form as a whole new record; empty = good.
+    /// What the program's schema says about this form as a whole new record; empty = good.
     pub(super) fn faults(&self) -> Vec<FieldError> {
-        let kind = Value::from(newest_ref(self.kind));
-        check(self.kind, &self.over(Fields::from([("_kind".to_owned(), kind)])))
+        self.faults_by(Kinds::builtin())
+    }
+
+    fn faults_by(&self, kinds: &Kinds) -> Vec<FieldError> {
+        let kind = Value::from(newest_ref(kinds, self.kind));
+        let whole = self.over(Fields::from([("_kind".to_owned(), kind)]));
+        check(kinds, self.kind, &whole)
     }
 
     /// Whether `record` already says what this form says.
@@ -64,10 +69,14 @@ impl Draft {
     }
 
     /// The edit that makes a new record with this id.
-    pub(super) fn create(self, id: String, by: &By) -> Result<Edit, Error> {
-        refuse(self.faults())?;
+    pub(super) fn create(self, node: &Node, id: String, by: &By) -> Result<Edit, Error> {
+        let kinds = node.kinds();
+        refuse(self.faults_by(&kinds))?;
         let mut fields = vec![
-            ("_kind".to_owned(), Some(Value::from(newest_ref(self.kind)))),
+            (
+                "_kind".to_owned(),
+                Some(Value::from(newest_ref(&kinds, self.kind))),
+            ),
             ("_by".to_owned(), Some(Value::from(by.account.as_str()))),
         ];
         let present = self.fields.into_iter().filter(|(_, value)| value.is_some());
@@ -78,8 +87,8 @@ impl Draft {
     /// The edit that brings `record` to what this form says, `None` if it says so already. A field
     /// with several concurrent values is written even when its winner is equal: a person looked at
     /// the form and chose.
-    pub(super) fn change(self, record: &Record, by: &By) -> Result<Option<Edit>, Error> {
-        refuse(check(self.kind, &self.over(record.fields.clone())))?;
+    pub(super) fn change(self, node: &Node, record: &Record, by: &By) -> Result<Option<Edit>, Error> {
+        refuse(check(&node.kinds(), self.kind, &self.over(record.fields.clone())))?;
         let mut fields: Vec<_> = self
             .fields
             .into_iter()
@@ -113,26 +122,26 @@ impl Draft {
 }
 
 /// The kind's newest version as records name it, such as `session/1`.
-fn newest_ref(kind: &str) -> String {
-    Kinds::builtin()
+fn newest_ref(kinds: &Kinds, kind: &str) -> String {
+    kinds
         .latest(kind)
         .map_or_else(|| kind.to_owned(), Kind::reference)
 }
 
-/// The kind that a record's own `_kind` names, if this program knows it and it is of this family.
-pub(super) fn kind_of(kind: &str, fields: &Fields) -> Option<&'static Kind> {
+/// The kind that a record's own `_kind` names, if this node knows it and it is of this family.
+pub(super) fn kind_of<'k>(kinds: &'k Kinds, kind: &str, fields: &Fields) -> Option<&'k Kind> {
     let reference = fields.get("_kind").and_then(|value| value.as_text())?;
-    Kinds::builtin().get(reference).filter(|found| found.id == kind)
+    kinds.get(reference).filter(|found| found.id == kind)
 }
 
 /// Checks a whole record; empty = good.
-fn check(kind: &str, fields: &Fields) -> Vec<FieldError> {
-    match kind_of(kind, fields) {
+fn check(kinds: &Kinds, kind: &str, fields: &Fields) -> Vec<FieldError> {
+    match kind_of(kinds, kind, fields) {
         Some(kind) => kind.check(fields).err().unwrap_or_default(),
         None => vec![fault(
             "_kind",
-            "这条记录由更新的版本写成，请先更新程序",
-            "This record was written by a newer program; update this one first",
+            "这条记录用的表单本机还没有，请先与县里同步，或更新程序",
+            "This node does not have the form of this record yet; sync with the county, or update the program",
         )],
     }
 }

@@ -10,7 +10,7 @@ mod schema;
 mod sound;
 mod states;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 pub use check::FieldError;
@@ -78,6 +78,8 @@ pub const COUNTY_PREFIX: &str = "c_";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kinds {
     kinds: BTreeMap<(String, u32), Kind>,
+    /// Read, and written no more.
+    retired: BTreeSet<(String, u32)>,
 }
 
 impl Kinds {
@@ -107,10 +109,13 @@ impl Kinds {
             }
             kinds.insert(key, kind);
         }
-        let kinds = Kinds { kinds };
+        let kinds = Kinds {
+            kinds,
+            retired: self.retired.clone(),
+        };
         for kind in kinds.iter() {
             for (field, target) in kind.targets() {
-                if target != "*" && kinds.latest(target).is_none() {
+                if target != "*" && !kinds.has(target) {
                     return Err(KindsError::UnknownTarget {
                         kind: kind.reference(),
                         field: field.to_owned(),
@@ -192,8 +197,21 @@ impl Kinds {
     pub fn latest(&self, id: &str) -> Option<&Kind> {
         self.kinds
             .range((id.to_owned(), 0)..=(id.to_owned(), u32::MAX))
-            .next_back()
+            .rfind(|(name, _)| !self.retired.contains(*name))
             .map(|(_, kind)| kind)
+    }
+
+    /// Whether any version of a kind is known.
+    pub fn has(&self, id: &str) -> bool {
+        let mut versions = self.kinds.range((id.to_owned(), 0)..=(id.to_owned(), u32::MAX));
+        versions.next().is_some()
+    }
+
+    /// From now on no new records are written in this version; those that are there are read.
+    pub fn retire(&mut self, reference: &str) {
+        if let Some((id, version)) = split_reference(reference) {
+            self.retired.insert((id.to_owned(), version));
+        }
     }
 
     /// The newest version of each kind, by id.
