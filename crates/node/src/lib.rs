@@ -17,6 +17,7 @@ mod error;
 mod events;
 #[doc(hidden)]
 pub mod fuzzing;
+mod history;
 mod life;
 mod mend;
 pub mod network;
@@ -36,6 +37,7 @@ pub use clocks::MADE;
 pub use documents::Edit;
 pub use error::Error;
 pub use events::EventRow;
+pub use history::Act;
 pub use network::{Network, NetworkConfig};
 pub use node::{Device, Node, Standing, now};
 pub use peers::PeerRow;

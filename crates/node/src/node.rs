@@ -761,6 +761,18 @@ impl Node {
         }
     }
 
+    /// Reads documents in memory.
+    pub(crate) fn with_documents<T>(
+        &self,
+        work: impl FnOnce(&mut Cache, &Around<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let roll = self.roll();
+        let (mut cache, kinds) = (self.documents(), self.kinds());
+        self.0
+            .store
+            .read(|c| work(&mut cache, &self.around(c, &roll, &kinds)))
+    }
+
     /// Lock order: roll, documents, store.
     fn documents(&self) -> MutexGuard<'_, Cache> {
         self.0.documents.lock().unwrap_or_else(PoisonError::into_inner)

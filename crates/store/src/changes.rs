@@ -280,6 +280,13 @@ pub fn after(c: &Connection, doc: i64, after: i64) -> Result<Vec<Stored>> {
     .collect()
 }
 
+/// When each change of a document was stored here, by its local sequence: for people only.
+pub fn times(c: &Connection, doc: i64) -> Result<std::collections::HashMap<i64, i64>> {
+    let mut statement = c.prepare_cached("SELECT seq, at FROM change WHERE doc = ?")?;
+    let rows = statement.query_map([doc], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 struct RawHeader(Vec<u8>, Vec<u8>, i64, i64, i64, Vec<u8>);
 
 fn raw_header(r: &Row<'_>, i: usize) -> rusqlite::Result<RawHeader> {

@@ -9,42 +9,44 @@ use crate::{Edit, Error, Node, Record};
 
 /// What a form says about one record. A field that the form does not have stays as it is.
 pub(super) struct Draft {
-    kind: &'static str,
-    fields: Vec<(&'static str, Option<Value>)>,
+    kind: String,
+    fields: Vec<(String, Option<Value>)>,
 }
 
 impl Draft {
-    pub(super) fn new(kind: &'static str) -> Draft {
+    pub(super) fn new(kind: &str) -> Draft {
         Draft {
-            kind,
+            kind: kind.to_owned(),
             fields: Vec::new(),
         }
     }
 
     /// A text, date, code or reference; blank means absent.
-    pub(super) fn text(mut self, field: &'static str, text: &str) -> Draft {
+    pub(super) fn text(self, field: &str, text: &str) -> Draft {
         let text = text.trim();
-        self.fields
-            .push((field, (!text.is_empty()).then(|| Value::from(text))));
+        self.value(field, (!text.is_empty()).then(|| Value::from(text)))
+    }
+
+    /// A value of any type; `None` means absent.
+    pub(super) fn value(mut self, field: &str, value: Option<Value>) -> Draft {
+        self.fields.push((field.to_owned(), value));
         self
     }
 
     /// A whole number, a year or an amount in hundredths.
-    pub(super) fn int(mut self, field: &'static str, number: Option<i64>) -> Draft {
-        self.fields.push((field, number.map(Value::from)));
-        self
+    pub(super) fn int(self, field: &str, number: Option<i64>) -> Draft {
+        self.value(field, number.map(Value::from))
     }
 
-    pub(super) fn flag(mut self, field: &'static str, flag: bool) -> Draft {
-        self.fields.push((field, Some(Value::from(flag))));
-        self
+    pub(super) fn flag(self, field: &str, flag: bool) -> Draft {
+        self.value(field, Some(Value::from(flag)))
     }
 
     /// Fields of `from` that this form does not have, taken over into a new record.
-    pub(super) fn keep(mut self, from: &Fields, fields: &[&'static str]) -> Draft {
+    pub(super) fn keep(mut self, from: &Fields, fields: &[&str]) -> Draft {
         for field in fields {
             if let Some(value) = from.get(*field) {
-                self.fields.push((field, Some(value.clone())));
+                self = self.value(field, Some(value.clone()));
             }
         }
         self
@@ -56,16 +58,16 @@ impl Draft {
     }
 
     fn faults_by(&self, kinds: &Kinds) -> Vec<FieldError> {
-        let kind = Value::from(newest_ref(kinds, self.kind));
+        let kind = Value::from(newest_ref(kinds, &self.kind));
         let whole = self.over(Fields::from([("_kind".to_owned(), kind)]));
-        check(kinds, self.kind, &whole)
+        check(kinds, &self.kind, &whole)
     }
 
     /// Whether `record` already says what this form says.
     pub(super) fn says_as(&self, record: &Record) -> bool {
         self.fields
             .iter()
-            .all(|(field, value)| record.fields.get(*field) == value.as_ref())
+            .all(|(field, value)| record.fields.get(field) == value.as_ref())
     }
 
     /// The edit that makes a new record with this id.
@@ -75,12 +77,12 @@ impl Draft {
         let mut fields = vec![
             (
                 "_kind".to_owned(),
-                Some(Value::from(newest_ref(&kinds, self.kind))),
+                Some(Value::from(newest_ref(&kinds, &self.kind))),
             ),
             ("_by".to_owned(), Some(Value::from(by.account.as_str()))),
         ];
         let present = self.fields.into_iter().filter(|(_, value)| value.is_some());
-        fields.extend(present.map(|(field, value)| (field.to_owned(), value)));
+        fields.extend(present);
         Ok(Edit { id, fields })
     }
 
@@ -88,14 +90,17 @@ impl Draft {
     /// with several concurrent values is written even when its winner is equal: a person looked at
     /// the form and chose.
     pub(super) fn change(self, node: &Node, record: &Record, by: &By) -> Result<Option<Edit>, Error> {
-        refuse(check(&node.kinds(), self.kind, &self.over(record.fields.clone())))?;
+        refuse(check(
+            &node.kinds(),
+            &self.kind,
+            &self.over(record.fields.clone()),
+        ))?;
         let mut fields: Vec<_> = self
             .fields
             .into_iter()
             .filter(|(field, value)| {
-                record.fields.get(*field) != value.as_ref() || record.others.contains_key(*field)
+                record.fields.get(field) != value.as_ref() || record.others.contains_key(field)
             })
-            .map(|(field, value)| (field.to_owned(), value))
             .collect();
         if fields.is_empty() {
             return Ok(None);
@@ -110,11 +115,11 @@ impl Draft {
     }
 
     /// `base` with this form's fields laid over it.
-    fn over(&self, mut base: Fields) -> Fields {
+    pub(super) fn over(&self, mut base: Fields) -> Fields {
         for (field, value) in &self.fields {
             match value {
-                Some(value) => base.insert((*field).to_owned(), value.clone()),
-                None => base.remove(*field),
+                Some(value) => base.insert(field.clone(), value.clone()),
+                None => base.remove(field),
             };
         }
         base

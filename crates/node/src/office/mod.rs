@@ -15,8 +15,10 @@ mod audit;
 mod card;
 mod claims;
 mod draft;
+mod entries;
 mod lookup;
 mod organisations;
+mod publishing;
 mod roster;
 mod schools;
 mod sessions;
@@ -33,9 +35,14 @@ pub use attendance::{Mark, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
 pub use card::{CardView, credit_card};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
+pub use entries::{
+    About, Entry, EntryDetail, EntryInput, Next, Shown, Stand, choices, entries, entry, entry_counts,
+    filled_by_program, may_write_kind, save_entry, take_step,
+};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
 pub use schools::{SchoolRow, schools};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};

@@ -1,5 +1,8 @@
 //! Kinds: the schemas of records, as data.
 //!
+//! A file says which document holds the records, which fields there are, which of them decide what the record is
+//! worth (`counts`), and the states with their steps. A field named [`BINDS`] is filled by the program.
+//!
 //! One TOML file per kind and version (`kinds/session.1.toml`); a version never changes once it is
 //! out, a new wish is a new version. Nothing in this crate knows a kind by its name, so a county can
 //! ship kinds of its own as further files ([`Kinds::with`]).
@@ -9,6 +12,7 @@ mod personal;
 mod schema;
 mod sound;
 mod states;
+mod typed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -31,6 +35,10 @@ macro_rules! files {
         [$(($file, include_str!(concat!("../../kinds/", $file)))),*]
     };
 }
+
+/// A field of this name takes the digest of the record that `about` names, as it was when this one was written
+/// (a signature, the county's word). Nobody types it.
+pub const BINDS: &str = "binds";
 
 const BUILTIN: [(&str, &str); 32] = files![
     "attendance.1.toml",

@@ -9,10 +9,13 @@
 mod tests;
 
 use super::schema::{Actor, Elsewhere, Kind, Move, Need, States};
-use super::{FieldError, Kinds};
+use super::{BINDS, FieldError, Kinds};
 use crate::digest::record_digest_with;
 use crate::lang::Lang;
 use crate::value::{Fields, Value};
+
+/// The field of a word from elsewhere that takes its reason.
+const REASON: &str = "reason";
 
 /// A record that names the one in question in its `about` column.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +93,7 @@ impl<'a> Scene<'a> {
                 let Some((to, _)) = self.made_by(states, standing.state, word) else {
                     continue;
                 };
-                if word.fields.get("binds").and_then(Value::as_text) != Some(digest.as_str()) {
+                if word.fields.get(BINDS).and_then(Value::as_text) != Some(digest.as_str()) {
                     standing.stale = true;
                 } else if word.disputed || made.is_some_and(|(_, other)| other != to) {
                     standing.differ = true;
@@ -203,6 +206,40 @@ impl<'a> Scene<'a> {
         Ok(edits)
     }
 
+    /// Whether the word of another authority may be said now: a record of `kind` about this one, with these
+    /// fields. A kind that makes no step here may always be written.
+    pub fn word(&self, actor: Actor, kind: &str, fields: &Fields) -> Result<(), Vec<FieldError>> {
+        let (Some(states), Some(standing)) = (&self.kind.states, self.standing()) else {
+            return Ok(());
+        };
+        let said = |by: &Elsewhere| fields.get(&by.field).and_then(Value::as_text) == Some(by.value.as_str());
+        let words = || {
+            let of_kind = |each: &&Move| each.by.as_ref().is_some_and(|by| by.kind == kind);
+            states.moves.iter().filter(of_kind)
+        };
+        let Some(field) = words().find_map(|each| each.by.as_ref()).map(|by| &by.field) else {
+            return Ok(());
+        };
+        let leads = |each: &&Move| each.to.iter().any(|to| each.leads(standing.state, to));
+        let step = words().find(|each| leads(each) && each.by.as_ref().is_some_and(said));
+        let Some(step) = step else {
+            let at = self.kind.code_label(&states.field, standing.state, Lang::Zh);
+            let en = self.kind.code_label(&states.field, standing.state, Lang::En);
+            return Err(vec![FieldError::new(
+                field,
+                format!("“{}”现在是“{at}”，不能这样办", self.kind.zh),
+                format!("{} stands at “{en}”; this cannot be said of it now", self.kind.en),
+            )]);
+        };
+        let mut against = self.against(states, step, &standing, actor);
+        against.iter_mut().for_each(|each| each.field.clone_from(field));
+        let given = fields.get(REASON).and_then(Value::as_text);
+        if step.reason && given.is_none_or(|reason| reason.trim().is_empty()) {
+            against.push(FieldError::new(REASON, "请写明理由", "Give a reason"));
+        }
+        if against.is_empty() { Ok(()) } else { Err(against) }
+    }
+
     fn against(
         &self,
         states: &States,
@@ -272,7 +309,7 @@ impl<'a> Scene<'a> {
                 && !record.disputed
                 && need.wanted.iter().all(says)
                 && (digest.is_none()
-                    || record.fields.get("binds").and_then(Value::as_text) == digest.as_deref())
+                    || record.fields.get(BINDS).and_then(Value::as_text) == digest.as_deref())
         })
     }
 }
