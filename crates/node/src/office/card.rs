@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
 use records::date::parse_stored_date;
-use records::rules::{Credited, PersonFacts, RuleSet, credit_card as evaluate, r1};
+use records::rules::{Credited, PersonFacts, RuleSet, credit_card as evaluate};
 use records::{CreditCard, SchoolYear};
 use sha2::{Digest, Sha256};
 
-use super::claims::{ClaimRow, ClaimState, Weighed, weigh};
+use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use, weigh};
 use super::lookup::{Row, record_of};
 use super::roster::{Teacher, newest, teacher};
+use super::versions::{Difference, UnderVersion, under_versions};
 use crate::{Error, Filter, Node, Record};
 
 /// A teacher's credit card with the claims behind it.
@@ -22,6 +23,10 @@ pub struct CardView {
     pub card: CreditCard,
     /// All claims of the person, newest session first, also those that do not count.
     pub lines: Vec<ClaimRow>,
+    /// The versions of the rules that the claims were registered under, and the one in use; the newest last.
+    pub versions: Vec<UnderVersion>,
+    /// What comes out differently under the first and the last of them.
+    pub differences: Vec<Difference>,
     /// Chinese title of the rule set; the card has both languages.
     pub ruleset_title: String,
     /// What the figures rest on, so that two printed cards can be compared: the date of the latest
@@ -34,12 +39,19 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
     let Some(teacher) = teacher(node, person)? else {
         return Ok(None);
     };
-    let rules = r1();
+    let rules = &*rules_in_use(node);
     let claims = node.records(&Filter::kind("claim").person(person))?;
     let mut weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
     settle_twins(&mut weighed);
     let credited: Vec<Credited> = weighed.iter().filter_map(credited).collect();
-    let card = evaluate(rules, &facts(node, &teacher, rules)?, &credited);
+    let facts = facts(node, &teacher, rules)?;
+    let card = evaluate(rules, &facts, &credited);
+    let registered: Vec<(String, Credited)> = weighed
+        .iter()
+        .filter_map(|w| Some((w.claim.text("rule_ref").to_owned(), self::credited(w)?)))
+        .collect();
+    let all = node.rules().versions(&rules.head.id);
+    let (versions, differences) = under_versions(&all, rules, &facts, &registered);
     let cutoff = cutoff(&weighed);
     let mut lines: Vec<ClaimRow> = weighed.into_iter().map(|w| w.row).collect();
     lines.sort_by(|a, b| (&b.date, &b.id).cmp(&(&a.date, &a.id)));
@@ -47,6 +59,8 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
         teacher,
         card,
         lines,
+        versions,
+        differences,
         ruleset_title: rules.head.title_zh.clone(),
         cutoff,
     }))

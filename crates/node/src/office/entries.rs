@@ -92,8 +92,8 @@ pub struct Next {
     pub reason: bool,
     /// Why not, in Chinese and English; empty = allowed.
     pub refused: Vec<[String; 2]>,
-    /// The kind of record that makes the step, if another authority makes it.
-    pub elsewhere: Option<String>,
+    /// The kind of record that makes the step, if another authority makes it, with the field and value that do.
+    pub elsewhere: Option<[String; 3]>,
 }
 
 /// A record about another one.
@@ -103,6 +103,8 @@ pub struct About {
     pub entry: Entry,
     /// Whether it binds the present content of the one it is about; `None`: it binds nothing.
     pub binds: Option<bool>,
+    /// What else it says, in Chinese and English: the reason of a return, the number of a filing.
+    pub said: [String; 2],
 }
 
 /// A record with what stands around it.
@@ -124,8 +126,34 @@ pub struct EntryDetail {
     pub more: Vec<(String, String, String)>,
     /// Whether this node may edit its content now.
     pub editable: bool,
-    /// Who, when, what before.
-    pub history: Vec<Act>,
+    /// Who, when, what before; the oldest first.
+    pub history: Vec<Done>,
+}
+
+/// One act in the history of a record.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Unix seconds by this node's clock.
+    pub at: i64,
+    /// The account, as the record says.
+    pub by: String,
+    /// The device that signed it.
+    pub device: String,
+    /// Whether the record began with it.
+    pub made: bool,
+    /// What changed.
+    pub changes: Vec<Changed>,
+}
+
+/// One field that an act changed, in Chinese and English.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// What the field is called.
+    pub label: [String; 2],
+    /// What stood there; empty = nothing.
+    pub before: [String; 2],
+    /// What stands there since; empty = nothing.
+    pub after: [String; 2],
 }
 
 /// What a form says.
@@ -284,6 +312,7 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
         .zip(about_rows)
         .map(|(record, entry)| About {
             binds: bound(record),
+            said: [Lang::Zh, Lang::En].map(|lang| said(&kinds, record, lang)),
             entry,
         })
         .collect();
@@ -297,7 +326,7 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
     Ok(Some(EntryDetail {
         fields: shown(node, &kinds, form, &record)?,
         more: more(node, &kinds, &record),
-        history: node.history(id)?,
+        history: past(node, &kinds, form, id)?,
         kind: form.cloned(),
         entry,
         record,
@@ -305,6 +334,25 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
         about,
         editable,
     }))
+}
+
+/// What a record says beside its name, person, date and state, in one line.
+fn said(kinds: &Kinds, record: &Record, lang: Lang) -> String {
+    let Some(form) = kinds.get(&reference(record)) else {
+        return String::new();
+    };
+    let title = form.title_field().map(|field| field.id.as_str());
+    let date = form.view.date.as_deref();
+    let said = form.fields.iter().filter(|field| {
+        field.field_type != FieldType::Ref
+            && ![title, date].contains(&Some(field.id.as_str()))
+            && !filled_by_program(form, &field.id)
+    });
+    let said = said.filter_map(|field| {
+        let value = field.show(record.fields.get(&field.id)?, lang);
+        Some(format!("{}{}{value}", field.label(lang), lang.pick("：", ": ")))
+    });
+    said.collect::<Vec<_>>().join(lang.pick("；", "; "))
 }
 
 /// The records about one, of its own school.
@@ -331,7 +379,9 @@ fn steps(kinds: &Kinds, form: &Kind, record: &Record, around: &[Record], actor: 
             en: step.en.to_owned(),
             reason: step.reason,
             refused: step.refused.into_iter().map(|e| [e.zh, e.en]).collect(),
-            elsewhere: step.elsewhere.map(|by| by.kind.clone()),
+            elsewhere: step
+                .elsewhere
+                .map(|by| [by.kind.clone(), by.field.clone(), by.value.clone()]),
         })
         .collect()
 }
@@ -361,15 +411,6 @@ fn more(node: &Node, kinds: &Kinds, record: &Record) -> Vec<(String, String, Str
 fn shown(node: &Node, kinds: &Kinds, form: Option<&Kind>, record: &Record) -> Result<Vec<Shown>, Error> {
     let mut titles = Titles::new(node, kinds);
     let mut all = Vec::new();
-    let mut both = |field: Option<&Field>, value: &Value| -> Result<[String; 2], Error> {
-        match (field, value) {
-            (Some(field), Value::Text(id)) if field.field_type == FieldType::Ref => {
-                titles.named(field.ref_kind.as_deref().unwrap_or("*"), id)
-            }
-            (Some(field), value) => Ok([Lang::Zh, Lang::En].map(|lang| field.show(value, lang))),
-            (None, value) => Ok([value.to_string(), value.to_string()]),
-        }
-    };
     let ordered = form
         .iter()
         .flat_map(|form| &form.fields)
@@ -396,14 +437,58 @@ fn shown(node: &Node, kinds: &Kinds, form: Option<&Kind>, record: &Record) -> Re
             zh: field.map_or(name, |field| &field.zh).to_owned(),
             en: field.map_or(name, |field| &field.en).to_owned(),
             value: match value {
-                Some(value) => both(field, value)?,
+                Some(value) => titles.shown(field, value)?,
                 None => Default::default(),
             },
             link,
             others: others
                 .iter()
-                .map(|other| both(field, other))
+                .map(|other| titles.shown(field, other))
                 .collect::<Result<_, _>>()?,
+        });
+    }
+    Ok(all)
+}
+
+fn past(node: &Node, kinds: &Kinds, form: Option<&Kind>, id: &str) -> Result<Vec<Done>, Error> {
+    let mut titles = Titles::new(node, kinds);
+    let mut all = Vec::new();
+    for act in node.history(id)? {
+        let Act {
+            at,
+            device_label,
+            by,
+            made,
+            fields,
+            ..
+        } = act;
+        let mut changes = Vec::new();
+        for (name, before, after) in fields.into_iter().filter(|(name, _, _)| name != BINDS) {
+            let field = form.and_then(|form| form.field(&name));
+            let mut stood = [Vec::new(), Vec::new()];
+            for value in &before {
+                let [zh, en] = titles.shown(field, value)?;
+                stood[0].push(zh);
+                stood[1].push(en);
+            }
+            changes.push(Changed {
+                label: match field {
+                    Some(field) => [field.zh.clone(), field.en.clone()],
+                    None => [name.clone(), name],
+                },
+                before: [stood[0].join(" ／ "), stood[1].join(" / ")],
+                after: match &after {
+                    Some(value) => titles.shown(field, value)?,
+                    None => Default::default(),
+                },
+            });
+        }
+        all.push(Done {
+            at,
+            by,
+            device: device_label,
+            made,
+            changes,
         });
     }
     Ok(all)
@@ -422,6 +507,17 @@ impl<'a> Titles<'a> {
             node,
             kinds,
             known: HashMap::new(),
+        }
+    }
+
+    /// A value for readers, in Chinese and English; a reference by its name.
+    fn shown(&mut self, field: Option<&Field>, value: &Value) -> Result<[String; 2], Error> {
+        match (field, value) {
+            (Some(field), Value::Text(id)) if field.field_type == FieldType::Ref => {
+                self.named(field.ref_kind.as_deref().unwrap_or("*"), id)
+            }
+            (Some(field), value) => Ok([Lang::Zh, Lang::En].map(|lang| field.show(value, lang))),
+            (None, value) => Ok([value.to_string(), value.to_string()]),
         }
     }
 

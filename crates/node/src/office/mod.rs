@@ -24,6 +24,7 @@ mod schools;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -36,8 +37,8 @@ pub use audit::{audit_queue, decide};
 pub use card::{CardView, credit_card};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
 pub use entries::{
-    About, Entry, EntryDetail, EntryInput, Next, Shown, Stand, choices, entries, entry, entry_counts,
-    filled_by_program, may_write_kind, save_entry, take_step,
+    About, Changed, Done, Entry, EntryDetail, EntryInput, Next, Shown, Stand, choices, entries, entry,
+    entry_counts, filled_by_program, may_write_kind, save_entry, take_step,
 };
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
@@ -46,6 +47,7 @@ pub use publishing::{Checked, Publication, check_publication, publications, publ
 pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
 pub use schools::{SchoolRow, schools};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
+pub use versions::{Difference, UnderVersion};
 
 /// Who typed a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

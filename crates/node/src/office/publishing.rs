@@ -226,10 +226,11 @@ pub fn publish(node: &Node, by: &By, text: &str, published_on: &str, note: &str)
     Ok(id)
 }
 
-/// Files come from Windows editors too: a byte order mark and carriage returns say nothing.
+/// Files come from Windows editors too: a byte order mark and carriage returns say nothing. The lines stay where
+/// the officer sees them.
 fn tidy(text: &str) -> String {
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-    text.replace('\r', "\n").trim().to_owned()
+    text.replace('\r', "\n").trim_end().to_owned()
 }
 
 /// Whether a table of this name begins somewhere, also in a file that cannot be read as a whole.

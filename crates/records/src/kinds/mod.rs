@@ -82,6 +82,15 @@ pub const COUNTY_VERSIONS: u32 = 100;
 /// Ids of a county's own kinds begin with this, for the same reason.
 pub const COUNTY_PREFIX: &str = "c_";
 
+/// The file of one of the program's kinds, such as "lesson/1": a county begins with it to change the form.
+pub fn builtin_text(reference: &str) -> Option<&'static str> {
+    let file = format!("{}.toml", reference.replace('/', "."));
+    BUILTIN
+        .iter()
+        .find(|(name, _)| *name == file)
+        .map(|(_, text)| *text)
+}
+
 /// All kinds that a node knows, by id and version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kinds {

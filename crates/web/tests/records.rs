@@ -1,0 +1,326 @@
+//! Records of any kind on their pages, as a clerk, a leader and the county use them; the pages need no script.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use node::accounts::Role;
+use node::office::{self, TeacherInput};
+use support::*;
+
+const SCHOOL: &str = "青石镇中心小学";
+
+fn teacher(site: &Site, name: &str, code: &str) -> String {
+    let school = site.node.home_school().unwrap();
+    let input = TeacherInput {
+        teacher_code: code.into(),
+        name: name.into(),
+        status: "serving".into(),
+        post: "teacher".into(),
+        from: "2025-09-01".into(),
+        ..TeacherInput::default()
+    };
+    office::save_teacher(&site.node, &by("李专管员"), &school, None, input).unwrap()
+}
+
+/// The record that a page after saving shows.
+fn saved(page: &Page) -> String {
+    page.is(200).has("已保存在本机");
+    page.path.split('?').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_lesson_is_heard_debriefed_and_signed_and_an_edit_voids_the_signatures() {
+    let county = Site::county(false);
+    let school = county.enrol_school(SCHOOL);
+    let (taught, heard) = (
+        teacher(&school, "欧阳㙇", "T001"),
+        teacher(&school, "王𬭊", "T002"),
+    );
+    let clerk = school.signed_in("李专管员", Role::Clerk);
+    clerk
+        .get("/records")
+        .has("听评课记录")
+        .has("外出培训")
+        .has("校本研修备案/核准表");
+
+    // What is wrong stands beside its field, and nothing typed is lost.
+    let page = clerk.submit(
+        "/records/lesson/new",
+        "/records/lesson/new",
+        &[
+            ("teacher", &taught),
+            ("date", "昨天"),
+            ("subject", "　数　学　"),
+            ("topic", "分数的意义"),
+            ("period", "第３节"),
+            ("lesson_kind", ""),
+        ],
+    );
+    page.is(200)
+        .has("id=\"date-error\">日期：“昨天”不是日期")
+        .has("id=\"lesson_kind-error\">必须填写")
+        .has("value=\"昨天\"")
+        .has("value=\"分数的意义\"")
+        .has("value=\"第３节\"")
+        .has(&format!("value=\"{taught}\" selected"));
+    let lesson = saved(&clerk.submit(
+        "/records/lesson/new",
+        "/records/lesson/new",
+        &[
+            ("teacher", &taught),
+            ("date", "2025年10月16日"),
+            ("subject", "数学"),
+            ("topic", "分数的意义"),
+            ("lesson_kind", "open"),
+        ],
+    ));
+    clerk.get(&lesson).has("公开课").has("欧阳㙇").has("2025-10-16");
+
+    let id = lesson.rsplit('/').next().unwrap();
+    let new = format!("/records/observation/new?about={id}");
+    clerk
+        .get(&new)
+        .has("分数的意义")
+        .has(&format!("name=\"lesson\" value=\"{id}\""));
+    let observation = saved(&clerk.submit(
+        &new,
+        "/records/observation/new",
+        &[
+            ("lesson", id),
+            ("observer", &heard),
+            ("observer_role", "peer"),
+            ("date", "2025-10-16"),
+            ("process", "0′｜复习｜口算\r\n5′｜引入｜折纸"),
+            ("strengths", "板书清楚"),
+            ("points", "８６"),
+        ],
+    ));
+    // 听课之后必评课: who, when and where are asked before it counts as debriefed.
+    let step = format!("{observation}/step");
+    clerk
+        .get(&observation)
+        .has("还没有填“评课人”")
+        .has("还没有填“评课地点”");
+    clerk
+        .submit(&observation, &step, &[("to", "debriefed")])
+        .has("还没有填“评课时间”");
+    let edit = format!("{observation}/edit");
+    clerk.get(&edit).has("5′｜引入｜折纸").has("value=\"86\"");
+    let whole = [
+        ("lesson", id),
+        ("observer", heard.as_str()),
+        ("observer_role", "peer"),
+        ("date", "2025-10-16"),
+        ("process", "0′｜复习｜口算\r\n5′｜引入｜折纸"),
+        ("strengths", "板书清楚"),
+        ("points", "86"),
+        ("debrief_by", "王𬭊"),
+        ("debrief_on", "2025-10-16"),
+        ("debrief_place", "录播教室"),
+    ];
+    saved(&clerk.submit(&edit, &edit, &whole));
+    saved(&clerk.submit(&observation, &step, &[("to", "debriefed")]));
+
+    // Both sign; nobody signs under another's account.
+    let about = observation.rsplit('/').next().unwrap();
+    let sign = format!("/records/signature/new?about={about}");
+    let signature = |person: &str, role: &str, means: &str| {
+        clerk.submit(
+            &sign,
+            "/records/signature/new",
+            &[
+                ("about", about),
+                ("person", person),
+                ("sign_role", role),
+                ("means", means),
+                ("signed_on", "2025-10-16"),
+            ],
+        )
+    };
+    signature(&taught, "teacher", "own_account").has("id=\"means-error\">现在登录的不是签字人本人的账号");
+    saved(&signature(&taught, "teacher", "on_paper"));
+    clerk.get(&observation).has("还没有：听课人签字");
+    saved(&signature(&heard, "observer", "on_paper"));
+    clerk
+        .get(&observation)
+        .has("对现在的内容有效")
+        .lacks("内容已改，失效");
+    saved(&clerk.submit(&observation, &step, &[("to", "signed")]));
+    clerk.get(&observation).has("双方已签");
+
+    // A word changed afterwards: the signatures are void, visibly, and the history says what stood there.
+    let mut changed = whole;
+    changed[5].1 = "板书清楚，提问偏少";
+    saved(&clerk.submit(&edit, &edit, &changed));
+    clerk
+        .get(&observation)
+        .has("内容已改，失效")
+        .lacks("对现在的内容有效")
+        .has("<del>板书清楚</del>")
+        .has("<ins>板书清楚，提问偏少</ins>")
+        .has("李专管员");
+}
+
+#[test]
+fn a_trip_needs_the_leader_its_reason_and_its_report_back() {
+    let county = Site::county(false);
+    let school = county.enrol_school(SCHOOL);
+    let person = teacher(&school, "欧阳㙇", "T001");
+    let clerk = school.signed_in("李专管员", Role::Clerk);
+    let leader = school.signed_in("周校长", Role::Leader);
+    let trip = saved(&clerk.submit(
+        "/records/trip/new",
+        "/records/trip/new",
+        &[
+            ("person", &person),
+            ("project", "省骨干教师跟岗学习"),
+            ("place", "省城"),
+            ("from", "2025-10-08"),
+            ("to", "2025-10-12"),
+            ("cover", "王𬭊代第3节"),
+            ("record_given", "1"),
+        ],
+    ));
+    let step = format!("{trip}/step");
+    clerk.get(&trip).has("由校长、分管领导来做");
+    clerk
+        .submit(&trip, &step, &[("to", "dispatched")])
+        .has("由校长、分管领导来做");
+    saved(&leader.submit(&trip, &step, &[("to", "dispatched")]));
+    leader.get(&format!("{trip}/edit")).is(403);
+    saved(&clerk.submit(&trip, &step, &[("to", "returned")]));
+    clerk.get(&trip).has("还没有填“汇报交流（二级培训）活动”");
+    // Withdrawing is no step any more; one that needs a reason asks for it and keeps what was typed elsewhere.
+    clerk
+        .submit(&trip, &step, &[("to", "void"), ("reason", "")])
+        .has("现在是“返校”");
+    clerk
+        .get("/records/trip?state=returned")
+        .has("省骨干教师跟岗学习");
+    clerk.get("/records/trip?state=paid").lacks("省骨干教师跟岗学习");
+    clerk.get("/records/trip?q=欧阳㙇").has("省骨干教师跟岗学习");
+}
+
+#[test]
+fn a_filing_package_goes_to_the_county_and_its_word_comes_back() {
+    let county = Site::county(true);
+    let school = county.enrol_school(SCHOOL);
+    let clerk = school.signed_in("李专管员", Role::Clerk);
+    let auditor = county.signed_in("王审核员", Role::Auditor);
+    let fields = [
+        ("title", "第１期 㙇老师：读懂学生的错误"),
+        ("gate", "file"),
+        ("category", "practice"),
+        ("forms", "school_based"),
+        ("forms", "task_driven"),
+        ("begins_on", "2025-9-10"),
+        ("ends_on", "2025-12-10"),
+        ("hours_c", "１２"),
+        ("content", "听课、议课、评课"),
+        ("participants", "全体数学教师"),
+        ("responsible", "教导处"),
+        ("principal_agrees", "1"),
+    ];
+    let package = saved(&clerk.submit(
+        "/records/filing_package/new",
+        "/records/filing_package/new",
+        &fields,
+    ));
+    clerk
+        .get(&package)
+        .has("任务驱动、校本研修")
+        .has("还没有填“考评办法”");
+    let (edit, step) = (format!("{package}/edit"), format!("{package}/step"));
+    clerk
+        .get(&edit)
+        .has("value=\"task_driven\" checked")
+        .lacks("value=\"online\" checked");
+    let mut all = fields.to_vec();
+    all.push(("assessment", "每人一份反思"));
+    saved(&clerk.submit(&edit, &edit, &all));
+    saved(&clerk.submit(&package, &step, &[("to", "submitted_for_filing")]));
+
+    // At the county: returned only with a reason, then filed.
+    let id = package.rsplit('/').next().unwrap();
+    until(&auditor, "/records/filing_package", "读懂学生的错误");
+    let word = format!("/records/filing_decision/new?about={id}");
+    let begin = format!("href=\"/records/filing_decision/new?about={id}&amp;set=verdict&amp;to=filed\"");
+    auditor.get(&package).has(&begin);
+    auditor
+        .get(&format!("{word}&set=verdict&to=filed"))
+        .has("value=\"filed\" selected");
+    let say = |verdict: &str, reason: &str| {
+        let fields = [
+            ("about", id),
+            ("verdict", verdict),
+            ("reason", reason),
+            ("filing_no", "备2025-017"),
+            ("decided_on", "2025-09-12"),
+        ];
+        auditor.submit(&word, "/records/filing_decision/new", &fields)
+    };
+    say("approved", "").has("现在是“提交备案”，不能这样办");
+    say("returned", "")
+        .has("id=\"reason-error\">请写明理由")
+        .has("value=\"备2025-017\"");
+    saved(&say("returned", "请附讲稿"));
+    until(&clerk, &package, "请附讲稿").has(">退回<").has("王审核员");
+    saved(&clerk.submit(&package, &step, &[("to", "submitted_for_filing")]));
+    until(&auditor, &package, ">提交备案<");
+    saved(&say("filed", ""));
+    until(&clerk, &package, ">已备案<").has("备2025-017");
+    // 审后改动: more hours than were filed are not filed.
+    all[7].1 = "24";
+    saved(&clerk.submit(&edit, &edit, &all));
+    clerk
+        .get(&package)
+        .has("审后改动")
+        .has("内容已改，失效")
+        .has("<del>12.0</del>");
+}
+
+#[test]
+fn the_county_publishes_a_form_and_the_school_has_it_without_a_new_program() {
+    let county = Site::county(true);
+    let school = county.enrol_school(SCHOOL);
+    let officer = county.signed_in("王审核员", Role::Auditor);
+    let clerk = school.signed_in("李专管员", Role::Clerk);
+    clerk.get("/publishing").is(403);
+    let text = "id = \"c_visit\"\r\nversion = 1\r\nzh = \"家访记录\"\r\nen = \"Home visit\"\r\ndocument = \"log\"\r\n\
+                writers = [\"school\"]\r\n[view]\r\ndate = \"date\"\r\n\
+                [[field]]\r\nid = \"date\"\r\nzh = \"日期\"\r\nen = \"Date\"\r\ntype = \"date\"\r\nrequired = true\r\n\
+                [[field]]\r\nid = \"topic\"\r\nzh = \"内容\"\r\nen = \"Topic\"\r\ntype = \"text\"\r\nmax_len = 80\r\n";
+    let send = |text: &str, sure: &str| {
+        officer.submit(
+            "/publishing",
+            "/publishing",
+            &[
+                ("text", text),
+                ("published_on", "2025-10-01"),
+                ("note", "试用"),
+                ("sure", sure),
+            ],
+        )
+    };
+    send(&text.replace("max_len = 80", "max_length = 80"), "")
+        .has("第 20 行第 1 列：没有“max_length”这一项；可以写的是 id, zh")
+        .has("max_length = 80")
+        .has("value=\"试用\"");
+    send(&text.replace("c_visit", "visit"), "1").has("id 以 c_ 开头");
+    send(text, "")
+        .has("检查通过")
+        .has("家访记录")
+        .has("name=\"sure\"");
+    send(text, "1").has("已发布。").has("c_visit/1").has("生效");
+    send(&text.replace("家访", "走访"), "1").has("内容不能再改");
+    until(&clerk, "/records", "家访记录").has("县里发布");
+    let visit = saved(&clerk.submit(
+        "/records/c_visit/new",
+        "/records/c_visit/new",
+        &[("date", "2025-10-20"), ("topic", "㙇同学家长谈作业")],
+    ));
+    until(&officer, "/records/c_visit", "㙇同学家长谈作业");
+    clerk.get(&visit).has("家访记录");
+    // The file of a form of the program as a beginning.
+    officer.get("/publishing/lesson--1").has("id = &#34;lesson&#34;");
+}
