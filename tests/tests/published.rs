@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use node::office::{self, EntryInput};
-use node::{Filter, Value};
+use node::{Filter, Role, Unusable, Value};
 use records::kinds::Actor;
 use yanxiu_tests::*;
 
@@ -357,4 +357,70 @@ async fn a_published_version_is_never_changed() {
     let school = Place::school(&county, &add_school(&county, "石门村小"), "石门村小 电脑");
     let error = office::publish(&school.node, &clerk(), BOOK, "2025-10-02", "").unwrap_err();
     assert_eq!(error.zh(), "表单和规则由县里发布");
+}
+
+/// Two officers' computers that were apart publish different content under one name: nobody can tell which is
+/// meant, on no node, until one is withdrawn.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_contents_of_one_version_put_neither_into_force_until_one_is_withdrawn() {
+    let mut county = Place::county();
+    let mut second = Place::device("县进修学校 第二台");
+    second.enrol(
+        &county,
+        &[(Role::County, String::new()), (Role::Auditor, String::new())],
+    );
+    county.up().await;
+    second.up().await;
+    second.knows(&county);
+    until("the second computer is in sync", 20, || {
+        second
+            .node
+            .peers()
+            .unwrap()
+            .iter()
+            .any(|peer| peer.in_sync_at.is_some())
+    })
+    .await;
+    second.down().await;
+    let other = BOOK.replace("读书报告", "读书心得");
+    let mine = office::publish(&county.node, &auditor(), BOOK, "2025-10-01", "").unwrap();
+    let theirs = office::publish(&second.node, &auditor(), &other, "2025-10-01", "").unwrap();
+    assert_eq!(
+        second.node.kinds().latest("c_book_report").unwrap().zh,
+        "读书心得"
+    );
+    second.up().await;
+    until("both know both", 20, || {
+        [&county, &second].iter().all(|place| {
+            let unusable = place.node.unusable();
+            [&mine, &theirs]
+                .iter()
+                .all(|id| unusable.get(*id) == Some(&Unusable::Contradicted))
+                && !place.node.kinds().has("c_book_report")
+        })
+    })
+    .await;
+    office::take_step(
+        &county.node,
+        &auditor(),
+        Actor::Auditor,
+        "published",
+        &theirs,
+        "withdrawn",
+        "与第一台重复",
+    )
+    .unwrap();
+    until("the one that stands is in force everywhere", 20, || {
+        [&county, &second].iter().all(|place| {
+            place.node.unusable().is_empty()
+                && place
+                    .node
+                    .kinds()
+                    .latest("c_book_report")
+                    .is_some_and(|kind| kind.zh == "读书报告")
+        })
+    })
+    .await;
+    second.down().await;
+    county.down().await;
 }

@@ -29,6 +29,7 @@ pub mod lang;
 pub mod position;
 pub mod rules;
 pub mod sample;
+pub mod series;
 pub mod text;
 pub mod value;
 

@@ -175,6 +175,8 @@ fn note(query: &str, l: Lang) -> Option<Note> {
     let text = match value("done")? {
         "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
         "record" | "step" => l.t("已保存在本机。", "Saved on this computer.").to_owned(),
+        "series" if l.zh() => format!("已登记 {n} 次活动（草稿）。"),
+        "series" => format!("{n} sessions entered as drafts."),
         "published" => l
             .t(
                 "已发布。各校下次与县里联系后自动使用。",

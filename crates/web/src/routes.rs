@@ -114,6 +114,7 @@ fn office() -> Router<App> {
             "/records/{kind}/{id}/edit",
             get(record_form::edit).post(record_form::change),
         )
+        .route("/series/{id}/sessions", post(records::enter_series))
         .route("/records/{kind}/{id}/step", post(records::step))
         .route("/import/confirm", post(import::confirm))
         .route("/quarantine", get(quarantine::list))

@@ -266,7 +266,7 @@ fn a_filing_package_goes_to_the_county_and_its_word_comes_back() {
     saved(&say("returned", "请附讲稿"));
     until(&clerk, &package, "请附讲稿").has(">退回<").has("王审核员");
     saved(&clerk.submit(&package, &step, &[("to", "submitted_for_filing")]));
-    until(&auditor, &package, ">提交备案<");
+    until(&auditor, &package, "第几次提交</dt><dd class=\"prose\">2<");
     saved(&say("filed", ""));
     until(&clerk, &package, ">已备案<").has("备2025-017");
     // 审后改动: more hours than were filed are not filed.
@@ -323,4 +323,68 @@ fn the_county_publishes_a_form_and_the_school_has_it_without_a_new_program() {
     clerk.get(&visit).has("家访记录");
     // The file of a form of the program as a beginning.
     officer.get("/publishing/lesson--1").has("id = &#34;lesson&#34;");
+}
+
+#[test]
+fn a_weekly_plan_enters_its_sessions_once_and_tells_what_was_held() {
+    let county = Site::county(false);
+    let school = county.enrol_school(SCHOOL);
+    let person = teacher(&school, "欧阳㙇", "T001");
+    let clerk = school.signed_in("李专管员", Role::Clerk);
+    let series = saved(&clerk.submit(
+        "/records/series/new",
+        "/records/series/new",
+        &[
+            ("title", "周三政治学习"),
+            ("series_kind", "weekly_plan"),
+            ("from", "2025-09-01"),
+            ("to", "2025-9-30"),
+            ("every", "week"),
+            ("weekday", "wed"),
+            ("form", "school_based"),
+            ("category", "ethics_literacy"),
+            ("hours_c", "１"),
+        ],
+    ));
+    let id = series.rsplit('/').next().unwrap();
+    let action = format!("/series/{id}/sessions");
+    clerk.get(&series).has("计划中还没登记 4");
+    clerk
+        .submit(&series, &action, &[])
+        .has("已登记 4 次活动")
+        .has("周三政治学习（第1次）");
+    // Twice is once.
+    clerk
+        .submit("/records/series/new", &action, &[])
+        .has("已登记 0 次活动");
+    let first = clerk.get(&series).links("/sessions/");
+    let first = first.iter().find(|link| link.len() > 20).unwrap();
+    clerk.get(first).has("2025-09-03");
+    let session = first.rsplit('/').next().unwrap();
+    office::mark_attendance(
+        &school.node,
+        &by("李专管员"),
+        session,
+        &[(person, "present".into())],
+    )
+    .unwrap();
+    clerk.get(&series).has("已登记 4 · 已开 1 · 计划中还没登记 0");
+    // The session's own page and this one show the same record; a part of it belongs here.
+    let part = format!("/records/session_part/new?about={session}");
+    saved(&clerk.submit(
+        &part,
+        "/records/session_part/new",
+        &[
+            ("session", session),
+            ("position", "1"),
+            ("part", "theory"),
+            ("minutes", "30"),
+            ("topic", "半小时理论"),
+        ],
+    ));
+    clerk
+        .get(&format!("/records/session/{session}"))
+        .has("理论学习")
+        .has("30")
+        .has("进行中");
 }

@@ -6,6 +6,7 @@ use records::Kinds;
 
 use super::claims::ClaimRow;
 use super::draft::Draft;
+use super::entries::state_of;
 use super::lookup::{Key, Row, by_about, record_of};
 use super::roster::Edits;
 use super::{By, invalid, no_such, own_school, turn};
@@ -91,7 +92,8 @@ pub fn mark_attendance(
 ) -> Result<usize, Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    if record.text("state") == "void" {
+    let state = state_of(node, &record)?;
+    if state == "void" {
         return Err(invalid("state", "活动已作废", "The session is void"));
     }
     let school = record.school.as_deref().unwrap_or_default();
@@ -135,7 +137,7 @@ pub fn mark_attendance(
         }
         changed += usize::from(touched);
     }
-    if changed > 0 && may_move(record.text("state"), "held") {
+    if changed > 0 && may_move(&state, "held") {
         let begun = Draft::new("session")
             .text("state", "held")
             .change(node, &record, by)?;
@@ -150,7 +152,7 @@ pub fn mark_attendance(
 pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    match record.text("state") {
+    match state_of(node, &record)?.as_str() {
         "ended" if !record.others.contains_key("state") => return Ok(()),
         "ended" => {}
         state if may_move(state, "ended") => {}

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
-use node::office::{self, Entry, EntryDetail};
+use node::office::{self, Entry, EntryDetail, SeriesPlan};
 use records::Kind;
 use records::kinds::{Actor, COUNTY_PREFIX, COUNTY_VERSIONS};
 use serde::Deserialize;
@@ -133,6 +133,8 @@ struct RecordPage {
     own: Option<String>,
     /// The step whose form was sent back.
     tried: String,
+    /// The sessions of a series beside its plan.
+    plan: Option<SeriesPlan>,
     /// What the kinds of the records about it are called.
     labels: Vec<(String, String)>,
 }
@@ -271,11 +273,19 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
         "person" => Some(format!("/teachers/{}", e.entry.id)),
         _ => None,
     };
+    let plan = match (e.entry.kind.as_str(), e.entry.known) {
+        ("series", true) => {
+            let id = e.entry.id.clone();
+            Some(ctx.run(move |n| office::series_plan(n, &id)).await?)
+        }
+        _ => None,
+    };
     let label = |kind: &Kind| (kind.id.clone(), kind.label(ctx.l.into()).to_owned());
     let labels = known.newest().map(label).collect();
     html(&RecordPage {
         l: ctx.l,
         labels,
+        plan,
         c: Chrome::new(ctx, &title, "records"),
         tried: f.text("to"),
         f,
@@ -305,4 +315,12 @@ pub(crate) async fn step(
         }
         Err(other) => Err(other.into()),
     }
+}
+
+/// `POST /series/{id}/sessions`: enters the sessions that the plan still lacks.
+pub(crate) async fn enter_series(Path(id): Path<String>, Post { ctx, .. }: Post) -> Result<Response, Fault> {
+    ctx.need(Right::Enter)?;
+    let (by, series) = (ctx.who.by(), id.clone());
+    let made = ctx.run(move |n| office::enter_series(n, &by, &series)).await?;
+    Ok(Redirect::to(&format!("/records/series/{id}?done=series&n={made}")).into_response())
 }
