@@ -292,6 +292,9 @@ pub(crate) fn session(state: &str) -> Badge {
 /// The county has decided on other content than stands here now.
 pub(crate) const STALE: Badge = badge("changed", "审后改动", "Changed after decision");
 
+/// Signatures are on other content than stands here now.
+pub(crate) const UNSIGNED: Badge = badge("changed", "已变更（待重签）", "Changed: to be signed anew");
+
 /// A record whose form has not arrived: shown raw, counting nothing.
 pub(crate) const FORM_MISSING: Badge = badge("disputed", "表单未到", "Form not here yet");
 

@@ -146,14 +146,17 @@ fn a_lesson_is_heard_debriefed_and_signed_and_an_edit_voids_the_signatures() {
         .has("对现在的内容有效")
         .lacks("内容已改，失效");
     saved(&clerk.submit(&observation, &step, &[("to", "signed")]));
-    clerk.get(&observation).has("双方已签");
+    clerk.get(&observation).has("双方已签").lacks("待重签");
+    clerk.get("/records/observation").has("双方已签").lacks("待重签");
 
     // A word changed afterwards: the signatures are void, visibly, and the history says what stood there.
     let mut changed = whole;
     changed[5].1 = "板书清楚，提问偏少";
     saved(&clerk.submit(&edit, &edit, &changed));
+    clerk.get("/records/observation").has("待重签");
     clerk
         .get(&observation)
+        .has("已变更（待重签）")
         .has("内容已改，失效")
         .lacks("对现在的内容有效")
         .has("<del>板书清楚</del>")
@@ -188,6 +191,10 @@ fn a_trip_needs_the_leader_its_reason_and_its_report_back() {
         .has("由校长、分管领导来做");
     saved(&leader.submit(&trip, &step, &[("to", "dispatched")]));
     leader.get(&format!("{trip}/edit")).is(403);
+    // What has rules of its own is written by no general form.
+    for kind in ["claim", "attendance", "evidence", "person", "decision"] {
+        clerk.get(&format!("/records/{kind}/new")).is(403);
+    }
     saved(&clerk.submit(&trip, &step, &[("to", "returned")]));
     clerk.get(&trip).has("还没有填“汇报交流（二级培训）活动”");
     // Withdrawing is no step any more; one that needs a reason asks for it and keeps what was typed elsewhere.
@@ -245,7 +252,7 @@ fn a_filing_package_goes_to_the_county_and_its_word_comes_back() {
     until(&auditor, "/records/filing_package", "读懂学生的错误");
     let word = format!("/records/filing_decision/new?about={id}");
     let begin = format!("href=\"/records/filing_decision/new?about={id}&amp;set=verdict&amp;to=filed\"");
-    auditor.get(&package).has(&begin);
+    until(&auditor, &package, &begin);
     auditor
         .get(&format!("{word}&set=verdict&to=filed"))
         .has("value=\"filed\" selected");

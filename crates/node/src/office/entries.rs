@@ -25,6 +25,8 @@ pub struct Stand {
     pub stale: bool,
     /// 待核: there are two different words on it.
     pub differ: bool,
+    /// 已变更（待重签）: the signatures that brought it here are on other content.
+    pub unsigned: bool,
     /// Nothing of its content is edited in this state.
     pub closed: bool,
 }
@@ -163,6 +165,24 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
         })
 }
 
+/// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
+/// evidence): they are written on their own pages and by no general form.
+const OWN_ACTS: [&str; 8] = [
+    "person",
+    "staff_fact",
+    "organisation",
+    "attendance",
+    "evidence",
+    "claim",
+    "decision",
+    "published",
+];
+
+/// Whether records of a kind are written by acts of their own alone.
+pub fn has_own_acts(kind: &str) -> bool {
+    OWN_ACTS.contains(&kind)
+}
+
 /// Whether this device may write records of a kind at all.
 pub fn may_write_kind(node: &Node, kind: &Kind) -> bool {
     kind.writers.iter().any(|writer| match writer.as_str() {
@@ -222,12 +242,15 @@ fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
         .collect()
 }
 
-/// The records whose word makes steps of these, by what they are about.
+/// The records whose word or signature these stand on, by what they are about.
 fn words(node: &Node, kinds: &Kinds, records: &[Record]) -> Result<HashMap<Key, Vec<Row>>, Error> {
     let mut wanted: BTreeSet<&str> = BTreeSet::new();
     for kind in records.iter().filter_map(|record| kinds.get(&reference(record))) {
-        let moves = kind.states.iter().flat_map(|states| &states.moves);
-        wanted.extend(moves.filter_map(|each| Some(each.by.as_ref()?.kind.as_str())));
+        for each in kind.states.iter().flat_map(|states| &states.moves) {
+            wanted.extend(each.by.as_ref().map(|by| by.kind.as_str()));
+            let signed = each.needs.iter().filter(|need| need.binds);
+            wanted.extend(signed.filter_map(|need| need.record.as_deref()));
+        }
     }
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let mut words: HashMap<Key, Vec<Row>> = HashMap::new();
@@ -257,6 +280,7 @@ fn stand(kinds: &Kinds, kind: &Kind, record: &Record, about: &[Row]) -> Option<S
         en: label(Lang::En),
         stale: standing.stale,
         differ: standing.differ,
+        unsigned: standing.unsigned,
         closed: states.closed.iter().any(|closed| closed == standing.state),
     })
 }
@@ -330,7 +354,7 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
     let ours =
         record.school.is_none() || home == record.school || form.is_some_and(|f| f.document == "ledger");
     let editable = ours
-        && form.is_some_and(|form| may_write_kind(node, form))
+        && form.is_some_and(|form| may_write_kind(node, form) && !has_own_acts(&form.id))
         && !entry.stand.as_ref().is_some_and(|stand| stand.closed);
     Ok(Some(EntryDetail {
         fields: shown(node, &kinds, form, &record)?,
@@ -409,7 +433,7 @@ fn more(node: &Node, kinds: &Kinds, record: &Record) -> Vec<(String, String, Str
         let target = kind.view.about.as_deref().and_then(|field| kind.field(field));
         let target = target.and_then(|field| field.ref_kind.as_deref());
         let any = target == Some("*") && kind.document != "registry" && record.school.is_some();
-        (target == Some(record.kind.as_str()) || any) && may_write_kind(node, kind)
+        (target == Some(record.kind.as_str()) || any) && may_write_kind(node, kind) && !has_own_acts(&kind.id)
     };
     let fitting = kinds.newest().filter(fits);
     fitting

@@ -6,7 +6,9 @@ use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene};
 use records::{Kinds, Value, record_digest_with};
 
 use super::draft::{Draft, year_of};
-use super::entries::{around, as_related, filled_by_program, may_write_kind, reference, stand_of};
+use super::entries::{
+    around, as_related, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
+};
 use super::lookup::record_of;
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Error, Node, Record};
@@ -41,6 +43,14 @@ pub fn save_entry(node: &Node, by: &By, actor: Actor, input: EntryInput) -> Resu
             "This node does not have this form yet; sync with the county first",
         )
     })?;
+    // A session begins on its own page; what its form adds is edited here.
+    if has_own_acts(&form.id) || (form.id == "session" && old.is_none()) {
+        return Err(invalid(
+            "_kind",
+            "这种记录请在它自己的页面上登记",
+            "Records of this kind are entered on their own page",
+        ));
+    }
     if !may_write_kind(node, form) {
         return Err(invalid(
             "_kind",

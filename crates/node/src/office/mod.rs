@@ -41,7 +41,7 @@ pub use card::{CardView, credit_card};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
 pub use entries::{
     About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,
-    filled_by_program, may_write_kind,
+    filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
 pub use organisations::{

@@ -54,6 +54,8 @@ pub struct Standing<'a> {
     pub stale: bool,
     /// 待核: there are two different words on it; none holds.
     pub differ: bool,
+    /// 已变更（待重签）: it came here by signatures, and they are on other content.
+    pub unsigned: bool,
 }
 
 /// A step that leads on.
@@ -84,6 +86,7 @@ impl<'a> Scene<'a> {
             by: None,
             stale: false,
             differ: false,
+            unsigned: false,
         };
         let digest = record_digest_with(self.kinds, self.fields);
         // Each step leads to a state that was not passed yet; a file with a circle ends here all the same.
@@ -108,12 +111,26 @@ impl<'a> Scene<'a> {
                         by: Some(at),
                         stale: false,
                         differ: false,
+                        unsigned: false,
                     };
                 }
                 _ => break,
             }
         }
+        standing.unsigned = self.lacks_signature(states, standing.state);
         Some(standing)
+    }
+
+    /// Whether every step that leads to this state asks for a signature, and none of them has all of its own on
+    /// the present content.
+    fn lacks_signature(&self, states: &States, state: &str) -> bool {
+        let mut leading = states
+            .moves
+            .iter()
+            .filter(|each| each.to.iter().any(|to| to == state))
+            .peekable();
+        let lacks = |each: &Move| each.needs.iter().any(|need| need.binds && !self.has(need));
+        leading.peek().is_some() && leading.all(lacks)
     }
 
     /// The step that another record makes from a state, if it makes one.

@@ -81,7 +81,7 @@ pub(crate) fn may_enter(ctx: &Ctx, kind: &Kind) -> bool {
         "registry" | "plan" => Right::Registry,
         _ => Right::Enter,
     };
-    ctx.may(right) && office::may_write_kind(&ctx.app.node, kind)
+    ctx.may(right) && office::may_write_kind(&ctx.app.node, kind) && !office::has_own_acts(&kind.id)
 }
 
 /// One line of the list of kinds.

@@ -182,6 +182,27 @@ fn a_signature_is_worth_what_it_signed() {
             .take(Actor::Clerk, "signed", "")
             .is_ok()
     );
+    let mut signed = seen.clone();
+    signed.insert("state".into(), "signed".into());
+    assert!(
+        !scene("observation/1", &signed, &both)
+            .standing()
+            .unwrap()
+            .unsigned
+    );
+    assert!(scene("observation/1", &signed, &one).standing().unwrap().unsigned);
+    assert!(
+        !scene("observation/1", &seen, &[]).standing().unwrap().unsigned,
+        "nobody has asked for one yet"
+    );
+    signed.insert("advice".into(), "多提问".into());
+    assert!(
+        scene("observation/1", &signed, &both)
+            .standing()
+            .unwrap()
+            .unsigned,
+        "已变更（待重签）"
+    );
     // A word changed after the signatures: both are void.
     seen.insert("strengths".into(), "板书清楚，提问少".into());
     let refused = scene("observation/1", &seen, &both)
