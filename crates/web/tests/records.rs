@@ -395,3 +395,83 @@ fn a_weekly_plan_enters_its_sessions_once_and_tells_what_was_held() {
         .has("30")
         .has("进行中");
 }
+
+#[test]
+fn a_teacher_moves_by_three_hands_that_never_meet() {
+    let county = Site::county(true);
+    let (old, new) = (county.enrol_school(SCHOOL), county.enrol_school("云岭县第一小学"));
+    let person = teacher(&old, "欧阳㙇", "T001");
+    let auditor = county.signed_in("王审核员", Role::Auditor);
+    let (leaving, coming) = (
+        old.signed_in("李专管员", Role::Clerk),
+        new.signed_in("赵专管员", Role::Clerk),
+    );
+    let person_page = format!("/records/person/{person}");
+    let order = format!("/records/transfer_order/new?about={person}");
+    until(&auditor, "/records/person", "欧阳㙇");
+    auditor.get(&person_page).has(&order);
+    let (from, to) = (county.school_id(SCHOOL), county.school_id("云岭县第一小学"));
+    let write = |to: &str| {
+        let fields = [
+            ("person", person.as_str()),
+            ("order_no", "云教人〔2025〕17号"),
+            ("person_label", "T001"),
+            ("from", &from),
+            ("to", to),
+            ("reason", "transfer"),
+            ("effective", "2025-11-01"),
+            ("ordered_on", "2025-10-20"),
+        ];
+        auditor.submit(&order, "/records/transfer_order/new", &fields)
+    };
+    write(&from).has("id=\"to-error\">调入学校与现在的学校相同");
+    auditor
+        .submit(
+            &order,
+            "/records/transfer_order/new",
+            &[
+                ("person", &person),
+                ("order_no", "1"),
+                ("from", &to),
+                ("to", &from),
+                ("reason", "loan"),
+                ("effective", "2025-11-01"),
+                ("ordered_on", "2025-10-20"),
+            ],
+        )
+        .has("id=\"from-error\">调出学校应是这位教师现在的学校");
+    let ordered = saved(&write(&to));
+    write(&to).has("id=\"order_no-error\">这个文号已经用过");
+    let step = format!("{ordered}/step");
+    auditor
+        .submit(&ordered, &step, &[("to", "effective")])
+        .has("现在是“已下令”，不能改为“生效”");
+
+    let answer = |who: &Browser, kind: &str, word: &str| {
+        until(who, "/records/transfer_order", "云教人〔2025〕17号");
+        let links = who
+            .get("/records/transfer_order")
+            .links("/records/transfer_order/");
+        let id = links[0].rsplit('/').next().unwrap().to_owned();
+        let form = format!("/records/{kind}/new?about={id}");
+        let action = format!("/records/{kind}/new");
+        saved(&who.submit(
+            &form,
+            &action,
+            &[("about", &id), ("answer", word), ("date", "2025-10-28")],
+        ));
+        who.get(&links[0]).has("云教人〔2025〕17号").body.clone()
+    };
+    assert!(answer(&leaving, "transfer_release", "released").contains(">已放行<"));
+    until(&auditor, &ordered, ">已放行<");
+    // Released, and not yet accepted: nothing takes effect.
+    auditor
+        .submit(&ordered, &step, &[("to", "effective")])
+        .has("不能改为“生效”");
+    assert!(answer(&coming, "transfer_accept", "accepted").contains(">已接收<"));
+    until(&auditor, "/records/transfer_order", ">已接收<");
+    saved(&auditor.submit(&ordered, &step, &[("to", "effective")]));
+    for who in [&leaving, &coming] {
+        until(who, "/records/transfer_order", ">生效<");
+    }
+}

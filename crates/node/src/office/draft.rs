@@ -8,6 +8,7 @@ use super::{By, fault, invalid};
 use crate::{Edit, Error, Node, Record};
 
 /// What a form says about one record. A field that the form does not have stays as it is.
+#[derive(Clone)]
 pub(super) struct Draft {
     kind: String,
     fields: Vec<(String, Option<Value>)>,

@@ -10,8 +10,9 @@ use super::entries::{
     around, as_related, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
 };
 use super::lookup::record_of;
+use super::roster::Edits;
 use super::{By, fault, invalid, no_such, own_school, turn};
-use crate::{Error, Node, Record};
+use crate::{Error, Filter, Node, Record};
 
 /// What a form says.
 #[derive(Clone, Debug, Default)]
@@ -86,8 +87,49 @@ pub fn save_entry(node: &Node, by: &By, actor: Actor, input: EntryInput) -> Resu
         let id = node.new_id();
         let document = document(node, form, &draft, about.as_ref());
         // What is missing stands beside its field before it is asked where the record goes.
+        let mut edits = Edits::default();
+        if form.id == TRANSFER {
+            // Neither school reads the other's ledger: the order stands in both, under one number.
+            let to = whole.get("to").and_then(Value::as_text).unwrap_or_default();
+            let home = about.as_ref().and_then(|about| about.school.as_deref());
+            if home.is_none() || whole.get("from").and_then(Value::as_text) != home {
+                return Err(invalid(
+                    "from",
+                    "调出学校应是这位教师现在的学校",
+                    "The old school must be the teacher's present one",
+                ));
+            }
+            if home == Some(to) {
+                return Err(invalid(
+                    "to",
+                    "调入学校与现在的学校相同",
+                    "The new school is the present one",
+                ));
+            }
+            if !copies(
+                node,
+                whole.get("order_no").and_then(Value::as_text).unwrap_or_default(),
+            )?
+            .is_empty()
+            {
+                return Err(invalid(
+                    "order_no",
+                    "这个文号已经用过",
+                    "This number was used before",
+                ));
+            }
+            let year = document
+                .as_deref()
+                .unwrap_or_default()
+                .rsplit('/')
+                .next()
+                .unwrap_or_default();
+            let there = format!("ledger/{to}/{year}");
+            edits.push(&there, draft.clone().create(node, node.new_id(), by)?);
+        }
         let edit = draft.create(node, id.clone(), by)?;
-        node.commit(&document?, vec![edit])?;
+        edits.push(&document?, edit);
+        edits.commit(node)?;
         return Ok(id);
     };
     editable(node, &kinds, form, &old)?;
@@ -210,6 +252,11 @@ fn document(node: &Node, form: &Kind, draft: &Draft, about: Option<&Record>) -> 
         "ledger" => match about {
             // The county's word stands in the year of what it is about.
             Some(about) if about.doc.starts_with("log/") => Ok(about.doc.replacen("log/", "ledger/", 1)),
+            Some(about) if about.doc.starts_with("base/") => Ok(format!(
+                "ledger/{}/{}",
+                about.school.as_deref().unwrap_or_default(),
+                year()?
+            )),
             _ => Err(invalid(
                 form.view.about.as_deref().unwrap_or("_kind"),
                 "请从学校的记录上办理",
@@ -262,21 +309,40 @@ pub fn take_step(
     if matches!(form.document.as_str(), "log" | "base") {
         own_school(node, record.school.as_deref().unwrap_or_default())?;
     }
-    let around = around(node, &record)?;
-    let related: Vec<Related<'_>> = around.iter().map(as_related).collect();
-    let scene = Scene {
-        kinds: &kinds,
-        kind: form,
-        fields: &record.fields,
-        disputed: record.disputed,
-        related: &related,
+    // Both copies of a transfer's order take the step, or none: it needs the old school's release and the new
+    // one's acceptance.
+    let taking = match form.id.as_str() {
+        TRANSFER => copies(node, record.text("order_no"))?,
+        _ => vec![record],
     };
-    let edits = scene.take(actor, to, reason).map_err(Error::Invalid)?;
-    let draft = edits.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
-        draft.value(name, value.clone())
-    });
-    match draft.change(node, &record, by)? {
-        Some(edit) => node.commit(&record.doc, vec![edit]),
-        None => Ok(()),
+    let mut edits = Edits::default();
+    for record in &taking {
+        let around = around(node, record)?;
+        let related: Vec<Related<'_>> = around.iter().map(as_related).collect();
+        let scene = Scene {
+            kinds: &kinds,
+            kind: form,
+            fields: &record.fields,
+            disputed: record.disputed,
+            related: &related,
+        };
+        let said = scene.take(actor, to, reason).map_err(Error::Invalid)?;
+        let draft = said.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
+            draft.value(name, value.clone())
+        });
+        if let Some(edit) = draft.change(node, record, by)? {
+            edits.push(&record.doc, edit);
+        }
     }
+    edits.commit(node)
+}
+
+/// The kind of the county's order that a teacher moves.
+const TRANSFER: &str = "transfer_order";
+
+/// Both copies of such an order.
+fn copies(node: &Node, order_no: &str) -> Result<Vec<Record>, Error> {
+    let mut copies = node.records(&Filter::kind(TRANSFER))?;
+    copies.retain(|order| order.text("order_no") == order_no.trim());
+    Ok(copies)
 }
