@@ -404,7 +404,15 @@ impl World {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;
-        Ok(Running(child))
+        let mut running = Running(child);
+        std::thread::sleep(Duration::from_millis(150));
+        match running.0.try_wait()? {
+            Some(status) => {
+                let log = fs::read_to_string(log_file(node.dir()))?;
+                Err(format!("yanxiu serve ended at once ({status}): {log}").into())
+            }
+            None => Ok(running),
+        }
     }
 
     fn emu(&self, args: &[&str]) -> Result<String> {
