@@ -231,6 +231,13 @@ impl Running {
             .status()?;
         status.success().then_some(()).ok_or_else(|| "kill".into())
     }
+
+    /// Lets it say goodbye, or its peer would go on asking for it in the next measurement.
+    fn end(mut self) -> Result<()> {
+        self.signal("-INT")?;
+        self.0.wait()?;
+        Ok(())
+    }
 }
 
 impl Drop for Running {
@@ -308,8 +315,7 @@ impl<'w> Run<'w> {
             self.world.times(school, &self.hub_dir(), mark)?,
         );
         print(&format!("{what}, without ticket"), bytes, times, wanted);
-        drop(pc);
-        Ok(())
+        pc.end()
     }
 
     /// The second contact of the same two processes, which hang up when they are equal.
@@ -340,8 +346,7 @@ impl<'w> Run<'w> {
             self.world.times(school, &self.hub_dir(), mark)?,
         );
         print(&format!("{what}, with ticket"), bytes, times, wanted);
-        drop(pc);
-        Ok(())
+        pc.end()
     }
 
     fn hub_dir(&self) -> PathBuf {
