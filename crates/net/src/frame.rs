@@ -16,6 +16,7 @@ use sync::NodeId;
 use tokio::time::Instant;
 
 use crate::Error;
+use crate::cork::{Cork, waiting};
 use crate::early::Settling;
 
 /// The longest frame in bytes, its length field not counted: 1 MiB. Transfers are cut into pieces
@@ -37,15 +38,17 @@ pub struct FrameWriter {
     stream: quinn::SendStream,
     /// Of a stream opened before the end of the handshake.
     early: Option<Settling>,
+    cork: Option<Cork>,
     /// A write has begun and not ended.
     in_frame: bool,
 }
 
 impl FrameWriter {
-    pub(crate) fn new(stream: quinn::SendStream, early: Option<Settling>) -> FrameWriter {
+    pub(crate) fn new(stream: quinn::SendStream, early: Option<Settling>, cork: Option<Cork>) -> FrameWriter {
         FrameWriter {
             stream,
             early,
+            cork,
             in_frame: false,
         }
     }
@@ -56,22 +59,31 @@ impl FrameWriter {
     /// Not cancel-safe: a write that is dropped half-way resets the stream, so that the peer never
     /// takes the rest of one frame for the next one; every later write is [`Error::StreamEnded`].
     pub async fn write(&mut self, frame: &[u8]) -> Result<(), Error> {
-        let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        if len > MAX_FRAME {
-            return Err(Error::FrameTooLong {
-                len: frame.len() as u64,
-                limit: MAX_FRAME,
-            });
+        self.write_together(std::slice::from_ref(&frame)).await
+    }
+
+    /// Like [`FrameWriter::write`], several at once: as few packets as they fit in.
+    pub async fn write_together(&mut self, frames: &[impl AsRef<[u8]>]) -> Result<(), Error> {
+        // One buffer, so that a length never leaves in a packet of its own.
+        let mut bytes = Vec::new();
+        for frame in frames {
+            let frame = frame.as_ref();
+            let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+            if len > MAX_FRAME {
+                return Err(Error::FrameTooLong {
+                    len: frame.len() as u64,
+                    limit: MAX_FRAME,
+                });
+            }
+            bytes.reserve(4 + frame.len());
+            bytes.extend_from_slice(&len.to_le_bytes());
+            bytes.extend_from_slice(frame);
         }
         if self.in_frame {
             return Err(Error::StreamEnded);
         }
-        // One buffer, so that the length never leaves in a packet of its own.
-        let mut bytes = Vec::with_capacity(4 + frame.len());
-        bytes.extend_from_slice(&len.to_le_bytes());
-        bytes.extend_from_slice(frame);
         self.in_frame = true;
-        if let Err(error) = self.stream.write_chunk(bytes.into()).await {
+        if let Err(error) = waiting(self.cork.as_ref(), self.stream.write_chunk(bytes.into())).await {
             return Err(self.failed(error).await);
         }
         self.in_frame = false;
@@ -108,7 +120,7 @@ impl FrameWriter {
         if !self.is_dead() {
             let _ = self.stream.finish();
         }
-        match self.stream.stopped().await {
+        match waiting(self.cork.as_ref(), self.stream.stopped()).await {
             Ok(None) => Ok(()),
             Ok(Some(code)) => Err(Error::StreamStopped {
                 code: code.into_inner(),
@@ -164,6 +176,7 @@ pub struct FrameReader {
     peer: NodeId,
     /// As in [`FrameWriter`].
     early: Option<Settling>,
+    cork: Option<Cork>,
     limit: u32,
     /// The length field of the frame being read, and how many bytes of it have come.
     header: [u8; 4],
@@ -177,11 +190,17 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    pub(crate) fn new(stream: quinn::RecvStream, peer: NodeId, early: Option<Settling>) -> FrameReader {
+    pub(crate) fn new(
+        stream: quinn::RecvStream,
+        peer: NodeId,
+        early: Option<Settling>,
+        cork: Option<Cork>,
+    ) -> FrameReader {
         FrameReader {
             stream,
             peer,
             early,
+            cork,
             limit: MAX_FRAME,
             header: [0; 4],
             header_len: 0,
@@ -270,7 +289,7 @@ impl FrameReader {
         &mut self,
         max: usize,
     ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Error> {
-        let chunk = self.stream.read_chunk(max, true);
+        let chunk = waiting(self.cork.as_ref(), self.stream.read_chunk(max, true));
         let read = match self.begun {
             None => chunk.await,
             Some(begun) => match tokio::time::timeout_at(begun + self.patience, chunk).await {

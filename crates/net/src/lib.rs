@@ -18,6 +18,7 @@
 //! connects like any other (see `tls.rs`).
 
 mod calls;
+mod cork;
 mod discovery;
 mod early;
 mod endpoint;
@@ -27,6 +28,7 @@ mod gate;
 mod ground;
 mod link;
 mod socket;
+mod tickets;
 mod tls;
 mod tuning;
 
