@@ -104,7 +104,11 @@ pub fn beyond(
         for (seq, hash) in signed(c, key, actor, &evidence)? {
             let past = Past(c);
             let off = seq > cut.seq || past.at(key, actor, seq)?.is_some_and(|here| here != hash);
-            if off && !going.contains(&hash) && !known(&hash) && past.header(key, &hash)?.is_none() {
+            // What has been shown with its past need not be shown again with what came after it.
+            if known(&hash) {
+                going.insert(hash);
+            }
+            if off && !going.contains(&hash) && past.header(key, &hash)?.is_none() {
                 lots.extend(with_past(c, key, hash, &evidence, &mut going)?);
             }
         }

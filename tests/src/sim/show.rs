@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use node::Node;
 use store::rusqlite::types::Value;
 
-use super::law::standing;
+use super::law::{set_aside, standing};
 use super::world::{Saved, World};
 
 const TABLES: [(&str, &str); 7] = [
@@ -36,7 +36,7 @@ const TABLES: [(&str, &str); 7] = [
 ];
 
 impl World {
-    /// Of every document that some machine holds otherwise than the hub.
+    /// Of every document that some machine holds otherwise than the hub, or has set something of aside.
     pub fn show_differing(&self) {
         let all: Vec<_> = self
             .machines
@@ -58,6 +58,10 @@ impl World {
                     differing.insert(document);
                 }
             }
+        }
+        let nodes = self.machines.iter().filter_map(|m| m.node.as_ref());
+        for aside in nodes.filter_map(|n| set_aside(n).ok()) {
+            differing.extend(documents(&aside));
         }
         differing.iter().for_each(|d| self.show(d));
     }
