@@ -63,7 +63,12 @@ impl Node {
         let Some(doc) = found else {
             return Ok(Past::default());
         };
-        let past = self.with_documents(|cache, around| cache.past(around, doc, key, id))?;
+        let (roll, kinds) = (self.roll(), self.kinds());
+        let mut cache = self.documents();
+        let past = self
+            .store()
+            .read(|c| cache.past(&self.around(c, &roll, &kinds), doc, key, id))?;
+        drop(cache);
         let times = self.store().read(|c| changes::times(c, doc))?;
         Ok((past, times))
     }

@@ -754,7 +754,7 @@ impl Node {
         String::from_utf8(bytes).ok()
     }
 
-    fn around<'a>(&'a self, conn: &'a Connection, roll: &'a Roll, kinds: &'a Kinds) -> Around<'a> {
+    pub(crate) fn around<'a>(&'a self, conn: &'a Connection, roll: &'a Roll, kinds: &'a Kinds) -> Around<'a> {
         Around {
             conn,
             policy: &self.0.policy,
@@ -764,20 +764,8 @@ impl Node {
         }
     }
 
-    /// Reads documents in memory.
-    pub(crate) fn with_documents<T>(
-        &self,
-        work: impl FnOnce(&mut Cache, &Around<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let roll = self.roll();
-        let (mut cache, kinds) = (self.documents(), self.kinds());
-        self.0
-            .store
-            .read(|c| work(&mut cache, &self.around(c, &roll, &kinds)))
-    }
-
     /// Lock order: roll, documents, store.
-    fn documents(&self) -> MutexGuard<'_, Cache> {
+    pub(crate) fn documents(&self) -> MutexGuard<'_, Cache> {
         self.0.documents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
