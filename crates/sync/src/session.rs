@@ -25,15 +25,14 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use crate::admission::{Offered, Verdict};
-use crate::document::{ChangeHash, DocKey};
+use crate::document::DocKey;
 use crate::identity::{ActorId, StoreId};
 use crate::limits;
 use crate::roll::{BadStatement, Statement};
 use crate::tip::Receipt;
 use crate::wire::stream::{Reader, Writer};
 use crate::wire::{
-    Ack, BadFrame, Check, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks, StreamPart,
+    BadFrame, Check, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks, StreamPart,
     VERSION, Vector, Vectors,
 };
 

@@ -8,13 +8,14 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::admission::{History, Offered, admit};
+use crate::admission::{History, Offered, Verdict, admit};
 use crate::authority::{Access, Policy, PolicyRow, may_read};
 use crate::change::{Change, Header};
+use crate::document::ChangeHash;
 use crate::identity::{DeviceKey, NodeId};
 use crate::roll::{Body, Roll};
 use crate::tip::{Tip, sign_tip};
-use crate::wire::DocDigest;
+use crate::wire::{Ack, DocDigest};
 
 mod bases;
 mod buckets;
