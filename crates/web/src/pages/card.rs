@@ -22,6 +22,8 @@ struct CardPage<'a> {
     v: &'a CardView,
     rows: &'a [ClaimRow],
     enter: bool,
+    /// Whether this person may open the sessions; a teacher sees the own lines only.
+    read: bool,
     printed: String,
     /// The school year of this computer's date: later ones are shown as not begun.
     now: SchoolYear,
@@ -125,6 +127,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         c: Chrome::new(&ctx, &view.teacher.name, "roster"),
         rows: &view.lines,
         enter: home && ctx.may(Right::Enter),
+        read: ctx.may(Right::Read),
         printed: today.to_string(),
         now: SchoolYear::of(today),
         v: &view,
