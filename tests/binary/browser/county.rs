@@ -52,9 +52,17 @@ impl County {
         hub_place.ok(&["import", &schools, "--yes"]);
         let address = free_address();
         let hub = serve_hub(&hub_place, &address);
-        let school_place = enrol(root, &hub_place, "school", &["--school", SCHOOL]);
+        let school_place = enrol(
+            root,
+            &hub_place,
+            "school",
+            "青石小学 办公室",
+            &["--school", SCHOOL],
+        );
         let school = school_place.serve(&["--listen", "127.0.0.1:0"]);
-        until("the list of schools has come", || school_place.count("schools") == 2);
+        until("the list of schools has come", || {
+            school_place.count("schools") == 2
+        });
         school_place.ok(&["import", &teachers, "--yes"]);
         let quick = Browser::new();
         quick.first_account(hub.setup.as_ref().unwrap(), AUDITOR, "auditor", PIN);
@@ -71,7 +79,10 @@ impl County {
         };
         let accounts = county.quick.open(&format!("{}/accounts", county.school.pages));
         let teacher = accounts.between("<option value=\"", "</option>");
-        let teacher = teacher.iter().find_map(|o| o.strip_suffix(&format!("\">{TEACHER}"))).unwrap();
+        let teacher = teacher
+            .iter()
+            .find_map(|o| o.strip_suffix(&format!("\">{TEACHER}")))
+            .unwrap();
         let pages = &county.school.pages;
         county.account(pages, TEACHER, "teacher", teacher);
         county
@@ -83,6 +94,7 @@ impl County {
             self.dir.path(),
             &self.hub_place,
             "mentor",
+            "语文送教一组",
             &["--mentor", "zj01", "--schools", SCHOOL],
         );
         self.computer(&laptop, "语文导师");
@@ -90,7 +102,10 @@ impl County {
         self.account(&mentor, "导师管理员", "admin", "");
         self.others[0].1.push("导师管理员");
         // One has just been unpacked; one has asked the county, which shows its digits.
-        self.computer(&Place::init(self.dir.path(), "new", &["--name", "新电脑"]), "新专管员");
+        self.computer(
+            &Place::init(self.dir.path(), "new", &["--name", "新电脑"]),
+            "新专管员",
+        );
         let asking = Place::init(self.dir.path(), "asking", &["--name", "白沙小学 办公室"]);
         asking.ok(&["enrol", "request", "--hub", &self.address]);
         self.computer(&asking, "白沙专管员");
@@ -106,7 +121,9 @@ impl County {
         let ended = self.session("集体备课", "2025-11-13");
         self.post(&school, &format!("{ended}/end"), &[]);
         let void = self.session("停电没有开成的讲座", "2025-11-20");
-        self.quick.submit(&format!("{school}{void}/void"), &format!("{void}/void"), &[]).is(200);
+        self.quick
+            .submit(&format!("{school}{void}/void"), &format!("{void}/void"), &[])
+            .is(200);
         // The county recognises one claim, reduces one, returns one, and has two left.
         let audit = format!("{hub}/audit");
         let queue = self.quick.until(&audit, &format!("{PEOPLE} 条待审"));
@@ -129,11 +146,13 @@ impl County {
             page.has("已审核 1 条");
         }
         for word in ["县已认定", "县已核减", "县退回"] {
-            self.quick.until(&format!("{school}/claims"), &format!("{word}</span>"));
+            self.quick
+                .until(&format!("{school}/claims"), &format!("{word}</span>"));
         }
         self.quick.until(&format!("{mentor}/sessions"), "集体备课");
         self.quick.until(&format!("{hub}/devices"), "白沙小学 办公室");
-        self.quick.until(&format!("{}/sync", self.others[2].0.pages), "还没有批准本机");
+        self.quick
+            .until(&format!("{}/sync", self.others[2].0.pages), "还没有批准本机");
         // As if a peer had brought another change of the school under the same number.
         let database = rusqlite::Connection::open(self.hub_place.database()).unwrap();
         database.busy_timeout(super::support::PATIENCE).unwrap();
@@ -165,12 +184,19 @@ impl County {
     }
 
     fn account(&self, pages: &str, name: &str, role: &str, person: &str) {
-        let fields = [("name", name), ("role", role), ("person", person), ("secret", PIN)];
+        let fields = [
+            ("name", name),
+            ("role", role),
+            ("person", person),
+            ("secret", PIN),
+        ];
         self.post(pages, "/accounts", &fields);
     }
 
     fn post(&self, pages: &str, action: &str, fields: &[(&str, &str)]) {
-        self.quick.submit(&format!("{pages}/password"), action, fields).is(200);
+        self.quick
+            .submit(&format!("{pages}/password"), action, fields)
+            .is(200);
     }
 
     /// A session of the school with everybody present; its path.
@@ -187,20 +213,26 @@ impl County {
             ("lecturers", "教研组"),
             ("minutes", "180"),
         ];
-        let page = self.quick.submit(&format!("{pages}/sessions/new"), "/sessions/new", &fields);
+        let page = self
+            .quick
+            .submit(&format!("{pages}/sessions/new"), "/sessions/new", &fields);
         page.has("已保存在本校");
         let path = page.url.strip_prefix(pages.as_str()).unwrap();
         let path = path.split('?').next().unwrap().to_string();
         let url = format!("{pages}{path}");
         let present = [("fill", "present")];
-        self.quick.submit(&url, &format!("{path}/attendance"), &present).has("考勤已保存在本校");
+        self.quick
+            .submit(&url, &format!("{path}/attendance"), &present)
+            .has("考勤已保存在本校");
         path
     }
 
     /// Ends a session and registers credits for everybody.
     pub fn claims(&self, session: &str) {
         let url = format!("{}{session}", self.school.pages);
-        self.quick.submit(&url, &format!("{session}/end"), &[]).has("活动已结束");
+        self.quick
+            .submit(&url, &format!("{session}/end"), &[])
+            .has("活动已结束");
         let on = [("claimed_on", "2025-10-17")];
         let page = self.quick.submit(&url, &format!("{session}/claims"), &on);
         page.has(&format!("已登分 {PEOPLE} 人"));
@@ -212,8 +244,8 @@ fn serve_hub(place: &Place, address: &str) -> Server {
 }
 
 /// A device enrolled by file.
-fn enrol(root: &Path, hub: &Place, name: &str, grant: &[&str]) -> Place {
-    let place = Place::init(root, name, &["--name", &format!("{name} 办公室")]);
+fn enrol(root: &Path, hub: &Place, name: &str, label: &str, grant: &[&str]) -> Place {
+    let place = Place::init(root, name, &["--name", label]);
     let path = |end: &str| root.join(format!("{name}.{end}")).to_str().unwrap().to_string();
     let (request, answer) = (path("request"), path("answer"));
     place.ok(&["enrol", "request", "--out", &request]);

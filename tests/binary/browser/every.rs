@@ -93,7 +93,9 @@ pub fn kind(path: &str) -> String {
 
 pub fn strings(list: &Value) -> Vec<String> {
     let text = |v: &Value| v.as_str().unwrap_or_default().to_string();
-    list.as_array().map(|l| l.iter().map(text).collect()).unwrap_or_default()
+    list.as_array()
+        .map(|l| l.iter().map(text).collect())
+        .unwrap_or_default()
 }
 
 /// What stands out of the screen at the right, outside of boxes that scroll by themselves; empty when the
@@ -111,30 +113,44 @@ pub fn too_wide(tab: &Tab) -> String {
     )
 }
 
-/// Every form of the page that something is typed into, each by what it sends and where.
+/// Where something is typed into.
+const TYPED: &str = "input:not([type]), input[type=text], input[type=search], input[type=password], textarea";
+
+/// What the scripts below share: a form by what it sends and where, and all that stands in it. What a
+/// browser never shows again, a password and a file, is left out.
+const FORMS: &str = r"
+const sends = f => new URL(f.action).pathname + ' ' + [...f.elements].map(e => e.name)
+  .filter((n, i, all) => n && all.indexOf(n) === i).join(',');
+const holds = f => [...f.elements].filter(e => e.name && !['password', 'file', 'hidden', 'submit'].includes(e.type))
+  .map(e => e.name + (['checkbox', 'radio'].includes(e.type) ? ' ' + e.value + ' ' + e.checked : ' = ' + e.value));
+";
+
+fn with_forms(tab: &Tab, expression: &str) -> Value {
+    tab.js(&format!("(() => {{ {FORMS} return {expression}; }})()"))
+}
+
+/// Every form of the page that something is typed into: its place on the page, and what it sends where.
 fn forms(tab: &Tab) -> Vec<(usize, String)> {
-    let all = tab.js(&format!(
-        "[...document.forms].map((f, i) => [i, f]).filter(([_, f]) => f.method === 'post' &&
-           f.querySelector('{TYPED}'))
-         .map(([i, f]) => i + ' ' + new URL(f.action).pathname + ' ' + [...f.elements].map(e => e.name)
-           .filter(n => n && !n.startsWith('m-')).join(','))"
-    ));
+    let all = with_forms(
+        tab,
+        &format!(
+            "[...document.forms].map((f, i) => [f, i]).filter(([f]) => f.method === 'post' && f.querySelector('{TYPED}'))
+               .map(([f, i]) => i + ' ' + sends(f))"
+        ),
+    );
     let split = |text: String| {
-        let (index, rest) = text.split_once(' ').unwrap();
-        let (path, fields) = rest.split_once(' ').unwrap();
-        (index.parse().unwrap(), format!("{} {fields}", kind(path)))
+        let (index, form) = text.split_once(' ').unwrap();
+        (index.parse().unwrap(), form.to_string())
     };
     strings(&all).into_iter().map(split).collect()
 }
 
-/// Where something is typed into.
-const TYPED: &str = "input:not([type]), input[type=text], input[type=search], input[type=password], textarea";
-
 /// What nobody means as a date, a number, an amount, a code or an address.
 const NONSENSE: &str = "昨天㙇";
 
-/// Fills every form of every page of a role with nonsense, then with nothing, sends it, and says what is
-/// wrong with the answer. Gives the forms that were tried, with how many messages each got.
+/// Fills every form of every page of a role with nonsense, ticks and chooses something everywhere, sends it,
+/// and says what is wrong with the answer; then the same with nothing typed. Gives the forms that were tried,
+/// with how many messages each got.
 pub fn every_form(
     tab: &Tab,
     role: &Role,
@@ -150,36 +166,44 @@ pub fn every_form(
     });
     let mut done = BTreeSet::new();
     for (path, index, form) in pages {
+        let (to, fields) = form.split_once(' ').unwrap();
+        let form = format!("{}{fields}", kind(to));
         if path.starts_with("/login") || !done.insert(form.clone()) {
             continue;
         }
         for typed in [NONSENSE, ""] {
             tab.open(&format!("{}{path}", role.pages));
             let fill = format!(
-                "[...document.forms[{index}].elements].filter(e => e.matches('{TYPED}'))
-                   .map(e => {{ e.value = {}; return e.name; }})",
+                "(() => {{ const f = document.forms[{index}]; for (const e of f.elements) {{
+                   if (e.matches('{TYPED}')) e.value = {0};
+                   else if (e.type === 'select-one' && {0}) e.selectedIndex = e.options.length - 1;
+                   else if (['checkbox', 'radio'].includes(e.type) && {0}) e.checked = !e.disabled;
+                 }} return [sends(f), ...holds(f)]; }})()",
                 quoted(typed)
             );
-            let fields = strings(&tab.js(&fill));
+            let before = strings(&with_forms(tab, &fill));
             tab.submit_unchecked(index);
             let what = format!("{} {path} {form} with {typed:?}", role.name);
-            let messages = answer(tab, &fields, typed, &what, faults);
-            *tried.entry(form.clone()).or_default() += messages;
+            *tried.entry(form.clone()).or_default() += answer(tab, &before, &what, faults);
             look(tab, &format!("{path} {typed:?}"));
         }
     }
 }
 
 /// Looks at what a form with bad input was answered with: how many messages there are.
-fn answer(tab: &Tab, fields: &[String], typed: &str, what: &str, faults: &mut Vec<String>) -> usize {
+fn answer(tab: &Tab, before: &[String], what: &str, faults: &mut Vec<String>) -> usize {
     if status(tab) != 200 {
         faults.push(format!("{what}: answered with {}:\n{}", status(tab), tab.words()));
         return 0;
     }
-    let messages = strings(&tab.js("[...document.querySelectorAll('main .error')].filter(shown).map(e => tidy(e.innerText))"));
-    let words = tab.words();
-    if messages.is_empty() && !words.contains("还没有保存") {
-        return 0; // taken as it was
+    let messages = strings(
+        &tab.js("[...document.querySelectorAll('main .error')].filter(shown).map(e => tidy(e.innerText))"),
+    );
+    if messages.is_empty() {
+        if tab.words().contains("还没有保存") {
+            faults.push(format!("{what}: no field says what is wrong"));
+        }
+        return 0;
     }
     for message in &messages {
         if !message.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)) {
@@ -194,20 +218,35 @@ fn answer(tab: &Tab, fields: &[String], typed: &str, what: &str, faults: &mut Ve
     for message in strings(&loose) {
         faults.push(format!("{what}: belongs to no field: {message}"));
     }
-    if !messages.is_empty() && tab.js("document.activeElement.getAttribute('aria-invalid')") != "true" {
+    if tab.js("document.activeElement.getAttribute('aria-invalid')") != "true" {
         faults.push(format!("{what}: the cursor is not in a wrong field"));
     }
-    for field in fields {
-        let kept = tab.js(&format!(
-            "[...document.getElementsByName({0})].filter(e => e.type !== 'password').map(e => e.value)",
-            quoted(field)
-        ));
-        let kept = strings(&kept);
-        if !kept.is_empty() && !kept.iter().any(|v| v == typed) {
-            faults.push(format!("{what}: {field} was lost, it shows {kept:?}"));
-        }
+    let same = format!(
+        "[...document.forms].filter(f => sends(f) === {}).flatMap(holds)",
+        quoted(&before[0])
+    );
+    let after = strings(&with_forms(tab, &same));
+    // Whoever says to have compared the digits must say so each time.
+    let kept = before[1..].iter().filter(|held| !held.starts_with("compared "));
+    for lost in kept.filter(|held| !after.contains(held)) {
+        faults.push(format!("{what}: was lost: {lost}; there stands {after:?}"));
     }
     messages.len()
+}
+
+/// Presses Tab through the whole page: where the focus cannot be seen.
+pub fn focus_hidden(tab: &Tab) -> Vec<String> {
+    let count = "document.querySelectorAll('a, button, input, select, textarea, summary, [tabindex]').length";
+    let most = tab.js(count).as_u64().unwrap() + 2;
+    let mut hidden = Vec::new();
+    for _ in 0..most {
+        tab.press("Tab");
+        let fault = tab.focus_hidden();
+        if !fault.is_empty() {
+            hidden.push(fault);
+        }
+    }
+    hidden
 }
 
 /// axe-core, read once.
@@ -224,20 +263,23 @@ impl Axe {
     pub fn faults(&self, tab: &Tab) -> Vec<String> {
         tab.run(&self.0);
         let found = tab.js(
-            "(await axe.run(document, {resultTypes: ['violations'], rules: {'target-size': {enabled: true}}}))
-               .violations.filter(v => ['serious', 'critical'].includes(v.impact)).flatMap(v => v.nodes.map(n =>
-                 `${v.id}: ${n.html.slice(0, 160)} — ${tidy(n.failureSummary).slice(0, 240)}`))",
+            "(async () => {
+               const all = await axe.run(document, {rules: {'target-size': {enabled: true}}});
+               const looked = all.passes.concat(all.violations).some(r => r.id === 'color-contrast');
+               return all.violations.filter(v => ['serious', 'critical'].includes(v.impact))
+                 .flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 160)} — ${tidy(n.failureSummary).slice(0, 240)}`))
+                 .concat(looked ? [] : ['axe has not looked at the contrast']);
+             })()",
         );
         strings(&found)
     }
 }
 
 /// Keeps a picture of the page when `YANXIU_PICTURES` names a folder.
-pub fn keep_picture(tab: &Tab, role: &Role, path: &str, size: &str) {
-    if let Ok(folder) = std::env::var("YANXIU_PICTURES") {
-        let name: String = format!("{}{path}", role.name).replace(['/', '?', '"', ' '], "_");
-        let name: String = name.chars().take(60).collect();
-        tab.picture(&PathBuf::from(folder).join(size).join(format!("{name}.png")));
+pub fn keep_picture(tab: &Tab, what: &str, folder: &str) {
+    if let Ok(root) = std::env::var("YANXIU_PICTURES") {
+        let name: String = what.replace(['/', '?', '"', ' '], "_").chars().take(60).collect();
+        tab.picture(&PathBuf::from(root).join(folder).join(format!("{name}.png")));
     }
 }
 

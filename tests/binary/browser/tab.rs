@@ -70,7 +70,9 @@ impl<'a> Tab<'a> {
             "returnByValue": true,
             "awaitPromise": true,
         });
-        let answer = self.browser.order(Some(&self.session), "Runtime.evaluate", params)?;
+        let answer = self
+            .browser
+            .order(Some(&self.session), "Runtime.evaluate", params)?;
         match answer.get("exceptionDetails") {
             Some(fault) => Err(format!("{expression}: {fault}")),
             None => Ok(answer["result"]["value"].clone()),
@@ -155,7 +157,11 @@ impl<'a> Tab<'a> {
     /// Fails unless the text can be read on the page.
     pub fn has(&self, text: &str) -> &Tab<'a> {
         let words = self.words();
-        assert!(words.contains(text), "{} has no {text:?}:\n{words}", self.address());
+        assert!(
+            words.contains(text),
+            "{} has no {text:?}:\n{words}",
+            self.address()
+        );
         self
     }
 
@@ -205,18 +211,37 @@ impl<'a> Tab<'a> {
     /// Presses Tab until the part of this kind and name has the focus. On the way the focus must always be
     /// seen: a ring around something that is on the screen and that nothing covers.
     pub fn tab_to(&self, kind: &str, text: &str) {
-        let there = format!("document.activeElement === find({}, {})", quoted(kind), quoted(text));
+        let there = format!(
+            "document.activeElement === find({}, {})",
+            quoted(kind),
+            quoted(text)
+        );
         let exists = format!("!!find({}, {})", quoted(kind), quoted(text));
-        assert_eq!(self.js(&exists), true, "no {kind} {text:?} on {}:\n{}", self.address(), self.words());
+        assert_eq!(
+            self.js(&exists),
+            true,
+            "no {kind} {text:?} on {}:\n{}",
+            self.address(),
+            self.words()
+        );
         for _ in 0..400 {
             if self.js(&there) == true {
                 return;
             }
             self.press("Tab");
-            let hidden = self.text(FOCUS_HIDDEN);
-            assert_eq!(hidden, "", "focus that cannot be seen on {}", self.address());
+            assert_eq!(
+                self.focus_hidden(),
+                "",
+                "focus that cannot be seen on {}",
+                self.address()
+            );
         }
         panic!("Tab never comes to {kind} {text:?} on {}", self.address());
+    }
+
+    /// What is wrong with the ring around the part that has the focus; empty when it is seen.
+    pub fn focus_hidden(&self) -> String {
+        self.text(FOCUS_HIDDEN)
     }
 
     /// Chooses in the select that has the focus, by arrow keys.
@@ -230,7 +255,10 @@ impl<'a> Tab<'a> {
                 self.press(key);
             }
         }
-        panic!("no option {option:?} in {}", self.text("name(document.activeElement)"));
+        panic!(
+            "no option {option:?} in {}",
+            self.text("name(document.activeElement)")
+        );
     }
 
     /// Moves inside a group of choices by arrow keys until this one is chosen.
@@ -294,6 +322,14 @@ impl<'a> Tab<'a> {
     pub fn choose(&self, label: &str, option: &str) {
         self.js(&format!("find('select', {}).focus()", quoted(label)));
         self.choose_by_key(option);
+    }
+
+    /// Chooses a file of this computer.
+    pub fn choose_file(&self, field: &str, file: &Path) {
+        let root = self.order("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
+        let found = self.order("DOM.querySelector", json!({"nodeId": root, "selector": field}));
+        let files = json!({"nodeId": found["nodeId"], "files": [file]});
+        self.order("DOM.setFileInputFiles", files);
     }
 
     /// Presses a form's button wherever it is, without the browser's own check of empty fields, as an old

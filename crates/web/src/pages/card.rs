@@ -124,7 +124,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         .is_some_and(|school| school == view.teacher.school);
     html(&CardPage {
         l: ctx.l,
-        c: Chrome::new(&ctx, &view.teacher.name, "roster"),
+        c: Chrome::new(&ctx, &view.teacher.name, if own { "" } else { "roster" }),
         rows: &view.lines,
         enter: home && ctx.may(Right::Enter),
         read: ctx.may(Right::Read),
