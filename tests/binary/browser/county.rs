@@ -30,7 +30,6 @@ pub struct County {
     hub_place: Place,
     address: String,
     pub hub: Option<Server>,
-    pub school_place: Place,
     pub school: Server,
     /// Further computers, with who works there: a mentor's laptop, two that do not belong to the county yet.
     pub others: Vec<(Server, Vec<&'static str>)>,
@@ -72,7 +71,6 @@ impl County {
             hub_place,
             address,
             hub: Some(hub),
-            school_place,
             school,
             others: Vec::new(),
             quick,

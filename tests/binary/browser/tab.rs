@@ -32,9 +32,8 @@ impl<'a> Tab<'a> {
         let tab = Tab { browser, session };
         tab.order("Page.enable", json!({}));
         tab.order("Emulation.setFocusEmulationEnabled", json!({"enabled": true}));
-        let chinese = json!({"headers": {"Accept-Language": "zh-CN"}});
         tab.order("Network.enable", json!({}));
-        tab.order("Network.setExtraHTTPHeaders", chinese);
+        tab.language("zh-CN");
         tab.size(1280, 800, false);
         tab
     }
@@ -51,16 +50,15 @@ impl<'a> Tab<'a> {
         self.order("Emulation.setTouchEmulationEnabled", json!({"enabled": phone}));
     }
 
+    /// The language that the browser asks for.
+    pub fn language(&self, language: &str) {
+        let headers = json!({"headers": {"Accept-Language": language}});
+        self.order("Network.setExtraHTTPHeaders", headers);
+    }
+
     /// A browser in which JavaScript is switched off.
     pub fn without_script(&self) {
         self.order("Emulation.setScriptExecutionDisabled", json!({"value": true}));
-    }
-
-    /// Whether the system asks for dark colours.
-    pub fn dark(&self, dark: bool) {
-        let value = if dark { "dark" } else { "light" };
-        let feature = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
-        self.order("Emulation.setEmulatedMedia", feature);
     }
 
     /// The value of an expression, which may use [`HELP`]; an error while the page is being replaced.
@@ -102,10 +100,6 @@ impl<'a> Tab<'a> {
     /// Address with path and query.
     pub fn address(&self) -> String {
         self.text("location.href")
-    }
-
-    pub fn path(&self) -> String {
-        self.text("location.pathname")
     }
 
     /// Opens an address. A download shows no page: then the answer is false.
