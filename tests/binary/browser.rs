@@ -209,6 +209,39 @@ fn the_auditor_works_off_the_queue_with_reasons() {
 
 #[test]
 #[ignore = "needs Chromium; .ci/run runs it"]
+fn what_two_computers_wrote_differently_is_settled_by_one_choice_each() {
+    let mut county = County::found();
+    let session = county.session("第三次校本研修：读懂学生的错误", "2025-10-16");
+    county.differ(&session);
+    let browser = Chromium::start();
+    let tab = browser.person();
+    tab.sign_in(&county.school.pages, CLERK, PIN);
+    tab.open(&format!("{}{session}", county.school.pages));
+    tab.has("待核：两处记录不同（病假 / 缺席），请选一个")
+        .has("学时：3.0 / 5.0");
+    // Saving something else settles nothing by accident.
+    tab.click_and_go("button", "保存考勤");
+    tab.has("待核：两处记录不同（病假 / 缺席），请选一个");
+    tab.click("input", "欧阳㙇 病假");
+    tab.click_and_go("button", "保存考勤");
+    tab.lacks("待核：两处记录不同");
+    tab.click_and_go("a", "修改活动");
+    tab.fill("学时", "3");
+    tab.click_and_go("button", "保存");
+    tab.has("已保存在本校。")
+        .lacks("待核")
+        .lacks("记录不一样")
+        .has("3.0 · 180 分钟");
+    // The other computer has it as well, by itself.
+    let other = format!("{}{session}", county.others[0].0.pages);
+    let page = county
+        .quick
+        .until_page(&other, "one value", |p| !p.body.contains("记录不一样"));
+    page.has("3.0 · 180").lacks("待核：两处");
+}
+
+#[test]
+#[ignore = "needs Chromium; .ci/run runs it"]
 fn the_core_acts_work_without_javascript() {
     let county = County::found();
     let browser = Chromium::start();

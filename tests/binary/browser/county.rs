@@ -115,7 +115,7 @@ impl County {
 
         let credited = self.session("第三次校本研修：读懂学生的错误", "2025-10-16");
         self.claims(&credited);
-        self.session("高年级语文大单元教学设计与学习任务群的整体推进研讨", "2025-11-06");
+        let long = self.session("高年级语文大单元教学设计与学习任务群的整体推进研讨", "2025-11-06");
         let ended = self.session("集体备课", "2025-11-13");
         self.post(&school, &format!("{ended}/end"), &[]);
         let void = self.session("停电没有开成的讲座", "2025-11-20");
@@ -147,6 +147,8 @@ impl County {
             self.quick
                 .until(&format!("{school}/claims"), &format!("{word}</span>"));
         }
+        self.differ(&long);
+        let hub = self.hub().pages.clone();
         self.quick.until(&format!("{mentor}/sessions"), "集体备课");
         self.quick.until(&format!("{hub}/devices"), "白沙小学 办公室");
         self.quick
@@ -159,6 +161,54 @@ impl County {
                    FROM change c JOIN document d ON d.id = c.doc WHERE d.key LIKE 'log/%' LIMIT 1";
         assert_eq!(database.execute(sql, []).unwrap(), 1);
         self
+    }
+
+    /// Has two computers of the school, apart from one another, write different things about a session.
+    pub fn differ(&mut self, session: &str) {
+        let second = enrol(
+            self.dir.path(),
+            &self.hub_place,
+            "second",
+            "青石小学 教务处",
+            &["--school", SCHOOL],
+        );
+        self.computer(&second, "教务员");
+        let (first, second) = (
+            self.school.pages.clone(),
+            self.others.last().unwrap().0.pages.clone(),
+        );
+        self.quick.until(&format!("{second}{session}"), "实到 5");
+        self.hub_stops();
+        for (pages, status, hours) in [(&first, "sick", "3"), (&second, "absent", "5")] {
+            let url = format!("{pages}{session}");
+            let page = self.quick.open(&url);
+            let name = page.between("name=\"m-", "\"")[0].clone();
+            self.quick
+                .submit(
+                    &url,
+                    &format!("{session}/attendance"),
+                    &[(&format!("m-{name}"), status)],
+                )
+                .has("考勤已保存在本校");
+            let edit = format!("{session}/edit");
+            let form = self.quick.open(&format!("{pages}{edit}"));
+            let mut fields = vec![
+                ("form", "school_based"),
+                ("category", "practice"),
+                ("channel", "school"),
+            ];
+            let kept = ["title", "date", "place", "lecturers", "minutes"].map(|f| (f, form.value(f)));
+            fields.extend(kept.iter().map(|(f, v)| (*f, v.as_str())));
+            fields.push(("hours_c", hours));
+            self.quick.submit(&url, &edit, &fields).has("已保存在本校。");
+        }
+        self.hub_comes_back();
+        for pages in [first, second] {
+            let page = self
+                .quick
+                .until(&format!("{pages}{session}"), "两台设备对这场活动的记录不一样");
+            page.has("待核：两处记录不同");
+        }
     }
 
     /// Starts a computer and makes its first account.
