@@ -219,7 +219,8 @@ fn what_two_computers_wrote_differently_is_settled_by_one_choice_each() {
     tab.open(&format!("{}{session}", county.school.pages));
     tab.has("待核：两处记录不同（病假 / 缺席），请选一个")
         .has("学时：3.0 / 5.0");
-    // Saving something else settles nothing by accident.
+    // Neither 全部到 nor saving something else settles it by accident.
+    tab.click("button", "全部到");
     tab.click_and_go("button", "保存考勤");
     tab.has("待核：两处记录不同（病假 / 缺席），请选一个");
     tab.click("input", "欧阳㙇 病假");

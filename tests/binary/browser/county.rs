@@ -173,6 +173,8 @@ impl County {
             &["--school", SCHOOL],
         );
         self.computer(&second, "教务员");
+        // Who works there sees the same pages as the clerk.
+        self.others.last_mut().unwrap().1.clear();
         let (first, second) = (
             self.school.pages.clone(),
             self.others.last().unwrap().0.pages.clone(),

@@ -35,7 +35,7 @@ pub fn roles(county: &County) -> Vec<Role> {
 }
 
 /// Pages that differ in the record they show alone are looked at this often.
-const OF_A_KIND: usize = 5;
+const OF_A_KIND: usize = 4;
 
 /// Opens every page that links lead to, and the pages of somebody who is not signed in. A link that leads
 /// nowhere is a fault.
