@@ -87,6 +87,18 @@ fn a_clerks_day_by_keyboard_alone() {
     let all = format!("{claims} === {}", tab::quoted(&[AT_COUNTY; 4].join(",")));
     tab.until("已到县 everywhere", &all);
     assert_eq!(badges(&tab)[1], AT_COUNTY);
+
+    // Whoever leaves a form half filled in is asked first; nobody was asked after saving.
+    assert_eq!(browser.asked_to_stay.get(), 0);
+    tab.tab_to("nav a", "活动");
+    tab.press_and_go("Enter");
+    tab.tab_to("a", "登记活动");
+    tab.press_and_go("Enter");
+    tab.type_text("半截活动");
+    tab.tab_to("a", "不改了");
+    tab.press_and_go("Enter");
+    assert_eq!(browser.asked_to_stay.get(), 1);
+    tab.lacks("半截活动");
     tab.tab_to("button", "退出");
     tab.press_and_go("Enter");
     tab.has("PIN 或密码");

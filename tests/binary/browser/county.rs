@@ -113,6 +113,19 @@ impl County {
         self.account(&hub, "周管理员", "admin", "");
         self.account(&hub, "郑局长", "leader", "");
 
+        // A new role needs somebody here, who then walks all its pages.
+        for (pages, known) in [
+            (&school, "clerk,leader,teacher,admin"),
+            (&hub, "auditor,admin,leader"),
+            (&mentor, "clerk,admin"),
+        ] {
+            let page = self.quick.open(&format!("{pages}/accounts"));
+            let roles = page.between("<select id=\"role\"", "</select>");
+            let offered: Vec<&str> = roles[0].split("<option value=\"").skip(2).collect();
+            let offered: Vec<&str> = offered.iter().filter_map(|o| o.split('"').next()).collect();
+            assert_eq!(offered.join(","), known, "{pages}");
+        }
+
         let credited = self.session("第三次校本研修：读懂学生的错误", "2025-10-16");
         self.claims(&credited);
         let long = self.session("高年级语文大单元教学设计与学习任务群的整体推进研讨", "2025-11-06");
