@@ -221,6 +221,29 @@ fn the_auditor_works_off_the_queue_with_reasons() {
 
 #[test]
 #[ignore = "needs Chromium; .ci/run runs it"]
+fn what_was_typed_outlives_a_sign_out() {
+    let county = County::found();
+    let browser = Chromium::start();
+    let tab = browser.person();
+    tab.sign_in(&county.school.pages, CLERK, PIN);
+    tab.open(&format!("{}/sessions/new", county.school.pages));
+    tab.fill("活动名称", "写到一半就退出的活动");
+    tab.choose("课程类别", "实践体验");
+    tab.fill("学时", "2");
+    // Signed out in another window: the page says so and keeps everything.
+    let other = tab.another();
+    other.open(&county.school.pages);
+    other.click_and_go("button", "退出");
+    let told = "document.body.innerText.includes('你已退出登录')";
+    tab.until("a word about the sign-out", told);
+    other.sign_in(&county.school.pages, CLERK, PIN);
+    tab.until("the new sign-in", &format!("!{told}"));
+    tab.click_and_go("button", "保存");
+    tab.has("已保存在本校。").has("写到一半就退出的活动");
+}
+
+#[test]
+#[ignore = "needs Chromium; .ci/run runs it"]
 fn what_two_computers_wrote_differently_is_settled_by_one_choice_each() {
     let mut county = County::found();
     let session = county.session("第三次校本研修：读懂学生的错误", "2025-10-16");

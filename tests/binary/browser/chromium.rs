@@ -97,22 +97,23 @@ impl Chromium {
 
     /// A new window of a person who shares no cookies with the others.
     pub fn person(&self) -> Tab<'_> {
-        let get = |method: &str, params: Value, field: &str| {
-            let answer = self.order(None, method, params).unwrap();
-            answer[field].as_str().unwrap().to_string()
-        };
-        let context = get("Target.createBrowserContext", json!({}), "browserContextId");
-        let target = get(
-            "Target.createTarget",
-            json!({"url": "about:blank", "browserContextId": context}),
-            "targetId",
-        );
-        let session = get(
-            "Target.attachToTarget",
-            json!({"targetId": target, "flatten": true}),
-            "sessionId",
-        );
-        Tab::new(self, session)
+        let context = self.named("Target.createBrowserContext", json!({}), "browserContextId");
+        self.window(&context)
+    }
+
+    /// A new window with the cookies of this context.
+    pub(crate) fn window(&self, context: &str) -> Tab<'_> {
+        let blank = json!({"url": "about:blank", "browserContextId": context});
+        let target = self.named("Target.createTarget", blank, "targetId");
+        let whole = json!({"targetId": target, "flatten": true});
+        let session = self.named("Target.attachToTarget", whole, "sessionId");
+        Tab::new(self, session, context.to_string())
+    }
+
+    /// The name that an order gives to what it made.
+    fn named(&self, method: &str, params: Value, field: &str) -> String {
+        let answer = self.order(None, method, params).unwrap();
+        answer[field].as_str().unwrap().to_string()
     }
 
     fn send(&self, session: Option<&str>, method: &str, params: Value) -> u64 {

@@ -12,6 +12,7 @@ use super::support::PATIENCE;
 pub struct Tab<'a> {
     browser: &'a Chromium,
     session: String,
+    context: String,
 }
 
 /// What the expressions below may use: how a page's parts are found as a person finds them.
@@ -28,8 +29,12 @@ const find = (kind, text) => {
 "#;
 
 impl<'a> Tab<'a> {
-    pub(crate) fn new(browser: &'a Chromium, session: String) -> Tab<'a> {
-        let tab = Tab { browser, session };
+    pub(crate) fn new(browser: &'a Chromium, session: String, context: String) -> Tab<'a> {
+        let tab = Tab {
+            browser,
+            session,
+            context,
+        };
         tab.order("Page.enable", json!({}));
         tab.order("Emulation.setFocusEmulationEnabled", json!({"enabled": true}));
         tab.order("Network.enable", json!({}));
@@ -41,6 +46,11 @@ impl<'a> Tab<'a> {
     fn order(&self, method: &str, params: Value) -> Value {
         let answer = self.browser.order(Some(&self.session), method, params);
         answer.unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Another window of the same person.
+    pub fn another(&self) -> Tab<'a> {
+        self.browser.window(&self.context)
     }
 
     /// The size of the screen; a phone has fingers.
