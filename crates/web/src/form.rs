@@ -38,6 +38,12 @@ impl Form {
             .unwrap_or_default()
     }
 
+    /// What a field shows: what was sent, even when that is nothing, else `default`.
+    pub fn or<'a>(&'a self, name: &str, default: &'a str) -> &'a str {
+        let sent = self.pairs.iter().any(|(k, _)| k == name);
+        if sent { self.get(name) } else { default }
+    }
+
     /// The first value exactly as typed: for passwords, where blanks count.
     pub fn raw(&self, name: &str) -> &str {
         self.pairs

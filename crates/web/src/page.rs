@@ -38,19 +38,14 @@ pub(crate) struct Chrome {
     pub(crate) csrf: String,
     pub(crate) nav: Vec<Nav>,
     pub(crate) path: String,
-    pub(crate) note: Option<Note>,
+    /// What the last action did, said at the top of the page.
+    pub(crate) note: Option<String>,
     /// Stands for what the page shows; the script asks whether it has moved.
     pub(crate) mark: String,
     /// This computer's clock, when it can be right; `None` puts a line on every page.
     pub(crate) clock: Option<i64>,
     /// Digest of the assets, so that a new version of the program is never shown with old styles.
     pub(crate) version: &'static str,
-}
-
-/// A line at the top of the page that says what the last action did.
-pub(crate) struct Note {
-    pub(crate) text: String,
-    pub(crate) good: bool,
 }
 
 impl Chrome {
@@ -111,8 +106,9 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
     let l = ctx.l;
     // Only the hub approves devices and keeps the registry; only a school has records of its own.
     let hub = ctx.app.node.is_county();
-    let schoolless = ctx.app.schoolless();
     let mentor = ctx.app.desk() == Desk::Mentor;
+    // Before a computer is enrolled it has no records either.
+    let schoolless = ctx.app.schoolless() || ctx.app.desk() == Desk::Open;
     let fits = |href: &str, right: Right| match href {
         "/" => true,
         "/devices" | "/publishing" => hub && ctx.may(right),
@@ -163,7 +159,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
 
 /// The note named in the query after a redirect: `done=<code>&n=<count>`. Texts are fixed here, so
 /// that a crafted link cannot put words on the page.
-fn note(query: &str, l: Lang) -> Option<Note> {
+fn note(query: &str, l: Lang) -> Option<String> {
     let value = |name: &str| {
         query
             .split('&')
@@ -172,7 +168,7 @@ fn note(query: &str, l: Lang) -> Option<Note> {
             .map(|(_, v)| v)
     };
     let n: u32 = value("n").and_then(|n| n.parse().ok()).unwrap_or_default();
-    let text = match value("done")? {
+    Some(match value("done")? {
         "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
         "record" | "step" => l.t("已保存在本机。", "Saved on this computer.").to_owned(),
         "series" if l.zh() => format!("已登记 {n} 次活动（草稿）。"),
@@ -220,17 +216,8 @@ fn note(query: &str, l: Lang) -> Option<Note> {
             .t("本机已加入本县。", "This computer now belongs to the county.")
             .to_owned(),
         "account" => l.t("账号已保存。", "The account is saved.").to_owned(),
-        "unticked" => {
-            return Some(Note {
-                text: l
-                    .t("一条也没有选。请先勾选。", "Nothing was ticked. Tick some first.")
-                    .to_owned(),
-                good: false,
-            });
-        }
         _ => return None,
-    };
-    Some(Note { text, good: true })
+    })
 }
 
 /// A state as a coloured label; the text alone says everything.
@@ -413,8 +400,8 @@ mod tests {
     #[test]
     fn a_link_cannot_put_words_on_a_page() {
         assert!(note("done=<b>hi", Lang::Zh).is_none());
-        assert!(note("n=12&done=claims", Lang::En).unwrap().text.contains("12"));
-        assert!(note("done=claims&n=x", Lang::Zh).unwrap().text.contains('0'));
+        assert!(note("n=12&done=claims", Lang::En).unwrap().contains("12"));
+        assert!(note("done=claims&n=x", Lang::Zh).unwrap().contains('0'));
     }
 
     #[test]

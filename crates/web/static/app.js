@@ -3,12 +3,13 @@
 
 let changed = false;
 
-// 全部到: fills the rows that have no mark yet; the clerk then changes the exceptions and saves.
+// 全部到: fills the rows that have no mark yet; the clerk then changes the exceptions and saves. A row with two
+// marks is settled by a choice of its own.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-fill]");
   if (!button) return;
   event.preventDefault();
-  for (const row of document.querySelectorAll(".mark")) {
+  for (const row of document.querySelectorAll(".mark:not(.disputed)")) {
     if (row.querySelector("input:checked")) continue;
     const wanted = row.querySelector(`input[value="${button.dataset.fill}"]`);
     if (wanted) wanted.checked = true;

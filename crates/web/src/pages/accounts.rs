@@ -22,6 +22,10 @@ struct AccountsPage {
     f: Form,
     accounts: Vec<Account>,
     own: String,
+    /// Whether the reader sees records too, and so may take over any account.
+    read: bool,
+    /// Fields whose errors stand beside them.
+    shown: String,
     roles: Vec<Choice>,
     desk: Desk,
     /// Teachers of the school, for accounts of one teacher.
@@ -34,9 +38,18 @@ impl AccountsPage {
         account.locked_until.is_some_and(|until| until > page::now())
     }
 
+    fn may_reset(&self, account: &Account) -> bool {
+        may_reset(self.read, account)
+    }
+
     fn act(&self, code: &str) -> String {
         act(self.l, code).to_owned()
     }
+}
+
+/// Taking over another's account by a reset would take over its rights as well.
+fn may_reset(read: bool, account: &Account) -> bool {
+    read || account.role == Role::Admin
 }
 
 /// Lines of the access log on the page; the log itself keeps at least six months.
@@ -86,8 +99,14 @@ async fn accounts_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     html(&AccountsPage {
         l,
         c: Chrome::new(ctx, l.t("账号", "Accounts"), "accounts"),
+        shown: accounts
+            .iter()
+            .fold("name role person secret".to_owned(), |shown, a| {
+                format!("{shown} new-{}", a.id)
+            }),
         f,
         accounts,
+        read: ctx.may(Right::Read),
         own: ctx.who.account.id.clone(),
         roles: labels::roles(l, ctx.app.desk()),
         desk: ctx.app.desk(),
@@ -160,11 +179,13 @@ pub(crate) async fn change(
     let own = account.id == ctx.who.account.id;
     let secret = form.raw("new").to_owned();
     let (code, done) = match what.as_str() {
-        // Taking over another's account by a reset would take over its rights as well.
-        "reset" if !own && (ctx.may(Right::Read) || account.role == Role::Admin) => (
+        "reset" if !own && may_reset(ctx.may(Right::Read), &account) => (
             "reset",
             ctx.app
-                .attempt(move |n| accounts::reset_secret(n, &id, &secret))
+                .attempt(move |n| {
+                    // The page has this field once for every account.
+                    accounts::reset_secret(n, &id, &secret).map_err(|e| of_field(e, &format!("new-{id}")))
+                })
                 .await?,
         ),
         "activate" => (
@@ -184,6 +205,19 @@ pub(crate) async fn change(
         _ => return Err(Fault::NotFound),
     };
     after(&ctx, form, code, done.map(|()| account.name)).await
+}
+
+/// The same errors, said of the field of this name.
+fn of_field(error: node::Error, field: &str) -> node::Error {
+    match error {
+        node::Error::Invalid(mut errors) => {
+            for e in &mut errors {
+                e.field = field.into();
+            }
+            node::Error::Invalid(errors)
+        }
+        other => other,
+    }
 }
 
 async fn after(

@@ -40,6 +40,11 @@ impl QueuePage {
     fn label(&self, field: &str, code: &str) -> String {
         labels::label(self.l, "claim", field, code)
     }
+
+    /// Ticked in the form that came back with an error.
+    fn ticked(&self, r: &ClaimRow) -> bool {
+        self.f.all("claim").any(|c| c.split(':').next() == Some(&r.id))
+    }
 }
 
 #[derive(Template)]
@@ -169,7 +174,12 @@ pub(crate) async fn recognise(Post { ctx, mut form }: Post) -> Result<Response, 
         .map(|(id, seen)| (id.to_owned(), seen.to_owned()))
         .collect();
     if ticked.is_empty() {
-        return Ok(Redirect::to("/audit?done=unticked").into_response());
+        form.fail(
+            "claim",
+            "一条也没有选。请先勾选。",
+            "Nothing was ticked. Tick some first.",
+        );
+        return queue_page(&ctx, search, form, Vec::new()).await;
     }
     let (by, l) = (ctx.who.by(), ctx.l);
     let (done, failed) = ctx

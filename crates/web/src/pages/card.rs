@@ -22,6 +22,8 @@ struct CardPage<'a> {
     v: &'a CardView,
     rows: &'a [ClaimRow],
     enter: bool,
+    /// Whether this person may open the sessions; a teacher sees the own lines only.
+    read: bool,
     printed: String,
     /// The school year of this computer's date: later ones are shown as not begun.
     now: SchoolYear,
@@ -142,9 +144,10 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         .is_some_and(|school| school == view.teacher.school);
     html(&CardPage {
         l: ctx.l,
-        c: Chrome::new(&ctx, &view.teacher.name, "roster"),
+        c: Chrome::new(&ctx, &view.teacher.name, if own { "" } else { "roster" }),
         rows: &view.lines,
         enter: home && ctx.may(Right::Enter),
+        read: ctx.may(Right::Read),
         printed: today.to_string(),
         now: SchoolYear::of(today),
         v: &view,

@@ -40,6 +40,8 @@ struct SchoolPage {
     l: Lang,
     c: Chrome,
     read: bool,
+    enter: bool,
+    manage: bool,
     todo: Vec<Todo>,
     n: Figures,
     link: Link,
@@ -68,6 +70,7 @@ struct MentorPage {
     l: Lang,
     c: Chrome,
     read: bool,
+    manage: bool,
     rows: Vec<MentorRow>,
     link: Link,
 }
@@ -118,8 +121,10 @@ pub(crate) async fn show(ctx: Ctx) -> Result<Response, Fault> {
 
 async fn school(ctx: Ctx) -> Result<Response, Fault> {
     let l = ctx.l;
-    let schoolless = ctx.app.schoolless();
-    let (read, enter) = (ctx.may(Right::Read) && !schoolless, ctx.may(Right::Enter));
+    // Before it is enrolled, and on a mentor's laptop, there are no records of a school.
+    let own = ctx.app.node.home_school().is_some();
+    let (read, enter) = (own && ctx.may(Right::Read), own && ctx.may(Right::Enter));
+    let manage = ctx.may(Right::Manage);
     let (n, mut todo, link) = ctx
         .run(move |node| {
             let link = live::link(node)?;
@@ -136,13 +141,13 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
             Ok((figures(in_service, &sessions, &claims), todo, link))
         })
         .await?;
-    if !enter {
-        todo.retain(|t| t.href == "/sync");
-    }
+    todo.retain(|t| t.href == "/sync" || enter);
     html(&SchoolPage {
         l,
         c: Chrome::new(&ctx, l.t("总览", "Overview"), ""),
         read,
+        enter,
+        manage,
         todo,
         n,
         link,
@@ -177,6 +182,7 @@ async fn mentor(ctx: Ctx) -> Result<Response, Fault> {
         l,
         c: Chrome::new(&ctx, l.t("总览", "Overview"), ""),
         read,
+        manage: ctx.may(Right::Manage),
         rows,
         link,
     })

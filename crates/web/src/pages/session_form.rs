@@ -28,6 +28,17 @@ struct FormPage {
     channels: Vec<Choice>,
 }
 
+impl FormPage {
+    /// The cursor stands in the title of a new session.
+    fn title_attributes(&self) -> &'static str {
+        if self.id.is_empty() && self.f.ok() {
+            "autocomplete=\"off\" maxlength=\"120\" autofocus"
+        } else {
+            "autocomplete=\"off\" maxlength=\"120\""
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "session_void.html")]
 struct VoidPage {
@@ -113,8 +124,12 @@ async fn save(Post { ctx, mut form }: Post, id: String) -> Result<Response, Faul
     let school = ctx.school()?;
     let input = read(&mut form);
     form.require("session", &["title", "form", "category", "channel"]);
+    let mut claimed = false;
+    if !id.is_empty() {
+        claimed = own(&ctx, &id).await?.row.claims > 0;
+    }
     if !form.ok() {
-        return form_page(&ctx, form, id, false);
+        return form_page(&ctx, form, id, claimed);
     }
     let (by, target) = (ctx.who.by(), (!id.is_empty()).then(|| id.clone()));
     let saved = ctx
@@ -125,7 +140,7 @@ async fn save(Post { ctx, mut form }: Post, id: String) -> Result<Response, Faul
         Ok(saved) => Ok(Redirect::to(&format!("/sessions/{saved}?done=saved")).into_response()),
         Err(node::Error::Invalid(errors)) => {
             form.fail_all(&errors);
-            form_page(&ctx, form, id, false)
+            form_page(&ctx, form, id, claimed)
         }
         Err(other) => Err(other.into()),
     }

@@ -28,6 +28,17 @@ struct LoginPage {
     fresh: bool,
 }
 
+impl LoginPage {
+    /// The cursor stands in the name; after a wrong PIN it stands in that.
+    fn name_attributes(&self) -> &'static str {
+        if self.f.ok() {
+            "autocomplete=\"username\" required autofocus"
+        } else {
+            "autocomplete=\"username\" required"
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "setup.html")]
 struct SetupPage {
