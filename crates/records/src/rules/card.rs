@@ -9,8 +9,8 @@ use super::cycle::{Per, Period, Span};
 use super::demand::Gate;
 use super::entry::{Excluded, Reason};
 use super::formula::Verdict;
-use super::scheme::SchemeOutcome;
 use super::schema::Unit;
+use super::scheme::SchemeOutcome;
 use crate::lang::Lang;
 
 /// A code with its labels, for headings.

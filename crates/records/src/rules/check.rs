@@ -303,11 +303,7 @@ impl RuleSet {
 
     fn require_check(&self, require: &Require) -> Result<(), RulesError> {
         let about = &require.id;
-        self.ensure(
-            !require.population.0.is_empty(),
-            about,
-            "holds for no population",
-        )?;
+        self.ensure(!require.population.0.is_empty(), about, "holds for no population")?;
         self.populations_known(about, &require.population)?;
         self.codes_known(about, &require.filter)?;
         self.per_known(about, require.per)?;

@@ -180,10 +180,7 @@ fn requirement_changes(old: &CreditCard, new: &CreditCard) -> Vec<RequirementCha
         }
         let (text_zh, text_en) = match (&before, &after) {
             (Some(before), Some(after)) => (
-                format!(
-                    "{}：原{}；现{}",
-                    after.zh, before.text_zh, after.text_zh
-                ),
+                format!("{}：原{}；现{}", after.zh, before.text_zh, after.text_zh),
                 format!("{}: was {}; is {}", after.en, before.text_en, after.text_en),
             ),
             (Some(before), None) => (

@@ -100,20 +100,29 @@ impl<'de> Deserialize<'de> for Years {
     }
 }
 
-/// A day of the year: `"03-01"`. The 29 February is none: years would begin on different days.
+/// A day of the year: `"03-01"`, or `"02-last"` for the last day of a month. The 29 February is none: it
+/// does not come every year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MonthDay {
     month: i8,
-    day: i8,
+    /// None is the last day of the month.
+    day: Option<i8>,
 }
 
 impl MonthDay {
     const fn of(month: i8, day: i8) -> MonthDay {
-        MonthDay { month, day }
+        MonthDay {
+            month,
+            day: Some(day),
+        }
     }
 
     fn in_year(self, year: i32) -> Option<Date> {
-        Date::new(i16::try_from(year).ok()?, self.month, self.day).ok()
+        let day = Date::new(i16::try_from(year).ok()?, self.month, self.day.unwrap_or(1)).ok()?;
+        Some(match self.day {
+            Some(_) => day,
+            None => day.last_of_month(),
+        })
     }
 
     /// The last such day that is not after `day`.
@@ -132,10 +141,14 @@ impl<'de> Deserialize<'de> for MonthDay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let read = || {
-            let (month, day) = text.split_once('-').filter(|_| text.len() == 5)?;
-            let (month, day) = (month.parse().ok()?, day.parse().ok()?);
+            let (month, day) = text.split_once('-').filter(|(month, _)| month.len() == 2)?;
+            let month = month.parse().ok()?;
+            let day = match day {
+                "last" => None,
+                day => Some(day.parse().ok().filter(|_| day.len() == 2)?),
+            };
             // 2001 has no 29 February.
-            Date::new(2001, month, day).ok()?;
+            Date::new(2001, month, day.unwrap_or(1)).ok()?;
             Some(MonthDay { month, day })
         };
         read().ok_or_else(|| de::Error::custom(format!("“{text}” is no day of every year; write \"03-01\"")))
@@ -393,12 +406,7 @@ impl Cycle {
             ),
             YearKind::CalendarYear => (format!("{year}年"), format!("{year}")),
             YearKind::TrainingYear => (
-                format!(
-                    "{year}年{}月—{}年{}月",
-                    first.month(),
-                    last.year(),
-                    last.month()
-                ),
+                format!("{year}年{}月—{}年{}月", first.month(), last.year(), last.month()),
                 format!(
                     "{year}-{:02} to {}-{:02}",
                     first.month(),

@@ -204,17 +204,11 @@ impl Work<'_> {
         };
         let adjust = self.asked.adjustments.iter();
         let mut adjust = adjust.filter(|each| each.waives(&require.id) || each.set.contains_key(&require.id));
-        let because = adjust.next().map_or(Because::Nothing, |adjust| Because::Adjusted(adjust));
+        let because = adjust
+            .next()
+            .map_or(Because::Nothing, |adjust| Because::Adjusted(adjust));
         let names = (require.id.clone(), require.zh.clone(), require.en.clone());
-        self.judge(
-            names,
-            require.hard,
-            figure,
-            &counted,
-            spans,
-            held_back,
-            &because,
-        )
+        self.judge(names, require.hard, figure, &counted, spans, held_back, &because)
     }
 
     fn span(
@@ -369,7 +363,8 @@ impl Work<'_> {
             .iter()
             .filter(|line| first(line).is_some_and(|each| each.id == course.id))
             .collect();
-        let shows = |lines: &[&Line<'_>], kind: &String| lines.iter().any(|line| line.of.evidence.contains(kind));
+        let shows =
+            |lines: &[&Line<'_>], kind: &String| lines.iter().any(|line| line.of.evidence.contains(kind));
         let (mut missing_in, mut missing): (Vec<_>, BTreeSet<&String>) = (Vec::new(), BTreeSet::new());
         for span in course.per.map_or_else(Vec::new, |per| self.spans(per)) {
             let inside: Vec<&Line<'_>> = lines
@@ -396,8 +391,7 @@ impl Work<'_> {
             en: course.en.clone(),
             required: course.required,
             waived,
-            met: waived
-                || (!lines.is_empty() && enough && missing_in.is_empty() && missing.is_empty()),
+            met: waived || (!lines.is_empty() && enough && missing_in.is_empty() && missing.is_empty()),
             hours_c,
             missing_in,
             missing_evidence: missing.into_iter().cloned().collect(),
@@ -492,7 +486,10 @@ impl Work<'_> {
         let mut counts_in: BTreeMap<&str, Vec<(&str, &str, &str)>> = BTreeMap::new();
         let outcomes = card.requirements.iter().chain(&card.cells);
         let outcomes = outcomes.map(|each| (&each.id, &each.zh, &each.en, &each.lines));
-        let courses = card.courses.iter().map(|each| (&each.id, &each.zh, &each.en, &each.lines));
+        let courses = card
+            .courses
+            .iter()
+            .map(|each| (&each.id, &each.zh, &each.en, &each.lines));
         let items = card.scheme.iter().flat_map(|scheme| &scheme.items);
         let items = items.flat_map(|each| {
             [&each.lines, &each.deductions].map(|lines| (&each.id, &each.zh, &each.en, lines))
@@ -502,10 +499,16 @@ impl Work<'_> {
                 counts_in.entry(line).or_default().push((id, zh, en));
             }
         }
-        let excluded: BTreeMap<&str, &Excluded> =
-            card.excluded.iter().map(|each| (each.id.as_str(), each)).collect();
-        let lines: BTreeMap<&str, &Line<'_>> =
-            self.lines.iter().map(|line| (line.of.id.as_str(), line)).collect();
+        let excluded: BTreeMap<&str, &Excluded> = card
+            .excluded
+            .iter()
+            .map(|each| (each.id.as_str(), each))
+            .collect();
+        let lines: BTreeMap<&str, &Line<'_>> = self
+            .lines
+            .iter()
+            .map(|line| (line.of.id.as_str(), line))
+            .collect();
         // Of a disputed id the least content is named, so that the order of arrival changes nothing.
         let key = |entry: &Entry| (entry.date, entry.session.clone(), entry.decision.clone());
         let mut by_id: BTreeMap<&str, &Entry> = BTreeMap::new();
@@ -586,7 +589,10 @@ fn warnings(
             lines: Vec::new(),
         });
     }
-    let over = requirements.iter().chain(cells).filter(|outcome| outcome.over_c > 0);
+    let over = requirements
+        .iter()
+        .chain(cells)
+        .filter(|outcome| outcome.over_c > 0);
     warnings.extend(over.map(|outcome| Warning {
         code: "over_max",
         about: outcome.id.clone(),

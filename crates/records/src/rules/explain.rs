@@ -119,7 +119,10 @@ fn asked(unit: Unit, min_c: i64, max_c: Option<i64>) -> (String, String) {
         Some(max) if max == min_c => (format!("应为 {min} {zh}"), format!("exactly {min} {en}")),
         Some(max) => {
             let max = unit.show(max);
-            (format!("应在 {min} 至 {max} {zh}之间"), format!("{min} to {max} {en}"))
+            (
+                format!("应在 {min} 至 {max} {zh}之间"),
+                format!("{min} to {max} {en}"),
+            )
         }
         None => (format!("不少于 {min} {zh}"), format!("at least {min} {en}")),
     }
@@ -145,10 +148,7 @@ fn short(rules: &RuleSet, unit: Unit, each: Each, spans: &[SpanOutcome]) -> (Str
         let names = short.iter().take(shown).map(|span| name(span).as_str());
         names.collect::<Vec<_>>().join(and)
     };
-    let (mut zh, mut en) = (
-        list(|span| &span.span.zh, "、"),
-        list(|span| &span.span.en, ", "),
-    );
+    let (mut zh, mut en) = (list(|span| &span.span.zh, "、"), list(|span| &span.span.en, ", "));
     if short.len() > shown {
         zh += &format!(" 等 {} 个", short.len());
         en += &format!(" and {} more", short.len() - shown);
@@ -312,5 +312,8 @@ fn evidence_name(rules: &RuleSet, code: &str, lang: Lang) -> String {
     }
     let kind = Kinds::builtin().latest("evidence");
     let known = kind.and_then(|kind| kind.field("evidence_kind")?.code(code));
-    known.map_or_else(|| code.to_owned(), |known| lang.pick(&known.zh, &known.en).to_owned())
+    known.map_or_else(
+        || code.to_owned(),
+        |known| lang.pick(&known.zh, &known.en).to_owned(),
+    )
 }

@@ -84,7 +84,9 @@ impl PersonFacts {
     fn suspensions<'a>(&'a self, prorate: &'a Prorate) -> impl Iterator<Item = &'a Leave> {
         self.leaves.iter().filter(|leave| {
             let last = leave.last.map(|last| leave.first.until(last));
-            let days = last.map_or(i32::MAX, |length| length.map_or(0, |length| length.get_days() + 1));
+            let days = last.map_or(i32::MAX, |length| {
+                length.map_or(0, |length| length.get_days() + 1)
+            });
             prorate.suspends.0.contains(&leave.status) && days >= prorate.leave_days
         })
     }

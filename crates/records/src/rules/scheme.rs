@@ -265,7 +265,10 @@ impl Scheme {
                 .iter()
                 .all(|award| measured(award) && per_sound(award))
             {
-                return Some((&item.id, "needs a measure of at least 1 for minutes and hours alone"));
+                return Some((
+                    &item.id,
+                    "needs a measure of at least 1 for minutes and hours alone",
+                ));
             }
         }
         let falls = |pair: &[Grade]| matches!(pair, [higher, lower] if higher.min <= lower.min);
@@ -306,9 +309,7 @@ impl Scheme {
             .items
             .iter()
             .enumerate()
-            .map(|(at, item)| {
-                item.outcome(|rule| taken.get(&(at, rule)).unwrap_or(&nothing).as_slice())
-            })
+            .map(|(at, item)| item.outcome(|rule| taken.get(&(at, rule)).unwrap_or(&nothing).as_slice()))
             .collect();
         // From the last group to the first, so that what a group holds is known before it is capped.
         let mut inside: BTreeMap<&str, i64> = BTreeMap::new();

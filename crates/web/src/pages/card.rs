@@ -5,8 +5,8 @@ use axum::extract::Path;
 use axum::response::Response;
 use node::accounts::Role;
 use node::office::{self, CardView, ClaimRow, ClaimState};
-use records::SchoolYear;
-use records::rules::{Outcome, YearOutcome};
+use records::Date;
+use records::rules::{Outcome, SpanOutcome};
 
 use crate::fault::Fault;
 use crate::labels;
@@ -23,8 +23,8 @@ struct CardPage<'a> {
     rows: &'a [ClaimRow],
     enter: bool,
     printed: String,
-    /// The school year of this computer's date: later ones are shown as not begun.
-    now: SchoolYear,
+    /// This computer's date: years that begin later are shown as not begun.
+    today: Date,
 }
 
 impl CardPage<'_> {
@@ -40,7 +40,7 @@ impl CardPage<'_> {
     /// The sentence of a requirement without the list of school years, which the page shows itself.
     fn text<'o>(&self, outcome: &'o Outcome) -> &'o str {
         let text = outcome.text(self.r());
-        let listed = !outcome.waived && outcome.years.iter().any(|y| !y.met);
+        let listed = !outcome.waived && outcome.spans.iter().any(|y| !y.met);
         let mark = self.l.t("；", "; ");
         match text.rsplit_once(mark).filter(|_| listed) {
             Some((head, _)) => head,
@@ -51,18 +51,18 @@ impl CardPage<'_> {
     /// How each school year stands; one that has not begun is neither met nor missed.
     fn years(&self, outcome: &Outcome) -> String {
         let l = self.l;
-        let line = |y: &YearOutcome| {
+        let line = |y: &SpanOutcome| {
             let state = match y {
                 _ if y.met => l.t("达到", "met").to_owned(),
-                _ if y.year > self.now => l.t("未开始", "not begun").to_owned(),
+                _ if y.span.first > self.today => l.t("未开始", "not begun").to_owned(),
                 _ => format!("{} {}", l.t("还差", "missing"), page::amount(&y.gap_c)),
             };
-            format!("{}–{} {state}", y.year.0, y.year.0.saturating_add(1))
+            format!("{}–{} {state}", y.span.first.year(), y.span.last.year())
         };
-        let Some(first) = outcome.years.first().filter(|_| !outcome.waived) else {
+        let Some(first) = outcome.spans.first().filter(|_| !outcome.waived) else {
             return String::new();
         };
-        let years: Vec<String> = outcome.years.iter().map(line).collect();
+        let years: Vec<String> = outcome.spans.iter().map(line).collect();
         let every = if l.zh() {
             format!("每学年 {} 学分：", page::amount(&first.min_c))
         } else {
@@ -126,7 +126,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         rows: &view.lines,
         enter: home && ctx.may(Right::Enter),
         printed: today.to_string(),
-        now: SchoolYear::of(today),
+        today,
         v: &view,
     })
 }

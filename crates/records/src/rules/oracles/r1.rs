@@ -6,14 +6,7 @@ use super::day;
 use crate::date::{SchoolYear, parse_stored_date};
 use crate::rules::*;
 
-fn line(
-    id: impl Into<String>,
-    category: &str,
-    sub: &str,
-    channel: &str,
-    credits_c: i64,
-    year: i32,
-) -> Entry {
+fn line(id: impl Into<String>, category: &str, sub: &str, channel: &str, credits_c: i64, year: i32) -> Entry {
     let id = id.into();
     Entry {
         session: format!("活动{id}"),
@@ -467,10 +460,7 @@ fn the_lecture_share_is_measured_in_minutes_and_exactly() {
     let mut lecture = practice("丙", 0, 0);
     lecture.form = "lecture".into();
     let whole = limit(&[lecture.clone(), practice("丁", 4050, 0)]);
-    assert_eq!(
-        (whole.part, whole.whole, whole.met),
-        (450, 4500, true)
-    );
+    assert_eq!((whole.part, whole.whole, whole.met), (450, 4500, true));
     lecture.channel = "city".into();
     assert_eq!(limit(&[lecture]).whole, 0);
     // It is advice.
