@@ -426,7 +426,8 @@ fn gate(rules: &RuleSet, when: &When, line: &Line<'_>) -> Result<Gate, Reason> {
                 Filing::Plan => !entry.plan_filed.is_empty(),
                 Filing::Result => !entry.result_filed.is_empty(),
             });
-            if !filed && !(rules.reading.approval_covers_filing && decided) {
+            let covered = rules.reading.approval_covers_filing && decided;
+            if !filed && !covered {
                 return Err(Reason::NotFiled);
             }
         }

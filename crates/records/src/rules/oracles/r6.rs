@@ -283,7 +283,7 @@ fn a_school_gives_twenty_lessons_of_four_kinds_and_hears_twenty_with_debrief() {
         given("quality", 4),
         given("open", 6),
         given("model", 5),
-        given("viewing", 5),
+        given("watch", 5),
     ];
     entries.extend(lessons("2026-12-01", 20));
     let card = evaluate(r6(), &school, &whole_year(), &entries);
