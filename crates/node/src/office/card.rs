@@ -1,8 +1,8 @@
 //! A teacher's credit card: what the county has recognised, laid out under the rule set.
 
 use records::date::parse_stored_date;
-use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r1};
-use records::{CreditCard, SchoolYear};
+use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r1, r2, r3};
+use records::{CreditCard, Date, SchoolYear};
 
 use super::claims::{ClaimRow, ClaimState, Weighed, weigh};
 use super::lookup::{Row, record_of};
@@ -27,13 +27,10 @@ pub struct CardView {
 
 /// The credit card of a person, `None` if this node has no such person.
 pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error> {
-    let Some(teacher) = teacher(node, person)? else {
+    let rules = r1();
+    let Some((teacher, mut weighed, entries)) = ground(node, person)? else {
         return Ok(None);
     };
-    let rules = r1();
-    let claims = node.records(&Filter::kind("claim").person(person))?;
-    let mut weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
-    let entries: Vec<Entry> = weighed.iter().filter_map(entry).collect();
     let card = evaluate(rules, &facts(node, &teacher, rules)?, &When::default(), &entries);
     // Two claims of one session that say different things: the rules count neither, and the page shows it.
     for w in &mut weighed {
@@ -51,6 +48,33 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
         cutoff,
     }))
 }
+
+/// The same claims under the other rule sets for teachers, R2 and R3, in the cycles that hold the day
+/// `on`: for comparison, through class-hours. Empty if this node has no such person.
+pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard>, Error> {
+    let Some((teacher, _, entries)) = ground(node, person)? else {
+        return Ok(Vec::new());
+    };
+    let when = When {
+        on: Some(on),
+        ..When::default()
+    };
+    let card = |rules| Ok(evaluate(rules, &facts(node, &teacher, rules)?, &when, &entries));
+    [r2(), r3()].into_iter().map(card).collect()
+}
+
+/// A person, all claims of that person, and what they put before the rules.
+fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
+    let Some(teacher) = teacher(node, person)? else {
+        return Ok(None);
+    };
+    let claims = node.records(&Filter::kind("claim").person(person))?;
+    let weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
+    let entries = weighed.iter().filter_map(entry).collect();
+    Ok(Some((teacher, weighed, entries)))
+}
+
+type Ground = (Teacher, Vec<Weighed>, Vec<Entry>);
 
 /// What a claim puts before the rules, if the county has given something for it.
 fn entry(weighed: &Weighed) -> Option<Entry> {

@@ -5,8 +5,8 @@ use axum::extract::Path;
 use axum::response::Response;
 use node::accounts::Role;
 use node::office::{self, CardView, ClaimRow, ClaimState};
-use records::Date;
 use records::rules::{Outcome, SpanOutcome};
+use records::{CreditCard, Date};
 
 use crate::fault::Fault;
 use crate::labels;
@@ -20,6 +20,8 @@ struct CardPage<'a> {
     l: Lang,
     c: Chrome,
     v: &'a CardView,
+    /// The same claims under other rule sets.
+    others: &'a [CreditCard],
     rows: &'a [ClaimRow],
     enter: bool,
     printed: String,
@@ -81,6 +83,12 @@ impl CardPage<'_> {
         })
     }
 
+    /// The cycle of a card.
+    fn period(&self, card: &CreditCard) -> String {
+        let period = card.period.as_ref();
+        period.map_or_else(String::new, |p| if self.l.zh() { p.zh() } else { p.en() })
+    }
+
     fn cell(&self, category: &str, channel: &str) -> String {
         page::amount(
             &self
@@ -106,15 +114,18 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     if !own {
         ctx.need(Right::Read)?;
     }
-    let found = ctx.run(move |n| office::credit_card(n, &id)).await?;
-    let Some(view) = found else {
+    let today = jiff::Zoned::now().date();
+    let found = ctx.run(move |n| {
+        let view = office::credit_card(n, &id)?;
+        Ok((view, office::other_cards(n, &id, today)?))
+    });
+    let (Some(view), others) = found.await? else {
         return Err(Fault::NotFound);
     };
     // Decisions do not go to a mentor's laptop: a card without them would say nothing was recognised.
     if ctx.app.schoolless() {
         return Err(Fault::Forbidden);
     }
-    let today = jiff::Zoned::now().date();
     let home = ctx
         .app
         .node
@@ -128,5 +139,6 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         printed: today.to_string(),
         today,
         v: &view,
+        others: &others,
     })
 }
