@@ -104,9 +104,9 @@ impl RuleSet {
         let valid_head = !head.is_empty() && !head.contains('/') && self.head.version > 0;
         self.ensure(valid_head, head, "needs an id without / and a version from 1")?;
         self.ensure(
-            self.convert.hours_per_credit > Amount(0),
+            self.convert.hours_per_credit > Amount(0) && self.convert.hours_per_credit.0 <= MAX_AMOUNT,
             "convert",
-            "hours_per_credit must be above zero",
+            "hours_per_credit must be above zero, and no absurdly large figure",
         )?;
         self.ensure(
             (1..=600).contains(&self.convert.minutes_per_hour) && self.convert.hours_per_day <= Amount(2400),
@@ -114,9 +114,9 @@ impl RuleSet {
             "minutes_per_hour or hours_per_day makes no sense",
         )?;
         self.ensure(
-            self.prorate.round_to > Amount(0),
+            self.prorate.round_to > Amount(0) && self.prorate.round_to.0 <= MAX_AMOUNT,
             "prorate",
-            "round_to must be above zero",
+            "round_to must be above zero, and no absurdly large figure",
         )?;
         self.cycle_check()?;
         self.unique_ids()?;
@@ -269,6 +269,11 @@ impl RuleSet {
             let known = adjust.waive.iter().all(|id| requirement(id) || course(id))
                 && adjust.set.keys().all(requirement);
             self.ensure(known, &about, "names an unknown requirement or course")?;
+            self.ensure(
+                adjust.set.values().all(|figure| figure.0 <= MAX_AMOUNT),
+                &about,
+                "sets an absurdly large figure",
+            )?;
             let channels = adjust.waive_channels.iter().all(|id| self.channel(id).is_some());
             self.ensure(channels, &about, "names an unknown channel")?;
         }
@@ -317,6 +322,11 @@ impl RuleSet {
             require.per.is_none() || require.per_year.is_none(),
             about,
             "has a figure per year twice",
+        )?;
+        self.ensure(
+            require.per_year.is_none_or(|figure| figure.0 <= MAX_AMOUNT),
+            about,
+            "its figures make no sense",
         )?;
         if let Some([least, greatest]) = require.share {
             self.ensure(

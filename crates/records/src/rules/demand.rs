@@ -227,7 +227,7 @@ impl<'de> Deserialize<'de> for Share {
             None => parse_hundredths(&text).ok().map(|num| (num, 100)),
         };
         match share {
-            Some((num @ 0..=1_000_000, den @ 1..=1_000_000)) => Ok(Share { num, den }),
+            Some((num @ 0..=10_000, den @ 1..=10_000)) => Ok(Share { num, den }),
             _ => Err(de::Error::custom(format!(
                 "“{text}” is no share; write \"0.10\" or \"1/3\""
             ))),

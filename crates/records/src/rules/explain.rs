@@ -50,10 +50,11 @@ pub(super) fn outcome(
         Some(each) if each.alone => {
             let (zh, en) = asked(unit, each.min_c, each.max_c);
             let (every_zh, every_en) = every(rules, each.per);
+            let name = noun(rules, each.per);
             let met = spans.iter().filter(|span| span.met).count();
             (
                 format!(
-                    "{every_zh}{zh}{why_zh}，已得 {earned}，{} 个中 {met} 个达到",
+                    "{every_zh}{zh}{why_zh}，已得 {earned}，{} {name}中 {met} {name}达到",
                     spans.len()
                 ),
                 format!(
@@ -137,6 +138,11 @@ fn every(rules: &RuleSet, per: Per) -> (&'static str, &'static str) {
     }
 }
 
+/// What is counted of years, semesters or weeks.
+fn noun(rules: &RuleSet, per: Per) -> &'static str {
+    every(rules, per).0.trim_start_matches('每')
+}
+
 /// The years, semesters or weeks that fall short; of many the first three and how many more.
 fn short(rules: &RuleSet, unit: Unit, each: Each, spans: &[SpanOutcome]) -> (String, String) {
     let short: Vec<&SpanOutcome> = spans.iter().filter(|span| !span.met && !span.to_come).collect();
@@ -150,7 +156,7 @@ fn short(rules: &RuleSet, unit: Unit, each: Each, spans: &[SpanOutcome]) -> (Str
     };
     let (mut zh, mut en) = (list(|span| &span.span.zh, "、"), list(|span| &span.span.en, ", "));
     if short.len() > shown {
-        zh += &format!(" 等 {} 个", short.len());
+        zh += &format!(" 等 {} {}", short.len(), noun(rules, each.per));
         en += &format!(" and {} more", short.len() - shown);
     }
     let (every_zh, every_en) = every(rules, each.per);

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::card::Labelled;
+use super::check::MAX_AMOUNT;
 use super::entry::{Line, fits};
 use super::filter::Where;
 use super::schema::Unit;
@@ -248,6 +249,15 @@ impl Scheme {
             if parent.is_some_and(|parent| !before.iter().any(|each| each.id == *parent)) {
                 return Some((&group.id, "belongs to a group that does not stand before it"));
             }
+        }
+        let mut figures = self.items.iter().flat_map(|item| {
+            let awards = item.awards.iter().map(|award| award.points);
+            let deductions = item.deductions.iter().map(|deduct| deduct.points);
+            awards.chain(deductions).chain([item.max, item.base])
+        });
+        let bounds = self.groups.iter().map(|group| group.max);
+        if figures.any(|figure| figure.0 > MAX_AMOUNT) || bounds.into_iter().any(|max| max.0 > MAX_AMOUNT) {
+            return Some(("scheme", "has a figure that is absurdly large"));
         }
         for item in &self.items {
             let parent = item.group.as_ref();

@@ -176,7 +176,10 @@ fn a_decision_reaches_card_and_school() {
     // Each line says on what it rests.
     let account = &card.card.accounts[0];
     let decisions = world.hub.records(&Filter::kind("decision").about(&a)).unwrap();
-    assert_eq!((account.session.as_str(), account.amount_c), (session.as_str(), 15));
+    assert_eq!(
+        (account.session.as_str(), account.amount_c),
+        (session.as_str(), 15)
+    );
     assert_eq!(account.decision, decisions[0].id);
     // 0.15 credits are 1.5 class-hours: 1.5 credits of R2, 1.5 of the 72 hours of the year from March 2025.
     let others = |on: &str| {

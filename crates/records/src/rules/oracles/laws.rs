@@ -255,6 +255,67 @@ fn one_session_counts_once_for_one_person() {
     assert!(card.excluded.is_empty());
 }
 
+/// Where figures stand in a file: the ranges of quoted numbers.
+fn figures(text: &str) -> Vec<std::ops::Range<usize>> {
+    let quotes: Vec<usize> = text.match_indices('"').map(|(at, _)| at).collect();
+    let number = |pair: &&[usize]| {
+        let inner = &text[pair[0] + 1..pair[1]];
+        !inner.is_empty() && inner.chars().all(|char| char.is_ascii_digit() || char == '.')
+    };
+    let pairs = quotes.windows(2).filter(number);
+    pairs.map(|pair| pair[0] + 1..pair[1]).collect()
+}
+
+#[test]
+fn figures_as_large_as_a_file_may_hold_never_overflow() {
+    let large = |activity: &str, form: &str| Entry {
+        activity: activity.into(),
+        form: form.into(),
+        category: "practice".into(),
+        channel: "school".into(),
+        rule_ref: "别处/1".into(),
+        hours_c: 10_000_000,
+        credits_c: 10_000_000,
+        days_c: 10_000_000,
+        points_c: 10_000_000,
+        count: 10_000_000,
+        minutes: 10_000_000,
+        lecture_minutes: 10_000_000,
+        ..entry(&format!("大{activity}{form}"), "2026-03-10")
+    };
+    let mut entries = vec![large("", "lecture"), large("", "shadowing")];
+    for rules in shipped() {
+        entries.extend(rules.activities.iter().map(|each| large(&each.id, "")));
+    }
+    let when = When {
+        on: day("2026-03-10"),
+        start: day("2026-03-01"),
+        ..When::default()
+    };
+    let subjects = ["", "school", "workshop", "delivery", "visit"].map(|subject| PersonFacts {
+        subject: subject.into(),
+        roles: codes(&["county_trainer", "displaced", "reserve", "town_backbone"]),
+        joined: day("2026-02-01"),
+        ..PersonFacts::default()
+    });
+    let mut read = 0;
+    for text in SHIPPED {
+        for range in figures(text) {
+            for figure in ["0", "99999", "100000", "999999999"] {
+                let changed = format!("{}{figure}{}", &text[..range.start], &text[range.end..]);
+                let Ok(rules) = RuleSet::parse(&changed) else {
+                    continue;
+                };
+                read += 1;
+                for subject in &subjects {
+                    assert!(evaluate(&rules, subject, &when, &entries).total_c >= 0);
+                }
+            }
+        }
+    }
+    assert!(read > 100, "{read}");
+}
+
 proptest! {
     #[test]
     fn order_repetition_and_merging_never_change_a_card(
@@ -328,6 +389,23 @@ proptest! {
             prop_assert!(shown.raw.contains(&word) && after.account("新").unwrap().text_zh.contains(&word));
         } else {
             prop_assert!(matches!(shown.reason, Reason::OutsideCycle | Reason::AfterCutOff));
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_written_wrongly_is_refused_or_works(
+        at in 0..SHIPPED.len(), places in prop::collection::vec((any::<prop::sample::Index>(), "[0-9a-z\"\\[\\]= \n一-九]{0,3}"), 1..4),
+        subject in any_subject(), when in any_when(), entries in any_entries(),
+    ) {
+        let mut text: Vec<char> = SHIPPED[at].chars().collect();
+        for (place, put) in places {
+            let place = place.index(text.len());
+            let end = (place + 1).min(text.len());
+            text.splice(place..end, put.chars());
+        }
+        if let Ok(rules) = RuleSet::parse(&text.into_iter().collect::<String>()) {
+            let card = evaluate(&rules, &subject, &when, &entries);
+            prop_assert_eq!(card.rule_ref, rules.reference());
         }
     }
 

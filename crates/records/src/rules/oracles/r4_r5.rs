@@ -266,7 +266,7 @@ fn r5_the_team_has_duties_in_each_project_year() {
     );
     assert_eq!(
         college.text_zh,
-        "每年不少于 20 天，已得 40，3 个中 2 个达到；未达到：第3年（2020-09-01 至 2021-08-31）"
+        "每年不少于 20 天，已得 40，3 年中 2 年达到；未达到：第3年（2020-09-01 至 2021-08-31）"
     );
     // A surplus of one year does not fill the other: 25 + 15 days.
     let mut uneven = duties();
@@ -381,7 +381,7 @@ fn r5_workshops_send_two_bulletins_in_each_week_of_the_online_stage() {
     assert_eq!((weekly.spans.len(), weekly.met, weekly.gap_c), (3, false, 100));
     assert_eq!(
         weekly.text_zh,
-        "每周不少于 2 次，已得 6，3 个中 2 个达到；未达到：2019-03-11 至 2019-03-17"
+        "每周不少于 2 次，已得 6，3 周中 2 周达到；未达到：2019-03-11 至 2019-03-17"
     );
     assert_eq!(verdict(&card, "workshop.members"), Verdict::Holds);
 }

@@ -259,7 +259,7 @@ fn backbone_teachers_have_figures_by_semester() {
     let debrief = card.requirement("backbone.debrief").unwrap();
     assert_eq!(
         debrief.text_zh,
-        "每学期不少于 10 节，已得 24，2 个中 1 个达到；未达到：第二学期（2027-02-20 至 2027-07-10）"
+        "每学期不少于 10 节，已得 24，2 学期中 1 学期达到；未达到：第二学期（2027-02-20 至 2027-07-10）"
     );
     // A county lesson is neither of the township nor of the school.
     entries[2].level = "county".into();
