@@ -226,6 +226,25 @@ fn leaders_have_sixty_hours_a_year_with_notes_and_the_countys_approval() {
 }
 
 #[test]
+fn a_quota_is_asked_whole_in_each_year_in_service_and_is_no_advice() {
+    // Who joins in January has fewer teaching weeks; the 60 hours of the year stand as they are.
+    let mut rules = r6().clone();
+    rules.prorate.method = ProrateMethod::MonthsPresent;
+    rules.reading.per_year = Weight::Advice;
+    for population in &mut rules.populations {
+        population.prorate = true;
+    }
+    let reserve = PersonFacts {
+        roles: codes(&["reserve"]),
+        joined: day("2027-01-10"),
+        ..PersonFacts::default()
+    };
+    let card = evaluate(&rules, &reserve, &whole_year(), &[]);
+    let hours = card.requirement("cadre.hours").unwrap();
+    assert_eq!((hours.min_c, hours.gap_c, hours.met), (6000, 6000, false));
+}
+
+#[test]
 fn backbone_teachers_have_figures_by_semester() {
     let person = PersonFacts {
         roles: codes(&["town_backbone"]),

@@ -110,6 +110,10 @@ fn the_kindergarten_workshop_is_worked_out_with_caps() {
         scheme.item("platform").unwrap().lines,
         ["平台一", "平台三", "平台二"]
     );
+    // A group may give less than its items hold: 39 online points in a group of 30 leave 30 + 42.5.
+    let mut capped = kindergarten_workshop().clone();
+    capped.scheme.as_mut().unwrap().groups[0].max = crate::Amount(3000);
+    assert_eq!(workshop_by(&capped, &entries).total_c, 7250);
     // K1: each visit for itself: 12 + 7 + 0 = 19.
     let mut each = kindergarten_workshop().clone();
     each.scheme.as_mut().unwrap().items[1].awards[0].measured = Measured::Each;

@@ -126,6 +126,10 @@ fn a_category_that_a_version_drops_counts_zero_there_unless_it_is_named_again() 
     assert_eq!(both.difference_c, Some(-150));
     assert_eq!(both.entries[0].new_reason, Some(Reason::UnknownCode));
     assert_eq!(both.new.excluded[0].raw, "类别“practice”");
+    // Also what never gave a credit is named, when it counts for another reason.
+    let nothing = [practice("零", "2025-10-08", 0, r1())];
+    let of_nothing = compare(r1(), &rename(""), &person, &When::default(), &nothing);
+    assert_eq!((of_nothing.difference_c, of_nothing.entries.len()), (Some(0), 1));
     assert!(
         both.text_zh
             .contains(&"校本：原 1.5 学分，现 不计（类别或渠道不在规则中）".to_owned()),
