@@ -231,6 +231,13 @@ impl Running {
             .status()?;
         status.success().then_some(()).ok_or_else(|| "kill".into())
     }
+
+    /// Lets it say goodbye, or its peer would go on asking for it in the next measurement.
+    fn end(mut self) -> Result<()> {
+        self.signal("-INT")?;
+        self.0.wait()?;
+        Ok(())
+    }
 }
 
 impl Drop for Running {
@@ -308,8 +315,7 @@ impl<'w> Run<'w> {
             self.world.times(school, &self.hub_dir(), mark)?,
         );
         print(&format!("{what}, without ticket"), bytes, times, wanted);
-        drop(pc);
-        Ok(())
+        pc.end()
     }
 
     /// The second contact of the same two processes, which hang up when they are equal.
@@ -340,8 +346,7 @@ impl<'w> Run<'w> {
             self.world.times(school, &self.hub_dir(), mark)?,
         );
         print(&format!("{what}, with ticket"), bytes, times, wanted);
-        drop(pc);
-        Ok(())
+        pc.end()
     }
 
     fn hub_dir(&self) -> PathBuf {
@@ -404,7 +409,15 @@ impl World {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;
-        Ok(Running(child))
+        let mut running = Running(child);
+        std::thread::sleep(Duration::from_millis(150));
+        match running.0.try_wait()? {
+            Some(status) => {
+                let log = fs::read_to_string(log_file(node.dir()))?;
+                Err(format!("yanxiu serve ended at once ({status}): {log}").into())
+            }
+            None => Ok(running),
+        }
     }
 
     fn emu(&self, args: &[&str]) -> Result<String> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::cork::Cork;
 use crate::early::{Failure, Fate, Handshake, Settling, Side, is_complete};
 use crate::gate::{Entry, Gate, Seat};
 use crate::link::{canonical, identity};
@@ -76,9 +77,9 @@ impl Call {
                 let _ = self.queue.send(link).await;
                 return;
             }
-            Ok(Ok(Met::Early(conn, peer, accepted))) => {
+            Ok(Ok(Met::Early(conn, peer, accepted, cork))) => {
                 let (settling, watcher) = Settling::new(self.handshake.clone());
-                let link = Link::unsettled(conn.clone(), peer, settling);
+                let link = Link::unsettled(conn.clone(), peer, settling, cork);
                 let watching = async {
                     let fate = watcher.watch(conn, accepted, None).await;
                     drop(seat);
@@ -100,21 +101,26 @@ impl Call {
     /// the node has to which it was given, or by its signature at the end of a full handshake.
     async fn meet(&self, incoming: quinn::Incoming) -> Result<Met, Error> {
         let lost = |error| self.handshake.error(Failure::Lost(error));
-        let mut connecting = incoming.accept().map_err(lost)?;
+        let (connecting, cork) = Cork::around(|| incoming.accept());
+        let connecting = connecting.map_err(lost)?;
         if !self.early_data {
+            cork.pull();
             return Link::new(connecting.await.map_err(lost)?).map(Met::Proven);
         }
-        // Until the first message of TLS has been read, which may come in pieces.
-        connecting.handshake_data().await.map_err(lost)?;
         let (conn, accepted) = match connecting.into_0rtt() {
             Ok(both) => both,
             // Never for a call that was taken, says quinn.
-            Err(connecting) => return Link::new(connecting.await.map_err(lost)?).map(Met::Proven),
+            Err(connecting) => {
+                cork.pull();
+                return Link::new(connecting.await.map_err(lost)?).map(Met::Proven);
+            }
         };
-        // Of a resumed session, and then TLS has checked that the caller knows its secret.
+        // Of a resumed session, and then TLS has checked that the caller knows its secret. (A first message of
+        // TLS that comes in pieces is not read yet: that caller waits for the end of the handshake.)
         if let Some(peer) = identity(&conn) {
-            return Ok(Met::Early(conn, peer, accepted));
+            return Ok(Met::Early(conn, peer, accepted, cork));
         }
+        cork.pull();
         // A stranger as yet: neither its data nor a way to answer is handed out.
         accepted.await;
         match conn.close_reason() {
@@ -128,5 +134,5 @@ enum Met {
     /// The handshake is complete.
     Proven(Link),
     /// The peer is known, the handshake goes on.
-    Early(quinn::Connection, sync::NodeId, quinn::ZeroRttAccepted),
+    Early(quinn::Connection, sync::NodeId, quinn::ZeroRttAccepted, Cork),
 }

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use crate::calls::{Counts, take_calls};
+use crate::cork::Cork;
 use crate::early::{Failure, Handshake, Settling, Side};
 use crate::gate::Gate;
 use crate::ground::{Ground, Simulated};
@@ -173,13 +174,13 @@ impl Endpoint {
         if let Some(ids) = &inner.first_ids {
             config.initial_dst_cid_provider(ids.clone());
         }
-        let dialling = (inner.dialler()?)
-            .connect_with(config, addr, &server_name(expect.as_ref()))
-            .map_err(|e| match e {
-                ConnectError::EndpointStopping => Error::EndpointClosed,
-                ConnectError::InvalidRemoteAddress(_) => Error::BadAddress { addr },
-                other => Error::Setup(other.to_string()),
-            })?;
+        let (dialler, name) = (inner.dialler()?, server_name(expect.as_ref()));
+        let (dialling, cork) = Cork::around(|| dialler.connect_with(config, addr, &name));
+        let dialling = dialling.map_err(|e| match e {
+            ConnectError::EndpointStopping => Error::EndpointClosed,
+            ConnectError::InvalidRemoteAddress(_) => Error::BadAddress { addr },
+            other => Error::Setup(other.to_string()),
+        })?;
 
         let handshake = |early| Handshake {
             addr,
@@ -190,9 +191,7 @@ impl Endpoint {
             Some(expected) if tuning.early_data => match dialling.into_0rtt() {
                 Ok((conn, accepted)) => {
                     let (settling, watcher) = Settling::new(handshake(true));
-                    let link = Link::unsettled(conn.clone(), expected, settling);
-                    // Nothing here waits as long as the peer's limits of last time allow it: the task that
-                    // sends packets has its turn afterwards.
+                    let link = Link::unsettled(conn.clone(), expected, settling, cork);
                     let mut stream = None;
                     if !first.is_empty() {
                         let (mut writer, reader) = link.open().await?;
@@ -213,6 +212,7 @@ impl Endpoint {
             _ => dialling,
         };
 
+        cork.pull();
         let handshake = handshake(false);
         let outcome = match timeout(tuning.handshake_timeout, dialling).await {
             Ok(Ok(conn)) => Ok(conn),

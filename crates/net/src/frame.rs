@@ -16,6 +16,7 @@ use sync::NodeId;
 use tokio::time::Instant;
 
 use crate::Error;
+use crate::cork::{Cork, waiting};
 use crate::early::Settling;
 
 /// The longest frame in bytes, its length field not counted: 1 MiB. Transfers are cut into pieces
@@ -37,15 +38,21 @@ pub struct FrameWriter {
     stream: quinn::SendStream,
     /// Of a stream opened before the end of the handshake.
     early: Option<Settling>,
+    cork: Option<Cork>,
     /// A write has begun and not ended.
     in_frame: bool,
 }
 
 impl FrameWriter {
-    pub(crate) fn new(stream: quinn::SendStream, early: Option<Settling>) -> FrameWriter {
+    pub(crate) fn new(
+        stream: quinn::SendStream,
+        early: Option<Settling>,
+        cork: Option<Cork>,
+    ) -> FrameWriter {
         FrameWriter {
             stream,
             early,
+            cork,
             in_frame: false,
         }
     }
@@ -71,7 +78,7 @@ impl FrameWriter {
         bytes.extend_from_slice(&len.to_le_bytes());
         bytes.extend_from_slice(frame);
         self.in_frame = true;
-        if let Err(error) = self.stream.write_chunk(bytes.into()).await {
+        if let Err(error) = waiting(self.cork.as_ref(), self.stream.write_chunk(bytes.into())).await {
             return Err(self.failed(error).await);
         }
         self.in_frame = false;
@@ -108,7 +115,7 @@ impl FrameWriter {
         if !self.is_dead() {
             let _ = self.stream.finish();
         }
-        match self.stream.stopped().await {
+        match waiting(self.cork.as_ref(), self.stream.stopped()).await {
             Ok(None) => Ok(()),
             Ok(Some(code)) => Err(Error::StreamStopped {
                 code: code.into_inner(),
@@ -164,6 +171,7 @@ pub struct FrameReader {
     peer: NodeId,
     /// As in [`FrameWriter`].
     early: Option<Settling>,
+    cork: Option<Cork>,
     limit: u32,
     /// The length field of the frame being read, and how many bytes of it have come.
     header: [u8; 4],
@@ -177,11 +185,17 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    pub(crate) fn new(stream: quinn::RecvStream, peer: NodeId, early: Option<Settling>) -> FrameReader {
+    pub(crate) fn new(
+        stream: quinn::RecvStream,
+        peer: NodeId,
+        early: Option<Settling>,
+        cork: Option<Cork>,
+    ) -> FrameReader {
         FrameReader {
             stream,
             peer,
             early,
+            cork,
             limit: MAX_FRAME,
             header: [0; 4],
             header_len: 0,
@@ -270,7 +284,7 @@ impl FrameReader {
         &mut self,
         max: usize,
     ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Error> {
-        let chunk = self.stream.read_chunk(max, true);
+        let chunk = waiting(self.cork.as_ref(), self.stream.read_chunk(max, true));
         let read = match self.begun {
             None => chunk.await,
             Some(begun) => match tokio::time::timeout_at(begun + self.patience, chunk).await {

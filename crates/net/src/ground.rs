@@ -15,6 +15,7 @@ use rustls::server::StoresServerSessions;
 use rustls::time_provider::TimeProvider;
 use sync::DeviceKey;
 
+use crate::cork::Corked;
 use crate::socket::{dual_stack, endpoint_config};
 use crate::tls::{Uptime, provider, session_memory};
 
@@ -46,7 +47,7 @@ pub(crate) struct Ground {
 impl Ground {
     /// The system's. A socket on `[::]` also serves IPv4 where it can.
     pub(crate) fn system(listen: SocketAddr) -> std::io::Result<Ground> {
-        let runtime = Arc::new(TokioRuntime);
+        let runtime = Arc::new(Corked(Arc::new(TokioRuntime)));
         Ok(Ground {
             socket: runtime.wrap_udp_socket(dual_stack(listen)?)?,
             dial_from: Some(listen.ip()),
@@ -62,7 +63,7 @@ impl Ground {
         Ground {
             socket: by.socket,
             dial_from: None,
-            runtime: Arc::new(TokioRuntime),
+            runtime: Arc::new(Corked(Arc::new(TokioRuntime))),
             clock: by.clock,
             provider: by.provider,
             sessions: session_memory(),

@@ -18,6 +18,7 @@
 //! connects like any other (see `tls.rs`).
 
 mod calls;
+mod cork;
 mod discovery;
 mod early;
 mod endpoint;

@@ -7,6 +7,7 @@ use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
 use sync::NodeId;
 
+use crate::cork::{Cork, waiting};
 use crate::early::Settling;
 use crate::tls::node_of;
 use crate::{CloseReason, Error, FrameReader, FrameWriter};
@@ -19,6 +20,8 @@ pub struct Link {
     peer: NodeId,
     /// Of a link that was handed out before its handshake had ended.
     settling: Option<Settling>,
+    /// Of a link whose first packets wait for what is said at once.
+    cork: Option<Cork>,
 }
 
 /// What a link has cost so far, UDP payload in bytes (IP and UDP headers are 28 or 48 more a packet).
@@ -40,6 +43,7 @@ impl Link {
                 conn,
                 peer,
                 settling: None,
+                cork: None,
             }),
             None => {
                 let addr = canonical(conn.remote_address());
@@ -50,11 +54,17 @@ impl Link {
     }
 
     /// A link whose handshake goes on, to the node that the ticket is of.
-    pub(crate) fn unsettled(conn: quinn::Connection, peer: NodeId, settling: Settling) -> Link {
+    pub(crate) fn unsettled(
+        conn: quinn::Connection,
+        peer: NodeId,
+        settling: Settling,
+        cork: Cork,
+    ) -> Link {
         Link {
             conn,
             peer,
             settling: Some(settling),
+            cork: Some(cork),
         }
     }
 
@@ -105,14 +115,14 @@ impl Link {
     pub async fn open(&self) -> Result<(FrameWriter, FrameReader), Error> {
         // Before the stream: one that is opened as the handshake ends may belong to either side of it.
         let early = self.unsettled_now();
-        let (send, recv) = self.conn.open_bi().await?;
+        let (send, recv) = waiting(self.cork.as_ref(), self.conn.open_bi()).await?;
         Ok(self.framed(send, recv, early))
     }
 
     /// The next stream that the peer opened, or `None` when the link has ended. Cancel-safe.
     pub async fn accept(&self) -> Option<(FrameWriter, FrameReader)> {
         let early = self.unsettled_now();
-        let (send, recv) = self.conn.accept_bi().await.ok()?;
+        let (send, recv) = waiting(self.cork.as_ref(), self.conn.accept_bi()).await.ok()?;
         Some(self.framed(send, recv, early))
     }
 
@@ -127,8 +137,8 @@ impl Link {
         early: Option<Settling>,
     ) -> (FrameWriter, FrameReader) {
         (
-            FrameWriter::new(send, early.clone()),
-            FrameReader::new(recv, self.peer, early),
+            FrameWriter::new(send, early.clone(), self.cork.clone()),
+            FrameReader::new(recv, self.peer, early, self.cork.clone()),
         )
     }
 
@@ -139,6 +149,9 @@ impl Link {
     /// QUIC would tell the dialler neither code nor words. From a dialler that closes an early link
     /// the peer hears neither.
     pub fn close(&self, code: u32, reason: &str) {
+        if let Some(cork) = &self.cork {
+            cork.pull();
+        }
         let waits = (self.unsettled_now().filter(Settling::was_called))
             .zip(tokio::runtime::Handle::try_current().ok());
         let Some((settling, runtime)) = waits else {

@@ -3,11 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use quinn::EndpointConfig;
+use quinn::{EndpointConfig, Runtime, TokioRuntime};
 use quinn_proto::{HashedConnectionIdGenerator, RandomConnectionIdGenerator};
 use ring::hmac;
 use socket2::{Domain, Protocol, Socket, Type};
 use sync::DeviceKey;
+
+use crate::cork::Corked;
 
 /// Connection ids and reset tokens that a restarted process knows again. A peer whose link ended with the
 /// process (a crash, a power cut) is told so at the next packet that it sends, and dials anew; else it would
@@ -28,7 +30,9 @@ pub(crate) fn dialler(from: IpAddr) -> std::io::Result<quinn::Endpoint> {
     let mut config = EndpointConfig::default();
     config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(0)));
     let socket = dual_stack(SocketAddr::new(from, 0))?;
-    quinn::Endpoint::new(config, None, socket, Arc::new(quinn::TokioRuntime))
+    let runtime = Corked(Arc::new(TokioRuntime));
+    let socket = runtime.wrap_udp_socket(socket)?;
+    quinn::Endpoint::new_with_abstract_socket(config, None, socket, Arc::new(runtime))
 }
 
 /// A socket; one on `[::]` also serves IPv4 where the system can.

@@ -225,7 +225,13 @@ impl Talk {
                 };
                 return Ok(Some(Event::RollRead(all)));
             }
-            Effect::ReadOutgoing(source) => return self.outgoing(&source).map(Some),
+            Effect::ReadOutgoing { source, base } => return self.outgoing(&source, base).map(Some),
+            Effect::ReadBase(name) => {
+                let roll = self.node.roll();
+                let reach = self.shared(&roll);
+                let base = self.node.store().read(|c| outgoing::base(c, &name, &reach))?;
+                return Ok(Some(Event::Base(base)));
+            }
             Effect::Admit { changes, upto } => return self.admit(&changes, upto).map(Some),
             Effect::Acknowledged {
                 upto,
@@ -359,12 +365,12 @@ impl Talk {
         shared(&self.node, roll, &self.peer)
     }
 
-    fn outgoing(&mut self, source: &Source) -> Result<Event, Error> {
+    fn outgoing(&mut self, source: &Source, base: bool) -> Result<Event, Error> {
         let roll = self.node.roll();
         let mut read = self
             .node
             .store()
-            .read(|c| outgoing::read(c, source, &self.peer, &self.shared(&roll)))?;
+            .read(|c| outgoing::read(c, source, base, &self.peer, &self.shared(&roll)))?;
         if self.stream_seat.is_none() {
             self.stream_seat = self.node.0.streams.clone().try_acquire_owned().ok();
         }

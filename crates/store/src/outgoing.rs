@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sync::admission::Offered;
 use sync::session::{Outgoing, Source};
+use sync::wire::BaseName;
 use sync::{ActorId, ChangeHash, DocKey, NodeId, limits};
 
 use crate::changes::Document;
@@ -22,8 +23,15 @@ struct Row {
     tip: Option<[u8; 64]>,
 }
 
-/// Reads one piece from `source`, of documents in `reach`, without what came from that very peer.
-pub fn read(c: &Connection, source: &Source, peer: &NodeId, reach: &Reach<'_>) -> Result<Outgoing> {
+/// Reads one piece from `source`, of documents in `reach`, without what came from that very peer; with `base`,
+/// also what the peer's present store has acknowledged of before.
+pub fn read(
+    c: &Connection,
+    source: &Source,
+    base: bool,
+    peer: &NodeId,
+    reach: &Reach<'_>,
+) -> Result<Outgoing> {
     // In a repair the peer has said what it lacks, whatever it had once.
     let echo =
         |from: Option<Vec<u8>>| matches!(source, Source::Since(_)) && from.as_deref() == Some(&peer.0[..]);
@@ -82,12 +90,83 @@ pub fn read(c: &Connection, source: &Source, peer: &NodeId, reach: &Reach<'_>) -
         }
     }
     let escort = escort(c, &candidates, &open, &out)?;
+    let base = match out.first().filter(|_| base) {
+        Some(first) => acknowledged(c, peer, first)?,
+        None => Vec::new(),
+    };
     Ok(Outgoing {
+        base,
         changes: finish(out, escort),
         upto: upto as u64,
         more,
         alone: false,
     })
+}
+
+/// What went before a change of its actor in its document, as far as the peer's present store has it.
+fn acknowledged(c: &Connection, peer: &NodeId, first: &Row) -> Result<Vec<Offered>> {
+    let receipt = "SELECT d.id, MIN(r.seq, ?) FROM receipt r JOIN peer p ON p.node = r.node AND p.store = r.store
+        JOIN document d ON d.key = ? AND d.id = r.doc WHERE r.node = ? AND r.actor = ?";
+    let of = params![
+        first.actor_seq as i64 - 1,
+        first.document.as_str(),
+        peer.0,
+        first.actor.to_bytes()
+    ];
+    match c.prepare_cached(receipt)?.query_row(of, |r| Ok((r.get(0)?, r.get(1)?))).optional()? {
+        Some((doc, last)) => row_of(c, doc, &first.document, &first.actor, last, limits::BASE_CHANGES),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The changes that a peer names as the base of a stream; `None` if they are not all here, or not for it.
+pub fn base(c: &Connection, name: &BaseName, reach: &Reach<'_>) -> Result<Option<Vec<Offered>>> {
+    let found = match reach.lets(&name.document) {
+        true => changes::get(c, &name.document)?,
+        false => None,
+    };
+    let Some(document) = found else { return Ok(None) };
+    let (low, high) = ([&name.hash[..], &[0; 24]].concat(), [&name.hash[..], &[0xff; 24]].concat());
+    let last = "SELECT actor, actor_seq FROM change WHERE doc = ? AND hash BETWEEN ? AND ?";
+    let last: Option<(Vec<u8>, i64)> = c
+        .prepare_cached(last)?
+        .query_row(params![document.id, low, high], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    let Some((actor, last)) = last else { return Ok(None) };
+    let (actor, count) = (changes::actor_of(&actor)?, usize::from(name.count));
+    let base = row_of(c, document.id, &name.document, &actor, last, count)?;
+    Ok((base.len() == count).then_some(base))
+}
+
+/// Up to `most` changes in a row that end with number `last`, within [`limits::BASE_BYTES`]. Oldest first.
+fn row_of(
+    c: &Connection,
+    doc: i64,
+    document: &DocKey,
+    actor: &ActorId,
+    last: i64,
+    most: usize,
+) -> Result<Vec<Offered>> {
+    let mut statement = c.prepare_cached(
+        "SELECT actor_seq, body FROM change WHERE doc = ? AND actor = ? AND actor_seq <= ?
+         ORDER BY actor_seq DESC LIMIT ?",
+    )?;
+    let mut rows = statement.query(params![doc, actor.to_bytes(), last, most as i64])?;
+    let (mut out, mut bytes) = (Vec::new(), 0);
+    while let Some(r) = rows.next()? {
+        let (seq, body): (i64, Vec<u8>) = (r.get(0)?, r.get(1)?);
+        bytes += body.len();
+        if seq != last - out.len() as i64 || bytes > limits::BASE_BYTES {
+            break;
+        }
+        out.push(Offered {
+            document: document.clone(),
+            body,
+            tip: None,
+        });
+    }
+    out.reverse();
+    Ok(out)
 }
 
 /// The author's last tip may stand on a change that this node has set aside: it goes along, with what lies

@@ -155,7 +155,7 @@ impl Node {
             };
             let out = self
                 .store
-                .read(|c| outgoing::read(c, &source, &key(9).id(), &Reach::anywhere(|_| true)))
+                .read(|c| outgoing::read(c, &source, false, &key(9).id(), &Reach::anywhere(|_| true)))
                 .unwrap();
             if !out.changes.is_empty() {
                 to.take(&out.changes);

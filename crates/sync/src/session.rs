@@ -33,8 +33,8 @@ use crate::roll::{BadStatement, Statement};
 use crate::tip::{Receipt, receipt_bytes};
 use crate::wire::stream::{Reader, Writer};
 use crate::wire::{
-    Ack, BadFrame, Check, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks, VERSION,
-    Vector, Vectors,
+    Ack, BadFrame, Check, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks, StreamPart,
+    VERSION, Vector, Vectors,
 };
 
 mod comparing;
@@ -79,6 +79,13 @@ pub struct Session {
     window: Window,
     writer: Writer,
     reader: Reader,
+    /// A part whose base is being read.
+    on_base: Option<StreamPart>,
+    /// A stream stood on what is not here: its parts are passed over until another begins.
+    baseless: bool,
+    /// Something was passed over: from now on nothing is acknowledged "up to" a number, and the comparison
+    /// at the end finds what is missing.
+    passed_over: bool,
     /// What the peer can read.
     speaks: Speaks,
     /// Now, in milliseconds of any clock that only goes forward.
@@ -145,6 +152,9 @@ impl Session {
             window: Window::new(),
             writer: Writer::default(),
             reader: Reader::default(),
+            on_base: None,
+            baseless: false,
+            passed_over: false,
             speaks,
             now: 0,
             owed: Vec::new(),
@@ -227,6 +237,12 @@ impl Session {
                 self.roll_added(new, digest, standing, &mut out);
             }
             Event::Outgoing(outgoing) => self.outgoing(outgoing, &mut out),
+            Event::Base(base) => {
+                if let Some(part) = self.on_base.take() {
+                    self.baseless = base.is_none();
+                    self.streamed(&part, &base.unwrap_or_default(), &mut out);
+                }
+            }
             Event::Admitted { receipts, verdicts } => self.admitted(receipts, verdicts, &mut out),
             Event::Summary {
                 check,
@@ -350,9 +366,15 @@ impl Session {
             Frame::Hello(hello) => self.hello(hello, out),
             Frame::Roll(roll) => self.roll(roll, out),
             Frame::Piece(piece) => self.piece(piece, false, out),
-            Frame::Streamed(part) => match self.reader.read(&part) {
-                Ok(piece) => self.piece(piece, part.more, out),
-                Err(bad) => self.bad_frame(bad, out),
+            Frame::Streamed(part) => match part.base().cloned() {
+                Some(base) => {
+                    self.on_base = Some(part);
+                    out.push(Effect::ReadBase(base));
+                }
+                None => {
+                    self.baseless &= part.begin.is_none();
+                    self.streamed(&part, &[], out);
+                }
             },
             Frame::State(theirs) => {
                 self.flush_receipts(out);
@@ -536,7 +558,22 @@ impl Session {
         self.refuse(code, &bad.to_string(), out);
     }
 
-    fn piece(&mut self, piece: Piece, more: bool, out: &mut Vec<Effect>) {
+    fn streamed(&mut self, part: &StreamPart, base: &[Offered], out: &mut Vec<Effect>) {
+        if self.baseless {
+            // We were set back since the peer heard from us. Its window must not wait for an answer.
+            self.passed_over = true;
+            return self.answer(None, 1, Vec::new(), Vec::new(), out);
+        }
+        match self.reader.read(part, base) {
+            Ok(piece) => self.piece(piece, part.more, out),
+            Err(bad) => self.bad_frame(bad, out),
+        }
+    }
+
+    fn piece(&mut self, mut piece: Piece, more: bool, out: &mut Vec<Effect>) {
+        if self.passed_over {
+            piece.upto = None;
+        }
         if self.roll_due || self.wish_due {
             // What holds a change in memory counts too, or empty ones would cost nothing.
             let held = |c: &Offered| c.body.len() + c.document.as_str().len() + size_of::<Offered>();
@@ -678,14 +715,20 @@ impl Session {
         };
         if let Some((document, have)) = self.repair.front().filter(|_| ready) {
             self.reading = true;
-            out.push(Effect::ReadOutgoing(Source::Missing {
-                document: document.clone(),
-                have: have.clone(),
-                after: self.repair_after,
-            }));
+            out.push(Effect::ReadOutgoing {
+                source: Source::Missing {
+                    document: document.clone(),
+                    have: have.clone(),
+                    after: self.repair_after,
+                },
+                base: false,
+            });
         } else if known && !self.exhausted {
             self.reading = true;
-            out.push(Effect::ReadOutgoing(Source::Since(self.sent)));
+            out.push(Effect::ReadOutgoing {
+                source: Source::Since(self.sent),
+                base: self.speaks.bases() && !self.writer.is_open(),
+            });
         } else if known && !self.slow && self.phase != Phase::Live && !self.negotiating && self.quick() {
             if self.state_sent.is_none() && !self.state_due && (ready || self.opens_with_state()) {
                 self.ask_state(out);
@@ -723,7 +766,7 @@ impl Session {
                     changes: outgoing.changes,
                 },
                 more,
-                alone,
+                (!alone).then_some(&outgoing.base),
                 out,
             );
         } else if let (Some(upto), Some(acked), Some(store), true) =
@@ -738,11 +781,11 @@ impl Session {
         self.compare_state(out);
     }
 
-    fn send_piece(&mut self, piece: Piece, more: bool, alone: bool, out: &mut Vec<Effect>) {
-        let streamed = match self.speaks.streams() && !alone {
-            true => self.writer.write(&piece, more, self.speaks.dictionary),
-            false => None,
-        };
+    /// `base`: what the peer has of before; `None`: no stream.
+    fn send_piece(&mut self, piece: Piece, more: bool, base: Option<&Vec<Offered>>, out: &mut Vec<Effect>) {
+        let streamed = base
+            .filter(|_| self.speaks.streams())
+            .and_then(|base| self.writer.write(&piece, more, self.speaks.dictionary, base));
         let bytes = match streamed {
             Some(part) => Frame::Streamed(part),
             None => Frame::Piece(piece),

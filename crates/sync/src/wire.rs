@@ -58,7 +58,7 @@ pub struct Hello {
 /// What a node can read: remembered of each peer, so that a first flight can be written for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Speaks {
-    /// Bits: 1 = streamed pieces (encoding 3) and State frames; 2 = Buckets frames.
+    /// Bits: 1 = streamed pieces (encoding 3) and State frames; 2 = Buckets frames; 4 = streams on a base.
     pub features: u32,
     /// The newest dictionary that it has; it has all older ones too. 0: none.
     pub dictionary: u8,
@@ -68,7 +68,7 @@ impl Speaks {
     /// What this program reads.
     pub fn ours() -> Speaks {
         Speaks {
-            features: 1 | 2,
+            features: 1 | 2 | 4,
             dictionary: stream::DICTIONARY,
         }
     }
@@ -89,6 +89,11 @@ impl Speaks {
     /// Whether it reads streamed pieces and State frames.
     pub fn streams(self) -> bool {
         self.features & 1 != 0
+    }
+
+    /// Whether it reads streams on a base.
+    pub fn bases(self) -> bool {
+        self.features & 4 != 0
     }
 
     /// Whether it reads Buckets frames.
@@ -311,7 +316,7 @@ pub enum BadFrame {
 mod pack;
 pub mod stream;
 
-pub use stream::StreamPart;
+pub use stream::{BaseName, StreamPart};
 
 /// Reads a list whose announced length is within `MOST`; a longer one is refused before it takes memory.
 fn at_most<'de, const MOST: usize, T: Deserialize<'de>, D: serde::Deserializer<'de>>(

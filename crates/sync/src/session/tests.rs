@@ -284,6 +284,40 @@ impl Memory {
         out
     }
 
+    /// The changes of an actor in a document up to a number.
+    fn row(&self, document: &DocKey, actor: ActorId, last: u64, most: usize) -> Vec<Offered> {
+        let mut row: Vec<_> = self
+            .changes
+            .iter()
+            .filter(|(k, c, _)| k == document && c.header.actor == actor && c.header.seq <= last)
+            .collect();
+        row.sort_by_key(|(_, c, _)| c.header.seq);
+        row[row.len().saturating_sub(most)..]
+            .iter()
+            .map(|(k, c, tip)| Offered {
+                document: k.clone(),
+                body: c.body.clone(),
+                tip: *tip,
+            })
+            .collect()
+    }
+
+    fn acknowledged(&self, peer: &NodeId, first: &Offered) -> Vec<Offered> {
+        let head = Change::from_body(first.body.clone()).unwrap().header;
+        let last = (self.receipts.iter())
+            .filter(|(p, r)| p == peer && r.document == first.document && r.actor == head.actor)
+            .map(|(_, r)| r.seq.min(head.seq - 1))
+            .max();
+        last.map_or(Vec::new(), |last| self.row(&first.document, head.actor, last, 50))
+    }
+
+    fn base(&self, name: &crate::wire::BaseName) -> Option<Vec<Offered>> {
+        let last = (self.changes.iter())
+            .find(|(k, c, _)| *k == name.document && c.header.hash.starts_with(&name.hash))?;
+        let row = self.row(&name.document, last.1.header.actor, last.1.header.seq, name.count.into());
+        (row.len() == usize::from(name.count)).then_some(row)
+    }
+
     fn admit(&mut self, offered: &[Offered]) -> Event {
         let (mut receipts, mut verdicts) = (Vec::new(), Vec::new());
         for j in admit(&policy(), &self.roll, offered, self).unwrap() {
@@ -339,7 +373,14 @@ impl Memory {
                 };
                 return Some(Event::RollRead(all.iter().map(Statement::to_bytes).collect()));
             }
-            Effect::ReadOutgoing(source) => return Some(Event::Outgoing(self.outgoing(peer, &source))),
+            Effect::ReadOutgoing { source, base } => {
+                let mut read = self.outgoing(peer, &source);
+                if let Some(first) = read.changes.first().filter(|_| base) {
+                    read.base = self.acknowledged(peer, first);
+                }
+                return Some(Event::Outgoing(read));
+            }
+            Effect::ReadBase(name) => return Some(Event::Base(self.base(&name))),
             Effect::Admit { changes, upto } => {
                 if let (Some(upto), Some((_, have))) = (upto, self.have.get_mut(peer)) {
                     *have = upto.max(*have);
@@ -583,6 +624,33 @@ fn a_restored_hub_is_filled_again() {
         2,
         "the new store id voids the cursor and the check repairs"
     );
+}
+
+/// A first flight that stands on what the peer once had: it no longer has it, and gets all of it.
+#[test]
+fn a_stream_on_a_base_that_is_gone_loses_nothing() {
+    for new_store in [true, false] {
+        for more in [1, 7] {
+            let (mut hub, mut school) = (Memory::new(1), Memory::new(2));
+            school.write("log/a/2025", "一");
+            talk(&mut school, &mut hub, usize::MAX);
+            let old = hub.clone();
+            school.write("log/a/2025", "二");
+            talk(&mut school, &mut hub, usize::MAX);
+            for n in 0..more {
+                school.write("log/a/2025", &format!("三之{n}"));
+            }
+            let store = if new_store { StoreId([99; 16]) } else { old.store };
+            hub = Memory { store, ..old };
+            talk(&mut school, &mut hub, usize::MAX);
+            assert_eq!(hub.changes.len(), 2 + more);
+            assert!(!school.lacks_receipts(&hub.id()));
+            // What is acknowledged now is there.
+            school.write("log/a/2025", "四");
+            talk(&mut school, &mut hub, usize::MAX);
+            assert_eq!(hub.changes.len(), 3 + more);
+        }
+    }
 }
 
 /// One author is at odds with itself on the two sides: everything else goes on, also what is new.

@@ -5,7 +5,7 @@ use crate::document::{ChangeHash, DocKey};
 use crate::identity::{ActorId, DeviceKey, NodeId, StoreId};
 use crate::roll::Statement;
 use crate::tip::Receipt;
-use crate::wire::{Check, DocDigest, More, Refusal, Speaks, Vector};
+use crate::wire::{BaseName, Check, DocDigest, More, Refusal, Speaks, Vector};
 
 /// What the roll says of the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,6 +81,8 @@ pub struct Outgoing {
     pub upto: u64,
     /// Whether more follows.
     pub more: bool,
+    /// If asked for: what the peer has acknowledged of the same actor before, oldest first; may be empty.
+    pub base: Vec<Offered>,
     /// No stream may be opened for it and what follows: the caller has no memory for another context.
     pub alone: bool,
 }
@@ -107,6 +109,8 @@ pub enum Event {
     },
     /// Answers [`Effect::ReadOutgoing`].
     Outgoing(Outgoing),
+    /// Answers [`Effect::ReadBase`]: exactly these changes, oldest first; `None` if they are not all here.
+    Base(Option<Vec<Offered>>),
     /// Answers [`Effect::Admit`].
     Admitted {
         /// The last stored change of each actor and document in the piece.
@@ -173,7 +177,14 @@ pub enum Effect {
         stranger: bool,
     },
     /// *Asks.* Changes to send.
-    ReadOutgoing(Source),
+    ReadOutgoing {
+        /// Where from.
+        source: Source,
+        /// With a base for them.
+        base: bool,
+    },
+    /// *Asks.* What a stream of the peer stands on, if it is in a document that the peer may read.
+    ReadBase(BaseName),
     /// *Asks.* Judge and store the changes of one piece, durably, in one transaction, and with them how far
     /// the peer's store has been heard.
     Admit {

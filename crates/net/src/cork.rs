@@ -1,0 +1,85 @@
+//! Holding a connection's first packets back until what is to be said in them is written.
+//!
+//! QUIC pads the first datagrams of a handshake to 1200 bytes. quinn sends them from a task of its own for each
+//! connection, which begins as soon as the connection is there; what the program answers a moment later travels
+//! in a datagram more. So that task gets its first turn when the program has nothing left to read or write, or
+//! after [`LONGEST`]. In a resumed handshake the answer to Hello then goes where padding was.
+
+use std::cell::Cell;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use quinn::{AsyncTimer, AsyncUdpSocket, Runtime};
+use tokio::sync::oneshot;
+
+/// So long at most: far below a round trip of the links that this is for.
+const LONGEST: Duration = Duration::from_millis(60);
+
+thread_local! {
+    /// For the task that is spawned next on this thread.
+    static NEXT: Cell<Option<oneshot::Receiver<()>>> = const { Cell::new(None) };
+}
+
+/// Lets the packets go when it is pulled, or when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Cork(Arc<Mutex<Option<oneshot::Sender<()>>>>);
+
+impl Cork {
+    /// Runs `open`, which opens a connection on an endpoint of a [`Corked`] runtime.
+    pub(crate) fn around<T>(open: impl FnOnce() -> T) -> (T, Cork) {
+        let (pull, pulled) = oneshot::channel();
+        NEXT.set(Some(pulled));
+        let opened = open();
+        NEXT.set(None);
+        (opened, Cork(Arc::new(Mutex::new(Some(pull)))))
+    }
+
+    pub(crate) fn pull(&self) {
+        // Fails only if the task did not wait any longer.
+        let pull = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = pull.map(|pull| pull.send(()));
+    }
+}
+
+/// Waits for `future`; if it is not ready at once, packets must go first.
+pub(crate) async fn waiting<F: Future>(cork: Option<&Cork>, future: F) -> F::Output {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        let polled = future.as_mut().poll(context);
+        if let (Poll::Pending, Some(cork)) = (&polled, cork) {
+            cork.pull();
+        }
+        polled
+    })
+    .await
+}
+
+/// A runtime under which connections can be corked.
+#[derive(Debug)]
+pub(crate) struct Corked(pub(crate) Arc<dyn Runtime>);
+
+impl Runtime for Corked {
+    fn new_timer(&self, at: std::time::Instant) -> Pin<Box<dyn AsyncTimer>> {
+        self.0.new_timer(at)
+    }
+
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        match NEXT.take() {
+            None => self.0.spawn(future),
+            Some(pulled) => self.0.spawn(Box::pin(async move {
+                let _ = tokio::time::timeout(LONGEST, pulled).await;
+                future.await;
+            })),
+        }
+    }
+
+    fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> std::io::Result<Arc<dyn AsyncUdpSocket>> {
+        self.0.wrap_udp_socket(socket)
+    }
+
+    fn now(&self) -> std::time::Instant {
+        self.0.now()
+    }
+}
