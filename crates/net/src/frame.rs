@@ -44,11 +44,7 @@ pub struct FrameWriter {
 }
 
 impl FrameWriter {
-    pub(crate) fn new(
-        stream: quinn::SendStream,
-        early: Option<Settling>,
-        cork: Option<Cork>,
-    ) -> FrameWriter {
+    pub(crate) fn new(stream: quinn::SendStream, early: Option<Settling>, cork: Option<Cork>) -> FrameWriter {
         FrameWriter {
             stream,
             early,

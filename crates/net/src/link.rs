@@ -54,12 +54,7 @@ impl Link {
     }
 
     /// A link whose handshake goes on, to the node that the ticket is of.
-    pub(crate) fn unsettled(
-        conn: quinn::Connection,
-        peer: NodeId,
-        settling: Settling,
-        cork: Cork,
-    ) -> Link {
+    pub(crate) fn unsettled(conn: quinn::Connection, peer: NodeId, settling: Settling, cork: Cork) -> Link {
         Link {
             conn,
             peer,

@@ -105,7 +105,8 @@ pub fn read(
 
 /// What went before a change of its actor in its document, as far as the peer's present store has it.
 fn acknowledged(c: &Connection, peer: &NodeId, first: &Row) -> Result<Vec<Offered>> {
-    let receipt = "SELECT d.id, MIN(r.seq, ?) FROM receipt r JOIN peer p ON p.node = r.node AND p.store = r.store
+    let receipt =
+        "SELECT d.id, MIN(r.seq, ?) FROM receipt r JOIN peer p ON p.node = r.node AND p.store = r.store
         JOIN document d ON d.key = ? AND d.id = r.doc WHERE r.node = ? AND r.actor = ?";
     let of = params![
         first.actor_seq as i64 - 1,
@@ -113,7 +114,11 @@ fn acknowledged(c: &Connection, peer: &NodeId, first: &Row) -> Result<Vec<Offere
         peer.0,
         first.actor.to_bytes()
     ];
-    match c.prepare_cached(receipt)?.query_row(of, |r| Ok((r.get(0)?, r.get(1)?))).optional()? {
+    match c
+        .prepare_cached(receipt)?
+        .query_row(of, |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?
+    {
         Some((doc, last)) => row_of(c, doc, &first.document, &first.actor, last, limits::BASE_CHANGES),
         None => Ok(Vec::new()),
     }
@@ -126,13 +131,18 @@ pub fn base(c: &Connection, name: &BaseName, reach: &Reach<'_>) -> Result<Option
         false => None,
     };
     let Some(document) = found else { return Ok(None) };
-    let (low, high) = ([&name.hash[..], &[0; 24]].concat(), [&name.hash[..], &[0xff; 24]].concat());
+    let (low, high) = (
+        [&name.hash[..], &[0; 24]].concat(),
+        [&name.hash[..], &[0xff; 24]].concat(),
+    );
     let last = "SELECT actor, actor_seq FROM change WHERE doc = ? AND hash BETWEEN ? AND ?";
     let last: Option<(Vec<u8>, i64)> = c
         .prepare_cached(last)?
         .query_row(params![document.id, low, high], |r| Ok((r.get(0)?, r.get(1)?)))
         .optional()?;
-    let Some((actor, last)) = last else { return Ok(None) };
+    let Some((actor, last)) = last else {
+        return Ok(None);
+    };
     let (actor, count) = (changes::actor_of(&actor)?, usize::from(name.count));
     let base = row_of(c, document.id, &name.document, &actor, last, count)?;
     Ok((base.len() == count).then_some(base))

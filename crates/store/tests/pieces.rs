@@ -94,7 +94,15 @@ fn send(from: &Store, to: &Store, roll: &Roll) -> usize {
     let (mut at, mut pieces) = (0, 0);
     loop {
         let out = from
-            .read(|c| outgoing::read(c, &Source::Since(at), false, &key(9).id(), &Reach::anywhere(|_| true)))
+            .read(|c| {
+                outgoing::read(
+                    c,
+                    &Source::Since(at),
+                    false,
+                    &key(9).id(),
+                    &Reach::anywhere(|_| true),
+                )
+            })
             .unwrap();
         if !out.changes.is_empty() {
             let got = to

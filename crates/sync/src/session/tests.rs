@@ -314,7 +314,12 @@ impl Memory {
     fn base(&self, name: &crate::wire::BaseName) -> Option<Vec<Offered>> {
         let last = (self.changes.iter())
             .find(|(k, c, _)| *k == name.document && c.header.hash.starts_with(&name.hash))?;
-        let row = self.row(&name.document, last.1.header.actor, last.1.header.seq, name.count.into());
+        let row = self.row(
+            &name.document,
+            last.1.header.actor,
+            last.1.header.seq,
+            name.count.into(),
+        );
         (row.len() == usize::from(name.count)).then_some(row)
     }
 

@@ -312,7 +312,10 @@ fn write_part(
 
 /// What both ends make of a base: the context to go on with, and the bytes that stand before the stream.
 fn foundation(base: &[Offered]) -> Option<(Context, Vec<u8>)> {
-    let unsigned = |o: &Offered| Offered { tip: None, ..o.clone() };
+    let unsigned = |o: &Offered| Offered {
+        tip: None,
+        ..o.clone()
+    };
     let mut context = Context::default();
     let piece = Piece {
         upto: None,
@@ -427,7 +430,13 @@ mod tests {
         all.retain(|o| o.document == DocKey::parse("log/a/2025").unwrap());
         let base = all[..limits::BASE_CHANGES].to_vec();
         let changes = all[limits::BASE_CHANGES..][..next].to_vec();
-        (base, Piece { upto: Some(9), changes })
+        (
+            base,
+            Piece {
+                upto: Some(9),
+                changes,
+            },
+        )
     }
 
     #[test]
@@ -528,7 +537,13 @@ mod tests {
         let all = pieces();
         assert!(writer.write(&all[0], true, DICTIONARY, &[]).is_some());
         assert_eq!(writer.write(&odd, true, DICTIONARY, &[]), None);
-        assert!(writer.write(&all[1], true, DICTIONARY, &[]).unwrap().begin.is_some());
+        assert!(
+            writer
+                .write(&all[1], true, DICTIONARY, &[])
+                .unwrap()
+                .begin
+                .is_some()
+        );
     }
 
     #[test]

@@ -83,6 +83,24 @@ impl CardPage<'_> {
         })
     }
 
+    /// Where a recognised claim counts, or why it counts zero; nothing for one that waits.
+    fn counts(&self, row: &ClaimRow) -> String {
+        let (l, card) = (self.l, &self.v.card);
+        let Some(account) = card.account(&row.id) else {
+            return String::new();
+        };
+        if let Some(reason) = account.reason {
+            return format!(
+                "{}{}",
+                l.t("不计：", "counts zero: "),
+                l.pick(reason.zh(), reason.en())
+            );
+        }
+        let named = account.counts_in.iter().filter_map(|id| card.requirement(id));
+        let named: Vec<&str> = named.map(|o| o.label(self.r())).collect();
+        format!("{}{}", l.t("计入：", "counts in "), named.join(l.t("、", ", ")))
+    }
+
     /// The cycle of a card.
     fn period(&self, card: &CreditCard) -> String {
         let period = card.period.as_ref();
