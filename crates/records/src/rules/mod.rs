@@ -13,6 +13,7 @@
 //! [`compare`] does that under two versions and says what is different. [`shipped`] are the rule sets that
 //! the program brings along; a county may bring its own, which is why everything takes a [`RuleSet`].
 
+mod account;
 mod card;
 mod check;
 mod compare;
@@ -26,6 +27,7 @@ mod filter;
 mod formula;
 #[cfg(test)]
 mod oracles;
+mod parts;
 mod person;
 mod schema;
 mod scheme;
