@@ -164,7 +164,9 @@ fn value(field: &Field, random: &mut Random, words: &str, ids: &[String]) -> Opt
         format!("{y}-{m:02}-{d:02}")
     };
     match field.field_type {
-        FieldType::Code => text(field.codes.get(random.below(field.codes.len()))?.id.clone()),
+        FieldType::Code | FieldType::Codes => {
+            text(field.codes.get(random.below(field.codes.len()))?.id.clone())
+        }
         FieldType::Int => Some(Value::Int(random.below(200) as i64)),
         FieldType::Hundredths => Some(Value::Int(50 * (1 + random.below(8) as i64))),
         FieldType::Bool => Some(Value::Bool(random.below(2) == 0)),

@@ -4,6 +4,8 @@
 //! `catch_unwind`; a document that panicked is thrown away. What is in memory is a cache: rows are the
 //! truth.
 
+mod past;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -19,6 +21,8 @@ use sync::authority::{Policy, counts};
 use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, Roll};
 
 use crate::{Error, policy};
+
+pub(crate) use past::Deed;
 
 /// One edit of one record: `None` empties a field.
 #[derive(Clone, PartialEq, Debug)]

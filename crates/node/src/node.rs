@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::documents::{Around, Cache, Edit};
 use crate::life::{self, Life};
 use crate::policy::{Role, document_policy};
+use crate::published::{InForce, REGISTRY};
 use crate::roll::{RollState, invalidate, load_roll};
 use crate::surroundings::{Ids, Surroundings};
 use crate::{Error, directory};
@@ -30,7 +31,8 @@ pub(crate) struct Inner {
     pub store: Store,
     store_id: Mutex<StoreId>,
     pub policy: Policy,
-    pub kinds: &'static Kinds,
+    /// Forms and rules (`published.rs`).
+    pub in_force: RwLock<InForce>,
     roll: RwLock<RollState>,
     documents: Mutex<Cache>,
     /// Counts whatever pages may show anew.
@@ -115,14 +117,13 @@ impl Node {
         let roll = RwLock::new(load_roll(&store)?);
         let outside = Mutex::new(store.outside_version()?);
         let life = Mutex::new(Life::new(&store)?);
-        let kinds = Kinds::builtin();
         let node = Node(Arc::new(Inner {
             dir: dir.to_path_buf(),
             key,
             store,
             store_id: Mutex::new(store_id),
             policy: document_policy(),
-            kinds,
+            in_force: RwLock::new(InForce::builtin()),
             roll,
             documents: Mutex::new(Cache::default()),
             changed: watch::Sender::new(0),
@@ -139,6 +140,7 @@ impl Node {
             connected: Mutex::new(HashSet::new()),
         }));
         node.enforce_all()?;
+        node.take_published()?;
         node.refresh_views()?;
         Ok(node)
     }
@@ -363,13 +365,14 @@ impl Node {
             Standing::Revoked => return Err(Error::Revoked),
             _ => return Err(Error::NotEnrolled),
         }
+        let kinds = self.kinds();
         for edit in &edits {
             let kind = edit
                 .fields
                 .iter()
                 .find(|(f, _)| f == "_kind")
                 .and_then(|(_, v)| v.as_ref()?.as_text());
-            let known = kind.and_then(|k| self.0.kinds.get(k));
+            let known = kind.and_then(|k| kinds.get(k));
             if known.is_some_and(|k| Some(k.document.as_str()) != key.segment(0)) {
                 return Err(Error::Misplaced {
                     kind: kind.unwrap_or_default().into(),
@@ -386,7 +389,8 @@ impl Node {
         }
         let mut cache = self.documents();
         let result = self.0.store.write(|tx| {
-            let around = self.around(tx, &roll);
+            let kinds = self.kinds();
+            let around = self.around(tx, &roll, &kinds);
             let mut changed = !self.say_again(&around, Some(&key))?.is_empty();
             for part in edits.chunks(EDITS_PER_CHANGE) {
                 changed |= cache.edit(
@@ -403,10 +407,13 @@ impl Node {
             Ok::<bool, Error>(changed)
         });
         match result {
-            Ok(changed) => {
-                if changed {
-                    self.note_stored();
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                drop((cache, state));
+                if key.as_str() == REGISTRY && self.take_published()? {
+                    self.refresh_views()?;
                 }
+                self.note_stored();
                 Ok(())
             }
             Err(error) => {
@@ -454,6 +461,18 @@ impl Node {
     pub fn refresh_views(&self) -> Result<usize, Error> {
         let mut done = 0;
         self.say_again_now()?;
+        loop {
+            let (seen, published) = self.refresh_once()?;
+            done += seen;
+            if !published || !self.take_published()? {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// One pass; how many documents were brought up, and whether what the county publishes was among them.
+    fn refresh_once(&self) -> Result<(usize, bool), Error> {
+        let (mut done, mut published) = (0, false);
         for d in self.0.store.read(changes::unviewed)? {
             // Held while the rows are written, so that a new roll cannot be overtaken by an old count.
             let state = self.0.roll.read().unwrap_or_else(PoisonError::into_inner);
@@ -462,14 +481,15 @@ impl Node {
             // Loading a document takes its time: sessions may write meanwhile.
             let loaded = self.0.store.read(|c| {
                 let viewed = changes::viewed(c, d.id)?;
-                cache.load(&self.around(c, &roll), d.id, &d.key, viewed)
+                cache.load(&self.around(c, &roll, &self.kinds()), d.id, &d.key, viewed)
             });
             let result = loaded.and_then(|()| {
                 self.0.store.write(|tx| {
                     let viewed = changes::viewed(tx, d.id)?;
-                    cache.refresh(&self.around(tx, &roll), d.id, &d.key, viewed)
+                    cache.refresh(&self.around(tx, &roll, &self.kinds()), d.id, &d.key, viewed)
                 })
             });
+            published |= d.key.as_str() == REGISTRY;
             match result {
                 Ok(()) => done += 1,
                 Err(Error::Unreadable(key)) => {
@@ -482,7 +502,7 @@ impl Node {
                 }
             }
         }
-        Ok(done)
+        Ok((done, published))
     }
 
     /// Says own set-aside values again, and shows them, document by document.
@@ -493,7 +513,8 @@ impl Node {
             let roll = state.roll.clone();
             let mut cache = self.documents();
             let said = self.0.store.write(|tx| {
-                let around = self.around(tx, &roll);
+                let kinds = self.kinds();
+                let around = self.around(tx, &roll, &kinds);
                 let said = self.say_again(&around, Some(&key))?;
                 if let Some(d) = changes::documents(tx)?.into_iter().find(|d| d.key == key) {
                     cache.refresh(&around, d.id, &d.key, d.viewed)?;
@@ -620,6 +641,8 @@ impl Node {
             drop(state);
             self.0.roll_changed.send_modify(|n| *n += 1);
         }
+        // The other process may have brought the views up itself.
+        self.take_published()?;
         self.refresh_views()?;
         self.note_stored();
         Ok(true)
@@ -652,11 +675,6 @@ impl Node {
     /// Remembers where the pages are served.
     pub fn set_page_address(&self, url: &str) -> Result<(), Error> {
         self.local(|c| store::set_meta(c, "page_address", url.as_bytes()))
-    }
-
-    /// The kinds that this node knows.
-    pub fn kinds(&self) -> &Kinds {
-        self.0.kinds
     }
 
     /// Changes whenever something was committed or received: wait on it to show it.
@@ -733,14 +751,26 @@ impl Node {
         String::from_utf8(bytes).ok()
     }
 
-    fn around<'a>(&'a self, conn: &'a Connection, roll: &'a Roll) -> Around<'a> {
+    fn around<'a>(&'a self, conn: &'a Connection, roll: &'a Roll, kinds: &'a Kinds) -> Around<'a> {
         Around {
             conn,
             policy: &self.0.policy,
             roll,
-            kinds: self.0.kinds,
+            kinds,
             now: self.now(),
         }
+    }
+
+    /// Reads documents in memory.
+    pub(crate) fn with_documents<T>(
+        &self,
+        work: impl FnOnce(&mut Cache, &Around<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let roll = self.roll();
+        let (mut cache, kinds) = (self.documents(), self.kinds());
+        self.0
+            .store
+            .read(|c| work(&mut cache, &self.around(c, &roll, &kinds)))
     }
 
     /// Lock order: roll, documents, store.

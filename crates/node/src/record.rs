@@ -96,6 +96,14 @@ impl Filter {
         self
     }
 
+    /// Of every kind, about one record.
+    pub fn all_about(about: &str) -> Filter {
+        Filter(views::Filter {
+            about: Some(about.into()),
+            ..views::Filter::default()
+        })
+    }
+
     /// At most so many.
     pub fn limit(mut self, limit: u32) -> Filter {
         self.0.limit = Some(limit);

@@ -31,6 +31,7 @@ use crate::kinds::Kinds;
 use crate::value::{Fields, Value};
 
 const TAG: &[u8] = b"yanxiu.claim-digest.1\0";
+const RECORD_TAG: &[u8] = b"yanxiu.record-digest.1\0";
 
 /// Digest of a claim and its session by the built-in kinds: 64 lower-case hexadecimal digits.
 pub fn claim_digest(claim: &Fields, session: &Fields) -> String {
@@ -43,6 +44,14 @@ pub fn claim_digest_with(kinds: &Kinds, claim: &Fields, session: &Fields) -> Str
     for part in [claim, session] {
         put_part(kinds, part, &mut bytes);
     }
+    HEXLOWER.encode(&Sha256::digest(&bytes))
+}
+
+/// Digest of one record as it is now, by these kinds: what a signature or the county's word on it binds. The
+/// bytes are a tag of its own and one `part` as above.
+pub fn record_digest_with(kinds: &Kinds, fields: &Fields) -> String {
+    let mut bytes = RECORD_TAG.to_vec();
+    put_part(kinds, fields, &mut bytes);
     HEXLOWER.encode(&Sha256::digest(&bytes))
 }
 

@@ -30,6 +30,28 @@ impl fmt::Display for Position {
     }
 }
 
+/// What the TOML parser says, in Chinese where it is one of the usual mistakes of people who write such files.
+pub fn said_zh(message: &str) -> String {
+    let known = || {
+        let known = message.split_once("expected ").map_or("", |(_, known)| known);
+        known.trim_start_matches("one of ").replace('`', "")
+    };
+    let quoted = || message.split('`').nth(1).unwrap_or_default();
+    if message.starts_with("unknown field") {
+        format!("没有“{}”这一项；可以写的是 {}", quoted(), known())
+    } else if message.starts_with("missing field") {
+        format!("缺少“{}”这一项，请补上", quoted())
+    } else if message.starts_with("duplicate key") {
+        "同一项写了两次，请删去一处".to_owned()
+    } else if message.starts_with("unknown variant") {
+        format!("“{}”不能用在这里；可以写的是 {}", quoted(), known())
+    } else if message.starts_with("invalid type") {
+        format!("这一项的类型不对（文字要加引号，数字不要）：{message}")
+    } else {
+        format!("写法不对，请检查引号、括号和等号是否成对：{message}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

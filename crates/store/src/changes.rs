@@ -114,6 +114,16 @@ pub fn forget_views(c: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// The views of every document with records of this kind and version must be rebuilt (it became known, or
+/// another one); how many.
+pub fn forget_views_of(c: &Connection, kind: &str, version: u32) -> Result<usize> {
+    Ok(c.prepare_cached(
+        "UPDATE document SET viewed = -1
+         WHERE id IN (SELECT doc FROM record WHERE kind = ? AND version = ?)",
+    )?
+    .execute((kind, version))?)
+}
+
 /// The documents that a device wrote in.
 pub fn documents_of(c: &Connection, device: &NodeId) -> Result<Vec<i64>> {
     let (first, last) = actors_of(device);
@@ -268,6 +278,13 @@ pub fn after(c: &Connection, doc: i64, after: i64) -> Result<Vec<Stored>> {
         })
     })
     .collect()
+}
+
+/// When each change of a document was stored here, by its local sequence: for people only.
+pub fn times(c: &Connection, doc: i64) -> Result<std::collections::HashMap<i64, i64>> {
+    let mut statement = c.prepare_cached("SELECT seq, at FROM change WHERE doc = ?")?;
+    let rows = statement.query_map([doc], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 struct RawHeader(Vec<u8>, Vec<u8>, i64, i64, i64, Vec<u8>);

@@ -12,6 +12,7 @@ use crate::fault::Fault;
 const STYLE: &str = concat!(
     include_str!("../static/base.css"),
     include_str!("../static/parts.css"),
+    include_str!("../static/records.css"),
     include_str!("../static/print.css")
 );
 const SCRIPT: &str = include_str!("../static/app.js");

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use node::Way;
-use node::office::ClaimState;
+use node::office::{ClaimState, Stand};
 use records::Kinds;
 
 use crate::app::{App, Desk};
@@ -115,8 +115,8 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
     let mentor = ctx.app.desk() == Desk::Mentor;
     let fits = |href: &str, right: Right| match href {
         "/" => true,
-        "/devices" => hub && ctx.may(right),
-        "/sessions" if mentor => ctx.may(right),
+        "/devices" | "/publishing" => hub && ctx.may(right),
+        "/sessions" | "/records" if mentor => ctx.may(right),
         "/import" => (hub || !ctx.app.county()) && !schoolless && ctx.may(right),
         _ => ctx.may(right) && (!schoolless || right == Right::Manage),
     };
@@ -126,6 +126,12 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/schools", l.t("学校", "Schools"), Right::Read),
             ("/sessions", l.t("活动", "Sessions"), Right::Read),
             ("/audit", l.t("学分审核", "Audit"), Right::Audit),
+            ("/records", l.t("业务表单", "Forms"), Right::Read),
+            (
+                "/publishing",
+                l.t("表单与规则", "Forms and rules"),
+                Right::Registry,
+            ),
             ("/devices", l.t("设备", "Devices"), Right::Manage),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
             ("/quarantine", l.t("隔离与截断", "Quarantine"), Right::Manage),
@@ -138,6 +144,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/sessions", l.t("活动", "Sessions"), Right::Read),
             ("/roster", l.t("花名册", "Roster"), Right::Read),
             ("/claims", l.t("学分登记", "Claims"), Right::Read),
+            ("/records", l.t("业务表单", "Forms"), Right::Read),
             ("/import", l.t("导入", "Import"), Right::Enter),
             ("/export", l.t("导出", "Export"), Right::Read),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
@@ -167,6 +174,15 @@ fn note(query: &str, l: Lang) -> Option<Note> {
     let n: u32 = value("n").and_then(|n| n.parse().ok()).unwrap_or_default();
     let text = match value("done")? {
         "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
+        "record" | "step" => l.t("已保存在本机。", "Saved on this computer.").to_owned(),
+        "series" if l.zh() => format!("已登记 {n} 次活动（草稿）。"),
+        "series" => format!("{n} sessions entered as drafts."),
+        "published" => l
+            .t(
+                "已发布。各校下次与县里联系后自动使用。",
+                "Published. Schools have it after their next contact.",
+            )
+            .to_owned(),
         "attendance" if l.zh() => format!("考勤已保存在本校：{n} 人。"),
         "attendance" => format!("Attendance saved at this school: {n} people."),
         "ended" => l
@@ -271,6 +287,27 @@ pub(crate) fn session(state: &str) -> Badge {
         _ => "dull",
     };
     coded(class).unwrap_or(badge("disputed", "状态不明", "Unknown state"))
+}
+
+/// The county has decided on other content than stands here now.
+pub(crate) const STALE: Badge = badge("changed", "审后改动", "Changed after decision");
+
+/// Signatures are on other content than stands here now.
+pub(crate) const UNSIGNED: Badge = badge("changed", "已变更（待重签）", "Changed: to be signed anew");
+
+/// A record whose form has not arrived: shown raw, counting nothing.
+pub(crate) const FORM_MISSING: Badge = badge("disputed", "表单未到", "Form not here yet");
+
+/// Where a record of any kind stands: class of the label, and the state's names.
+pub(crate) fn stand(stand: &Stand) -> (&'static str, &str, &str) {
+    let class = match stand.code.as_str() {
+        "void" | "withdrawn" | "revoked" | "rejected" => "rejected",
+        "returned" | "objected" | "found" => "returned",
+        "approved" | "filed" | "signed" | "clear" | "closed" | "effective" | "rechecked" => "recognised",
+        _ if stand.closed => "dull",
+        _ => "open",
+    };
+    (class, &stand.zh, &stand.en)
 }
 
 /// Hundredths of a class-hour or credit as people write them: 150 → `1.5`, 200 → `2.0`.

@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, live, overview, quarantine, roster,
-    session_form, sessions, sign_in, sync,
+    accounts, audit, card, claims, county, devices, export, import, live, overview, publishing, quarantine,
+    record_form, records, roster, session_form, sessions, sign_in, sync,
 };
 use crate::{assets, guard};
 
@@ -77,6 +77,8 @@ fn county() -> Router<App> {
         .route("/schools/{id}/export/{what}", get(export::download_at_county))
         .route("/audit", get(audit::queue).post(audit::recognise))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
+        .route("/publishing", get(publishing::show).post(publishing::publish))
+        .route("/publishing/{name}", get(publishing::begin))
         .route("/devices", get(devices::list).post(devices::approve))
         .route(
             "/devices/{id}/revoke",
@@ -101,6 +103,19 @@ fn office() -> Router<App> {
                 .post(import::upload)
                 .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
         )
+        .route("/records", get(records::kinds))
+        .route("/records/{kind}", get(records::list))
+        .route(
+            "/records/{kind}/new",
+            get(record_form::new).post(record_form::create),
+        )
+        .route("/records/{kind}/{id}", get(records::show))
+        .route(
+            "/records/{kind}/{id}/edit",
+            get(record_form::edit).post(record_form::change),
+        )
+        .route("/series/{id}/sessions", post(records::enter_series))
+        .route("/records/{kind}/{id}/step", post(records::step))
         .route("/import/confirm", post(import::confirm))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}/evidence", get(quarantine::evidence))

@@ -43,6 +43,8 @@ pub enum Command {
     },
     /// 县：截断一件隔离，各台设备自动改用同一份 / county: settle a quarantine by a cut
     Cut(Cut),
+    /// 县：检查并发布一份表单或规则（TOML 文件） / county: check a form or rule set and put it into force
+    Publish(Publish),
     /// 导入花名册（XLSX 或 CSV），先预览 / import a roster, with a preview first
     Import(Import),
     /// 导出花名册或学时学分登记表 / export the roster or the credit register
@@ -157,6 +159,24 @@ pub struct Cut {
     /// 只保留出错之前的（默认保留已收下的全部） / keep only what came before the fault
     #[arg(long)]
     pub before_fault: bool,
+    /// 不再询问 / do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Publish {
+    /// TOML 文件 / the TOML file
+    pub file: PathBuf,
+    /// 发布日期，如 2025-10-01 / date of publication
+    #[arg(long, value_name = "DATE", required_unless_present = "check")]
+    pub date: Option<String>,
+    /// 说明：改了什么 / what changed
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+    /// 只检查，不发布 / check only
+    #[arg(long, conflicts_with = "date")]
+    pub check: bool,
     /// 不再询问 / do not ask
     #[arg(long)]
     pub yes: bool,

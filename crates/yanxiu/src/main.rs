@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod demo;
 mod enrol;
+mod publish;
 mod quarantine;
 mod serve;
 mod status;
@@ -95,6 +96,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status => status::status(&data),
         Command::Quarantine { case, evidence } => quarantine::show(&data, case, evidence),
         Command::Cut(cut) => quarantine::cut(&data, &cut),
+        Command::Publish(publish) => publish::publish(&data, &publish),
         Command::Import(import) => tables::import(&data, &import),
         Command::Export(export) => tables::export(&data, &export),
         Command::Demo(demo) => demo::demo(&data.join("demo"), &demo),

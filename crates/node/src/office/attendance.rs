@@ -6,6 +6,7 @@ use records::Kinds;
 
 use super::claims::ClaimRow;
 use super::draft::Draft;
+use super::entries::state_of;
 use super::lookup::{Key, Row, by_about, record_of};
 use super::roster::Edits;
 use super::{By, invalid, no_such, own_school, turn};
@@ -91,7 +92,8 @@ pub fn mark_attendance(
 ) -> Result<usize, Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    if record.text("state") == "void" {
+    let state = state_of(node, &record)?;
+    if state == "void" {
         return Err(invalid("state", "活动已作废", "The session is void"));
     }
     let school = record.school.as_deref().unwrap_or_default();
@@ -113,7 +115,10 @@ pub fn mark_attendance(
         let mut touched = false;
         for mark in known.iter().filter(|mark| mark.text("person") == person) {
             any = true;
-            if let Some(edit) = Draft::new("attendance").text("status", status).change(mark, by)? {
+            if let Some(edit) = Draft::new("attendance")
+                .text("status", status)
+                .change(node, mark, by)?
+            {
                 edits.push(&mark.doc, edit);
                 touched = true;
             }
@@ -127,13 +132,15 @@ pub fn mark_attendance(
                 .text("person", person)
                 .text("status", status)
                 .text("source", "roll_call");
-            edits.push(&record.doc, draft.create(node.new_id(), by)?);
+            edits.push(&record.doc, draft.create(node, node.new_id(), by)?);
             touched = true;
         }
         changed += usize::from(touched);
     }
-    if changed > 0 && may_move(record.text("state"), "held") {
-        let begun = Draft::new("session").text("state", "held").change(&record, by)?;
+    if changed > 0 && may_move(&state, "held") {
+        let begun = Draft::new("session")
+            .text("state", "held")
+            .change(node, &record, by)?;
         begun.into_iter().for_each(|edit| edits.push(&record.doc, edit));
     }
     edits.commit(node)?;
@@ -145,7 +152,7 @@ pub fn mark_attendance(
 pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    match record.text("state") {
+    match state_of(node, &record)?.as_str() {
         "ended" if !record.others.contains_key("state") => return Ok(()),
         "ended" => {}
         state if may_move(state, "ended") => {}
@@ -165,7 +172,10 @@ pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
             ));
         }
     }
-    match Draft::new("session").text("state", "ended").change(&record, by)? {
+    match Draft::new("session")
+        .text("state", "ended")
+        .change(node, &record, by)?
+    {
         Some(edit) => node.commit(&record.doc, vec![edit]),
         None => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use records::{Fields, claim_digest};
+use records::{Fields, Kinds, claim_digest_with};
 
 use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh};
 use super::draft::Draft;
@@ -83,6 +83,7 @@ pub fn decide(
             "The session has not arrived here yet",
         ));
     };
+    let kinds = node.kinds();
     let draft = || {
         Draft::new("decision")
             .text("verdict", verdict)
@@ -91,7 +92,10 @@ pub fn decide(
             .text("reason", reason)
             .text("note", note)
             .text("decided_on", decided_on)
-            .text("binds", &claim_digest(&weighed.claim.fields, &session.fields))
+            .text(
+                "binds",
+                &claim_digest_with(&kinds, &weighed.claim.fields, &session.fields),
+            )
     };
     let mut edits = Edits::default();
     // Of twins made on two devices all are renewed, so that they agree again.
@@ -99,13 +103,16 @@ pub fn decide(
         let Some(record) = record_of(node, "decision", &twin.id)? else {
             continue;
         };
-        if let Some(edit) = draft().change(&record, by)? {
+        if let Some(edit) = draft().change(node, &record, by)? {
             edits.push(&record.doc, edit);
         }
     }
     if weighed.decisions.is_empty() {
         let doc = weighed.claim.doc.replacen("log/", "ledger/", 1);
-        edits.push(&doc, draft().text("claim", claim).create(node.new_id(), by)?);
+        edits.push(
+            &doc,
+            draft().text("claim", claim).create(node, node.new_id(), by)?,
+        );
     }
     edits.commit(node)
 }
@@ -242,16 +249,22 @@ type Suspects = BTreeMap<([u8; 16], String), (Stand, Vec<String>)>;
 
 /// Per school: ids of claims that are not what their decision binds, or have several decisions.
 fn suspects(node: &Node, home: &str) -> Result<Vec<Vec<String>>, Error> {
-    let roll = node.roll().digest();
+    let (roll, kinds) = (node.roll().digest(), node.kinds());
     let mut known = SUSPECTS.lock().unwrap_or_else(PoisonError::into_inner);
     node.read(|conn| {
         let mut schools: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
         let mut query = conn.prepare_cached(
-            "SELECT key, viewed FROM document WHERE key LIKE 'log/%' OR key LIKE 'ledger/%' ORDER BY key",
+            "SELECT key, viewed FROM document
+             WHERE key LIKE 'log/%' OR key LIKE 'ledger/%' OR key = 'registry' ORDER BY key",
         )?;
         let mut found = query.query(())?;
+        let mut registry = 0;
         while let Some(row) = found.next()? {
             let key: String = row.get(0)?;
+            // What a digest covers is said by the kinds, which the county publishes there.
+            if key == "registry" {
+                registry = row.get(1)?;
+            }
             if let Some(school) = key.split('/').nth(1).filter(|school| *school != home) {
                 schools
                     .entry(school.to_owned())
@@ -260,13 +273,14 @@ fn suspects(node: &Node, home: &str) -> Result<Vec<Vec<String>>, Error> {
             }
         }
         let mut all = Vec::new();
-        for (school, documents) in schools {
+        for (school, mut documents) in schools {
+            documents.push(("registry".to_owned(), registry));
             let stand = (roll, documents);
             let key = (node.store_id().0, school);
             let fresh = match known.get(&key).filter(|(of, _)| *of == stand) {
                 Some((_, ids)) => ids.clone(),
                 None => {
-                    let ids = suspects_of(conn, &key.1)?;
+                    let ids = suspects_of(conn, &kinds, &key.1)?;
                     known.insert(key, (stand, ids.clone()));
                     ids
                 }
@@ -277,7 +291,7 @@ fn suspects(node: &Node, home: &str) -> Result<Vec<Vec<String>>, Error> {
     })
 }
 
-fn suspects_of(conn: &store::Connection, school: &str) -> store::Result<Vec<String>> {
+fn suspects_of(conn: &store::Connection, kinds: &Kinds, school: &str) -> store::Result<Vec<String>> {
     let mut query = conn.prepare_cached(
         "SELECT c.id, d.disputed, json_extract(d.fields, '$.binds'), c.fields, c.about, s.fields
          FROM record d
@@ -298,7 +312,7 @@ fn suspects_of(conn: &store::Connection, school: &str) -> store::Result<Vec<Stri
             Entry::Vacant(new) => new.insert(parsed(row.get_ref(5)?.as_str().unwrap_or_default())),
         };
         let again = !seen.insert(id.clone());
-        if again || row.get(1)? || binds.unwrap_or_default() != claim_digest(&claim, session) {
+        if again || row.get(1)? || binds.unwrap_or_default() != claim_digest_with(kinds, &claim, session) {
             ids.insert(id);
         }
     }

@@ -1,12 +1,13 @@
 //! A teacher's credit card: what the county has recognised, laid out under the rule set.
 
 use records::date::parse_stored_date;
-use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r1, r2, r3};
+use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3};
 use records::{CreditCard, Date, SchoolYear};
 
-use super::claims::{ClaimRow, ClaimState, Weighed, weigh};
+use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use, weigh};
 use super::lookup::{Row, record_of};
 use super::roster::{Teacher, newest, teacher};
+use super::versions::{Difference, UnderVersion, under_versions};
 use crate::{Error, Filter, Node, Record};
 
 /// A teacher's credit card with the claims behind it.
@@ -18,6 +19,10 @@ pub struct CardView {
     pub card: CreditCard,
     /// All claims of the person, newest session first, also those that do not count.
     pub lines: Vec<ClaimRow>,
+    /// The versions of the rules that the claims were registered under, and the one in use; the newest last.
+    pub versions: Vec<UnderVersion>,
+    /// What comes out differently under the first and the last of them.
+    pub differences: Vec<Difference>,
     /// Chinese title of the rule set; the card has both languages.
     pub ruleset_title: String,
     /// What the figures rest on, so that two printed cards can be compared: the date of the latest
@@ -27,16 +32,19 @@ pub struct CardView {
 
 /// The credit card of a person, `None` if this node has no such person.
 pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error> {
-    let rules = r1();
+    let rules = &*rules_in_use(node);
     let Some((teacher, mut weighed, entries)) = ground(node, person)? else {
         return Ok(None);
     };
-    let card = evaluate(rules, &facts(node, &teacher, rules)?, &When::default(), &entries);
+    let facts = facts(node, &teacher, rules)?;
+    let card = evaluate(rules, &facts, &When::default(), &entries);
     // Two claims of one session that say different things: the rules count neither, and the page shows it.
     for w in &mut weighed {
         let account = card.account(&w.row.id);
         w.row.disputed |= account.is_some_and(|account| account.reason == Some(Reason::Disputed));
     }
+    let all = node.rules().versions(&rules.head.id);
+    let (versions, differences) = under_versions(&all, rules, &facts, &entries);
     let cutoff = card.cut_off.to_string();
     let mut lines: Vec<ClaimRow> = weighed.into_iter().map(|w| w.row).collect();
     lines.sort_by(|a, b| (&b.date, &b.id).cmp(&(&a.date, &a.id)));
@@ -44,6 +52,8 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
         teacher,
         card,
         lines,
+        versions,
+        differences,
         ruleset_title: rules.head.title_zh.clone(),
         cutoff,
     }))
@@ -59,8 +69,10 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
         on: Some(on),
         ..When::default()
     };
-    let card = |rules| Ok(evaluate(rules, &facts(node, &teacher, rules)?, &when, &entries));
-    [r2(), r3()].into_iter().map(card).collect()
+    // In the version that the county has put into force.
+    let in_force = [r2(), r3()].map(|rules| node.rules().newest(&rules.head.id));
+    let card = |rules: &RuleSet| Ok(evaluate(rules, &facts(node, &teacher, rules)?, &when, &entries));
+    in_force.iter().flatten().map(|rules| card(rules)).collect()
 }
 
 /// A person, all claims of that person, and what they put before the rules.

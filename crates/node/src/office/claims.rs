@@ -1,9 +1,10 @@
 //! Claims (登分): what a school registers for each person who took part, and what became of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use records::claim_digest;
-use records::rules::r1;
+use records::rules::{RuleSet, r1};
+use records::{Kinds, claim_digest_with};
 
 use super::attendance::{Tally, own_session, tallies};
 use super::draft::{Draft, kind_of};
@@ -173,6 +174,7 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
     let by_claim: HashMap<String, Record> = own.iter().map(|r| (r.id.clone(), r.clone())).collect();
     let weighed = weigh(node, own.into_iter().map(Row::from).collect())?;
 
+    let rules = rules_in_use(node);
     let mut edits = Edits::default();
     let mut changed = 0;
     for (person, mark) in &marks {
@@ -185,17 +187,20 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
             .collect();
         let (returned, live): (Vec<_>, Vec<_>) = standing.into_iter().partition(|w| is_returned(w));
         if live.is_empty() {
-            let mut draft = content(&record, person)?.text("claimed_on", claimed_on);
+            let mut draft = content(&record, person, &rules)?.text("claimed_on", claimed_on);
             if let Some(old) = returned.last() {
                 draft = draft.text("supersedes", &old.row.id);
             }
-            edits.push(&record.doc, draft.create(node.new_id(), by)?);
+            edits.push(&record.doc, draft.create(node, node.new_id(), by)?);
             changed += 1;
             continue;
         }
         let mut touched = false;
         for old in live.iter().filter_map(|w| by_claim.get(&w.row.id)) {
-            if let Some(edit) = content(&record, person)?.change(old, by)? {
+            // What was registered under a version of the rules stays under it.
+            let own = node.rules().get(old.text("rule_ref"));
+            let draft = content(&record, person, own.as_ref().unwrap_or(&rules))?;
+            if let Some(edit) = draft.change(node, old, by)? {
                 edits.push(&old.doc, edit);
                 touched = true;
             }
@@ -211,16 +216,22 @@ fn is_returned(weighed: &Weighed) -> bool {
         && !weighed.decisions_differ
 }
 
+/// The rules that claims are registered under now: the newest version that the county has put into force.
+pub(super) fn rules_in_use(node: &Node) -> Arc<RuleSet> {
+    let newest = node.rules().newest(&r1().head.id);
+    newest.unwrap_or_else(|| Arc::new(r1().clone()))
+}
+
 /// What a claim of this person says, from the session as it is now.
-fn content(session: &Record, person: &str) -> Result<Draft, Error> {
+fn content(session: &Record, person: &str, rules: &RuleSet) -> Result<Draft, Error> {
     let hours_c = session.int("hours_c");
-    let credits_c = r1()
+    let credits_c = rules
         .credits_of(hours_c)
         .map_err(|error| invalid("hours_c", &error.zh(), &error.to_string()))?;
     Ok(Draft::new("claim")
         .text("person", person)
         .text("session", &session.id)
-        .text("rule_ref", &r1().reference())
+        .text("rule_ref", &rules.reference())
         .text("category", session.text("category"))
         .text("sub", session.text("sub"))
         .text("channel", session.text("channel"))
@@ -248,6 +259,7 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
     let schools = organisation_names(node)?;
     let county = node.is_county() || node.is_auditor();
     let home = node.home_school();
+    let kinds = node.kinds();
 
     Ok(claims
         .into_iter()
@@ -269,8 +281,8 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 }
                 Some(Way::Received) | None => ClaimState::Carried,
             };
-            let decisions_differ = differ(&decisions);
-            let sound = sound(&claim, session, mark);
+            let decisions_differ = differ(&kinds, &decisions);
+            let sound = sound(&kinds, &claim, session, mark);
             let text = |field: &str| claim.text(field).to_owned();
             let row = ClaimRow {
                 id: claim.id.clone(),
@@ -291,7 +303,7 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 hours_c: claim.int("hours_c"),
                 credits_c: claim.int("credits_c"),
                 claimed_on: text("claimed_on"),
-                state: decided(&claim, session, &decisions).unwrap_or(way),
+                state: decided(&kinds, &claim, session, &decisions).unwrap_or(way),
                 disputed: decisions_differ || !sound,
             };
             Weighed {
@@ -308,21 +320,23 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
 }
 
 /// Whether what a claim rests on is here, undisputed, and as its kinds allow.
-fn sound(claim: &Row, session: Option<&Row>, mark: Option<&Tally>) -> bool {
+fn sound(kinds: &Kinds, claim: &Row, session: Option<&Row>, mark: Option<&Tally>) -> bool {
     session.is_some_and(|session| {
-        as_kind("claim", claim) && as_kind("session", session) && session.text("state") != "void"
+        as_kind(kinds, "claim", claim)
+            && as_kind(kinds, "session", session)
+            && session.text("state") != "void"
     }) && mark.is_some_and(Tally::present)
 }
 
 /// Whether a row is undisputed and as its kind allows; anything else is shown and counts zero.
-fn as_kind(kind: &str, row: &Row) -> bool {
-    let known = kind_of(kind, &row.fields);
+fn as_kind(kinds: &Kinds, kind: &str, row: &Row) -> bool {
+    let known = kind_of(kinds, kind, &row.fields);
     !row.disputed && known.is_some_and(|kind| kind.check(&row.fields).is_ok())
 }
 
 /// Whether several decisions on one claim say different things. Which auditor is right is for
 /// people to settle; until then the claim counts zero.
-fn differ(decisions: &[Row]) -> bool {
+fn differ(kinds: &Kinds, decisions: &[Row]) -> bool {
     let said = |row: &Row| {
         (
             row.text("verdict").to_owned(),
@@ -333,20 +347,20 @@ fn differ(decisions: &[Row]) -> bool {
     let first = decisions.first().map(said);
     decisions
         .iter()
-        .any(|row| !as_kind("decision", row) || Some(said(row)) != first)
+        .any(|row| !as_kind(kinds, "decision", row) || Some(said(row)) != first)
 }
 
 /// What the county has said about a claim; `None` while it has said nothing.
-fn decided(claim: &Row, session: Option<&Row>, decisions: &[Row]) -> Option<ClaimState> {
+fn decided(kinds: &Kinds, claim: &Row, session: Option<&Row>, decisions: &[Row]) -> Option<ClaimState> {
     // Of several the latest is shown; if they differ, the row is marked as disputed besides.
     let newest = |a: &&Row, b: &&Row| (a.text("decided_on"), &a.id).cmp(&(b.text("decided_on"), &b.id));
     let latest = decisions.iter().max_by(newest)?;
-    let digest = session.map(|session| claim_digest(&claim.fields, &session.fields));
+    let digest = session.map(|session| claim_digest_with(kinds, &claim.fields, &session.fields));
     let bound = decisions
         .iter()
         .filter(|row| Some(row.text("binds")) == digest.as_deref());
     let shown = match bound.max_by(newest) {
-        _ if differ(decisions) => latest,
+        _ if differ(kinds, decisions) => latest,
         Some(bound) => bound,
         // The change is what was asked for; the claim waits for the school, not for the county.
         None if latest.text("verdict") == "returned" => latest,

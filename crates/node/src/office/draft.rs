@@ -5,88 +5,103 @@ use records::date::parse_stored_date;
 use records::{FieldError, Fields, Kind, Kinds, SchoolYear, Value};
 
 use super::{By, fault, invalid};
-use crate::{Edit, Error, Record};
+use crate::{Edit, Error, Node, Record};
 
 /// What a form says about one record. A field that the form does not have stays as it is.
+#[derive(Clone)]
 pub(super) struct Draft {
-    kind: &'static str,
-    fields: Vec<(&'static str, Option<Value>)>,
+    kind: String,
+    fields: Vec<(String, Option<Value>)>,
 }
 
 impl Draft {
-    pub(super) fn new(kind: &'static str) -> Draft {
+    pub(super) fn new(kind: &str) -> Draft {
         Draft {
-            kind,
+            kind: kind.to_owned(),
             fields: Vec::new(),
         }
     }
 
     /// A text, date, code or reference; blank means absent.
-    pub(super) fn text(mut self, field: &'static str, text: &str) -> Draft {
+    pub(super) fn text(self, field: &str, text: &str) -> Draft {
         let text = text.trim();
-        self.fields
-            .push((field, (!text.is_empty()).then(|| Value::from(text))));
+        self.value(field, (!text.is_empty()).then(|| Value::from(text)))
+    }
+
+    /// A value of any type; `None` means absent.
+    pub(super) fn value(mut self, field: &str, value: Option<Value>) -> Draft {
+        self.fields.push((field.to_owned(), value));
         self
     }
 
     /// A whole number, a year or an amount in hundredths.
-    pub(super) fn int(mut self, field: &'static str, number: Option<i64>) -> Draft {
-        self.fields.push((field, number.map(Value::from)));
-        self
+    pub(super) fn int(self, field: &str, number: Option<i64>) -> Draft {
+        self.value(field, number.map(Value::from))
     }
 
-    pub(super) fn flag(mut self, field: &'static str, flag: bool) -> Draft {
-        self.fields.push((field, Some(Value::from(flag))));
-        self
+    pub(super) fn flag(self, field: &str, flag: bool) -> Draft {
+        self.value(field, Some(Value::from(flag)))
     }
 
     /// Fields of `from` that this form does not have, taken over into a new record.
-    pub(super) fn keep(mut self, from: &Fields, fields: &[&'static str]) -> Draft {
+    pub(super) fn keep(mut self, from: &Fields, fields: &[&str]) -> Draft {
         for field in fields {
             if let Some(value) = from.get(*field) {
-                self.fields.push((field, Some(value.clone())));
+                self = self.value(field, Some(value.clone()));
             }
         }
         self
     }
 
-    /// What the schema says about this form as a whole new record; empty = good.
+    /// What the program's schema says about this form as a whole new record; empty = good.
     pub(super) fn faults(&self) -> Vec<FieldError> {
-        let kind = Value::from(newest_ref(self.kind));
-        check(self.kind, &self.over(Fields::from([("_kind".to_owned(), kind)])))
+        self.faults_by(Kinds::builtin())
+    }
+
+    fn faults_by(&self, kinds: &Kinds) -> Vec<FieldError> {
+        let kind = Value::from(newest_ref(kinds, &self.kind));
+        let whole = self.over(Fields::from([("_kind".to_owned(), kind)]));
+        check(kinds, &self.kind, &whole)
     }
 
     /// Whether `record` already says what this form says.
     pub(super) fn says_as(&self, record: &Record) -> bool {
         self.fields
             .iter()
-            .all(|(field, value)| record.fields.get(*field) == value.as_ref())
+            .all(|(field, value)| record.fields.get(field) == value.as_ref())
     }
 
     /// The edit that makes a new record with this id.
-    pub(super) fn create(self, id: String, by: &By) -> Result<Edit, Error> {
-        refuse(self.faults())?;
+    pub(super) fn create(self, node: &Node, id: String, by: &By) -> Result<Edit, Error> {
+        let kinds = node.kinds();
+        refuse(self.faults_by(&kinds))?;
         let mut fields = vec![
-            ("_kind".to_owned(), Some(Value::from(newest_ref(self.kind)))),
+            (
+                "_kind".to_owned(),
+                Some(Value::from(newest_ref(&kinds, &self.kind))),
+            ),
             ("_by".to_owned(), Some(Value::from(by.account.as_str()))),
         ];
         let present = self.fields.into_iter().filter(|(_, value)| value.is_some());
-        fields.extend(present.map(|(field, value)| (field.to_owned(), value)));
+        fields.extend(present);
         Ok(Edit { id, fields })
     }
 
     /// The edit that brings `record` to what this form says, `None` if it says so already. A field
     /// with several concurrent values is written even when its winner is equal: a person looked at
     /// the form and chose.
-    pub(super) fn change(self, record: &Record, by: &By) -> Result<Option<Edit>, Error> {
-        refuse(check(self.kind, &self.over(record.fields.clone())))?;
+    pub(super) fn change(self, node: &Node, record: &Record, by: &By) -> Result<Option<Edit>, Error> {
+        refuse(check(
+            &node.kinds(),
+            &self.kind,
+            &self.over(record.fields.clone()),
+        ))?;
         let mut fields: Vec<_> = self
             .fields
             .into_iter()
             .filter(|(field, value)| {
-                record.fields.get(*field) != value.as_ref() || record.others.contains_key(*field)
+                record.fields.get(field) != value.as_ref() || record.others.contains_key(field)
             })
-            .map(|(field, value)| (field.to_owned(), value))
             .collect();
         if fields.is_empty() {
             return Ok(None);
@@ -101,11 +116,11 @@ impl Draft {
     }
 
     /// `base` with this form's fields laid over it.
-    fn over(&self, mut base: Fields) -> Fields {
+    pub(super) fn over(&self, mut base: Fields) -> Fields {
         for (field, value) in &self.fields {
             match value {
-                Some(value) => base.insert((*field).to_owned(), value.clone()),
-                None => base.remove(*field),
+                Some(value) => base.insert(field.clone(), value.clone()),
+                None => base.remove(field),
             };
         }
         base
@@ -113,26 +128,26 @@ impl Draft {
 }
 
 /// The kind's newest version as records name it, such as `session/1`.
-fn newest_ref(kind: &str) -> String {
-    Kinds::builtin()
+fn newest_ref(kinds: &Kinds, kind: &str) -> String {
+    kinds
         .latest(kind)
         .map_or_else(|| kind.to_owned(), Kind::reference)
 }
 
-/// The kind that a record's own `_kind` names, if this program knows it and it is of this family.
-pub(super) fn kind_of(kind: &str, fields: &Fields) -> Option<&'static Kind> {
+/// The kind that a record's own `_kind` names, if this node knows it and it is of this family.
+pub(super) fn kind_of<'k>(kinds: &'k Kinds, kind: &str, fields: &Fields) -> Option<&'k Kind> {
     let reference = fields.get("_kind").and_then(|value| value.as_text())?;
-    Kinds::builtin().get(reference).filter(|found| found.id == kind)
+    kinds.get(reference).filter(|found| found.id == kind)
 }
 
 /// Checks a whole record; empty = good.
-fn check(kind: &str, fields: &Fields) -> Vec<FieldError> {
-    match kind_of(kind, fields) {
+fn check(kinds: &Kinds, kind: &str, fields: &Fields) -> Vec<FieldError> {
+    match kind_of(kinds, kind, fields) {
         Some(kind) => kind.check(fields).err().unwrap_or_default(),
         None => vec![fault(
             "_kind",
-            "这条记录由更新的版本写成，请先更新程序",
-            "This record was written by a newer program; update this one first",
+            "这条记录用的表单本机还没有，请先与县里同步，或更新程序",
+            "This node does not have the form of this record yet; sync with the county, or update the program",
         )],
     }
 }

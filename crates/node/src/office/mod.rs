@@ -7,21 +7,27 @@
 //! each have made a record for it. Equal ones count once; different ones are *disputed* (待核),
 //! count zero and stop nothing else (design.md §3).
 //!
-//! `draft` carries a form to its kind, `lookup` reads views in batches; the other files have one
-//! subject each.
+//! `draft` carries a form to its kind, `lookup` reads views in batches; `entries`, `entry_save` and `titles` do
+//! with any kind what its file says; the other files have one subject each.
 
 mod attendance;
 mod audit;
 mod card;
 mod claims;
 mod draft;
+mod entries;
+mod entry_save;
 mod lookup;
 mod organisations;
+mod publishing;
 mod roster;
 mod schools;
+mod series;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod titles;
+mod versions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -33,12 +39,21 @@ pub use attendance::{Mark, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
+pub use entries::{
+    About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,
+    filled_by_program, has_own_acts, may_write_kind,
+};
+pub use entry_save::{EntryInput, save_entry, take_step};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
 pub use schools::{SchoolRow, schools};
+pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
+pub use titles::choices;
+pub use versions::{Difference, UnderVersion};
 
 /// Who typed a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

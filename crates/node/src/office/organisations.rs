@@ -118,10 +118,10 @@ pub fn save_organisations(
             None => input
                 .draft()
                 .flag("active", true)
-                .create(node.new_id(), by)
+                .create(node, node.new_id(), by)
                 .map(Some),
             Some(id) => match known.get(id) {
-                Some(record) => input.draft().change(record, by),
+                Some(record) => input.draft().change(node, record, by),
                 None => Err(no_such("id", "机构", "organisation")),
             },
         };

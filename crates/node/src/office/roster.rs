@@ -293,7 +293,7 @@ impl Known {
         let mut changed = false;
         match target {
             Target::New(id) => {
-                edits.push(&year_doc, input.person().create(id.clone(), by)?);
+                edits.push(&year_doc, input.person().create(node, id.clone(), by)?);
                 changed = true;
             }
             Target::Known(id) => {
@@ -301,7 +301,7 @@ impl Known {
                     .persons
                     .get(id)
                     .ok_or_else(|| no_such("id", "教师", "teacher of this school"))?;
-                if let Some(edit) = input.person().change(person, by)? {
+                if let Some(edit) = input.person().change(node, person, by)? {
                     edits.push(&person.doc, edit);
                     changed = true;
                 }
@@ -313,7 +313,7 @@ impl Known {
         // Every row of that day is brought to what the form says, so that twins made by two devices
         // agree again.
         for row in &same_day {
-            if let Some(edit) = input.facts().change(row, by)? {
+            if let Some(edit) = input.facts().change(node, row, by)? {
                 edits.push(&row.doc, edit);
                 changed = true;
             }
@@ -325,7 +325,7 @@ impl Known {
             if let Some(row) = in_force {
                 facts = facts.keep(&row.fields, &OTHER_FACTS);
             }
-            edits.push(&year_doc, facts.create(node.new_id(), by)?);
+            edits.push(&year_doc, facts.create(node, node.new_id(), by)?);
             changed = true;
         }
         Ok(changed)

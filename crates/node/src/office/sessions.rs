@@ -131,13 +131,13 @@ pub fn save_session(
             .draft()
             .text("host", school)
             .text("state", "draft")
-            .create(id.clone(), by)?;
+            .create(node, id.clone(), by)?;
         let year = year_of("date", &input.date)?;
         node.commit(&format!("log/{school}/{year}"), vec![edit])?;
         return Ok(id);
     };
     let record = own_session(node, id)?;
-    let edit = input.draft().change(&record, by)?;
+    let edit = input.draft().change(node, &record, by)?;
     // A record stays in its document, and the document is its school year.
     if record
         .year
@@ -159,7 +159,10 @@ pub fn save_session(
 pub fn void_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    match Draft::new("session").text("state", "void").change(&record, by)? {
+    match Draft::new("session")
+        .text("state", "void")
+        .change(node, &record, by)?
+    {
         Some(edit) => node.commit(&record.doc, vec![edit]),
         None => Ok(()),
     }

@@ -128,6 +128,7 @@ fn problem(field: &Field, value: &Value) -> Problem {
                 said(format!("没有“{code}”这个选项"), format!("has no choice “{code}”"))
             }
         }
+        (FieldType::Codes, Value::Text(codes)) => codes_problem(field, codes),
         (FieldType::Ref, Value::Text(id)) => {
             let known = id.len() == 36
                 && uuid::Uuid::try_parse(id).is_ok_and(|uuid| uuid.hyphenated().to_string() == *id);
@@ -137,12 +138,27 @@ fn problem(field: &Field, value: &Value) -> Problem {
                 said("没有指明有效的记录", "does not name a record by its id")
             }
         }
-        (FieldType::Text | FieldType::Date | FieldType::Code | FieldType::Ref, _) => {
+        (FieldType::Text | FieldType::Date | FieldType::Code | FieldType::Codes | FieldType::Ref, _) => {
             said("应为文字", "must be text")
         }
         (FieldType::Int | FieldType::Hundredths | FieldType::Year, _) => said("应为数字", "must be a number"),
         (FieldType::Bool, _) => said("应为是或否", "must be yes or no"),
     }
+}
+
+/// Several codes stand in the order of the kind, so that two people who ticked the same say the same.
+fn codes_problem(field: &Field, codes: &str) -> Problem {
+    let mut last = None;
+    for code in codes.split(' ') {
+        let Some(at) = field.codes.iter().position(|known| known.id == code) else {
+            return said(format!("没有“{code}”这个选项"), format!("has no choice “{code}”"));
+        };
+        if last.is_some_and(|last| last >= at) {
+            return said("选项的次序不对", "has its choices out of order");
+        }
+        last = Some(at);
+    }
+    None
 }
 
 fn text_problem(field: &Field, text: &str) -> Problem {

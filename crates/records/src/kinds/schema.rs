@@ -1,6 +1,6 @@
 //! The schema of one kind as its TOML file says it, and the self-check when it is read.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -21,22 +21,24 @@ pub enum KindsError {
         message: String,
     },
     /// Well-formed, but it contradicts itself.
-    #[error("kind {kind}, field “{field}”: {problem}")]
+    #[error("kind {kind}, {}field “{field}”: {}", at_line(.line), .problem.en)]
     Field {
         /// Kind and version.
         kind: String,
         /// Field id.
         field: String,
+        /// Line of the field, from 1, if it can be told.
+        line: Option<usize>,
         /// What is wrong.
-        problem: &'static str,
+        problem: Problem,
     },
     /// Well-formed, but the kind as a whole makes no sense.
-    #[error("kind {kind}: {problem}")]
+    #[error("kind {kind}: {}", .problem.en)]
     Kind {
         /// Kind and version.
         kind: String,
         /// What is wrong.
-        problem: &'static str,
+        problem: Problem,
     },
     /// A reference to a kind that is not known.
     #[error("kind {kind}, field “{field}” refers to the unknown kind “{target}”")]
@@ -56,6 +58,48 @@ pub enum KindsError {
     },
 }
 
+/// What is wrong with a kind, and what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Problem {
+    /// In Chinese.
+    pub zh: &'static str,
+    /// In English.
+    pub en: &'static str,
+}
+
+fn at_line(line: &Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!("line {line}, "))
+}
+
+impl KindsError {
+    /// The message in Chinese: where, what, and what to do.
+    pub fn zh(&self) -> String {
+        match self {
+            KindsError::Syntax {
+                position, message, ..
+            } => format!(
+                "第 {} 行第 {} 列：{}",
+                position.line,
+                position.column,
+                crate::position::said_zh(message)
+            ),
+            KindsError::Field {
+                field, line, problem, ..
+            } => {
+                let line = line.map_or_else(String::new, |line| format!("第 {line} 行，"));
+                format!("{line}栏目“{field}”：{}", problem.zh)
+            }
+            KindsError::Kind { kind, problem } => format!("表单“{kind}”：{}", problem.zh),
+            KindsError::UnknownTarget { field, target, .. } => {
+                format!("栏目“{field}”引用的表单“{target}”不存在；请改成已有的表单，或先发布那一个")
+            }
+            KindsError::Changed { kind } => {
+                format!("“{kind}”已经发布，内容不能再改；请把 version 加 1，作为新版本发布")
+            }
+        }
+    }
+}
+
 /// Type of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,6 +116,8 @@ pub enum FieldType {
     Date,
     /// One of the codes.
     Code,
+    /// Several of the codes: text, in the order of the kind, separated by one space.
+    Codes,
     /// Id (UUID) of another record.
     Ref,
     /// Calendar year, 1900–2100.
@@ -121,7 +167,7 @@ pub struct Field {
     pub counts: bool,
     /// Whether a decision's digest covers it; as `counts` when the file does not say.
     pub binds: Option<bool>,
-    /// The codes, for a code field.
+    /// The codes, for a field of one or several codes.
     #[serde(default)]
     pub codes: Vec<Code>,
     /// Kind that a ref field points to; `*` is any.
@@ -138,6 +184,12 @@ pub struct Field {
     pub max: Option<i64>,
     /// Numbers must be a multiple of this.
     pub step: Option<i64>,
+    /// Said below the field on forms, in Chinese.
+    #[serde(default)]
+    pub hint_zh: String,
+    /// Said below the field on forms, in English.
+    #[serde(default)]
+    pub hint_en: String,
 }
 
 impl Field {
@@ -157,7 +209,7 @@ impl Field {
     }
 }
 
-/// Which fields fill the view columns `person`, `about` and `date`.
+/// Which fields fill the view columns `person`, `about` and `date`, and which one names a record in lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct View {
@@ -167,16 +219,130 @@ pub struct View {
     pub about: Option<String>,
     /// Field with the date of the event.
     pub date: Option<String>,
+    /// Text or code field that names the record for people; the first such field when the file does not say.
+    pub title: Option<String>,
 }
 
-/// Moves out of one state.
+/// Who may do a step, by role (domain.md §2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Actor {
+    /// 师训专管员.
+    Clerk,
+    /// 校长、分管领导.
+    Leader,
+    /// 教师.
+    Teacher,
+    /// 县级管理员.
+    County,
+    /// 县级学分审核员.
+    Auditor,
+    /// 送教/送培专家.
+    Mentor,
+}
+
+impl Actor {
+    /// What the role is called.
+    pub fn label(self, lang: Lang) -> &'static str {
+        let (zh, en) = match self {
+            Actor::Clerk => ("师训专管员", "the training officer"),
+            Actor::Leader => ("校长、分管领导", "a school leader"),
+            Actor::Teacher => ("教师", "the teacher"),
+            Actor::County => ("县级管理员", "the county office"),
+            Actor::Auditor => ("县级学分审核员", "a county auditor"),
+            Actor::Mentor => ("送教/送培专家", "a visiting mentor"),
+        };
+        lang.pick(zh, en)
+    }
+}
+
+/// Something that must be there before a step: a field that is filled, or a record about this one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Need {
+    /// A field of this kind.
+    pub field: Option<String>,
+    /// A kind of which a record must be about this one.
+    pub record: Option<String>,
+    /// Values that such a record must have.
+    #[serde(rename = "where", default)]
+    pub wanted: BTreeMap<String, String>,
+    /// Whether it must bind this record's present content (a signature).
+    #[serde(default)]
+    pub binds: bool,
+    /// What it is for people, in Chinese; a field has its own label.
+    #[serde(default)]
+    pub zh: String,
+    /// The same in English.
+    #[serde(default)]
+    pub en: String,
+}
+
+/// A step that a record of another kind makes, since its writer may not write here: the county's word
+/// on a school's record. It must name this record in its `about` column and bind its present content.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Elsewhere {
+    /// The other kind.
+    pub kind: String,
+    /// Its field …
+    pub field: String,
+    /// … and the value that makes the step.
+    pub value: String,
+}
+
+/// One step, or several with the same conditions, from states to states.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Move {
-    /// The state before; `*` is any.
-    pub from: String,
+    /// The states before; `*` is any other.
+    #[serde(deserialize_with = "one_or_many")]
+    pub from: Vec<String>,
     /// The states that may follow.
+    #[serde(deserialize_with = "one_or_many")]
     pub to: Vec<String>,
+    /// What the step is called, in Chinese; the name of the state when the file does not say.
+    #[serde(default)]
+    pub zh: String,
+    /// The same in English.
+    #[serde(default)]
+    pub en: String,
+    /// Who may do it; empty: whoever may write the record.
+    #[serde(default)]
+    pub who: Vec<Actor>,
+    /// What must be there.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// Whether a reason must be given.
+    #[serde(default)]
+    pub reason: bool,
+    /// Whether the record is handed in once more: see [`States::round`].
+    #[serde(default)]
+    pub again: bool,
+    /// The record elsewhere that makes the step.
+    pub by: Option<Elsewhere>,
+}
+
+impl Move {
+    /// Whether it leads from one state to another.
+    pub fn leads(&self, from: &str, to: &str) -> bool {
+        from != to
+            && self.from.iter().any(|state| state == "*" || state == from)
+            && self.to.iter().any(|state| state == to)
+    }
+}
+
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::One(one) => vec![one],
+        Either::Many(many) => many,
+    })
 }
 
 /// States of a kind: the codes of one field, and the moves between them.
@@ -187,6 +353,14 @@ pub struct States {
     pub field: String,
     /// States that a new record may start in.
     pub initial: Vec<String>,
+    /// States in which the content is no longer edited.
+    #[serde(default)]
+    pub closed: Vec<String>,
+    /// The text field that takes the reason of a step.
+    pub reason: Option<String>,
+    /// The number field that counts how often the record was handed in, so that a decision on an
+    /// earlier round does not bind a later one with the same content.
+    pub round: Option<String>,
     /// The allowed moves.
     #[serde(rename = "move", default)]
     pub moves: Vec<Move>,
@@ -226,7 +400,7 @@ impl Kind {
             position: Position::of(text, error.span()),
             message: error.message().to_owned(),
         })?;
-        kind.self_check()?;
+        kind.self_check().map_err(|error| error.with_line(text))?;
         Ok(kind)
     }
 
@@ -269,6 +443,42 @@ impl Kind {
             .map(|field| field.id.as_str())
     }
 
+    /// The kinds that it names, each with the field (or the state field) that names it.
+    pub(super) fn targets(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self
+            .fields
+            .iter()
+            .filter_map(|field| Some((field.id.as_str(), field.ref_kind.as_deref()?)));
+        let moves = self.states.iter().flat_map(|states| {
+            states.moves.iter().flat_map(|each| {
+                let needs = each.needs.iter().filter_map(|need| need.record.as_deref());
+                needs
+                    .chain(each.by.iter().map(|by| by.kind.as_str()))
+                    .map(|kind| (states.field.as_str(), kind))
+            })
+        });
+        fields.chain(moves)
+    }
+
+    /// What the views hold of its records rests on this and nothing else of the kind.
+    pub fn view_key(&self) -> String {
+        let column = |column: &Option<String>| column.clone().unwrap_or_default();
+        let view = [&self.view.person, &self.view.about, &self.view.date].map(column);
+        let counting: Vec<&str> = self.counting_fields().collect();
+        format!("{}|{}|{}", self.document, view.join(","), counting.join(","))
+    }
+
+    /// The field that names a record for people.
+    pub fn title_field(&self) -> Option<&Field> {
+        match &self.view.title {
+            Some(id) => self.field(id),
+            None => self
+                .fields
+                .iter()
+                .find(|field| matches!(field.field_type, FieldType::Text | FieldType::Code)),
+        }
+    }
+
     /// Whether the state may change from one value to another (`from` = none: a new record).
     /// Staying is always allowed; a kind without states allows everything.
     pub fn may_move(&self, from: Option<&str>, to: &str) -> bool {
@@ -277,136 +487,53 @@ impl Kind {
         };
         match from {
             None => states.initial.iter().any(|state| state == to),
-            Some(from) => {
-                from == to
-                    || states.moves.iter().any(|each| {
-                        (each.from == "*" || each.from == from) && each.to.iter().any(|state| state == to)
-                    })
-            }
-        }
-    }
-
-    fn self_check(&self) -> Result<(), KindsError> {
-        let kind_error = |problem| KindsError::Kind {
-            kind: self.reference(),
-            problem,
-        };
-        if !is_name(&self.id) {
-            return Err(kind_error("the id must be lower-case letters, digits and _"));
-        }
-        if self.version == 0 {
-            return Err(kind_error("versions start at 1"));
-        }
-        if self.zh.is_empty() || self.en.is_empty() {
-            return Err(kind_error("both labels are needed"));
-        }
-        if !is_name(&self.document) {
-            return Err(kind_error("the document family is missing"));
-        }
-        if self.writers.is_empty() {
-            return Err(kind_error("nobody may write it"));
-        }
-        if self.fields.is_empty() {
-            return Err(kind_error("it has no fields"));
-        }
-        let mut seen = BTreeSet::new();
-        for field in &self.fields {
-            if !seen.insert(field.id.as_str()) {
-                return Err(self.field_error(field, "is there twice"));
-            }
-            self.field_check(field)?;
-        }
-        let view = &self.view;
-        for (column, wanted) in [
-            (&view.person, FieldType::Ref),
-            (&view.about, FieldType::Ref),
-            (&view.date, FieldType::Date),
-        ] {
-            if let Some(id) = column
-                && self.field(id).is_none_or(|field| field.field_type != wanted)
-            {
-                return Err(kind_error("a view column names no field of the right type"));
-            }
-        }
-        if let Some(states) = &self.states {
-            let codes: BTreeSet<&str> = match self.field(&states.field) {
-                Some(field) if field.field_type == FieldType::Code => {
-                    field.codes.iter().map(|code| code.id.as_str()).collect()
-                }
-                _ => return Err(kind_error("the state field is no code field")),
-            };
-            let known = |state: &String| codes.contains(state.as_str());
-            if states.initial.is_empty() || !states.initial.iter().all(known) {
-                return Err(kind_error("an initial state is missing or unknown"));
-            }
-            if !states
-                .moves
-                .iter()
-                .all(|each| (each.from == "*" || known(&each.from)) && each.to.iter().all(known))
-            {
-                return Err(kind_error("a move names an unknown state"));
-            }
-        }
-        Ok(())
-    }
-
-    fn field_check(&self, field: &Field) -> Result<(), KindsError> {
-        let error = |problem| Err(self.field_error(field, problem));
-        if !is_name(&field.id) {
-            return error("the id must be lower-case letters, digits and _, and begin with a letter");
-        }
-        if field.zh.is_empty() || field.en.is_empty() {
-            return error("needs both labels");
-        }
-        let is_text = field.field_type == FieldType::Text;
-        let is_number = matches!(field.field_type, FieldType::Int | FieldType::Hundredths);
-        match (is_text, field.max_len) {
-            (true, None) => return error("a text needs max_len"),
-            (true, Some(max)) if max == 0 || max > 20_000 || max < field.min_len => {
-                return error("max_len makes no sense");
-            }
-            (false, Some(_)) => return error("max_len is for text"),
-            _ => {}
-        }
-        if !is_text && (field.format.is_some() || field.min_len > 0) {
-            return error("format and min_len are for text");
-        }
-        if !is_number && (field.max.is_some() || field.step.is_some()) {
-            return error("max and step are for numbers");
-        }
-        if field.step.is_some_and(|step| step < 1) || field.max.is_some_and(|max| max < 1) {
-            return error("max and step must be above zero");
-        }
-        if (field.field_type == FieldType::Code) == field.codes.is_empty() {
-            return error("a code field needs codes, and only a code field has them");
-        }
-        let mut seen = BTreeSet::new();
-        if field.codes.iter().any(|code| {
-            code.id.is_empty() || code.zh.is_empty() || code.en.is_empty() || !seen.insert(&code.id)
-        }) {
-            return error("a code is empty, unlabelled or there twice");
-        }
-        if (field.field_type == FieldType::Ref) == field.ref_kind.is_none() {
-            return error("a ref field needs ref, and only a ref field has it");
-        }
-        Ok(())
-    }
-
-    fn field_error(&self, field: &Field, problem: &'static str) -> KindsError {
-        KindsError::Field {
-            kind: self.reference(),
-            field: field.id.clone(),
-            problem,
+            Some(from) => from == to || states.moves.iter().any(|each| each.leads(from, to)),
         }
     }
 }
 
-fn is_name(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.len() <= 40
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+impl Kind {
+    pub(super) fn field_error(&self, field: &Field, zh: &'static str, en: &'static str) -> KindsError {
+        KindsError::Field {
+            kind: self.reference(),
+            field: field.id.clone(),
+            line: None,
+            problem: Problem { zh, en },
+        }
+    }
+}
+
+impl KindsError {
+    /// The same, with the line in which the field's id stands.
+    fn with_line(self, text: &str) -> KindsError {
+        let KindsError::Field {
+            kind, field, problem, ..
+        } = self
+        else {
+            return self;
+        };
+        let names = |line: &str| {
+            let rest = line.trim().strip_prefix("id")?.trim_start().strip_prefix('=')?;
+            let quoted = rest.split('#').next().unwrap_or_default().trim();
+            Some(quoted.trim_matches(['"', '\'']) == field)
+        };
+        // The kind's own id stands above the first field.
+        let first = text
+            .lines()
+            .position(|line| line.trim() == "[[field]]")
+            .unwrap_or(0);
+        let at = text
+            .lines()
+            .skip(first)
+            .position(|line| names(line) == Some(true));
+        let line = at.map(|at| first + at + 1);
+        KindsError::Field {
+            kind,
+            field,
+            line,
+            problem,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use node::accounts::Role;
-use node::office::{self, CardView, ClaimRow, ClaimState};
+use node::office::{self, CardView, ClaimRow, ClaimState, Difference};
 use records::rules::{Outcome, SpanOutcome};
 use records::{CreditCard, Date};
 
@@ -30,6 +30,26 @@ struct CardPage<'a> {
 }
 
 impl CardPage<'_> {
+    /// What one requirement was under the oldest version, and is under the newest.
+    fn difference(&self, d: &Difference) -> String {
+        let l = self.l;
+        let side = |earned: Option<i64>, wanted: Option<i64>, met: Option<bool>| match (earned, wanted, met) {
+            (Some(earned), Some(wanted), Some(met)) => format!(
+                "{} / {} {}",
+                page::amount(&earned),
+                page::amount(&wanted),
+                if met {
+                    l.t("达到", "met")
+                } else {
+                    l.t("未达到", "not met")
+                }
+            ),
+            _ => l.t("没有这一项", "not asked").to_owned(),
+        };
+        let [before, after] = [0, 1].map(|at| side(d.earned_c[at], d.wanted_c[at], d.met[at]));
+        format!("{before} → {after}")
+    }
+
     fn label(&self, kind: &str, field: &str, code: &str) -> String {
         labels::label(self.l, kind, field, code)
     }

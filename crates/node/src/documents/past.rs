@@ -1,0 +1,96 @@
+//! What was done to one record, change by change: its history for people.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use automerge::legacy::{Key, ObjectId, OpId, OpType};
+use records::Value;
+use store::changes::{self, Stored};
+use sync::{DocKey, NodeId};
+
+use super::{Around, Cache, Loaded, read_scalar};
+use crate::Error;
+
+/// What one change did to one record.
+pub(crate) struct Deed {
+    /// The device that signed it.
+    pub device: NodeId,
+    /// The account that it names, when it names one.
+    pub by: Option<String>,
+    /// Whether the record began with it.
+    pub made: bool,
+    /// Fields with what stood there before and what stands there since.
+    pub fields: Vec<(String, Vec<Value>, Option<Value>)>,
+}
+
+impl Loaded {
+    /// What the counting changes among `stored` did to one record, in the order in which they came here.
+    fn past(&self, id: &str, stored: &[Stored]) -> Option<Vec<(i64, Deed)>> {
+        let mut objects: HashSet<ObjectId> = HashSet::new();
+        let mut said: HashMap<OpId, Option<Value>> = HashMap::new();
+        let mut past = Vec::new();
+        for s in stored
+            .iter()
+            .filter(|s| self.counted.contains(&s.change.header.hash))
+        {
+            let decoded = automerge::Change::from_bytes(s.change.to_chunk()).ok()?.decode();
+            let mut deed = Deed {
+                device: s.change.header.actor.device,
+                by: None,
+                made: false,
+                fields: Vec::new(),
+            };
+            for (n, op) in (decoded.start_op.get()..).zip(&decoded.operations) {
+                let name = OpId::new(n, &decoded.actor_id);
+                match (&op.obj, &op.key, &op.action) {
+                    (ObjectId::Root, Key::Map(record), OpType::Make(_)) if record.as_str() == id => {
+                        objects.insert(ObjectId::Id(name));
+                        deed.made = true;
+                    }
+                    (object, Key::Map(field), OpType::Put(value)) if objects.contains(object) => {
+                        let value = read_scalar(value);
+                        let before = op.pred.iter().filter_map(|p| said.get(p).cloned().flatten());
+                        let mut before: Vec<Value> = before.collect();
+                        before.dedup();
+                        if field.as_str() == "_by" {
+                            deed.by = value.as_ref().and_then(Value::as_text).map(str::to_owned);
+                        } else if !field.starts_with('_') {
+                            deed.fields.push((field.to_string(), before, value.clone()));
+                        }
+                        said.insert(name, value);
+                    }
+                    _ => {}
+                }
+            }
+            if deed.made || deed.by.is_some() || !deed.fields.is_empty() {
+                past.push((s.seq, deed));
+            }
+        }
+        Some(past)
+    }
+}
+
+impl Cache {
+    /// What was done to one record of a document, with the local sequence of each change. A second look at the
+    /// same document costs only its decoding.
+    pub fn past(
+        &mut self,
+        around: &Around<'_>,
+        doc: i64,
+        key: &DocKey,
+        record: &str,
+    ) -> Result<Vec<(i64, Deed)>, Error> {
+        let unreadable = || Error::Unreadable(key.to_string());
+        let viewed = changes::viewed(around.conn, doc)?;
+        self.load(around, doc, key, viewed)?;
+        let mut stored = changes::after(around.conn, doc, 0)?;
+        stored.retain(|s| s.seq <= viewed);
+        let loaded = self
+            .take(doc)
+            .filter(|l| l.upto == viewed)
+            .ok_or_else(unreadable)?;
+        let past = catch_unwind(AssertUnwindSafe(|| loaded.past(record, &stored)));
+        self.give_back(doc, loaded);
+        past.ok().flatten().ok_or_else(unreadable)
+    }
+}
