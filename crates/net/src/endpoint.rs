@@ -415,16 +415,18 @@ mod tests {
         let hub = Endpoint::bind_on(ground, &key(2), Tuning::default()).unwrap();
         let (there, expect) = (hub.local_addr().unwrap(), Some(key(2).id()));
         let (school, thief) = (at(1, Uptime::start()), at(7, Uptime::start()));
-        for (caller, id) in [(&school, key(1).id()), (&thief, key(7).id())] {
+        let meet = async |caller: &Endpoint, id| {
             let link = caller.connect(there, expect).await.unwrap();
             let far = hub.accept().await.unwrap();
             assert_eq!(far.peer(), id);
             let (mut w, mut r) = link.open().await.unwrap();
             w.write(b"hello").await.unwrap();
             let (mut answer, _) = far.accept().await.unwrap();
-            answer.write(b"tickets come before this").await.unwrap();
+            answer.write(b"a ticket comes before this").await.unwrap();
             r.read().await.unwrap().unwrap();
-        }
+        };
+        meet(&school, key(1).id()).await;
+        meet(&thief, key(7).id()).await;
 
         sessions.swap.store(true, Ordering::Relaxed);
         let link = thief.connect(there, expect).await.unwrap();
@@ -440,8 +442,9 @@ mod tests {
         assert!(nobody.is_err(), "{nobody:?}");
         assert_eq!(hub.counters().failed, 1);
 
-        // The same ticket with its secret is good.
+        // A ticket with its own secret is good.
         sessions.swap.store(false, Ordering::Relaxed);
+        meet(&thief, key(7).id()).await;
         let link = thief.connect(there, expect).await.unwrap();
         assert!(link.early());
         assert!(link.settled().await.unwrap());

@@ -87,6 +87,9 @@ impl FrameWriter {
             return Err(self.failed(error).await);
         }
         self.in_frame = false;
+        if let Some(cork) = &self.cork {
+            cork.written();
+        }
         Ok(())
     }
 

@@ -469,9 +469,9 @@ fn a_teacher_moves_by_three_hands_that_never_meet() {
         .submit(&ordered, &step, &[("to", "effective")])
         .has("不能改为“生效”");
     assert!(answer(&coming, "transfer_accept", "accepted").contains(">已接收<"));
-    until(&auditor, "/records/transfer_order", ">已接收<");
+    until(&auditor, "/records/transfer_order", "badge open\">已接收<");
     saved(&auditor.submit(&ordered, &step, &[("to", "effective")]));
     for who in [&leaving, &coming] {
-        until(who, "/records/transfer_order", ">生效<");
+        until(who, "/records/transfer_order", "badge recognised\">生效<");
     }
 }

@@ -85,7 +85,7 @@ pub fn save_entry(node: &Node, by: &By, actor: Actor, input: EntryInput) -> Resu
             draft = draft.value(&states.field, first);
         }
         let id = node.new_id();
-        let document = document(node, form, &draft, about.as_ref());
+        let document = document(node, form, &whole, about.as_ref());
         // What is missing stands beside its field before it is asked where the record goes.
         let mut edits = Edits::default();
         if form.id == TRANSFER {
@@ -135,7 +135,7 @@ pub fn save_entry(node: &Node, by: &By, actor: Actor, input: EntryInput) -> Resu
     editable(node, &kinds, form, &old)?;
     if form.document != "registry"
         && form.view.date.is_some()
-        && document(node, form, &draft, about.as_ref())? != old.doc
+        && document(node, form, &whole, about.as_ref())? != old.doc
     {
         return Err(invalid(
             form.view.date.as_deref().unwrap_or_default(),
@@ -233,8 +233,12 @@ fn said_of(
 }
 
 /// The document that holds a new record of this kind.
-fn document(node: &Node, form: &Kind, draft: &Draft, about: Option<&Record>) -> Result<String, Error> {
-    let fields = draft.over(records::Fields::new());
+fn document(
+    node: &Node,
+    form: &Kind,
+    fields: &records::Fields,
+    about: Option<&Record>,
+) -> Result<String, Error> {
     let date = form.view.date.as_deref();
     let year = || match date.and_then(|field| Some((field, fields.get(field)?.as_text()?))) {
         Some((field, typed)) => year_of(field, typed),

@@ -2,6 +2,7 @@
 //! carried between them by hand.
 
 mod claims;
+mod entries;
 mod roster;
 mod scale;
 mod sessions;
