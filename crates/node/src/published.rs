@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use records::rules::{RuleSet, r1};
+use records::rules::{RuleSet, shipped};
 use records::{Fields, Kinds, split_reference};
 use store::{Connection, views};
 
@@ -28,7 +28,9 @@ pub struct Rules(BTreeMap<(String, u32), Arc<RuleSet>>);
 impl Rules {
     fn builtin() -> Rules {
         let mut rules = Rules::default();
-        rules.add(r1().clone());
+        for shipped in shipped() {
+            rules.add(shipped.clone());
+        }
         rules
     }
 

@@ -12,9 +12,9 @@
 //! 3. A school registers credit (登分): [`RuleSet::credits_of`] turns class-hours into credits,
 //!    exactly. The county decides; [`claim_digest`] is what its decision binds, so that an edit
 //!    afterwards cannot hide behind it.
-//! 4. [`credit_card`] turns what was recognised into a person's card under a [`RuleSet`] (data too,
+//! 4. [`rules::evaluate`] turns what was recognised into a person's card under a [`RuleSet`] (data too,
 //!    under `rules/`): the channel × category table, each requirement with what is missing and the
-//!    lines behind it. The order in which records arrived, and how often, changes no figure.
+//!    entries behind it. The order in which records arrived, and how often, changes no figure.
 //!
 //! [`sample`] makes up a county of the published size for the demo, tests and measurements.
 //!
@@ -41,5 +41,5 @@ pub use jiff::civil::Date;
 pub use kinds::{Field, FieldError, FieldType, Kind, Kinds, KindsError, split_reference};
 pub use lang::Lang;
 pub use position::Position;
-pub use rules::{ConvertError, CreditCard, Credited, PersonFacts, RuleSet, RulesError, credit_card};
+pub use rules::{ConvertError, CreditCard, Entry, PersonFacts, RuleSet, RulesError, credit_card};
 pub use value::{Fields, Value};

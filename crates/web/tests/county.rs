@@ -130,7 +130,8 @@ fn a_claim_reaches_the_county_and_its_decision_comes_back_without_a_restart() {
         &clerk.get("/claims?state=given").links("/teachers/")[0],
         "县已",
     );
-    card.has("实践体验");
+    card.has("实践体验")
+        .has("计入：总学分、实践体验、校级（校本研修）");
     auditor.get("/accounts").has("审核学分");
     auditor
         .get(&format!("/schools/{}", county.school_id("青石镇中心小学")))

@@ -111,7 +111,10 @@ fn a_session_goes_from_entry_to_registered_credits() {
         .has("第3次研课磨课")
         .has("未达标")
         .has("五年36/54学分")
-        .has("实践体验");
+        .has("实践体验")
+        .has("五年一周期360学分（审核登记制）")
+        .has("不少于 72.0 学时")
+        .has("中小学教师心理健康教育");
     clerk.get("/teachers/none").is(404);
 }
 

@@ -1,12 +1,8 @@
 //! A teacher's credit card: what the county has recognised, laid out under the rule set.
 
-use std::collections::BTreeMap;
-
-use data_encoding::HEXLOWER;
 use records::date::parse_stored_date;
-use records::rules::{Credited, PersonFacts, RuleSet, credit_card as evaluate};
-use records::{CreditCard, SchoolYear};
-use sha2::{Digest, Sha256};
+use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3};
+use records::{CreditCard, Date, SchoolYear};
 
 use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use, weigh};
 use super::lookup::{Row, record_of};
@@ -36,23 +32,20 @@ pub struct CardView {
 
 /// The credit card of a person, `None` if this node has no such person.
 pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error> {
-    let Some(teacher) = teacher(node, person)? else {
+    let rules = &*rules_in_use(node);
+    let Some((teacher, mut weighed, entries)) = ground(node, person)? else {
         return Ok(None);
     };
-    let rules = &*rules_in_use(node);
-    let claims = node.records(&Filter::kind("claim").person(person))?;
-    let mut weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
-    settle_twins(&mut weighed);
-    let credited: Vec<Credited> = weighed.iter().filter_map(credited).collect();
     let facts = facts(node, &teacher, rules)?;
-    let card = evaluate(rules, &facts, &credited);
-    let registered: Vec<(String, Credited)> = weighed
-        .iter()
-        .filter_map(|w| Some((w.claim.text("rule_ref").to_owned(), self::credited(w)?)))
-        .collect();
+    let card = evaluate(rules, &facts, &When::default(), &entries);
+    // Two claims of one session that say different things: the rules count neither, and the page shows it.
+    for w in &mut weighed {
+        let account = card.account(&w.row.id);
+        w.row.disputed |= account.is_some_and(|account| account.reason == Some(Reason::Disputed));
+    }
     let all = node.rules().versions(&rules.head.id);
-    let (versions, differences) = under_versions(&all, rules, &facts, &registered);
-    let cutoff = cutoff(&weighed);
+    let (versions, differences) = under_versions(&all, rules, &facts, &entries);
+    let cutoff = card.cut_off.to_string();
     let mut lines: Vec<ClaimRow> = weighed.into_iter().map(|w| w.row).collect();
     lines.sort_by(|a, b| (&b.date, &b.id).cmp(&(&a.date, &a.id)));
     Ok(Some(CardView {
@@ -66,44 +59,46 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
     }))
 }
 
-/// One session counts once for one person, also when two devices that were apart each registered
-/// it and both claims were recognised: equal ones as one line, different ones not at all.
-fn settle_twins(weighed: &mut [Weighed]) {
-    let mut given: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (at, w) in weighed.iter().enumerate() {
-        if !w.superseded && w.given().is_some() {
-            given.entry(w.row.session.clone()).or_default().push(at);
-        }
-    }
-    for twins in given.into_values().filter(|twins| twins.len() > 1) {
-        let said = |at: &usize| {
-            weighed.get(*at).map(|w| {
-                let row = &w.row;
-                (
-                    w.given(),
-                    row.category.clone(),
-                    row.sub.clone(),
-                    row.channel.clone(),
-                )
-            })
-        };
-        let first = twins.first().and_then(said);
-        let equal = twins.iter().all(|at| said(at) == first);
-        for (position, at) in twins.into_iter().enumerate() {
-            if let Some(w) = weighed.get_mut(at) {
-                w.row.disputed |= !equal;
-                w.superseded |= equal && position > 0;
-            }
-        }
-    }
+/// The same claims under the other rule sets for teachers, R2 and R3, in the cycles that hold the day
+/// `on`: for comparison, through class-hours. Empty if this node has no such person.
+pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard>, Error> {
+    let Some((teacher, _, entries)) = ground(node, person)? else {
+        return Ok(Vec::new());
+    };
+    let when = When {
+        on: Some(on),
+        ..When::default()
+    };
+    // In the version that the county has put into force.
+    let in_force = [r2(), r3()].map(|rules| node.rules().newest(&rules.head.id));
+    let card = |rules: &RuleSet| Ok(evaluate(rules, &facts(node, &teacher, rules)?, &when, &entries));
+    in_force.iter().flatten().map(|rules| card(rules)).collect()
 }
 
-/// The line that a claim adds to the card, if it counts.
-fn credited(weighed: &Weighed) -> Option<Credited> {
+/// A person, all claims of that person, and what they put before the rules.
+fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
+    let Some(teacher) = teacher(node, person)? else {
+        return Ok(None);
+    };
+    let claims = node.records(&Filter::kind("claim").person(person))?;
+    let weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
+    let entries = weighed.iter().filter_map(entry).collect();
+    Ok(Some((teacher, weighed, entries)))
+}
+
+type Ground = (Teacher, Vec<Weighed>, Vec<Entry>);
+
+/// What a claim puts before the rules, if the county has given something for it.
+fn entry(weighed: &Weighed) -> Option<Entry> {
     let (hours_c, credits_c) = weighed.given().filter(|_| !weighed.superseded)?;
     let session = weighed.session.as_ref()?;
     let row = &weighed.row;
-    Some(Credited {
+    let ClaimState::Decided { on, .. } = &row.state else {
+        return None;
+    };
+    // Of several decisions that say the same, the first by id.
+    let decision = weighed.decisions.iter().map(|decision| &decision.id).min()?;
+    Some(Entry {
         id: row.id.clone(),
         category: row.category.clone(),
         sub: (!row.sub.is_empty()).then(|| row.sub.clone()),
@@ -111,11 +106,16 @@ fn credited(weighed: &Weighed) -> Option<Credited> {
         form: session.text("form").to_owned(),
         topic: session.text("theme").to_owned(),
         program: session.text("project").to_owned(),
+        rule_ref: weighed.claim.text("rule_ref").to_owned(),
         hours_c,
         credits_c,
-        school_year: SchoolYear::of(parse_stored_date(&row.date).ok()?),
+        date: parse_stored_date(&row.date).ok()?,
         minutes: session.int("minutes"),
         lecture_minutes: session.int("lecture_minutes"),
+        session: row.session.clone(),
+        decision: decision.clone(),
+        decided_on: parse_stored_date(on).ok(),
+        ..Entry::default()
     })
 }
 
@@ -146,18 +146,10 @@ fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts,
 /// Whether any dated row says homeroom teacher for a day of the cycle. A row holds until its `to`,
 /// or until the next row begins.
 fn homeroom_in_cycle(mut rows: Vec<Record>, rules: &RuleSet) -> bool {
-    let years = rules.cycle_years();
-    let first = years
-        .first()
-        .and_then(|year| year.start())
-        .map(|day| day.to_string());
-    let last = years
-        .last()
-        .and_then(|year| year.end())
-        .map(|day| day.to_string());
-    let (Some(first), Some(last)) = (first, last) else {
+    let Some(period) = rules.period(&PersonFacts::default(), &When::default()) else {
         return false;
     };
+    let (first, last) = (period.first.to_string(), period.last.to_string());
     rows.sort_by(|a, b| (a.text("from"), &a.id).cmp(&(b.text("from"), &b.id)));
     rows.iter().enumerate().any(|(at, row)| {
         let next = rows.get(at + 1..).unwrap_or_default();
@@ -179,23 +171,4 @@ fn homeroom_in_cycle(mut rows: Vec<Record>, rules: &RuleSet) -> bool {
             && !ends_before(row.text("to"), true)
             && !ends_before(next.unwrap_or_default(), false)
     })
-}
-
-fn cutoff(weighed: &[Weighed]) -> String {
-    let counting = weighed
-        .iter()
-        .filter(|w| !w.superseded)
-        .filter_map(|w| match &w.row.state {
-            ClaimState::Decided { on, .. } => w.given().map(|given| (w.row.id.as_str(), given, on.as_str())),
-            _ => None,
-        });
-    let mut counting: Vec<_> = counting.collect();
-    counting.sort_unstable();
-    let latest = counting.iter().map(|(_, _, on)| *on).max().unwrap_or("—");
-    let mut hash = Sha256::new();
-    for (id, (hours_c, credits_c), on) in &counting {
-        hash.update(format!("{id} {hours_c} {credits_c} {on}\n"));
-    }
-    let digest = HEXLOWER.encode(&hash.finalize());
-    format!("{latest} #{}", digest.get(..8).unwrap_or_default())
 }

@@ -37,7 +37,7 @@ use crate::{Error, Node};
 
 pub use attendance::{Mark, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
-pub use card::{CardView, credit_card};
+pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
 pub use entries::{
     About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,

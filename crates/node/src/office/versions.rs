@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use records::CreditCard;
-use records::rules::{Credited, PersonFacts, RuleSet, credit_card};
+use records::rules::{Entry, PersonFacts, RuleSet, credit_card};
 
 /// The same decisions under one version of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,22 +43,18 @@ pub(super) fn under_versions(
     versions: &[Arc<RuleSet>],
     in_use: &RuleSet,
     person: &PersonFacts,
-    credited: &[(String, Credited)],
+    entries: &[Entry],
 ) -> (Vec<UnderVersion>, Vec<Difference>) {
-    let lines: Vec<Credited> = credited.iter().map(|(_, line)| line.clone()).collect();
     let registered = |rules: &RuleSet| {
         let reference = rules.reference();
-        credited
-            .iter()
-            .filter(|(rule_ref, _)| *rule_ref == reference)
-            .count()
+        entries.iter().filter(|entry| entry.rule_ref == reference).count()
     };
     let wanted = versions
         .iter()
         .filter(|rules| registered(rules) > 0 || rules.reference() == in_use.reference());
     let cards: Vec<(UnderVersion, CreditCard)> = wanted
         .map(|rules| {
-            let card = credit_card(rules, person, &lines);
+            let card = credit_card(rules, person, entries);
             let under = UnderVersion {
                 reference: rules.reference(),
                 title: rules.head.title_zh.clone(),

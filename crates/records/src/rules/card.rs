@@ -1,39 +1,17 @@
 //! The credit card: what one person has earned under one rule set, and what is missing.
 
+use std::fmt;
+
+use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::date::SchoolYear;
+use super::cycle::{Per, Period, Span};
+use super::demand::Gate;
+use super::entry::{Excluded, Reason};
+use super::formula::Verdict;
+use super::schema::Unit;
+use super::scheme::SchemeOutcome;
 use crate::lang::Lang;
-
-/// One recognised line: a claim that the county's decision stands behind. Amounts are what was
-/// recognised, in hundredths.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Credited {
-    /// Id of the claim; the same id twice counts once.
-    pub id: String,
-    /// Category code.
-    pub category: String,
-    /// Sub-category code.
-    pub sub: Option<String>,
-    /// Channel code.
-    pub channel: String,
-    /// Form code of the session.
-    pub form: String,
-    /// Theme of the session.
-    pub topic: String,
-    /// Project of the session.
-    pub program: String,
-    /// Class-hours recognised.
-    pub hours_c: i64,
-    /// Credits recognised.
-    pub credits_c: i64,
-    /// School year of the session's date.
-    pub school_year: SchoolYear,
-    /// Minutes of the session; 0 when not given.
-    pub minutes: i64,
-    /// Of these, minutes of lecture.
-    pub lecture_minutes: i64,
-}
 
 /// A code with its labels, for headings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,11 +68,13 @@ pub struct Outcome {
     pub zh: String,
     /// English label.
     pub en: String,
-    /// Credits earned.
+    /// What its amounts are in.
+    pub unit: Unit,
+    /// Earned.
     pub earned_c: i64,
-    /// Least credits wanted, after proration and exemptions.
+    /// Least wanted, after proration and exemptions; for a quota alone, over the spans in service.
     pub min_c: i64,
-    /// Greatest credits, when there is a maximum.
+    /// Greatest, when there is a maximum.
     pub max_c: Option<i64>,
     /// Missing to the least.
     pub gap_c: i64,
@@ -106,14 +86,27 @@ pub struct Outcome {
     pub hard: bool,
     /// Whether it does not hold for this person.
     pub waived: bool,
-    /// School years, for a requirement by year.
-    pub years: Vec<YearOutcome>,
-    /// Ids of the lines behind the figure, sorted.
+    /// How often a figure is asked besides or instead.
+    pub per: Option<Per>,
+    /// The years, semesters or weeks in service, where a figure is asked in each.
+    pub spans: Vec<SpanOutcome>,
+    /// Ids of the entries behind the figure, sorted.
     pub lines: Vec<String>,
+    /// Entries that would count here if something that this requirement asks for were there.
+    pub held_back: Vec<HeldBack>,
     /// One sentence in Chinese.
     pub text_zh: String,
     /// One sentence in English.
     pub text_en: String,
+}
+
+/// An entry that does not count in one requirement for want of something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldBack {
+    /// Id of the entry.
+    pub id: String,
+    /// Codes of evidence and marks that it lacks.
+    pub missing: Vec<String>,
 }
 
 impl Outcome {
@@ -128,21 +121,122 @@ impl Outcome {
     }
 }
 
-/// One school year of a requirement by year.
+/// One year, semester or week of a requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct YearOutcome {
-    /// School year.
-    pub year: SchoolYear,
-    /// Credits earned in it.
+pub struct SpanOutcome {
+    /// Its days and name.
+    pub span: Span,
+    /// Earned in it.
     pub earned_c: i64,
-    /// Credits wanted in it.
+    /// Wanted in it.
     pub min_c: i64,
+    /// Greatest.
+    pub max_c: Option<i64>,
     /// Missing.
     pub gap_c: i64,
+    /// Above the greatest.
+    pub over_c: i64,
     /// Whether it is met.
     pub met: bool,
-    /// Ids of the lines, sorted.
+    /// Whether it had ended by the cut-off; without a cut-off, yes.
+    pub ended: bool,
+    /// Whether it had not begun by the cut-off.
+    pub to_come: bool,
+    /// Ids of the entries, sorted.
     pub lines: Vec<String>,
+}
+
+/// How one course stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CourseOutcome {
+    /// Id in the rule set.
+    pub id: String,
+    /// Chinese label.
+    pub zh: String,
+    /// English label.
+    pub en: String,
+    /// Whether it must be taken.
+    pub required: bool,
+    /// Whether it does not hold for this person.
+    pub waived: bool,
+    /// Whether it was taken and shown, as often as it is asked.
+    pub met: bool,
+    /// Class-hours of its entries.
+    pub hours_c: i64,
+    /// Years, semesters or weeks in which nothing shows it.
+    pub missing_in: Vec<Span>,
+    /// Kinds of evidence that are missing.
+    pub missing_evidence: Vec<String>,
+    /// Ids of the entries, sorted.
+    pub lines: Vec<String>,
+    /// One sentence in Chinese.
+    pub text_zh: String,
+    /// One sentence in English.
+    pub text_en: String,
+}
+
+/// How one condition on the numbers of the subject stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckOutcome {
+    /// Id in the rule set.
+    pub id: String,
+    /// Chinese label.
+    pub zh: String,
+    /// English label.
+    pub en: String,
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// Whether the card is incomplete without it.
+    pub hard: bool,
+    /// One sentence in Chinese.
+    pub text_zh: String,
+    /// One sentence in English.
+    pub text_en: String,
+}
+
+/// What became of one entry: how much it is, where it counts and on what it rests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Id of the entry.
+    pub id: String,
+    /// Day on which it happened.
+    pub date: Date,
+    /// Id of its session; empty when it has none.
+    pub session: String,
+    /// Id of the decision on it; empty when it has none.
+    pub decision: String,
+    /// What it had to pass (备案, 核准).
+    pub gate: Gate,
+    /// What it adds to the total; zero when it counts zero.
+    pub amount_c: i64,
+    /// Ids of the requirements, cells, courses and items in which it counts.
+    pub counts_in: Vec<String>,
+    /// Why it counts zero, if it does.
+    pub reason: Option<Reason>,
+    /// One sentence in Chinese.
+    pub text_zh: String,
+    /// One sentence in English.
+    pub text_en: String,
+}
+
+/// What figures rest on, so that two cards can be compared: `2026-01-10 #1a2b3c4d`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CutOff {
+    /// Day up to which was counted, when one was named.
+    pub as_of: Option<Date>,
+    /// Day of the latest decision that counts.
+    pub latest: Option<Date>,
+    /// Digest over everything that counts.
+    pub digest: String,
+}
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_of.or(self.latest) {
+            Some(day) => write!(f, "{day} #{}", self.digest),
+            None => write!(f, "— #{}", self.digest),
+        }
+    }
 }
 
 /// How one composition limit stands. Shares are hundredths of a percent: 1250 = 12.5 %.
@@ -154,14 +248,18 @@ pub struct LimitOutcome {
     pub zh: String,
     /// English label.
     pub en: String,
-    /// Minutes of the part.
-    pub part_minutes: i64,
-    /// Minutes of the whole.
-    pub whole_minutes: i64,
+    /// What is measured; minutes when not given.
+    pub unit: Option<Unit>,
+    /// The part: minutes, or hundredths of the unit.
+    pub part: i64,
+    /// The whole.
+    pub whole: i64,
     /// The part's share, rounded down.
     pub share_bp: i64,
     /// Greatest share.
-    pub max_share_bp: i64,
+    pub max_share_bp: Option<i64>,
+    /// Least share.
+    pub min_share_bp: Option<i64>,
     /// Whether it is kept.
     pub met: bool,
     /// Whether the card is incomplete when it is not kept.
@@ -177,7 +275,7 @@ pub struct LimitOutcome {
 /// Something a person should look at; it changes no figure by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// Stable code: `over_max`, `limit`, `excluded`.
+    /// Stable code: `no_period`, `over_max`, `limit`, `excluded`.
     pub code: &'static str,
     /// What it is about: id of the requirement, limit or reason.
     pub about: String,
@@ -187,51 +285,6 @@ pub struct Warning {
     pub en: String,
     /// Ids of the lines, sorted.
     pub lines: Vec<String>,
-}
-
-/// Why a line counts zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The same id came with different content: no silent choice, a person decides.
-    Disputed,
-    /// Before or after the cycle.
-    OutsideCycle,
-    /// Category, sub-category or channel that the rule set does not have.
-    UnknownCode,
-    /// Negative or absurdly large.
-    OutOfRange,
-}
-
-impl Reason {
-    /// In Chinese.
-    pub fn zh(self) -> &'static str {
-        match self {
-            Reason::Disputed => "同一登记有不同内容，待核",
-            Reason::OutsideCycle => "不在本周期内",
-            Reason::UnknownCode => "类别或渠道不在规则中",
-            Reason::OutOfRange => "学分数值不合理",
-        }
-    }
-
-    /// In English.
-    pub fn en(self) -> &'static str {
-        match self {
-            Reason::Disputed => "one claim with different content, pending check",
-            Reason::OutsideCycle => "outside the cycle",
-            Reason::UnknownCode => "category or channel unknown to the rule set",
-            Reason::OutOfRange => "amount out of range",
-        }
-    }
-}
-
-/// A line that counts zero.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Excluded {
-    /// Id of the line.
-    pub id: String,
-    /// Why.
-    pub reason: Reason,
 }
 
 /// One person's card under one rule set. It depends on the set of lines alone: not on their order,
@@ -248,10 +301,12 @@ pub struct CreditCard {
     pub notice_zh: String,
     /// What to know about the rule set, in English.
     pub notice_en: String,
-    /// First school year of the cycle.
-    pub first_year: SchoolYear,
-    /// Last school year of the cycle.
-    pub last_year: SchoolYear,
+    /// The cycle; nothing when the day that would tell it was not given, and then nothing counts.
+    pub period: Option<Period>,
+    /// What the figures rest on.
+    pub cut_off: CutOff,
+    /// What totals are in.
+    pub unit: Unit,
     /// Populations the person belongs to.
     pub populations: Vec<Labelled>,
     /// Exemptions that hold (id = population).
@@ -264,21 +319,31 @@ pub struct CreditCard {
     pub matrix: Vec<MatrixCell>,
     /// Id of the requirement for the total, when the person has one.
     pub total_requirement: Option<String>,
-    /// Credits that count in the total.
+    /// What counts in the total.
     pub total_c: i64,
     /// Class-hours behind them.
     pub total_hours_c: i64,
-    /// Credits that stand in no cell of the table (placed so by the rule set), whether in the total or not.
+    /// What stands in no cell of the table (placed so by the rule set), whether in the total or not.
     pub unplaced_c: i64,
+    /// Class-hours that a longer cycle counts for this one.
+    pub counts_as_hours_c: i64,
     /// Requirements in the order of the rule set, those of the person's populations only.
     pub requirements: Vec<Outcome>,
     /// Requirements of single cells.
     pub cells: Vec<Outcome>,
+    /// Courses.
+    pub courses: Vec<CourseOutcome>,
     /// Composition limits.
     pub limits: Vec<LimitOutcome>,
+    /// Conditions on the numbers of the subject.
+    pub checks: Vec<CheckOutcome>,
+    /// Points.
+    pub scheme: Option<SchemeOutcome>,
+    /// What became of every entry, by id.
+    pub accounts: Vec<Account>,
     /// What to look at.
     pub warnings: Vec<Warning>,
-    /// Lines that count zero, by id.
+    /// Entries that count zero, by id.
     pub excluded: Vec<Excluded>,
     /// Whether everything hard is met.
     pub complete: bool,
@@ -295,6 +360,11 @@ impl CreditCard {
     /// A requirement by its id.
     pub fn requirement(&self, id: &str) -> Option<&Outcome> {
         self.requirements.iter().find(|outcome| outcome.id == id)
+    }
+
+    /// What became of an entry.
+    pub fn account(&self, id: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.id == id)
     }
 
     /// The requirement for the total.

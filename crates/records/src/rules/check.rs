@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::cycle::{CycleKind, Per, YearKind};
+use super::demand::{Cell, Gate, Require, Share};
+use super::filter::{OneOrMany, Place, Where};
+use super::formula::Verdict;
+use super::person::CYCLE_DAYS;
 use super::schema::*;
-use crate::date::SchoolYear;
+use crate::date::parse_stored_date;
 use crate::fixed::{Amount, show_hundredths};
 use crate::position::Position;
 
@@ -99,43 +104,23 @@ impl RuleSet {
         let valid_head = !head.is_empty() && !head.contains('/') && self.head.version > 0;
         self.ensure(valid_head, head, "needs an id without / and a version from 1")?;
         self.ensure(
-            self.convert.hours_per_credit > Amount(0),
+            self.convert.hours_per_credit > Amount(0) && self.convert.hours_per_credit.0 <= MAX_AMOUNT,
             "convert",
-            "hours_per_credit must be above zero",
+            "hours_per_credit must be above zero, and no absurdly large figure",
         )?;
         self.ensure(
-            (1..=600).contains(&self.convert.minutes_per_hour),
+            (1..=600).contains(&self.convert.minutes_per_hour) && self.convert.hours_per_day <= Amount(2400),
             "convert",
-            "minutes_per_hour makes no sense",
+            "minutes_per_hour or hours_per_day makes no sense",
         )?;
-        let cycle = &self.cycle;
-        let cycle_ok = (1..=50).contains(&cycle.years) && (1900..=2100).contains(&cycle.first_year);
-        self.ensure(cycle_ok, "cycle", "years or first_year make no sense")?;
         self.ensure(
-            self.prorate.round_to > Amount(0),
+            self.prorate.round_to > Amount(0) && self.prorate.round_to.0 <= MAX_AMOUNT,
             "prorate",
-            "round_to must be above zero",
+            "round_to must be above zero, and no absurdly large figure",
         )?;
+        self.cycle_check()?;
         self.unique_ids()?;
-
-        for population in &self.populations {
-            let days_ok = population
-                .condition
-                .iter()
-                .flat_map(|each| each.days())
-                .all(|day| self.day(day).is_some());
-            self.ensure(days_ok, &population.id, "names a day that is no date")?;
-            self.ensure(
-                population.default != population.condition.is_some(),
-                &population.id,
-                "is either the default or has a match",
-            )?;
-        }
-        self.ensure(
-            self.populations.iter().any(|each| each.default),
-            "population",
-            "none is the default",
-        )?;
+        self.people_check()?;
 
         for require in &self.requirements {
             self.require_check(require)?;
@@ -151,30 +136,57 @@ impl RuleSet {
             self.codes_known(&about, &filter)?;
             self.figures_sound(&about, [cell.min, cell.target, None], cell.max)?;
         }
-        for adjust in &self.adjustments {
-            let about = format!("adjust {}", adjust.population);
-            self.ensure(
-                self.populations.iter().any(|each| each.id == adjust.population),
-                &about,
-                "names an unknown population",
-            )?;
-            let known = adjust
-                .waive
-                .iter()
-                .chain(adjust.set.keys())
-                .all(|id| self.requirement(id).is_some());
-            self.ensure(known, &about, "names an unknown requirement")?;
-            let channels = adjust.waive_channels.iter().all(|id| self.channel(id).is_some());
-            self.ensure(channels, &about, "names an unknown channel")?;
+        for course in &self.courses {
+            self.populations_known(&course.id, &course.population)?;
+            self.codes_known(&course.id, &course.filter)?;
+            self.per_known(&course.id, course.per)?;
         }
         for limit in &self.limits {
+            self.populations_known(&limit.id, &limit.population)?;
             self.codes_known(&limit.id, &limit.filter)?;
             self.codes_known(&limit.id, &limit.of)?;
-            self.ensure(limit.max_share <= Amount(100), &limit.id, "max_share is above 1")?;
+            let shares: Vec<Share> = [limit.min_share, limit.max_share].into_iter().flatten().collect();
+            self.ensure(
+                !shares.is_empty() && shares.iter().all(|share| share.at_most(Share::WHOLE)),
+                &limit.id,
+                "needs a min_share or max_share, at most 1",
+            )?;
+        }
+        for check in &self.checks {
+            self.populations_known(&check.id, &check.population)?;
+            if check.population.0.is_empty() {
+                let known = |name: &str| self.constants.get(name).copied();
+                self.ensure(
+                    check.expr.holds(&known) == Verdict::Holds,
+                    &check.id,
+                    "does not hold for the numbers of the file",
+                )?;
+            }
+        }
+        if let Some(scheme) = &self.scheme {
+            if let Some((about, problem)) = scheme.fault() {
+                return Err(inconsistent(about, problem));
+            }
+            for item in &scheme.items {
+                let awards = item.awards.iter().map(|each| &each.filter);
+                for filter in awards.chain(item.deductions.iter().map(|each| &each.filter)) {
+                    self.codes_known(&item.id, filter)?;
+                }
+            }
         }
         for workflow in &self.workflows {
             self.codes_known("workflow", &workflow.filter)?;
+            self.ensure(
+                (workflow.gate == Gate::File) != workflow.filings.is_empty(),
+                "workflow",
+                "a filing names what is filed, and nothing else does",
+            )?;
         }
+        self.ensure(
+            self.reading.ungated != Gate::File,
+            "reading",
+            "ungated is none or approve: a filing needs a workflow that says what is filed",
+        )?;
         for placement in &self.reading.placements {
             self.codes_known(&placement.id, &placement.filter)?;
             self.ensure(
@@ -194,8 +206,82 @@ impl RuleSet {
         Ok(())
     }
 
+    fn cycle_check(&self) -> Result<(), RulesError> {
+        let cycle = &self.cycle;
+        self.ensure(
+            1 <= cycle.years.least && cycle.years.least <= cycle.years.greatest && cycle.years.greatest <= 40,
+            "cycle",
+            "its years make no sense",
+        )?;
+        let first_year_sound = match cycle.first_year {
+            Some(year) => (1990..=2100).contains(&year),
+            None => cycle.kind != CycleKind::FixedWindow,
+        };
+        self.ensure(
+            first_year_sound,
+            "cycle",
+            "a fixed window needs a first_year between 1990 and 2100",
+        )?;
+        self.ensure(
+            cycle.kind != CycleKind::Annual || cycle.years.greatest == 1,
+            "cycle",
+            "an annual cycle has one year",
+        )?;
+        self.ensure(
+            cycle.year_kind != YearKind::TrainingYear || cycle.start.is_some(),
+            "cycle",
+            "a training year needs the day on which it starts",
+        )?;
+        self.ensure(
+            (0..=3660).contains(&cycle.repair_days),
+            "cycle",
+            "repair_days makes no sense",
+        )
+    }
+
+    fn people_check(&self) -> Result<(), RulesError> {
+        for population in &self.populations {
+            let days_ok = population
+                .condition
+                .iter()
+                .flat_map(|each| each.days())
+                .all(|day| CYCLE_DAYS.contains(&day.as_str()) || parse_stored_date(day).is_ok());
+            self.ensure(days_ok, &population.id, "names a day that is no date")?;
+            self.ensure(
+                population.default != population.condition.is_some(),
+                &population.id,
+                "is either the default or has a match",
+            )?;
+        }
+        let about_people = |each: &&Population| each.subject == person();
+        let mut people = self.populations.iter().filter(about_people).peekable();
+        let table = !self.cells.is_empty() || self.requirements.iter().any(|each| each.filter.is_all());
+        self.ensure(
+            !table || people.peek().is_none() || people.any(|each| each.default),
+            "population",
+            "none is the default, and there is a total or a table",
+        )?;
+        for adjust in &self.adjustments {
+            let about = format!("adjust {}", adjust.population);
+            self.populations_known(&about, &OneOrMany(vec![adjust.population.clone()]))?;
+            let requirement = |id: &String| self.requirement(id).is_some();
+            let course = |id: &String| self.courses.iter().any(|each| each.id == *id);
+            let known = adjust.waive.iter().all(|id| requirement(id) || course(id))
+                && adjust.set.keys().all(requirement);
+            self.ensure(known, &about, "names an unknown requirement or course")?;
+            self.ensure(
+                adjust.set.values().all(|figure| figure.0 <= MAX_AMOUNT),
+                &about,
+                "sets an absurdly large figure",
+            )?;
+            let channels = adjust.waive_channels.iter().all(|id| self.channel(id).is_some());
+            self.ensure(channels, &about, "names an unknown channel")?;
+        }
+        Ok(())
+    }
+
     fn unique_ids(&self) -> Result<(), RulesError> {
-        let families: [Vec<&String>; 6] = [
+        let families: [Vec<&String>; 10] = [
             self.categories.iter().map(|each| &each.id).collect(),
             self.categories
                 .iter()
@@ -206,6 +292,10 @@ impl RuleSet {
             self.populations.iter().map(|each| &each.id).collect(),
             self.requirements.iter().map(|each| &each.id).collect(),
             self.limits.iter().map(|each| &each.id).collect(),
+            self.courses.iter().map(|each| &each.id).collect(),
+            self.checks.iter().map(|each| &each.id).collect(),
+            self.activities.iter().map(|each| &each.id).collect(),
+            self.marks.iter().map(|each| &each.id).collect(),
         ];
         for family in families {
             let mut seen = BTreeSet::new();
@@ -218,26 +308,44 @@ impl RuleSet {
 
     fn require_check(&self, require: &Require) -> Result<(), RulesError> {
         let about = &require.id;
-        self.ensure(
-            self.populations.iter().any(|each| each.id == require.population),
-            about,
-            "holds for an unknown population",
-        )?;
+        self.ensure(!require.population.0.is_empty(), about, "holds for no population")?;
+        self.populations_known(about, &require.population)?;
         self.codes_known(about, &require.filter)?;
+        self.per_known(about, require.per)?;
         self.figures_sound(about, [require.min, require.target, require.fixed], require.max)?;
+        self.ensure(
+            self.unit_of(require) != Unit::Mixed,
+            about,
+            "needs a unit, because the rule set has none",
+        )?;
+        self.ensure(
+            require.per.is_none() || require.per_year.is_none(),
+            about,
+            "has a figure per year twice",
+        )?;
+        self.ensure(
+            require.per_year.is_none_or(|figure| figure.0 <= MAX_AMOUNT),
+            about,
+            "its figures make no sense",
+        )?;
         if let Some([least, greatest]) = require.share {
             self.ensure(
-                least <= greatest && greatest <= Amount(100),
+                least.at_most(greatest) && greatest.at_most(Share::WHOLE),
                 about,
                 "its share makes no sense",
             )?;
         }
-        if let (Some(hours), Some(min)) = (require.min_hours, require.min) {
-            self.ensure(
-                self.credits_of(hours.0) == Ok(min.0),
-                about,
-                "min and min_hours do not agree by the conversion",
-            )?;
+        for (from, to) in [
+            (require.min_hours, require.min),
+            (require.min, require.min_credits),
+        ] {
+            if let (Some(hours), Some(credits)) = (from, to) {
+                self.ensure(
+                    self.credits_of(hours.0) == Ok(credits.0),
+                    about,
+                    "its figures in hours and credits do not agree by the conversion",
+                )?;
+            }
         }
         if let Some(replaced) = &require.replaces {
             let sound = self.requirement(replaced).is_some_and(|other| {
@@ -268,21 +376,44 @@ impl RuleSet {
         )
     }
 
-    fn codes_known(&self, about: &str, filter: &Where) -> Result<(), RulesError> {
-        let categories = filter.category.0.iter().all(|id| self.category(id).is_some());
-        let channels = filter.channel.0.iter().all(|id| self.channel(id).is_some());
-        let subs = filter.sub.0.iter().all(|sub| {
-            let mut parents = self
-                .categories
-                .iter()
-                .filter(|each| filter.category.admits(&each.id));
-            parents.any(|each| each.subs.iter().any(|known| known.id == *sub))
-        });
+    fn per_known(&self, about: &str, per: Option<Per>) -> Result<(), RulesError> {
+        let needs = matches!(per, Some(Per::Semester | Per::Week));
         self.ensure(
-            categories && channels && subs,
+            !needs || self.calendar.is_some(),
             about,
-            "names an unknown category, sub-category or channel",
+            "counts semesters or weeks, and the file has no calendar",
         )
+    }
+
+    fn populations_known(&self, about: &str, named: &OneOrMany) -> Result<(), RulesError> {
+        let known = |id: &String| self.populations.iter().any(|each| each.id == *id);
+        self.ensure(named.0.iter().all(known), about, "names an unknown population")
+    }
+
+    /// Codes that a file lists must be of its list; what it does not list, it may still name.
+    fn codes_known(&self, about: &str, filter: &Where) -> Result<(), RulesError> {
+        for filter in filter.parts() {
+            let categories = filter.category.0.iter().all(|id| self.category(id).is_some());
+            let channels = filter.channel.0.iter().all(|id| self.channel(id).is_some());
+            let subs = filter.sub.0.iter().all(|sub| {
+                let mut parents = self
+                    .categories
+                    .iter()
+                    .filter(|each| filter.category.admits(&each.id));
+                parents.any(|each| each.subs.iter().any(|known| known.id == *sub))
+            });
+            // The empty code means what is no activity: hours and credits.
+            let known = |id: &String| id.is_empty() || self.activities.iter().any(|each| each.id == *id);
+            let activities = filter.activity.0.iter().all(known);
+            self.ensure(
+                (categories && subs || self.categories.is_empty())
+                    && (channels || self.channels.is_empty())
+                    && activities,
+                about,
+                "names an unknown activity, category, sub-category or channel",
+            )?;
+        }
+        Ok(())
     }
 
     fn ensure(&self, sound: bool, about: &str, problem: &'static str) -> Result<(), RulesError> {
@@ -320,17 +451,13 @@ fn has_key(table: &toml::Table, path: &str) -> bool {
         .is_some()
 }
 
-/// Whether a school year lies in the cycle.
-pub(super) fn in_cycle(rules: &RuleSet, year: SchoolYear) -> bool {
-    let first = rules.cycle.first_year;
-    (first..first + rules.cycle.years).contains(&year.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kinds::Kinds;
-    use crate::rules::{R1, r1};
+    use crate::rules::{SHIPPED, r1};
+
+    const R1: &str = SHIPPED[0];
     use proptest::prelude::*;
 
     #[test]

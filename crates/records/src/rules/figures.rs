@@ -1,10 +1,11 @@
 //! What a rule set asks of one person: exemptions, larger totals and proration worked into figures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::cycle::{Per, Period};
+use super::demand::*;
 use super::person::PersonFacts;
 use super::schema::*;
-use crate::date::SchoolYear;
 use crate::fixed::Amount;
 
 /// What is asked in one requirement or cell, for one person.
@@ -16,29 +17,51 @@ pub(super) struct Figure {
     pub(super) max_c: Option<i64>,
     /// Whether more than the greatest fails.
     pub(super) over_fails: bool,
-    /// Least in every school year in service.
-    pub(super) per_year_c: Option<i64>,
+    /// What is asked in every year, semester or week in service.
+    pub(super) each: Option<Each>,
     /// Whether nothing is asked.
     pub(super) waived: bool,
+    /// What it is in.
+    pub(super) unit: Unit,
+}
+
+/// What is asked in every year, semester or week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Each {
+    pub(super) per: Per,
+    pub(super) min_c: i64,
+    pub(super) max_c: Option<i64>,
+    /// Whether nothing is asked over the cycle besides.
+    pub(super) alone: bool,
 }
 
 /// Everything that is asked of one person.
 pub(super) struct Asked<'a> {
     pub(super) populations: Vec<&'a Population>,
     pub(super) adjustments: Vec<&'a Adjust>,
-    pub(super) years: Vec<SchoolYear>,
     pub(super) requirements: Vec<(&'a Require, Figure)>,
     pub(super) cells: Vec<(&'a Cell, Figure)>,
 }
 
+impl Asked<'_> {
+    /// Whether the person is in one of these populations.
+    pub(super) fn among(&self, populations: &super::filter::OneOrMany) -> bool {
+        populations
+            .0
+            .iter()
+            .any(|id| self.populations.iter().any(|each| each.id == *id))
+    }
+
+    /// Whether a requirement or course falls away.
+    pub(super) fn waives(&self, id: &str) -> bool {
+        self.adjustments.iter().any(|each| each.waives(id))
+    }
+}
+
 /// Works out what a rule set asks of a person.
-pub(super) fn asked<'a>(rules: &'a RuleSet, person: &PersonFacts) -> Asked<'a> {
-    let ids: BTreeSet<&str> = rules.populations_of(person).into_iter().collect();
-    let populations: Vec<&Population> = rules
-        .populations
-        .iter()
-        .filter(|each| ids.contains(each.id.as_str()))
-        .collect();
+pub(super) fn asked<'a>(rules: &'a RuleSet, person: &PersonFacts, period: Option<&Period>) -> Asked<'a> {
+    let populations = rules.populations_of(person, period);
+    let ids: BTreeSet<&str> = populations.iter().map(|each| each.id.as_str()).collect();
     let adjustments: Vec<&Adjust> = rules
         .adjustments
         .iter()
@@ -49,19 +72,26 @@ pub(super) fn asked<'a>(rules: &'a RuleSet, person: &PersonFacts) -> Asked<'a> {
                 .is_none_or(|option| person.options.contains(option))
         })
         .collect();
-    let years = rules.service_years(person);
-    let prorated =
-        rules.prorate.method == ProrateMethod::YearsInService && populations.iter().any(|each| each.prorate);
-    let service = if prorated {
-        Ratio::of(years.len() as i64, i64::from(rules.cycle.years))
-    } else {
-        Ratio::ONE
+    let prorated = populations.iter().any(|each| each.prorate);
+    let served = |period: &Period| {
+        let years = period.years.iter();
+        years.filter(|year| rules.serves(person, year)).count()
+    };
+    let service = match (rules.prorate.method, period.filter(|_| prorated)) {
+        (ProrateMethod::YearsInService, Some(period)) => {
+            Ratio::of(served(period) as i64, period.years.len() as i64)
+        }
+        (ProrateMethod::MonthsPresent, Some(period)) => {
+            let (all, present) = rules.months(person, period);
+            Ratio::of(present, all)
+        }
+        _ => Ratio::ONE,
     };
 
     let mine: Vec<&Require> = rules
         .requirements
         .iter()
-        .filter(|each| ids.contains(each.population.as_str()))
+        .filter(|each| each.population.0.iter().any(|id| ids.contains(id.as_str())))
         .collect();
     let replaced: BTreeSet<&str> = mine.iter().filter_map(|each| each.replaces.as_deref()).collect();
     let table = match rules.reading.senior_table {
@@ -87,16 +117,18 @@ pub(super) fn asked<'a>(rules: &'a RuleSet, person: &PersonFacts) -> Asked<'a> {
         .into_iter()
         .map(|each| (each, work.require(each, total_c)))
         .collect();
-    let too_short = prorated && years.len() < rules.prorate.cells_waived_below_years;
+    let short = |period| served(period) < rules.prorate.cells_waived_below_years;
+    let too_short =
+        prorated && rules.prorate.method == ProrateMethod::YearsInService && period.is_some_and(short);
     let cells = rules
         .cells
         .iter()
+        .filter(|_| !populations.is_empty())
         .map(|each| (each, work.cell(each, too_short)))
         .collect();
     Asked {
         populations,
         adjustments,
-        years,
         requirements,
         cells,
     }
@@ -122,45 +154,68 @@ struct Work<'a> {
 impl Work<'_> {
     fn require(&self, require: &Require, total_c: i64) -> Figure {
         let reading = &self.rules.reading;
-        let waived = self
-            .adjustments
-            .iter()
-            .any(|each| each.waive.contains(&require.id));
+        let waived = self.adjustments.iter().any(|each| each.waives(&require.id));
         // The table that scales is the one of the default population; what a group has of its own stays.
         let of_table = self
             .rules
             .populations
             .iter()
-            .any(|each| each.default && each.id == require.population);
-        let ratio = if of_table && !require.filter.is_all() {
-            self.service.times(self.table)
+            .any(|each| each.default && require.population.0.contains(&each.id));
+        let table = if of_table && !require.filter.is_all() {
+            self.table
         } else {
-            self.service
+            Ratio::ONE
         };
-        // A figure by year holds for each year in service, so years that are not served only drop out.
-        let per_year_c = require
-            .per_year
-            .map(|amount| self.round(amount.0, if of_table { self.table } else { Ratio::ONE }));
+        // What is asked in each year, semester or week holds for each in service: those that are not
+        // served only drop out.
+        let ratio = match require.per {
+            Some(_) => table,
+            None => self.service.times(table),
+        };
+        let per_year = require.per_year.map(|amount| Each {
+            per: Per::Year,
+            min_c: self.round(amount.0, if of_table { self.table } else { Ratio::ONE }),
+            max_c: None,
+            alone: false,
+        });
         let figures = if require.filter.is_category_alone() {
             reading.category_figures
         } else {
             reading.other_targets
         };
-
-        if let (Some([least, greatest]), ChannelFigures::Share) = (require.share, reading.channel_figures) {
+        let figure = match (require.share, reading.channel_figures) {
             // Inward: the least rounds up, the greatest down.
-            let (min_c, max_c) = ((total_c * least.0 + 99) / 100, total_c * greatest.0 / 100);
-            let figure = if least == greatest {
-                self.target(min_c, figures)
-            } else {
-                self.range(min_c, Some(max_c))
-            };
-            return Figure {
-                per_year_c,
-                waived,
+            (Some([least, greatest]), ChannelFigures::Share) if least == greatest => {
+                self.target(least.up(total_c), figures)
+            }
+            (Some([least, greatest]), ChannelFigures::Share) => {
+                self.range(least.up(total_c), Some(greatest.down(total_c)))
+            }
+            _ => self.printed(require, ratio, figures),
+        };
+        let figure = Figure {
+            unit: self.rules.unit_of(require),
+            each: per_year,
+            waived,
+            ..figure
+        };
+        match require.per {
+            Some(per) => Figure {
+                min_c: 0,
+                max_c: None,
+                each: Some(Each {
+                    per,
+                    min_c: figure.min_c,
+                    max_c: figure.max_c,
+                    alone: true,
+                }),
                 ..figure
-            };
+            },
+            None => figure,
         }
+    }
+
+    fn printed(&self, require: &Require, ratio: Ratio, figures: Figures) -> Figure {
         let set = self
             .adjustments
             .iter()
@@ -169,15 +224,10 @@ impl Work<'_> {
             .copied();
         let lower = |own: Option<Amount>| own.map(|own| self.round(set.unwrap_or(own).0, ratio));
         let max_c = require.max.map(|max| self.round(max.0, ratio));
-        let figure = match (lower(require.target), lower(require.min.or(require.fixed))) {
+        match (lower(require.target), lower(require.min.or(require.fixed))) {
             (Some(target), _) => self.target(target, figures),
             (None, Some(min)) => self.range(min, max_c),
             (None, None) => self.range(0, max_c),
-        };
-        Figure {
-            per_year_c,
-            waived,
-            ..figure
         }
     }
 
@@ -186,7 +236,7 @@ impl Work<'_> {
             || self
                 .adjustments
                 .iter()
-                .any(|each| each.waive_channels.contains(&cell.channel));
+                .any(|each| each.waive_all || each.waive_channels.contains(&cell.channel));
         let ratio = self.service.times(self.table);
         let round = |amount: Amount| self.round(amount.0, ratio);
         let figure = match cell.target {
@@ -199,22 +249,19 @@ impl Work<'_> {
     fn target(&self, target_c: i64, figures: Figures) -> Figure {
         let exact = figures == Figures::Exact;
         Figure {
-            min_c: target_c,
-            max_c: exact.then_some(target_c),
             over_fails: exact,
-            per_year_c: None,
-            waived: false,
+            ..self.range(target_c, exact.then_some(target_c))
         }
     }
 
     fn range(&self, min_c: i64, max_c: Option<i64>) -> Figure {
-        let over_fails = self.rules.reading.over_max == OverMax::Fail;
         Figure {
             min_c,
             max_c,
-            over_fails,
-            per_year_c: None,
+            over_fails: self.rules.reading.over_max == OverMax::Fail,
+            each: None,
             waived: false,
+            unit: self.rules.head.amount_unit,
         }
     }
 
@@ -260,15 +307,4 @@ impl Ratio {
             den: self.den * other.den,
         }
     }
-}
-
-/// What exemptions of a person say about a requirement (`waive`, `set`), by requirement.
-pub(super) fn reasons<'a>(adjustments: &[&'a Adjust]) -> BTreeMap<&'a str, &'a Adjust> {
-    let mut reasons = BTreeMap::new();
-    for adjust in adjustments {
-        for id in adjust.waive.iter().chain(adjust.set.keys()) {
-            reasons.entry(id.as_str()).or_insert(*adjust);
-        }
-    }
-    reasons
 }

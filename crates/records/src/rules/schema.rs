@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Serialize};
 
+use super::cycle::{Cycle, Terms};
+use super::demand::*;
+use super::filter::{OneOrMany, Placement};
+use super::formula::Check;
 use super::person::Match;
-use crate::fixed::Amount;
+use super::scheme::Scheme;
+use crate::fixed::{Amount, show_hundredths};
 use crate::lang::Lang;
 
 /// Name, version and source of a rule set.
@@ -26,19 +31,72 @@ pub struct Head {
     /// Who issues it, in Chinese.
     #[serde(default)]
     pub issuer_zh: String,
-    /// What amounts are in.
-    pub amount_unit: AmountUnit,
+    /// What totals are in.
+    pub amount_unit: Unit,
     /// Whether years are blanked out in the source.
     #[serde(default)]
     pub years_redacted: bool,
 }
 
-/// What amounts are in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What an amount is in. Amounts are hundredths of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum AmountUnit {
+pub enum Unit {
     /// 学分.
     Credit,
+    /// 学时.
+    Hour,
+    /// 节: lessons heard, given or debriefed.
+    Lesson,
+    /// 天.
+    Day,
+    /// 分: points of a scheme.
+    Point,
+    /// 次.
+    Time,
+    /// 人.
+    Head,
+    /// Each requirement names its own; there is no total.
+    Mixed,
+}
+
+impl Unit {
+    /// Chinese name.
+    pub fn zh(self) -> &'static str {
+        match self {
+            Unit::Credit => "学分",
+            Unit::Hour => "学时",
+            Unit::Lesson => "节",
+            Unit::Day => "天",
+            Unit::Point => "分",
+            Unit::Time => "次",
+            Unit::Head => "人",
+            Unit::Mixed => "",
+        }
+    }
+
+    /// English name, in the plural.
+    pub fn en(self) -> &'static str {
+        match self {
+            Unit::Credit => "credits",
+            Unit::Hour => "class-hours",
+            Unit::Lesson => "lessons",
+            Unit::Day => "days",
+            Unit::Point => "points",
+            Unit::Time => "times",
+            Unit::Head => "people",
+            Unit::Mixed => "",
+        }
+    }
+
+    /// An amount as people write it in this unit: "36.0", but "5" for what is counted.
+    pub fn show(self, amount_c: i64) -> String {
+        let text = show_hundredths(amount_c);
+        match self {
+            Unit::Credit | Unit::Hour => text,
+            _ => text.strip_suffix(".0").map_or(text.clone(), str::to_owned),
+        }
+    }
 }
 
 /// How a figure without minimum and maximum is read.
@@ -91,9 +149,20 @@ pub enum Weight {
     Advice,
 }
 
+/// On which day full years of teaching are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum YearsAt {
+    /// First day of the period.
+    PeriodStart,
+    /// Last day of the period.
+    PeriodEnd,
+}
+
 /// How the open points of the text are read: the county's answers, with the defaults of the file.
+/// What a file does not name has no meaning for it, and stands as in [`Reading::default`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Reading {
     /// Targets of a whole category (A1).
     pub category_figures: Figures,
@@ -103,124 +172,61 @@ pub struct Reading {
     pub channel_figures: ChannelFigures,
     /// Larger totals (A5).
     pub senior_table: LargerTable,
-    /// Above a maximum.
+    /// Above a maximum (F2).
     pub over_max: OverMax,
     /// A school year below its figure.
     pub per_year: Weight,
     /// The table of cells.
     pub cells: Weight,
+    /// Required courses that nothing shows.
+    pub courses: Weight,
+    /// Entries that belong to no named course (C1).
+    pub outside_courses: Counting,
+    /// Day on which years of teaching are counted.
+    pub teaching_years_at: YearsAt,
+    /// What an entry needs for which no workflow is named.
+    pub ungated: Gate,
+    /// Whether an approval (核准) stands for the filing (备案) that a workflow asks for.
+    pub approval_covers_filing: bool,
     /// Said on every card, in Chinese (A7).
     pub notice_zh: String,
     /// Said on every card, in English.
     pub notice_en: String,
-    /// Lines that do not count where they were recorded (A2, A3); the first that fits holds.
-    #[serde(rename = "placement", default)]
+    /// Entries that do not count where they were recorded (A2, A3); the first that fits holds.
+    #[serde(rename = "placement")]
     pub placements: Vec<Placement>,
 }
 
-/// Where lines of one programme or topic count.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Placement {
-    /// Id.
-    pub id: String,
-    /// Chinese label.
-    pub zh: String,
-    /// English label.
-    pub en: String,
-    /// Which lines.
-    #[serde(rename = "where")]
-    pub filter: Where,
-    /// Whether they count in requirements for the total.
-    pub in_total: bool,
-    /// Category in which they count.
-    pub category: Place,
-    /// Channel in which they count.
-    pub channel: Place,
-}
-
-/// A category or channel for a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// As the school recorded it.
-    AsRecorded,
-    /// In none.
-    None,
-    /// In this one.
-    In(String),
-}
-
-impl<'de> Deserialize<'de> for Place {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match String::deserialize(deserializer)?.as_str() {
-            "as_recorded" => Place::AsRecorded,
-            "none" => Place::None,
-            code => Place::In(code.to_owned()),
-        })
-    }
-}
-
-/// One text or a list of texts in the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OneOrMany(pub Vec<String>);
-
-impl OneOrMany {
-    /// Whether a value is among them; an empty list lets everything pass.
-    pub fn admits(&self, value: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|one| one == value)
-    }
-}
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            One(String),
-            Many(Vec<String>),
+impl Default for Reading {
+    fn default() -> Reading {
+        Reading {
+            category_figures: Figures::Minimum,
+            other_targets: Figures::Minimum,
+            channel_figures: ChannelFigures::Printed,
+            senior_table: LargerTable::SamePlusFree,
+            over_max: OverMax::Warn,
+            per_year: Weight::Required,
+            cells: Weight::Required,
+            courses: Weight::Required,
+            outside_courses: Counting::Counts,
+            teaching_years_at: YearsAt::PeriodStart,
+            ungated: Gate::Approve,
+            approval_covers_filing: true,
+            notice_zh: String::new(),
+            notice_en: String::new(),
+            placements: Vec::new(),
         }
-        Ok(OneOrMany(match Either::deserialize(deserializer)? {
-            Either::One(one) => vec![one],
-            Either::Many(many) => many,
-        }))
     }
 }
 
-/// Which credited lines are meant. What is not named does not matter; an empty filter means all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Where {
-    /// Category codes.
-    pub category: OneOrMany,
-    /// Sub-category codes.
-    pub sub: OneOrMany,
-    /// Channel codes.
-    pub channel: OneOrMany,
-    /// Form codes.
-    pub form: OneOrMany,
-    /// Topics (the session's theme).
-    pub topic: OneOrMany,
-    /// Programmes (the session's project).
-    pub program: OneOrMany,
-    /// Teams; for workflows only.
-    pub team: OneOrMany,
-}
-
-impl Where {
-    /// Whether it means all lines.
-    pub fn is_all(&self) -> bool {
-        *self == Where::default()
-    }
-
-    /// Whether it names whole categories and nothing else.
-    pub fn is_category_alone(&self) -> bool {
-        !self.category.0.is_empty()
-            && *self
-                == Where {
-                    category: self.category.clone(),
-                    ..Where::default()
-                }
-    }
+/// Whether something counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counting {
+    /// It counts.
+    Counts,
+    /// It counts zero.
+    Zero,
 }
 
 /// From class-hours to credits.
@@ -232,10 +238,31 @@ pub struct Convert {
     /// Whether the text allows exceptions (“一般”).
     #[serde(default)]
     pub exceptions_allowed: bool,
-    /// What happens to an amount that is not exact in hundredths.
+    /// What happens to an amount that is not exact in hundredths when it is registered.
+    #[serde(default = "RecordRounding::none")]
     pub record_rounding: RecordRounding,
+    /// Credits of an entry that was recognised under another version of this rule set.
+    #[serde(default = "OtherVersion::hours")]
+    pub other_version: OtherVersion,
     /// Minutes of a class-hour where a session gives no minutes.
+    #[serde(default = "forty_five")]
     pub minutes_per_hour: i64,
+    /// Class-hours of a day where an entry gives days and no hours; zero means that it must give hours (B2).
+    #[serde(default)]
+    pub hours_per_day: Amount,
+}
+
+impl Default for Convert {
+    fn default() -> Convert {
+        Convert {
+            hours_per_credit: Amount(100),
+            exceptions_allowed: false,
+            record_rounding: RecordRounding::None,
+            other_version: OtherVersion::Hours,
+            minutes_per_hour: forty_five(),
+            hours_per_day: Amount(0),
+        }
+    }
 }
 
 /// What happens to an amount that is not exact in hundredths.
@@ -246,34 +273,26 @@ pub enum RecordRounding {
     None,
 }
 
-/// The period over which requirements hold.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cycle {
-    /// Kind of period.
-    pub kind: CycleKind,
-    /// Number of years.
-    pub years: i32,
-    /// Kind of year.
-    pub year_kind: YearKind,
-    /// First school year.
-    pub first_year: i32,
+impl RecordRounding {
+    fn none() -> RecordRounding {
+        RecordRounding::None
+    }
 }
 
-/// Kind of period.
+/// Credits of an entry that was recognised under another version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CycleKind {
-    /// The same years for everyone.
-    FixedWindow,
+pub enum OtherVersion {
+    /// Anew from its class-hours, as across rule sets. What is below a hundredth falls away.
+    Hours,
+    /// As the county recognised them then.
+    Recognised,
 }
 
-/// Kind of year.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum YearKind {
-    /// 学年, 1 September to 31 August.
-    SchoolYear,
+impl OtherVersion {
+    fn hours() -> OtherVersion {
+        OtherVersion::Hours
+    }
 }
 
 /// A category with its sub-categories.
@@ -289,6 +308,9 @@ pub struct Category {
     /// Definition in Chinese.
     #[serde(default)]
     pub def_zh: String,
+    /// Codes of other rule sets or versions that mean this one.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Sub-categories.
     #[serde(rename = "sub", default)]
     pub subs: Vec<Sub>,
@@ -319,9 +341,27 @@ pub struct Channel {
     /// Where its courses are chosen, in Chinese.
     #[serde(default)]
     pub selection_zh: String,
+    /// Days that one event of it lasts, as the text prints them.
+    pub days: Option<Amount>,
+    /// Codes of other rule sets or versions that mean this one.
+    #[serde(default)]
+    pub also: Vec<String>,
 }
 
-/// A group of people with rules of its own.
+/// A code with its names: an activity that is counted and is no credit (lessons heard, bulletins), or
+/// something that is confirmed of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    /// Code.
+    pub id: String,
+    /// Chinese label.
+    pub zh: String,
+    /// English label.
+    pub en: String,
+}
+
+/// A group of people (or of schools, stations …) with rules of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Population {
@@ -331,13 +371,16 @@ pub struct Population {
     pub zh: String,
     /// English label.
     pub en: String,
-    /// Whether everyone belongs to it.
+    /// What it is a group of.
+    #[serde(default = "person")]
+    pub subject: String,
+    /// Whether every such subject belongs to it.
     #[serde(default)]
     pub default: bool,
     /// Who belongs to it.
     #[serde(rename = "match")]
     pub condition: Option<Match>,
-    /// Whether figures shrink with the years in service.
+    /// Whether figures shrink with the time in service.
     #[serde(default)]
     pub prorate: bool,
     /// Said on the card, in Chinese.
@@ -348,175 +391,14 @@ pub struct Population {
     pub note_en: String,
 }
 
-/// One requirement over the cycle.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Require {
-    /// Id.
-    pub id: String,
-    /// Chinese label.
-    pub zh: String,
-    /// English label.
-    pub en: String,
-    /// Population that it holds for.
-    #[serde(rename = "for")]
-    pub population: String,
-    /// Requirement that it takes the place of.
-    pub replaces: Option<String>,
-    /// Lines that count.
-    #[serde(rename = "where")]
-    pub filter: Where,
-    /// At least.
-    pub min: Option<Amount>,
-    /// At most.
-    pub max: Option<Amount>,
-    /// A figure that [`Reading`] makes a minimum or exact.
-    pub target: Option<Amount>,
-    /// A fixed award for a completed programme: at least this.
-    pub fixed: Option<Amount>,
-    /// The same minimum in class-hours, as the text prints it; checked against the conversion.
-    pub min_hours: Option<Amount>,
-    /// At least, in every school year in service.
-    pub per_year: Option<Amount>,
-    /// Least and greatest share of the total.
-    pub share: Option<[Amount; 2]>,
-    /// Whether it must be met. A text that does not say otherwise is binding.
-    #[serde(default = "yes")]
-    pub hard: bool,
-    /// Where it takes place, in Chinese.
-    #[serde(default)]
-    pub place_zh: String,
-    /// What follows, in Chinese.
-    #[serde(default)]
-    pub then_zh: String,
-}
-
-/// One cell of the channel × category table.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cell {
-    /// Channel code.
-    pub channel: String,
-    /// Category code.
-    pub category: String,
-    /// Sub-category code.
-    pub sub: Option<String>,
-    /// At least.
-    pub min: Option<Amount>,
-    /// At most.
-    pub max: Option<Amount>,
-    /// A figure that [`Reading`] makes a minimum or exact.
-    pub target: Option<Amount>,
-}
-
-/// Who is let off what.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Adjust {
-    /// Population.
-    #[serde(rename = "for")]
-    pub population: String,
-    /// Only at the person's own wish of this name (see [`super::PersonFacts::options`]).
-    pub option: Option<String>,
-    /// Requirements that fall away.
-    #[serde(default)]
-    pub waive: Vec<String>,
-    /// Channels whose cells fall away.
-    #[serde(default)]
-    pub waive_channels: Vec<String>,
-    /// Figures that take the place of a requirement's minimum or target.
-    #[serde(default)]
-    pub set: BTreeMap<String, Amount>,
-    /// Said on the card, in Chinese.
-    pub zh: String,
-    /// Said on the card, in English.
-    pub en: String,
-}
-
-/// A greatest share of one form among some lines.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limit {
-    /// Id.
-    pub id: String,
-    /// Chinese label.
-    pub zh: String,
-    /// English label.
-    pub en: String,
-    /// The lines that are the whole. Measured in minutes.
-    #[serde(rename = "where")]
-    pub filter: Where,
-    /// The lines that are the part; a session's lecture minutes are part of it too.
-    pub of: Where,
-    /// Greatest share.
-    pub max_share: Amount,
-    /// Whether it must be met.
-    #[serde(default = "yes")]
-    pub hard: bool,
-}
-
-/// Who signs what before credit exists.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Workflow {
-    /// Lines it holds for.
-    #[serde(rename = "where")]
-    pub filter: Where,
-    /// Steps in Chinese.
-    pub steps: Vec<String>,
-    /// Filing (备案) or approval (核准).
-    pub gate: Gate,
-}
-
-/// Filing or approval: two different acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gate {
-    /// 备案.
-    File,
-    /// 核准.
-    Approve,
-}
-
-/// How figures shrink for those who joined late (A4).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Prorate {
-    /// Formula.
-    pub method: ProrateMethod,
-    /// Whether the school year of joining is a year in service.
-    pub joining_year_counts: bool,
-    /// Direction of rounding.
-    pub rounding: Rounding,
-    /// Unit of rounding.
-    pub round_to: Amount,
-    /// Cells are waived below this many years in service.
-    pub cells_waived_below_years: usize,
-    /// What a transfer does, in words.
-    #[serde(default)]
-    pub on_transfer: String,
-}
-
-/// Formula of proration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProrateMethod {
-    /// Figure × school years in service / years of the cycle.
-    YearsInService,
-    /// Figures stay whole.
-    None,
-}
-
-/// Direction of rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rounding {
-    /// Up.
-    Up,
-    /// Down.
-    Down,
-    /// To the nearest, halves up.
-    Nearest,
+/// What must be behind every entry, whatever its workflow (绝不送1分).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Invariant {
+    /// An entry names a held session or accepted evidence.
+    pub no_gift_credit: bool,
+    /// Nobody decides about the own school.
+    pub no_self_award: bool,
 }
 
 /// An open point of the text and the parameters that answer it.
@@ -539,37 +421,65 @@ pub struct RuleSet {
     #[serde(rename = "ruleset")]
     pub head: Head,
     /// How open points are read.
+    #[serde(default)]
     pub reading: Reading,
     /// From class-hours to credits.
+    #[serde(default)]
     pub convert: Convert,
     /// The period.
     pub cycle: Cycle,
-    /// Categories in the order of the table.
-    #[serde(rename = "category")]
+    /// The usual semesters and weeks.
+    pub calendar: Option<Terms>,
+    /// Numbers that formulas name.
+    #[serde(default)]
+    pub constants: BTreeMap<String, i64>,
+    /// Activities; an entry of another one counts zero.
+    #[serde(rename = "activity", default)]
+    pub activities: Vec<Named>,
+    /// What may be confirmed of an entry (`debriefed`, `signed` …).
+    #[serde(rename = "mark", default)]
+    pub marks: Vec<Named>,
+    /// Categories in the order of the table. Without any, the category of an entry does not matter.
+    #[serde(rename = "category", default)]
     pub categories: Vec<Category>,
-    /// Channels in the order of the table.
-    #[serde(rename = "channel")]
+    /// Channels in the order of the table. Without any, the channel of an entry does not matter.
+    #[serde(rename = "channel", default)]
     pub channels: Vec<Channel>,
     /// Populations.
     #[serde(rename = "population")]
     pub populations: Vec<Population>,
     /// Requirements.
-    #[serde(rename = "require")]
+    #[serde(rename = "require", default)]
     pub requirements: Vec<Require>,
     /// Cells of the table.
     #[serde(rename = "cell", default)]
     pub cells: Vec<Cell>,
+    /// Courses.
+    #[serde(rename = "course", default)]
+    pub courses: Vec<Course>,
     /// Exemptions.
     #[serde(rename = "adjust", default)]
     pub adjustments: Vec<Adjust>,
     /// Composition limits.
     #[serde(rename = "limit", default)]
     pub limits: Vec<Limit>,
+    /// Conditions on the numbers of a subject.
+    #[serde(rename = "check", default)]
+    pub checks: Vec<Check>,
+    /// Points.
+    pub scheme: Option<Scheme>,
     /// Workflows.
     #[serde(rename = "workflow", default)]
     pub workflows: Vec<Workflow>,
+    /// What must be behind every entry.
+    #[serde(default)]
+    pub invariant: Invariant,
     /// Proration.
+    #[serde(default)]
     pub prorate: Prorate,
+    /// What the text says besides, in words; nothing is worked out from it.
+    #[serde(default)]
+    pub words: BTreeMap<String, OneOrMany>,
     /// Open points.
     #[serde(rename = "ambiguity", default)]
     pub ambiguities: Vec<Ambiguity>,
@@ -600,8 +510,21 @@ impl RuleSet {
     pub fn requirement(&self, id: &str) -> Option<&Require> {
         self.requirements.iter().find(|require| require.id == id)
     }
+
+    /// What a requirement is counted in.
+    pub(super) fn unit_of(&self, require: &Require) -> Unit {
+        require.unit.unwrap_or(self.head.amount_unit)
+    }
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
+}
+
+fn forty_five() -> i64 {
+    45
+}
+
+pub(super) fn person() -> String {
+    "person".to_owned()
 }

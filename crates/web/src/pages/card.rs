@@ -5,8 +5,8 @@ use axum::extract::Path;
 use axum::response::Response;
 use node::accounts::Role;
 use node::office::{self, CardView, ClaimRow, ClaimState, Difference};
-use records::SchoolYear;
-use records::rules::{Outcome, YearOutcome};
+use records::rules::{Outcome, SpanOutcome};
+use records::{CreditCard, Date};
 
 use crate::fault::Fault;
 use crate::labels;
@@ -20,13 +20,15 @@ struct CardPage<'a> {
     l: Lang,
     c: Chrome,
     v: &'a CardView,
+    /// The same claims under other rule sets.
+    others: &'a [CreditCard],
     rows: &'a [ClaimRow],
     enter: bool,
     /// Whether this person may open the sessions; a teacher sees the own lines only.
     read: bool,
     printed: String,
-    /// The school year of this computer's date: later ones are shown as not begun.
-    now: SchoolYear,
+    /// This computer's date: years that begin later are shown as not begun.
+    today: Date,
 }
 
 impl CardPage<'_> {
@@ -62,7 +64,7 @@ impl CardPage<'_> {
     /// The sentence of a requirement without the list of school years, which the page shows itself.
     fn text<'o>(&self, outcome: &'o Outcome) -> &'o str {
         let text = outcome.text(self.r());
-        let listed = !outcome.waived && outcome.years.iter().any(|y| !y.met);
+        let listed = !outcome.waived && outcome.spans.iter().any(|y| !y.met);
         let mark = self.l.t("；", "; ");
         match text.rsplit_once(mark).filter(|_| listed) {
             Some((head, _)) => head,
@@ -73,18 +75,18 @@ impl CardPage<'_> {
     /// How each school year stands; one that has not begun is neither met nor missed.
     fn years(&self, outcome: &Outcome) -> String {
         let l = self.l;
-        let line = |y: &YearOutcome| {
+        let line = |y: &SpanOutcome| {
             let state = match y {
                 _ if y.met => l.t("达到", "met").to_owned(),
-                _ if y.year > self.now => l.t("未开始", "not begun").to_owned(),
+                _ if y.span.first > self.today => l.t("未开始", "not begun").to_owned(),
                 _ => format!("{} {}", l.t("还差", "missing"), page::amount(&y.gap_c)),
             };
-            format!("{}–{} {state}", y.year.0, y.year.0.saturating_add(1))
+            format!("{}–{} {state}", y.span.first.year(), y.span.last.year())
         };
-        let Some(first) = outcome.years.first().filter(|_| !outcome.waived) else {
+        let Some(first) = outcome.spans.first().filter(|_| !outcome.waived) else {
             return String::new();
         };
-        let years: Vec<String> = outcome.years.iter().map(line).collect();
+        let years: Vec<String> = outcome.spans.iter().map(line).collect();
         let every = if l.zh() {
             format!("每学年 {} 学分：", page::amount(&first.min_c))
         } else {
@@ -101,6 +103,30 @@ impl CardPage<'_> {
             Some(o) => format!("{}{}{}", o.label(self.r()), self.l.t("：", ": "), self.text(o)),
             None => self.l.pick(&w.zh, &w.en).to_owned(),
         })
+    }
+
+    /// Where a recognised claim counts, or why it counts zero; nothing for one that waits.
+    fn counts(&self, row: &ClaimRow) -> String {
+        let (l, card) = (self.l, &self.v.card);
+        let Some(account) = card.account(&row.id) else {
+            return String::new();
+        };
+        if let Some(reason) = account.reason {
+            return format!(
+                "{}{}",
+                l.t("不计：", "counts zero: "),
+                l.pick(reason.zh(), reason.en())
+            );
+        }
+        let named = account.counts_in.iter().filter_map(|id| card.requirement(id));
+        let named: Vec<&str> = named.map(|o| o.label(self.r())).collect();
+        format!("{}{}", l.t("计入：", "counts in "), named.join(l.t("、", ", ")))
+    }
+
+    /// The cycle of a card.
+    fn period(&self, card: &CreditCard) -> String {
+        let period = card.period.as_ref();
+        period.map_or_else(String::new, |p| if self.l.zh() { p.zh() } else { p.en() })
     }
 
     fn cell(&self, category: &str, channel: &str) -> String {
@@ -128,15 +154,18 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     if !own {
         ctx.need(Right::Read)?;
     }
-    let found = ctx.run(move |n| office::credit_card(n, &id)).await?;
-    let Some(view) = found else {
+    let today = jiff::Zoned::now().date();
+    let found = ctx.run(move |n| {
+        let view = office::credit_card(n, &id)?;
+        Ok((view, office::other_cards(n, &id, today)?))
+    });
+    let (Some(view), others) = found.await? else {
         return Err(Fault::NotFound);
     };
     // Decisions do not go to a mentor's laptop: a card without them would say nothing was recognised.
     if ctx.app.schoolless() {
         return Err(Fault::Forbidden);
     }
-    let today = jiff::Zoned::now().date();
     let home = ctx
         .app
         .node
@@ -149,7 +178,8 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         enter: home && ctx.may(Right::Enter),
         read: ctx.may(Right::Read),
         printed: today.to_string(),
-        now: SchoolYear::of(today),
+        today,
         v: &view,
+        others: &others,
     })
 }

@@ -1,3 +1,5 @@
+use records::parse_stored_date;
+
 use super::*;
 use crate::Filter;
 
@@ -171,6 +173,22 @@ fn a_decision_reaches_card_and_school() {
             .cutoff
     );
     assert!(card.cutoff.starts_with(ON));
+    // Each line says on what it rests.
+    let account = &card.card.accounts[0];
+    let decisions = world.hub.records(&Filter::kind("decision").about(&a)).unwrap();
+    assert_eq!(
+        (account.session.as_str(), account.amount_c),
+        (session.as_str(), 15)
+    );
+    assert_eq!(account.decision, decisions[0].id);
+    // 0.15 credits are 1.5 class-hours: 1.5 credits of R2, 1.5 of the 72 hours of the year from March 2025.
+    let others = |on: &str| {
+        let on = parse_stored_date(on).unwrap();
+        let cards = other_cards(&school.node, &school.persons[0], on).unwrap();
+        cards.iter().map(|card| card.total_c).collect::<Vec<_>>()
+    };
+    assert_eq!(others("2025-12-01"), [150, 150]);
+    assert_eq!(others("2026-03-01"), [0, 0]);
     // Nothing is double when the same is decided once more.
     let before = changes_of(&world.hub);
     recognise(&world.hub, &a).unwrap();

@@ -2,28 +2,26 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::day;
 use crate::date::{SchoolYear, parse_stored_date};
+use crate::rules::*;
 
-fn line(
-    id: impl Into<String>,
-    category: &str,
-    sub: &str,
-    channel: &str,
-    credits_c: i64,
-    year: i32,
-) -> Credited {
-    Credited {
-        id: id.into(),
+fn line(id: impl Into<String>, category: &str, sub: &str, channel: &str, credits_c: i64, year: i32) -> Entry {
+    let id = id.into();
+    Entry {
+        session: format!("活动{id}"),
+        decision: format!("审{id}"),
+        decided_on: day("2025-10-08"),
+        id,
         category: category.to_owned(),
         sub: (!sub.is_empty()).then(|| sub.to_owned()),
         channel: channel.to_owned(),
         form: "school_based".to_owned(),
         hours_c: credits_c * 10,
         credits_c,
-        school_year: SchoolYear(year),
+        date: SchoolYear(year).start().unwrap(),
         minutes: credits_c * 10 * 45 / 100,
-        ..Credited::default()
+        ..Entry::default()
     }
 }
 
@@ -46,7 +44,7 @@ fn splits() -> Vec<Split> {
 }
 
 /// Lines of one credit each over the five years that make up one split and the fixed school part.
-fn career((city_ethics, city_skill, district_ethics, district_skill): Split) -> Vec<Credited> {
+fn career((city_ethics, city_skill, district_ethics, district_skill): Split) -> Vec<Entry> {
     let cells = [
         ("ethics_literacy", "", "city", city_ethics),
         ("knowledge_skill", "", "city", city_skill),
@@ -173,18 +171,18 @@ fn a_practice_year_left_out_is_named_and_can_be_made_advice() {
     let mut lines = career((2, 5, 2, 9));
     for line in lines
         .iter_mut()
-        .filter(|line| line.category == "practice" && line.school_year.0 == 2027)
+        .filter(|line| line.category == "practice" && line.date.year() == 2027)
     {
-        line.school_year = SchoolYear(2026);
+        line.date = SchoolYear(2026).start().unwrap();
     }
     let card = credit_card(r1(), &ordinary(), &lines);
     let practice = card.requirement("cat.practice").unwrap();
     assert_eq!((practice.earned_c, practice.met), (1000, false));
-    let short: Vec<(i32, i64)> = practice
-        .years
+    let short: Vec<(i16, i64)> = practice
+        .spans
         .iter()
         .filter(|year| !year.met)
-        .map(|year| (year.year.0, year.gap_c))
+        .map(|year| (year.span.first.year(), year.gap_c))
         .collect();
     assert_eq!(short, [(2027, 200)]);
     assert_eq!(
@@ -291,7 +289,7 @@ fn a4_figures_shrink_with_the_years_in_service() {
     assert_eq!(card.requirement("ch.city").unwrap().max_c, Some(420));
     let practice = card.requirement("cat.practice").unwrap();
     assert_eq!(
-        (practice.min_c, practice.years.len(), practice.years[0].min_c),
+        (practice.min_c, practice.spans.len(), practice.spans[0].min_c),
         (600, 3, 200)
     );
     assert!(card.cells.iter().all(|cell| !cell.waived));
@@ -355,7 +353,7 @@ fn a5_seniors_have_54_with_the_same_or_a_scaled_table() {
     let card = credit_card(&rules, &person, &lines);
     assert_eq!(card.requirement("cat.knowledge_skill").unwrap().min_c, 2100);
     assert_eq!(card.requirement("ch.city").unwrap().max_c, Some(1050));
-    assert_eq!(card.requirement("cat.practice").unwrap().years[0].min_c, 300);
+    assert_eq!(card.requirement("cat.practice").unwrap().spans[0].min_c, 300);
     assert_eq!(card.cells[0].min_c, 150);
     assert_eq!(card.total().unwrap().min_c, 5400);
     // What seniors have of their own is not part of the table.
@@ -409,7 +407,7 @@ fn a7_the_card_says_that_it_is_no_countys_law() {
 #[test]
 fn exemptions_leave_what_the_other_channels_hold() {
     let retires = parse_stored_date("2028-06-30").ok();
-    let school: Vec<Credited> = career((1, 3, 2, 9))
+    let school: Vec<Entry> = career((1, 3, 2, 9))
         .into_iter()
         .filter(|line| line.channel == "school")
         .collect();
@@ -430,7 +428,7 @@ fn exemptions_leave_what_the_other_channels_hold() {
         status: "support_teaching".into(),
         ..ordinary()
     };
-    let outside: Vec<Credited> = career((1, 3, 3, 11))
+    let outside: Vec<Entry> = career((1, 3, 3, 11))
         .into_iter()
         .filter(|line| line.channel != "school")
         .collect();
@@ -441,12 +439,12 @@ fn exemptions_leave_what_the_other_channels_hold() {
 
 #[test]
 fn the_lecture_share_is_measured_in_minutes_and_exactly() {
-    let practice = |id: &str, minutes, lecture_minutes| Credited {
+    let practice = |id: &str, minutes, lecture_minutes| Entry {
         minutes,
         lecture_minutes,
         ..line(id, "practice", "", "school", 100, 2025)
     };
-    let limit = |lines: &[Credited]| credit_card(r1(), &ordinary(), lines).limits[0].clone();
+    let limit = |lines: &[Entry]| credit_card(r1(), &ordinary(), lines).limits[0].clone();
     let at = limit(&[practice("甲", 450, 100), practice("乙", 550, 0)]);
     assert_eq!(
         (at.met, at.share_bp, at.lines.as_slice()),
@@ -462,12 +460,9 @@ fn the_lecture_share_is_measured_in_minutes_and_exactly() {
     let mut lecture = practice("丙", 0, 0);
     lecture.form = "lecture".into();
     let whole = limit(&[lecture.clone(), practice("丁", 4050, 0)]);
-    assert_eq!(
-        (whole.part_minutes, whole.whole_minutes, whole.met),
-        (450, 4500, true)
-    );
+    assert_eq!((whole.part, whole.whole, whole.met), (450, 4500, true));
     lecture.channel = "city".into();
-    assert_eq!(limit(&[lecture]).whole_minutes, 0);
+    assert_eq!(limit(&[lecture]).whole, 0);
     // It is advice.
     let mut lines = career((2, 5, 2, 9));
     for line in lines.iter_mut().filter(|line| line.category == "practice") {
@@ -524,7 +519,7 @@ fn what_cannot_count_is_listed_and_counts_zero() {
 }
 
 /// Any lines: good ones, ones outside, placed ones, with ids that collide now and then.
-fn any_lines() -> impl Strategy<Value = Vec<Credited>> {
+fn any_lines() -> impl Strategy<Value = Vec<Entry>> {
     let category = prop::sample::select(vec!["ethics_literacy", "knowledge_skill", "practice", "sport"]);
     let sub = prop::sample::select(vec!["", "ethics", "literacy"]);
     let channel = prop::sample::select(vec!["city", "district", "school"]);
@@ -542,7 +537,7 @@ fn any_lines() -> impl Strategy<Value = Vec<Credited>> {
         0i64..200,
     )
         .prop_map(
-            |(id, category, sub, channel, credits_c, year, topic, program, lecture_minutes)| Credited {
+            |(id, category, sub, channel, credits_c, year, topic, program, lecture_minutes)| Entry {
                 topic: topic.to_owned(),
                 program: program.to_owned(),
                 lecture_minutes,
@@ -631,7 +626,7 @@ proptest! {
             if !outcome.waived && outcome.gap_c > 0 {
                 prop_assert!(!outcome.met);
             }
-            for year in &outcome.years {
+            for year in &outcome.spans {
                 prop_assert_eq!(year.earned_c, credits(&year.lines));
             }
         }
@@ -640,7 +635,7 @@ proptest! {
             prop_assert!(cell.subs.iter().map(|sub| sub.earned_c).sum::<i64>() <= cell.earned_c);
         }
         prop_assert_eq!(card.total().unwrap().earned_c, card.total_c);
-        prop_assert!(card.limits.iter().all(|limit| (0..=limit.whole_minutes).contains(&limit.part_minutes)));
+        prop_assert!(card.limits.iter().all(|limit| (0..=limit.whole).contains(&limit.part)));
         // Nothing gets lost: a line is in a cell, unplaced or excluded.
         let counted: std::collections::BTreeSet<&String> = lines.iter().map(|line| &line.id)
             .filter(|id| card.excluded.iter().all(|each| each.id != **id)).collect();
