@@ -2,44 +2,77 @@
 //!
 //! QUIC pads the first datagrams of a handshake to 1200 bytes. quinn sends them from a task of its own for each
 //! connection, which begins as soon as the connection is there; what the program answers a moment later travels
-//! in a datagram more. So that task gets its first turn when the program has nothing left to read or write, or
-//! after [`LONGEST`]. In a resumed handshake the answer to Hello then goes where padding was.
+//! in a datagram more. So that task gets its first turn when the program has nothing left to read, or
+//! [`AFTER_WRITING`], or after [`LONGEST`]. In a resumed handshake the answer to Hello then goes where padding was.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
-/// So long at most: far below a round trip of the links that this is for.
-const LONGEST: Duration = Duration::from_millis(60);
+/// So long at most: an old PC that is busy answers within that, and it is below a round trip of the links that
+/// this is for.
+const LONGEST: Duration = Duration::from_millis(200);
+
+/// Who has written once may write once more at once.
+const AFTER_WRITING: Duration = Duration::from_millis(5);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+enum Stage {
+    Held,
+    Written,
+    Pulled,
+}
 
 thread_local! {
     /// For the task that is spawned next on this thread.
-    static NEXT: Cell<Option<oneshot::Receiver<()>>> = const { Cell::new(None) };
+    static NEXT: Cell<Option<watch::Receiver<Stage>>> = const { Cell::new(None) };
 }
 
 /// Lets the packets go when it is pulled, or when the last clone is dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct Cork(Arc<Mutex<Option<oneshot::Sender<()>>>>);
+pub(crate) struct Cork(Arc<watch::Sender<Stage>>);
 
 impl Cork {
     /// Runs `open`, which opens a connection on an endpoint of a [`Corked`] runtime.
     pub(crate) fn around<T>(open: impl FnOnce() -> T) -> (T, Cork) {
-        let (pull, pulled) = oneshot::channel();
-        NEXT.set(Some(pulled));
+        let (stage, stages) = watch::channel(Stage::Held);
+        NEXT.set(Some(stages));
         let opened = open();
         NEXT.set(None);
-        (opened, Cork(Arc::new(Mutex::new(Some(pull)))))
+        (opened, Cork(Arc::new(stage)))
     }
 
     pub(crate) fn pull(&self) {
-        // Fails only if the task did not wait any longer.
-        let pull = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let _ = pull.map(|pull| pull.send(()));
+        self.reach(Stage::Pulled);
+    }
+
+    /// Something has been written.
+    pub(crate) fn written(&self) {
+        self.reach(Stage::Written);
+    }
+
+    fn reach(&self, stage: Stage) {
+        self.0.send_if_modified(|now| {
+            let further = *now < stage;
+            if further {
+                *now = stage;
+            }
+            further
+        });
+    }
+}
+
+/// Waits until packets may go.
+async fn pulled(mut stage: watch::Receiver<Stage>) {
+    let written = timeout(LONGEST, stage.wait_for(|s| *s > Stage::Held)).await;
+    if matches!(written.map(|s| s.map(|s| *s)), Ok(Ok(Stage::Written))) {
+        let _ = timeout(AFTER_WRITING, stage.wait_for(|s| *s == Stage::Pulled)).await;
     }
 }
 
@@ -68,8 +101,8 @@ impl Runtime for Corked {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         match NEXT.take() {
             None => self.0.spawn(future),
-            Some(pulled) => self.0.spawn(Box::pin(async move {
-                let _ = tokio::time::timeout(LONGEST, pulled).await;
+            Some(stage) => self.0.spawn(Box::pin(async move {
+                pulled(stage).await;
                 future.await;
             })),
         }

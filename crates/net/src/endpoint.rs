@@ -1,6 +1,6 @@
 //! The node's UDP sockets: one to take calls on, and one for each link that it dials.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -20,6 +20,9 @@ use crate::{Error, FrameReader, FrameWriter, Link, Tuning};
 
 /// Both halves of a stream.
 pub type Stream = (FrameWriter, FrameReader);
+
+/// The port of RFC 863, at which nothing listens.
+const DISCARD: u16 = 9;
 
 /// Links that wait for [`Endpoint::accept`].
 const ACCEPT_QUEUE: usize = 32;
@@ -85,6 +88,10 @@ impl Endpoint {
             .transport_config(tuning.transport()?)
             // What may wait between two turns of `take_calls`; more is refused at once.
             .max_incoming(2 * tuning.max_half_open)
+            // No address to go to (quinn's client does not, and another would find nobody there), but the spare
+            // connection id that comes with one: it travels where the handshake is padded, instead of in a packet
+            // of its own in every meeting.
+            .preferred_address_v4(Some(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, DISCARD)))
             // A first flight before its connection exists: never more than its initial window.
             .incoming_buffer_size(16 << 10)
             .incoming_buffer_size_total(1 << 20);
@@ -131,7 +138,7 @@ impl Endpoint {
     /// With `expect` and a ticket of an earlier meeting with that node this returns at once, before
     /// anybody has answered: the link is [`Link::early`], and what would have been an error here is
     /// one of [`Link::settled`]. Nothing on it is readable to any other node, but it may be lost.
-    /// Each dial uses up a ticket; a finished handshake brings two.
+    /// Each dial uses up a ticket; a finished handshake brings one ([`Link::next_ticket`]).
     pub async fn connect(&self, addr: SocketAddr, expect: Option<NodeId>) -> Result<Link, Error> {
         self.connect_tuned(addr, expect, &self.0.tuning).await
     }
@@ -175,6 +182,7 @@ impl Endpoint {
             config.initial_dst_cid_provider(ids.clone());
         }
         let (dialler, name) = (inner.dialler()?, server_name(expect.as_ref()));
+        let ticket = inner.tls.tickets.next(&name);
         let (dialling, cork) = Cork::around(|| dialler.connect_with(config, addr, &name));
         let dialling = dialling.map_err(|e| match e {
             ConnectError::EndpointStopping => Error::EndpointClosed,
@@ -191,13 +199,11 @@ impl Endpoint {
             Some(expected) if tuning.early_data => match dialling.into_0rtt() {
                 Ok((conn, accepted)) => {
                     let (settling, watcher) = Settling::new(handshake(true));
-                    let link = Link::unsettled(conn.clone(), expected, settling, cork);
+                    let link = Link::unsettled(conn.clone(), expected, settling, cork).awaiting(ticket);
                     let mut stream = None;
                     if !first.is_empty() {
                         let (mut writer, reader) = link.open().await?;
-                        for frame in first {
-                            writer.write(frame).await?;
-                        }
+                        writer.write_together(first).await?;
                         stream = Some((writer, reader));
                     }
                     let peers = inner.tls.peers.clone();
@@ -219,7 +225,7 @@ impl Endpoint {
             Ok(Err(error)) => Err(inner.tls.peers.failure(error, expect.as_ref())),
             Err(_) => Err(Failure::TooSlow),
         };
-        let link = Link::new(outcome.map_err(|failure| handshake.error(failure))?)?;
+        let link = Link::new(outcome.map_err(|failure| handshake.error(failure))?)?.awaiting(ticket);
         // The verifier has refused others already, and a resumed session is filed under its name;
         // this holds even if one of the two should change.
         match expect {
@@ -409,16 +415,18 @@ mod tests {
         let hub = Endpoint::bind_on(ground, &key(2), Tuning::default()).unwrap();
         let (there, expect) = (hub.local_addr().unwrap(), Some(key(2).id()));
         let (school, thief) = (at(1, Uptime::start()), at(7, Uptime::start()));
-        for (caller, id) in [(&school, key(1).id()), (&thief, key(7).id())] {
+        let meet = async |caller: &Endpoint, id| {
             let link = caller.connect(there, expect).await.unwrap();
             let far = hub.accept().await.unwrap();
             assert_eq!(far.peer(), id);
             let (mut w, mut r) = link.open().await.unwrap();
             w.write(b"hello").await.unwrap();
             let (mut answer, _) = far.accept().await.unwrap();
-            answer.write(b"tickets come before this").await.unwrap();
+            answer.write(b"a ticket comes before this").await.unwrap();
             r.read().await.unwrap().unwrap();
-        }
+        };
+        meet(&school, key(1).id()).await;
+        meet(&thief, key(7).id()).await;
 
         sessions.swap.store(true, Ordering::Relaxed);
         let link = thief.connect(there, expect).await.unwrap();
@@ -434,8 +442,9 @@ mod tests {
         assert!(nobody.is_err(), "{nobody:?}");
         assert_eq!(hub.counters().failed, 1);
 
-        // The same ticket with its secret is good.
+        // A ticket with its own secret is good.
         sessions.swap.store(false, Ordering::Relaxed);
+        meet(&thief, key(7).id()).await;
         let link = thief.connect(there, expect).await.unwrap();
         assert!(link.early());
         assert!(link.settled().await.unwrap());

@@ -59,25 +59,37 @@ impl FrameWriter {
     /// Not cancel-safe: a write that is dropped half-way resets the stream, so that the peer never
     /// takes the rest of one frame for the next one; every later write is [`Error::StreamEnded`].
     pub async fn write(&mut self, frame: &[u8]) -> Result<(), Error> {
-        let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        if len > MAX_FRAME {
-            return Err(Error::FrameTooLong {
-                len: frame.len() as u64,
-                limit: MAX_FRAME,
-            });
+        self.write_together(std::slice::from_ref(&frame)).await
+    }
+
+    /// Like [`FrameWriter::write`], several at once: as few packets as they fit in.
+    pub async fn write_together(&mut self, frames: &[impl AsRef<[u8]>]) -> Result<(), Error> {
+        // One buffer, so that a length never leaves in a packet of its own.
+        let mut bytes = Vec::new();
+        for frame in frames {
+            let frame = frame.as_ref();
+            let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+            if len > MAX_FRAME {
+                return Err(Error::FrameTooLong {
+                    len: frame.len() as u64,
+                    limit: MAX_FRAME,
+                });
+            }
+            bytes.reserve(4 + frame.len());
+            bytes.extend_from_slice(&len.to_le_bytes());
+            bytes.extend_from_slice(frame);
         }
         if self.in_frame {
             return Err(Error::StreamEnded);
         }
-        // One buffer, so that the length never leaves in a packet of its own.
-        let mut bytes = Vec::with_capacity(4 + frame.len());
-        bytes.extend_from_slice(&len.to_le_bytes());
-        bytes.extend_from_slice(frame);
         self.in_frame = true;
         if let Err(error) = waiting(self.cork.as_ref(), self.stream.write_chunk(bytes.into())).await {
             return Err(self.failed(error).await);
         }
         self.in_frame = false;
+        if let Some(cork) = &self.cork {
+            cork.written();
+        }
         Ok(())
     }
 

@@ -28,6 +28,7 @@ mod gate;
 mod ground;
 mod link;
 mod socket;
+mod tickets;
 mod tls;
 mod tuning;
 

@@ -9,6 +9,7 @@ use sync::NodeId;
 
 use crate::cork::{Cork, waiting};
 use crate::early::Settling;
+use crate::tickets::NextTicket;
 use crate::tls::node_of;
 use crate::{CloseReason, Error, FrameReader, FrameWriter};
 
@@ -22,6 +23,8 @@ pub struct Link {
     settling: Option<Settling>,
     /// Of a link whose first packets wait for what is said at once.
     cork: Option<Cork>,
+    /// Of a link that we dialled.
+    ticket: Option<NextTicket>,
 }
 
 /// What a link has cost so far, UDP payload in bytes (IP and UDP headers are 28 or 48 more a packet).
@@ -44,6 +47,7 @@ impl Link {
                 peer,
                 settling: None,
                 cork: None,
+                ticket: None,
             }),
             None => {
                 let addr = canonical(conn.remote_address());
@@ -60,6 +64,19 @@ impl Link {
             peer,
             settling: Some(settling),
             cork: Some(cork),
+            ticket: None,
+        }
+    }
+
+    pub(crate) fn awaiting(self, ticket: Option<NextTicket>) -> Link {
+        Link { ticket, ..self }
+    }
+
+    /// On a link that we dialled: waits for the ticket with which the next one can begin early, three round
+    /// trips at most. Whoever closes before it has come pays a round trip the next time. Cancel-safe.
+    pub async fn next_ticket(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.wait(3 * self.rtt()).await;
         }
     }
 

@@ -45,15 +45,16 @@ use sync::{DeviceKey, NodeId};
 use crate::Error;
 use crate::early::Failure;
 use crate::ground::Ground;
+use crate::tickets::Tickets;
 
 /// The protocol name in the handshake. The number changes when old and new nodes cannot talk.
 pub const ALPN: &[u8] = b"yanxiu/1";
 
-/// Tickets that a client keeps: up to 8 for each of 256 peers, about 0.5 KB each. A dial that nobody
-/// answers uses one up, so a few in stock let the first one after an outage still be early.
-const CLIENT_TICKETS: usize = 256 * 8;
-/// Sessions that a server keeps: two tickets for each of 2048 peers, about 0.3 KB each.
-const SERVER_SESSIONS: usize = 2 * 2048;
+/// Tickets for a handshake. Each is 89 bytes of every meeting, and a stock of them does not help: dials that
+/// nobody answers use one up each, and an outage has more of those.
+const TICKETS: usize = 1;
+/// Sessions that a server keeps: of its last 4096 meetings, about 0.3 KB each.
+const SERVER_SESSIONS: usize = 4096;
 
 const SPKI_PREFIX: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
@@ -72,6 +73,7 @@ pub(crate) struct Tls {
     pub(crate) client: Arc<QuicClientConfig>,
     pub(crate) server: Arc<QuicServerConfig>,
     pub(crate) peers: Arc<PeerKeys>,
+    pub(crate) tickets: Arc<Tickets>,
 }
 
 impl Tls {
@@ -100,7 +102,8 @@ impl Tls {
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.enable_sni = false;
         client.enable_early_data = true;
-        client.resumption = Resumption::in_memory_sessions(CLIENT_TICKETS);
+        let tickets = Tickets::new();
+        client.resumption = Resumption::store(tickets.clone());
 
         let mut server = ServerConfig::builder_with_details(provider, clock)
             .with_protocol_versions(&[&TLS13])
@@ -111,6 +114,7 @@ impl Tls {
         // Stateful sessions: a ticketer would rule out 0-RTT, and each ticket would be good for many
         // uses. Out of the memory it is taken at its first one, so a copied first flight opens nothing.
         server.session_storage = ground.sessions.clone();
+        server.send_tls13_tickets = TICKETS;
         // QUIC knows this value and 0; the windows of the transport bound what comes early.
         server.max_early_data_size = if early_data { u32::MAX } else { 0 };
 
@@ -118,6 +122,7 @@ impl Tls {
         Ok(Tls {
             client: Arc::new(QuicClientConfig::try_from(client).map_err(suite)?),
             server: Arc::new(QuicServerConfig::try_from(server).map_err(suite)?),
+            tickets,
             peers,
         })
     }

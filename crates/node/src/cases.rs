@@ -28,8 +28,8 @@ pub struct Exhibit {
 /// Where the county may cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Point {
-    /// After all that is stored here: both branches are honest work (a backup, a copy of the directory); what
-    /// the device wrote on the other one it says again by itself.
+    /// After all that came here of the stored branch: both branches are honest work (a backup, a copy of the
+    /// directory); what the device wrote on the other one it says again by itself.
     Stored,
     /// Before the fault: for a device that was stolen or tampered with.
     BeforeFault,
@@ -143,22 +143,25 @@ impl Node {
                 let other = rows::contradicted(c, &a.document, &a.actor, seq, &hash)?;
                 let last = past.last_seq(&a.document, &a.actor)?;
                 let before = last.min(seq.saturating_sub(1));
-                let mut proposals = Vec::new();
+                let early = (
+                    before,
+                    past.at(&a.document, &a.actor, before)?.unwrap_or_default(),
+                );
+                let policy = &self.0.policy;
+                let end = || rows::end_of_branch(c, policy, &roll, &a.document, &a.actor);
                 let points = match a.fault.as_str() {
                     // What Automerge cannot read is stored, and must go.
-                    "Unreadable" => vec![(Point::BeforeFault, before)],
-                    _ if before == last => vec![(Point::Stored, last)],
-                    _ => vec![(Point::Stored, last), (Point::BeforeFault, before)],
+                    "Unreadable" => vec![(Point::BeforeFault, early)],
+                    _ if before == last => vec![(Point::Stored, end()?)],
+                    _ => vec![(Point::Stored, end()?), (Point::BeforeFault, early)],
                 };
-                for (point, seq) in points {
-                    let hash = past.at(&a.document, &a.actor, seq)?.unwrap_or_default();
-                    proposals.push(Proposal {
-                        point,
-                        seq,
-                        hash,
-                        lost: last - seq,
-                    });
-                }
+                let proposals = points.into_iter().map(|(point, (seq, hash))| Proposal {
+                    point,
+                    seq,
+                    hash,
+                    lost: last.saturating_sub(seq),
+                });
+                let proposals = proposals.collect();
                 let waiting = rows::waiting(c, &a.document, &a.actor)?;
                 found.push((a, other, waiting, proposals));
             }

@@ -26,6 +26,9 @@ pub(crate) struct Ended {
 /// A busy hub stores something every few milliseconds: a conversation looks for news of it at this interval.
 const NEWS_APART: Duration = Duration::from_millis(50);
 
+/// Frames that wait to be sent go to the transport together, so many at most: short ones share a packet.
+const WRITTEN_TOGETHER: usize = 8;
+
 /// Application close codes on the wire.
 const CLOSE_DONE: u32 = 0;
 const CLOSE_REPLACED: u32 = 1;
@@ -131,6 +134,8 @@ pub(crate) async fn converse(
         ..
     } = opening;
     let mut unsaid: Vec<Vec<u8>> = Vec::new();
+    // Nothing but the first flight.
+    let mut said_more = false;
     let mut next = None;
     let (mut heard, mut rest_until) = (Instant::now(), None);
     let result = loop {
@@ -155,6 +160,7 @@ pub(crate) async fn converse(
             ended.in_sync |= step.in_sync;
             ended.refused |= step.refused;
             ended.broke |= step.broke;
+            said_more |= !step.frames.is_empty();
             unsaid.extend(step.frames);
             if !step.close && !talk.session.is_live() && from_peer && unsaid.len() < HEARD_TOGETHER {
                 let waiting = tokio::select! {
@@ -221,13 +227,23 @@ pub(crate) async fn converse(
             }
         }
     };
-    drop(out);
     let _ = blocking(&node, move || talk.keep_cursor()).await;
     let (code, words) = if *stop.borrow() {
         (CLOSE_REPLACED, "replaced or shutting down")
     } else {
         (CLOSE_DONE, "done")
     };
+    // The peer has answered all that we have said, or both could not be equal: nothing is left to arrive there,
+    // and two packets that would say so are saved.
+    if manner.dialled.is_some() && ended.in_sync && !said_more && code == CLOSE_DONE && result.is_ok() {
+        tokio::select! {
+            () = link.next_ticket() => {}
+            _ = stop.changed() => {}
+            _ = link.closed() => {}
+        }
+        link.close(code, "");
+    }
+    drop(out);
     // What was said last must arrive (a refusal, an answer) before the link is closed.
     if !writing.is_finished() {
         let _ = tokio::time::timeout(Duration::from_secs(5), writing).await;
@@ -237,11 +253,14 @@ pub(crate) async fn converse(
 }
 
 async fn write_all(mut writer: FrameWriter, mut frames: mpsc::Receiver<Vec<u8>>, state: Arc<Writing>) {
-    while let Some(frame) = frames.recv().await {
-        if writer.write(&frame).await.is_err() {
+    let mut waiting = Vec::new();
+    while frames.recv_many(&mut waiting, WRITTEN_TOGETHER).await > 0 {
+        let bytes = waiting.iter().map(Vec::len).sum();
+        if writer.write_together(&waiting).await.is_err() {
             return;
         }
-        state.wrote(frame.len());
+        waiting.clear();
+        state.wrote(bytes);
     }
     if writer.finish().is_ok() {
         let _ = writer.delivered().await;

@@ -23,8 +23,8 @@ use store::{Connection, changes, events};
 use sync::admission::{Fault, History, Offered, Verdict, Wait, proven};
 use sync::authority::may_write;
 use sync::roll::{Body, Roll, Statement};
-use sync::tip::sign_tip;
-use sync::{ActorId, ChangeHash, DocKey, NodeId, StoreId};
+use sync::tip::{sign_tip, verify_tip};
+use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, StoreId};
 
 use crate::documents::{self, Around};
 use crate::{Error, Node};
@@ -44,6 +44,11 @@ pub(crate) struct Own {
     unknown: Vec<(DocKey, ChangeHash)>,
     /// We have left a branch.
     left: bool,
+    /// Own changes beyond a cut were shown to us that we had lost.
+    pub(crate) lost: bool,
+    /// Changes that we have withdrawn and take back from the county's store alone: it did not take them, or
+    /// holds another branch.
+    pub(crate) withdrawn: Vec<(DocKey, ChangeHash)>,
 }
 
 impl Node {
@@ -58,18 +63,31 @@ impl Node {
         let (me, past, mut own) = (self.id(), changes::Past(c), Own::default());
         let current = self.current_actor(c)?;
         let mut forks: BTreeMap<(DocKey, ActorId), (u64, ChangeHash)> = BTreeMap::new();
+        let mut lost: BTreeMap<DocKey, Vec<Change>> = BTreeMap::new();
+        let mut withdrawn = Vec::new();
         for (key, change) in proven(roll, offered, &me) {
             let h = &change.header;
+            let why = aside::why(c, &key, &h.hash)?;
+            if why.is_none() && beyond_cut(roll, &past, &key, h)? {
+                lost.entry(key).or_default().push(change);
+                continue;
+            }
+            let left = why.as_deref() == Some(Why::Withdrawn.word());
+            let stays = left && roll.end(&key, &h.actor).is_none() && !self.is_county_store(peer);
             match past.at(&key, &h.actor, h.seq)? {
                 Some(hash) if hash == h.hash => {}
                 Some(_) => {
                     let entry = forks.entry((key, h.actor)).or_insert((h.seq, h.hash));
                     *entry = (*entry).min((h.seq, h.hash));
                 }
+                None if stays => withdrawn.push((key, h.actor, h.hash)),
                 None if Some(h.actor) == current => own.unknown.push((key, h.hash)),
                 None => {}
             }
         }
+        // Behind a fork they are not taken anyway, and their signatures prove it.
+        withdrawn.retain(|(key, actor, _)| !forks.contains_key(&(key.clone(), *actor)));
+        own.withdrawn = withdrawn.into_iter().map(|(key, _, hash)| (key, hash)).collect();
         for ((key, actor), (from, theirs)) in forks {
             // The county has spoken: admission does what its cut says.
             if roll.end(&key, &actor).is_some() {
@@ -84,7 +102,70 @@ impl Node {
             }
             aside::settle_fork(c, &key, &actor, flip, self.now())?;
         }
+        for (key, mine) in lost {
+            own.lost |= self.keep_lost(c, roll, peer, offered, &key, mine)?;
+        }
         Ok(own)
+    }
+
+    /// A peer has shown what we wrote beyond a cut and do not hold: we have lost it with a later state of this
+    /// disk. It stands aside from now on and is said again, like what a cut takes from us here. What others
+    /// wrote between goes along, or it could not be read.
+    fn keep_lost(
+        &self,
+        c: &Connection,
+        roll: &Roll,
+        peer: &NodeId,
+        offered: &[Offered],
+        key: &DocKey,
+        mine: Vec<Change>,
+    ) -> Result<bool, Error> {
+        let me = self.id();
+        let here = || offered.iter().filter(|o| o.document == *key);
+        let authors = here().filter_map(|o| Change::author_of(&o.body));
+        let others: BTreeSet<NodeId> = authors.map(|a| a.device).filter(|d| *d != me).collect();
+        let mut all = mine;
+        for device in &others {
+            let theirs = proven(roll, offered, device).into_iter();
+            all.extend(theirs.filter(|(k, _)| k == key).map(|(_, change)| change));
+        }
+        all.sort_by_key(|c| (c.header.start_op, c.header.hash));
+        let past = changes::Past(c);
+        let (mut kept, mut branch) = (HashSet::new(), HashSet::new());
+        let mut shown = Vec::new();
+        for change in all {
+            let h = &change.header;
+            let own = h.actor.device == me;
+            if !own && !h.deps.iter().any(|d| kept.contains(d)) {
+                continue;
+            }
+            let mut of_branch = own && roll.end(key, &h.actor).is_some_and(|end| h.seq <= end.seq);
+            let mut whole = true;
+            for dep in &h.deps {
+                let why = aside::why(c, key, dep)?;
+                whole &= kept.contains(dep) || why.is_some() || past.header(key, dep)?.is_some();
+                of_branch |= branch.contains(dep) || why.is_some_and(|w| w == Why::Branch.word());
+            }
+            // Without its past nobody could read it: perhaps another peer has all of it.
+            if !whole {
+                continue;
+            }
+            if of_branch {
+                branch.insert(h.hash);
+            }
+            kept.insert(h.hash);
+            let why = match (own, of_branch) {
+                (false, _) => Why::Past,
+                (true, true) => Why::Branch,
+                (true, false) => Why::End,
+            };
+            let tip = here().find(|o| o.body == change.body).and_then(|o| o.tip);
+            let tip = tip.filter(|t| verify_tip(&roll.county(), key, h, t));
+            shown.push((change, tip, why));
+        }
+        tracing::warn!(document = %key, count = shown.len(), "a peer has shown what we wrote and lost");
+        aside::keep(c, key, &shown, peer, self.now())?;
+        Ok(!shown.is_empty())
     }
 
     /// After the piece was judged: if changes came back that we had written and lost, we were rolled back.
@@ -181,6 +262,21 @@ impl Node {
         all.insert((*peer, heads.to_vec()))
     }
 
+    /// Whether a store has seen what is shown beside the documents about a change (since the start).
+    pub(crate) fn has_shown(&self, store: &StoreId, about: &ChangeHash) -> bool {
+        let all = self.0.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        all.contains(&(*store, *about))
+    }
+
+    /// It has.
+    pub(crate) fn keep_shown(&self, store: StoreId, about: ChangeHash) {
+        let mut all = self.0.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= DOUBTS {
+            all.clear();
+        }
+        all.insert((store, about));
+    }
+
     fn withdraw(
         &self,
         c: &Connection,
@@ -271,7 +367,7 @@ impl Node {
                 })
                 .collect();
             if lot.iter().any(|(_, again)| *again) {
-                match self.say_lot(around, &key, upto, &lot) {
+                match self.say_lot(around, &key, &lot) {
                     Ok(true) => said.push(key.clone()),
                     Ok(false) => {}
                     // What it stands on is not here: when it returns, the values can be read.
@@ -289,30 +385,20 @@ impl Node {
     }
 
     /// As changes beside what came since: where both say something about one field, a person sees both.
-    fn say_lot(
-        &self,
-        around: &Around<'_>,
-        key: &DocKey,
-        upto: i64,
-        lot: &[(sync::Change, bool)],
-    ) -> Result<bool, Error> {
+    fn say_lot(&self, around: &Around<'_>, key: &DocKey, lot: &[(Change, bool)]) -> Result<bool, Error> {
         let c = around.conn;
         let all = match changes::find(c, key)? {
             Some(doc) => changes::after(c, doc, 0)?,
             None => Vec::new(),
         };
-        let base: Vec<_> = all.iter().filter(|s| s.seq <= upto).cloned().collect();
+        let base = past_of(lot, &all);
         let incarnation = self.random()?;
         let actor = ActorId {
             device: self.id(),
             incarnation,
         };
         let edits = crate::node::EDITS_PER_CHANGE;
-        let mut changes = documents::say_again(around, key, &base, lot, actor, edits)?;
-        if changes.is_none() {
-            // Something that it stands on has come back since.
-            changes = documents::say_again(around, key, &all, lot, actor, edits)?;
-        }
+        let changes = documents::say_again(around, key, &base, lot, actor, edits)?;
         let changes = changes.ok_or_else(|| Error::Unreadable(key.to_string()))?;
         if changes.is_empty() {
             return Ok(false);
@@ -325,4 +411,30 @@ impl Node {
         events::add(c, "said-again", None, key.as_str(), "", around.now)?;
         Ok(true)
     }
+}
+
+/// Whether a change lies beyond a cut, of which this node stores the last change that counts.
+fn beyond_cut(roll: &Roll, past: &changes::Past<'_>, key: &DocKey, h: &Header) -> Result<bool, Error> {
+    let Some(cut) = roll.cut(key, &h.actor) else {
+        return Ok(false);
+    };
+    if cut.seq > 0 && past.header(key, &cut.hash)?.is_none() {
+        return Ok(false);
+    }
+    Ok(h.seq > cut.seq || past.at(key, &h.actor, h.seq)? != Some(h.hash))
+}
+
+/// What the changes of a lot stand on, of those that are stored: their authors had seen that, and no more.
+fn past_of(lot: &[(Change, bool)], all: &[changes::Stored]) -> Vec<changes::Stored> {
+    let mut wanted: HashSet<ChangeHash> = lot.iter().flat_map(|(c, _)| c.header.deps.clone()).collect();
+    let mut base = Vec::new();
+    // Dependencies come first in the order of commits.
+    for stored in all.iter().rev() {
+        if wanted.contains(&stored.change.header.hash) {
+            wanted.extend(&stored.change.header.deps);
+            base.push(stored.clone());
+        }
+    }
+    base.reverse();
+    base
 }

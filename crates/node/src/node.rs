@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     life: Mutex<Life>,
     /// Peers, and heads of ours that stayed different from theirs (`first_doubt`).
     pub(crate) doubted: Mutex<HashSet<(NodeId, Vec<sync::ChangeHash>)>>,
+    /// Stores that have seen what is shown beside the documents (`store::shown`).
+    pub(crate) shown: Mutex<HashSet<(StoreId, sync::ChangeHash)>>,
     around: Surroundings,
     ids: Ids,
     /// Peers with an open session.
@@ -134,6 +136,7 @@ impl Node {
             outside,
             life,
             doubted: Mutex::new(HashSet::new()),
+            shown: Mutex::new(HashSet::new()),
             around,
             ids: Ids::default(),
             connected: Mutex::new(HashSet::new()),

@@ -1,19 +1,20 @@
 //! Drives one `sync` session: does what its effects say, in order, and feeds the answers back. Blocking, and
 //! without a link: `conversation.rs` runs it over QUIC, a simulation over a network of its own.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use store::changes::Document;
 use store::reach::Reach;
-use store::{admitting, aside, changes, events, outgoing, peers};
-use sync::admission::{Offered, Verdict};
+use store::{admitting, aside, changes, events, outgoing, peers, shown};
+use sync::admission::{Offered, Verdict, Wait};
 use sync::authority::prefixes;
-use sync::session::{Effect, Event, Notice, Session, Source, Standing, Start, key_hash};
+use sync::session::{Effect, Event, Notice, Outgoing, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
 use sync::wire::{Check, DocDigest, Frame, More, Refusal, Refuse, Vector};
-use sync::{DocKey, NodeId, Roll, Statement, StoreId, limits};
+use sync::{Change, ChangeHash, DocKey, NodeId, Roll, Statement, StoreId, limits};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::events::{plain, refusal_code, verdict_code};
@@ -64,6 +65,13 @@ pub struct Talk {
     told: HashSet<[u8; 32]>,
     /// Documents whose vectors were asked for in this session, and how often.
     compared: HashMap<DocKey, u32>,
+    /// The store that the peer had when we met it last.
+    known_store: Option<StoreId>,
+    /// What this conversation has shown beside the documents and no answer has come to: what it is about, and
+    /// all its changes.
+    showing: Vec<(ChangeHash, Vec<ChangeHash>)>,
+    /// Our roll when all of that had been shown.
+    showed: Option<[u8; 8]>,
     /// Our roll when the conversation began: the peer was told all of that.
     known: Arc<Roll>,
     /// A cursor that is not kept yet, and the last one that was.
@@ -89,6 +97,7 @@ impl Talk {
         let known = node.store().read(|c| peers::get(c, &peer))?;
         let speaks = known.as_ref().map(|p| p.speaks).unwrap_or_default();
         let have = known.as_ref().and_then(|p| Some((p.store?, p.have?)));
+        let known_store = known.as_ref().and_then(|p| p.store);
         let cursor = known
             .filter(|p| p.scope.as_deref() == Some(&scope[..]))
             .and_then(|p| Some((p.store?, p.acked?)));
@@ -125,6 +134,9 @@ impl Talk {
             store: None,
             county: None,
             compared: HashMap::new(),
+            known_store,
+            showing: Vec::new(),
+            showed: None,
             source: String::new(),
             told: HashSet::new(),
             known: state.roll,
@@ -371,6 +383,9 @@ impl Talk {
             .node
             .store()
             .read(|c| outgoing::read(c, source, base, &self.peer, &self.shared(&roll)))?;
+        if let (Source::Since(_), false) = (source, read.more) {
+            self.show(&roll, &mut read)?;
+        }
         if self.stream_seat.is_none() {
             self.stream_seat = self.node.0.streams.clone().try_acquire_owned().ok();
         }
@@ -378,23 +393,90 @@ impl Talk {
         Ok(Event::Outgoing(read))
     }
 
+    /// Adds what the peer is to see beside the documents, once for each of its stores since our start.
+    fn show(&mut self, roll: &Roll, read: &mut Outgoing) -> Result<(), Error> {
+        let Some(store) = self.store.or(self.known_store) else {
+            return Ok(());
+        };
+        if self.showed == Some(roll.digest()) || !roll.is_member(&self.peer) {
+            return Ok(());
+        }
+        let county = self.node.is_county_store(&self.peer);
+        let author = Some(&self.peer).filter(|_| !county);
+        let known = |about: &ChangeHash| {
+            self.showing.iter().any(|(shown, _)| shown == about) || self.node.has_shown(&store, about)
+        };
+        let lots = self.node.store().read(|c| {
+            let reach = self.shared(roll);
+            let mut lots = shown::beyond(c, roll, &reach, author, known)?;
+            if county {
+                lots.extend(shown::proofs(c, roll, &reach, known)?);
+            }
+            Ok::<_, Error>(lots)
+        })?;
+        let mut bytes: usize = read.changes.iter().map(|o| o.body.len()).sum();
+        for lot in lots {
+            // What came in one piece goes in one.
+            if lot.bytes() > limits::PIECE_BYTES * 3 / 4 || lot.changes.len() > limits::PIECE_CHANGES {
+                continue;
+            }
+            if !read.changes.is_empty() && bytes + lot.bytes() > limits::PIECE_TARGET {
+                read.more = true;
+                return Ok(());
+            }
+            bytes += lot.bytes();
+            read.changes.extend(lot.changes);
+            self.showing.push((lot.about, lot.hashes));
+        }
+        self.showed = Some(roll.digest());
+        Ok(())
+    }
+
+    /// What the peer did not store was shown to it, some of it on purpose.
+    fn note_shown(&mut self, verdicts: &[(DocKey, ChangeHash, Verdict)]) {
+        let Some(store) = self.store else { return };
+        self.showing.retain(|(about, all)| {
+            let answered = verdicts.iter().any(|(_, hash, _)| all.contains(hash));
+            if answered {
+                self.node.keep_shown(store, *about);
+            }
+            !answered
+        });
+    }
+
     fn admit(&self, offered: &[Offered], upto: Option<u64>) -> Result<Event, Error> {
         let roll = self.node.roll();
         let policy = &self.node.0.policy;
-        let outcome = self.node.store().write(|tx| {
+        let (outcome, lost) = self.node.store().write(|tx| {
             let own = self.node.give_way(tx, &roll, &self.peer, offered)?;
-            let outcome = admitting::take(tx, policy, &roll, offered, Some(&self.peer), self.node.now())?;
+            let lost = own.lost;
+            let mut offered = Cow::Borrowed(offered);
+            if !own.withdrawn.is_empty() {
+                offered.to_mut().retain(|o| {
+                    let hash = Change::from_body(o.body.clone()).map(|c| c.header.hash);
+                    let is = |(key, h): &(DocKey, ChangeHash)| *key == o.document && hash == Ok(*h);
+                    !own.withdrawn.iter().any(is)
+                });
+            }
+            let (from, now) = (Some(&self.peer), self.node.now());
+            let mut outcome = admitting::take(tx, policy, &roll, &offered, from, now)?;
+            let withdrawn = own.withdrawn.iter().cloned();
+            outcome
+                .verdicts
+                .extend(withdrawn.map(|(key, hash)| (key, hash, Verdict::Held(Wait::Quarantine))));
             self.node.took(tx, &self.peer, own)?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
             if let Some(upto) = upto {
                 peers::set_have(tx, &self.peer, upto)?;
             }
-            Ok::<_, Error>(outcome)
+            Ok::<_, Error>((outcome, lost))
         })?;
         // Durable now, so it may be acknowledged; the views follow by themselves.
+        if lost || outcome.stored > 0 {
+            self.node.0.arrived.send_modify(|n| *n += 1);
+        }
         if outcome.stored > 0 {
             tracing::debug!(peer = %self.peer.short(), changes = outcome.stored, "stored");
-            self.node.0.arrived.send_modify(|n| *n += 1);
             self.node.note_stored();
         }
         Ok(Event::Admitted {
@@ -406,7 +488,7 @@ impl Talk {
     fn note_verdicts(
         &self,
         c: &store::Connection,
-        verdicts: &[(DocKey, sync::ChangeHash, Verdict)],
+        verdicts: &[(DocKey, ChangeHash, Verdict)],
         ours: bool,
     ) -> Result<(), Error> {
         for (document, _, verdict) in verdicts {
@@ -423,12 +505,13 @@ impl Talk {
     }
 
     fn acknowledged(
-        &self,
+        &mut self,
         upto: Option<u64>,
         receipts: &[Receipt],
-        verdicts: &[(DocKey, sync::ChangeHash, Verdict)],
+        verdicts: &[(DocKey, ChangeHash, Verdict)],
     ) -> Result<(), Error> {
         let Some(store) = self.store else { return Ok(()) };
+        self.note_shown(verdicts);
         // A receipt for what the peer may not even read would make a page say that it was taken along.
         let roll = self.node.roll();
         let reach = self.shared(&roll);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use rusqlite::{Connection, ToSql, params};
-use sync::admission::{History, Offered, Verdict, Wait, admit, admit_held};
+use sync::admission::{Fault, History, Offered, Verdict, Wait, admit, admit_held};
 use sync::authority::{Policy, within_end};
 use sync::tip::{BY_CUT, Receipt, Tip};
 use sync::{ActorId, Change, ChangeHash, DocKey, NodeId, Roll, branch, limits};
@@ -76,11 +76,15 @@ fn judge(
                 outcome.fresh.push((key.clone(), change.header.hash));
             }
             // What stands aside is known and kept already.
-            (_, Some(change)) if aside::has(c, key, &change.header.hash)? => {}
+            (Verdict::Held(_), Some(change)) if aside::has(c, key, &change.header.hash)? => {}
             (Verdict::Held(wait), Some(change)) => hold(c, key, change, tip, wait, from, now)?,
+            // Also of a branch that this device left: somebody still holds it, and the county must hear of it.
             (Verdict::Quarantined(fault), Some(change)) => {
                 let proof = evidence::in_offer(&roll.county(), offered, judged.index);
                 changes::quarantine(c, key, fault, change, proof.as_ref(), from, now)?;
+                if settled(roll, key, fault, change) && !aside::has(c, key, &change.header.hash)? {
+                    hold(c, key, change, tip, Wait::Quarantine, from, now)?;
+                }
             }
             _ => {}
         }
@@ -123,6 +127,12 @@ fn leave(c: &Connection, wrong: Vec<branch::Leave>, now: i64) -> Result<()> {
         aside::set_aside(c, &wrong.document, &wrong.actor, wrong.from, Why::Branch, now)?;
     }
     Ok(())
+}
+
+/// Whether the county has already decided between the branches of which this is the other one: it waits to be
+/// shown to its author, who may have lost it and says it again ([`crate::shown`]).
+fn settled(roll: &Roll, key: &DocKey, fault: Fault, change: &Change) -> bool {
+    fault == Fault::Equivocation && roll.cut(key, &change.header.actor).is_some()
 }
 
 /// A change that a cut names needs no other signature to be sent on.
@@ -248,8 +258,7 @@ fn release(
                 match judged.verdict {
                     Verdict::Held(wait) => {
                         let needs = needs(c, &key, &change, wait)?;
-                        c.prepare_cached("UPDATE held SET wait = ?, needs = ? WHERE id = ?")?
-                            .execute(params![format!("{wait:?}"), needs, id])?;
+                        go_on_waiting(c, id, wait, needs)?;
                         continue;
                     }
                     Verdict::Stored => {
@@ -261,6 +270,10 @@ fn release(
                     Verdict::Quarantined(fault) => {
                         let proof = evidence::in_offer(&roll.county(), std::slice::from_ref(&offer), 0);
                         changes::quarantine(c, &key, fault, &change, proof.as_ref(), from.as_ref(), now)?;
+                        if settled(roll, &key, fault, &change) {
+                            go_on_waiting(c, id, Wait::Quarantine, None)?;
+                            continue;
+                        }
                     }
                     Verdict::Known | Verdict::Dropped(_) => {}
                 }
@@ -289,6 +302,28 @@ impl HeldChange {
     }
 }
 
+/// A change that waits.
+pub(crate) struct Waiting {
+    id: i64,
+    pub(crate) offer: Offered,
+    from: Option<NodeId>,
+}
+
+/// What waits in a document, in the order of operation numbers, which grow along dependencies: one pass finds
+/// all that can go.
+pub(crate) fn waiting_in(c: &Connection, key: &DocKey) -> Result<Vec<Waiting>> {
+    let mut statement = c.prepare_cached("SELECT id, body, tip, from_peer FROM held WHERE document = ?")?;
+    let rows = statement.query_map([key.as_str()], held_row)?;
+    let mut all = Vec::new();
+    for row in rows {
+        let (id, offer, from) = row?.read(key)?;
+        let head = Change::from_body(offer.body.clone()).map(|c| (c.header.start_op, c.header.seq));
+        all.push((head.unwrap_or_default(), Waiting { id, offer, from }));
+    }
+    all.sort_by_key(|(number, w)| (*number, w.id));
+    Ok(all.into_iter().map(|(_, w)| w).collect())
+}
+
 /// Judges all held changes again, after new roll statements; returns how many were stored.
 pub fn retry(c: &Connection, policy: &Policy, roll: &Roll, now: i64) -> Result<usize> {
     let mut statement = c.prepare_cached("SELECT DISTINCT document FROM held")?;
@@ -302,28 +337,23 @@ pub fn retry(c: &Connection, policy: &Policy, roll: &Roll, now: i64) -> Result<u
     Ok(stored)
 }
 
+fn go_on_waiting(c: &Connection, id: i64, wait: Wait, needs: Option<ChangeHash>) -> Result<()> {
+    c.prepare_cached("UPDATE held SET wait = ?, needs = ? WHERE id = ?")?
+        .execute(params![format!("{wait:?}"), needs, id])?;
+    Ok(())
+}
+
 fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, now: i64) -> Result<usize> {
     let mut stored = 0;
     loop {
-        // In the order of their numbers, which grow along dependencies: one pass finds all that can go.
-        let mut statement =
-            c.prepare_cached("SELECT id, body, tip, from_peer FROM held WHERE document = ?")?;
-        let rows = statement.query_map([key.as_str()], held_row)?;
-        let mut all = Vec::new();
-        for row in rows {
-            let (id, offer, from) = row?.read(key)?;
-            let head = Change::from_body(offer.body.clone()).map(|c| (c.header.start_op, c.header.seq));
-            all.push((head.unwrap_or_default(), id, offer, from));
-        }
-        all.sort_by_key(|(number, id, _, _)| (*number, *id));
         let (mut waiting, mut offered) = (Vec::new(), Vec::new());
         for (offer, from) in aside::candidates(c, roll, key)? {
             waiting.push((None, from));
             offered.push(offer);
         }
-        for (_, id, offer, from) in all {
-            waiting.push((Some(id), from));
-            offered.push(offer);
+        for w in waiting_in(c, key)? {
+            waiting.push((Some(w.id), w.from));
+            offered.push(w.offer);
         }
         if offered.is_empty() {
             return Ok(stored);
@@ -336,22 +366,25 @@ fn retry_document(c: &Connection, policy: &Policy, roll: &Roll, key: &DocKey, no
                 continue;
             };
             let (tip, from) = (offer.tip.as_ref(), from.as_ref());
+            if let (Verdict::Stored, Some(change)) = (judged.verdict, &judged.change) {
+                changes::insert(c, key, change, tip_of(roll, key, change, tip), from, now)?;
+                progress += 1;
+            }
+            // What stands aside stays there.
+            let Some(id) = id else { continue };
             match (judged.verdict, &judged.change) {
-                (Verdict::Stored, Some(change)) => {
-                    changes::insert(c, key, change, tip_of(roll, key, change, tip), from, now)?;
-                    progress += 1;
-                }
-                // What stands aside stays there.
-                _ if id.is_none() => continue,
                 (Verdict::Held(wait), Some(change)) => {
                     let needs = needs(c, key, change, wait)?;
-                    c.prepare_cached("UPDATE held SET wait = ?, needs = ? WHERE id = ?")?
-                        .execute(params![format!("{wait:?}"), needs, id])?;
+                    go_on_waiting(c, *id, wait, needs)?;
                     continue;
                 }
                 (Verdict::Quarantined(fault), Some(change)) => {
                     let proof = evidence::in_offer(&roll.county(), &offered, judged.index);
                     changes::quarantine(c, key, fault, change, proof.as_ref(), from, now)?;
+                    if settled(roll, key, fault, change) {
+                        go_on_waiting(c, *id, Wait::Quarantine, None)?;
+                        continue;
+                    }
                 }
                 _ => {}
             }

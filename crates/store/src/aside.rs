@@ -145,6 +145,49 @@ pub fn set_aside(
     Ok(going.len())
 }
 
+/// Keeps changes beside the documents that were never here, or are no longer, and that a peer has shown:
+/// dependencies first. What this device wrote among them is said again.
+pub fn keep(
+    c: &Connection,
+    key: &DocKey,
+    shown: &[(Change, Option<Tip>, Why)],
+    from: &NodeId,
+    at: i64,
+) -> Result<()> {
+    let place = changes::last_local(c)? as i64;
+    for (change, tip, why) in shown {
+        let h = &change.header;
+        c.prepare_cached(
+            "INSERT OR IGNORE INTO aside
+                (document, hash, actor, actor_seq, place, deps, body, tip, from_peer, why, upto, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5, ?11)",
+        )?
+        .execute(params![
+            key.as_str(),
+            h.hash,
+            h.actor.to_bytes(),
+            h.seq as i64,
+            place,
+            h.deps.concat(),
+            change.body,
+            tip.map(|t| t.to_vec()),
+            from.0,
+            why.word(),
+            at
+        ])?;
+    }
+    Ok(())
+}
+
+/// Why a change stands aside, if it does.
+pub fn why(c: &Connection, key: &DocKey, hash: &ChangeHash) -> Result<Option<String>> {
+    Ok(
+        c.prepare_cached("SELECT why FROM aside WHERE document = ? AND hash = ?")?
+            .query_row(params![key.as_str(), hash], |r| r.get(0))
+            .optional()?,
+    )
+}
+
 /// Sets aside what the roll now puts beyond the end of any actor of `device`, in every document.
 pub fn enforce(c: &Connection, roll: &Roll, device: &NodeId, at: i64) -> Result<usize> {
     let known = changes::documents(c)?;
@@ -453,16 +496,16 @@ pub fn unsaid(c: &Connection, me: &NodeId) -> Result<Vec<(DocKey, i64)>> {
 /// One lot of set-aside changes, dependencies first, with those that they stand on and that were set aside in
 /// another lot: without these the document cannot be seen as it was.
 pub fn lot(c: &Connection, me: &NodeId, key: &DocKey, upto: i64) -> Result<Vec<Aside>> {
-    let mut lot: BTreeMap<(i64, i64), Aside> = BTreeMap::new();
+    // Operation numbers grow along dependencies.
+    let mut lot: BTreeMap<(u64, ChangeHash), Aside> = BTreeMap::new();
     let mut seen: HashSet<ChangeHash> = HashSet::new();
     let mut next: Vec<ChangeHash> = Vec::new();
     let mut statement = c.prepare_cached("SELECT hash FROM aside WHERE document = ? AND upto = ?")?;
     for hash in statement.query_map(params![key.as_str(), upto], |r| r.get::<_, Vec<u8>>(0))? {
         next.push(fixed(hash?, "hash")?);
     }
-    let mut one = c.prepare_cached(
-        "SELECT place, id, body, said, why, upto FROM aside WHERE document = ? AND hash = ?",
-    )?;
+    let mut one =
+        c.prepare_cached("SELECT body, said, why, upto FROM aside WHERE document = ? AND hash = ?")?;
     while let Some(hash) = next.pop() {
         if !seen.insert(hash) {
             continue;
@@ -470,15 +513,14 @@ pub fn lot(c: &Connection, me: &NodeId, key: &DocKey, upto: i64) -> Result<Vec<A
         let row = one
             .query_row(params![key.as_str(), hash], |r| {
                 Ok((
-                    (r.get(0)?, r.get(1)?),
-                    r.get::<_, Vec<u8>>(2)?,
+                    r.get::<_, Vec<u8>>(0)?,
+                    r.get::<_, i64>(1)?,
+                    r.get::<_, String>(2)?,
                     r.get::<_, i64>(3)?,
-                    r.get::<_, String>(4)?,
-                    r.get::<_, i64>(5)?,
                 ))
             })
             .optional()?;
-        let Some((at, body, said, why, of)) = row else {
+        let Some((body, said, why, of)) = row else {
             continue;
         };
         let change = Change::from_body(body).map_err(|_| Error::BadRow("change"))?;
@@ -486,7 +528,7 @@ pub fn lot(c: &Connection, me: &NodeId, key: &DocKey, upto: i64) -> Result<Vec<A
         let unsaid = of == upto && said == 0 && change.header.actor.device == *me;
         let branch = why == Why::Branch.word();
         lot.insert(
-            at,
+            (change.header.start_op, hash),
             Aside {
                 change,
                 unsaid,

@@ -2,11 +2,13 @@
 //! aside. Proofs are in [`crate::evidence`].
 
 use rusqlite::{Connection, OptionalExtension, params};
+use sync::admission::{History, Verdict, admit_held};
+use sync::authority::Policy;
 use sync::tip::Tip;
-use sync::{ActorId, Change, ChangeHash, DocKey, NodeId};
+use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, Roll};
 
-use crate::changes::{self, actor_of};
-use crate::{Error, Result, fixed};
+use crate::changes::{self, Past, actor_of};
+use crate::{Error, Result, admitting, fixed};
 
 /// A change and its author's signature, as far as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,6 +95,67 @@ pub fn contradicted(
         )
         .optional()?;
     row.map(|(body, tip)| signed(body, tip)).transpose()
+}
+
+/// The last change of an actor's stored branch, with what waits here for no other reason than its quarantine
+/// and continues that branch: number and hash.
+pub fn end_of_branch(
+    c: &Connection,
+    policy: &Policy,
+    roll: &Roll,
+    key: &DocKey,
+    actor: &ActorId,
+) -> Result<(u64, ChangeHash)> {
+    let past = Past(c);
+    let last = past.last_seq(key, actor)?;
+    let mut end = (last, past.at(key, actor, last)?.unwrap_or_default());
+    let held: Vec<_> = admitting::waiting_in(c, key)?
+        .into_iter()
+        .map(|w| w.offer)
+        .collect();
+    for judged in admit_held(policy, roll, &held, &Acquitted(past, actor))? {
+        if let (Verdict::Stored, Some(change)) = (judged.verdict, judged.change)
+            && change.header.actor == *actor
+        {
+            end = (change.header.seq, change.header.hash);
+        }
+    }
+    Ok(end)
+}
+
+/// The stored past as it would be if one actor were not under quarantine.
+struct Acquitted<'c>(Past<'c>, &'c ActorId);
+
+impl History for Acquitted<'_> {
+    type Error = Error;
+
+    fn header(&self, key: &DocKey, hash: &ChangeHash) -> Result<Option<Header>> {
+        self.0.header(key, hash)
+    }
+
+    fn at(&self, key: &DocKey, actor: &ActorId, seq: u64) -> Result<Option<ChangeHash>> {
+        self.0.at(key, actor, seq)
+    }
+
+    fn last_seq(&self, key: &DocKey, actor: &ActorId) -> Result<u64> {
+        self.0.last_seq(key, actor)
+    }
+
+    fn quarantined(&self, key: &DocKey, actor: &ActorId) -> Result<bool> {
+        Ok(actor != self.1 && self.0.quarantined(key, actor)?)
+    }
+
+    fn actors_of(&self, key: &DocKey, device: &NodeId) -> Result<u64> {
+        self.0.actors_of(key, device)
+    }
+
+    fn bytes_of(&self, key: &DocKey, device: &NodeId) -> Result<(u64, u64)> {
+        self.0.bytes_of(key, device)
+    }
+
+    fn beside(&self, key: &DocKey) -> Result<Option<u64>> {
+        self.0.beside(key)
+    }
 }
 
 /// How many changes of an actor wait in a document.

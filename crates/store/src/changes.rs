@@ -348,7 +348,9 @@ impl History for Past<'_> {
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine WHERE document = ? AND actor = ?)")?
             .query_row(params![key.as_str(), actor.to_bytes()], |r| r.get(0))?;
         if here {
-            return Ok(true);
+            // Of its own two branches this device has chosen one: what comes of that one is taken until the
+            // county cuts.
+            return Ok(crate::aside::flips(self.0, key, actor)? == 0);
         }
         let (first, last) = actors_of(&actor.device);
         let all: i64 = self

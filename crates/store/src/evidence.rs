@@ -236,7 +236,7 @@ pub(crate) fn write_chain(chain: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-fn read_chain(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn read_chain(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut chain = Vec::new();
     while let Some((len, rest)) = bytes.split_first_chunk::<4>() {
         let Some((body, rest)) = rest.split_at_checked(u32::from_be_bytes(*len) as usize) else {

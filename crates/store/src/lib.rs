@@ -4,8 +4,9 @@
 //! [`Store`] hands out connections: [`Store::write`] runs one transaction, [`Store::read`] a snapshot.
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
 //! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
-//! [`outgoing`] (what goes out, within a peer's [`reach`]), [`roll`], [`peers`] (cursors and receipts), [`events`], [`views`]
-//! (tables computed from documents) and [`accounts`] (local people).
+//! [`outgoing`] (what goes out, within a peer's [`reach`]), [`shown`] (what a peer is shown beside it), [`roll`],
+//! [`peers`] (cursors and receipts), [`events`], [`views`] (tables computed from documents) and [`accounts`]
+//! (local people).
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub mod outgoing;
 pub mod peers;
 pub mod reach;
 pub mod roll;
+pub mod shown;
 pub mod views;
 
 /// What can go wrong with the store.

@@ -46,6 +46,9 @@ impl World {
             self.all_meet(all);
             self.finish_enrolments();
             let state = self.state();
+            if std::env::var_os("YANXIU_SIM_TRACE").is_some() {
+                println!("round {round}: {state:?}");
+            }
             let quiet = before.as_ref() == Some(&state);
             if quiet && all && !self.settle_cases() {
                 *self.counts.entry("rounds until quiet").or_default() += round as u64;
@@ -55,6 +58,7 @@ impl World {
             before = Some(state);
         }
         if self.broken.is_none() {
+            self.show_differing();
             self.break_law(format!("still moving after {ROUNDS} rounds"));
         }
     }
@@ -192,8 +196,10 @@ impl World {
                     hubs.len(),
                     ours.intersection(hubs).count()
                 );
+                self.show(document);
                 self.break_law(text);
             } else if shown_here.get(document) != hub.1.get(document) {
+                self.show(document);
                 self.break_law(format!("machine {m} and the hub show {document} differently"));
             }
         }
@@ -205,6 +211,7 @@ impl World {
             self.count("quarantines");
             let device = &q.actor.device;
             if !self.twins.contains(device) && !self.set_back.contains(device) {
+                self.show(&q.document);
                 self.break_law(format!(
                     "machine {m}: {:?} is under quarantine in {}",
                     q.actor, q.document
@@ -224,6 +231,7 @@ impl World {
             // came here alone before the disk broke that held what it stands on.
             let excused = roll.is_revoked(&author) || aside.contains(&change) || self.lost.contains(&change);
             if !excused {
+                self.show(&change.0);
                 self.break_law(format!("machine {m}: a change of {} waits: {wait}", change.0));
             }
         }
@@ -273,6 +281,7 @@ impl World {
         }
         if let Some((document, by)) = missing.first() {
             let n = missing.len();
+            self.show(document);
             self.break_law(format!(
                 "{n} saved changes are not at the hub, such as one of {document} by {by}"
             ));
@@ -286,13 +295,13 @@ impl World {
             let gone = self.lost.contains(saved) || out(by);
             !gone && self.ever_saved.contains_key(saved) && !ids.contains(id.as_str())
         });
-        let hidden: Vec<String> = hidden
-            .map(|(id, (by, (d, _)))| format!("{id} of {d} by {by}"))
-            .collect();
-        if let Some(first) = hidden.first() {
+        let hidden: Vec<_> = hidden.collect();
+        if let Some((id, (by, (d, hash)))) = hidden.first() {
+            self.show(d);
             self.break_law(format!(
-                "the hub does not show {} records, such as {first}",
-                hidden.len()
+                "the hub does not show {} records, such as {id} of {d} by {by} in {:02x?}",
+                hidden.len(),
+                &hash[..4]
             ));
         }
         let policy = node::document_policy();

@@ -66,9 +66,9 @@ impl World {
     /// Saved changes that only a disk held which is gone now.
     pub fn find_lost(&mut self) {
         let mut everywhere = BTreeSet::new();
-        let revoked = self.machines[0].node.as_ref().map(Node::roll);
         for machine in &self.machines {
-            let out = revoked.as_ref().is_some_and(|r| r.is_revoked(&machine.id));
+            // Also when the hub itself has been restored and does not know it at this moment: others do.
+            let out = self.put_out.contains(&machine.id);
             if let (Some(Ok(all)), false) = (machine.node.as_ref().map(held), out) {
                 everywhere.extend(all);
             } else {

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod law;
 pub mod people;
 pub mod rng;
+pub mod show;
 pub mod trouble;
 pub mod vfs;
 pub mod world;

@@ -236,8 +236,9 @@ impl World {
         self.count("revocations");
         self.note(b'X', 0, m, &id.0);
         self.tick(0);
-        if let Err(error) = enrol::revoke(&hub, &id) {
-            self.excuse(0, "revoke", &error);
+        match enrol::revoke(&hub, &id) {
+            Ok(_) => drop(self.put_out.insert(id)),
+            Err(error) => self.excuse(0, "revoke", &error),
         }
         drop(hub);
         // It may have been the only one to carry something.

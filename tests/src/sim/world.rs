@@ -140,6 +140,8 @@ pub struct World {
     pub twins: BTreeSet<NodeId>,
     /// Devices that were set back and could not tell by themselves.
     pub set_back: BTreeSet<NodeId>,
+    /// Devices that the county has put out.
+    pub put_out: BTreeSet<NodeId>,
     /// Faults are over.
     pub calm: bool,
     /// The first law that was broken.
@@ -175,6 +177,7 @@ impl World {
             lost: BTreeSet::new(),
             twins: BTreeSet::new(),
             set_back: BTreeSet::new(),
+            put_out: BTreeSet::new(),
             calm: false,
             broken: None,
             disks: 0,

@@ -273,6 +273,9 @@ async fn the_switch_turns_it_off_at_either_end() {
     meet(&school, &hub, addr).await;
     let near = soon(school.connect_tuned(addr, Some(id(2)), &off())).await;
     assert!(!near.unwrap().early());
+    // That one has used the ticket up.
+    soon(hub.accept()).await.unwrap();
+    meet(&school, &hub, addr).await;
     let near = soon(school.connect(addr, Some(id(2)))).await;
     assert!(near.unwrap().early());
 }
