@@ -168,11 +168,6 @@ impl Talk {
         Ok(Frame::Refuse(Refuse { code, text }).encode())
     }
 
-    /// Nothing more is on the way from us.
-    fn idle(&self) -> bool {
-        self.session.is_settled()
-    }
-
     /// The event to hand in when the roll has changed.
     pub fn roll_event(&mut self) -> Event {
         let state = self.node.roll_state();
@@ -205,8 +200,9 @@ impl Talk {
         if !self.session.is_streaming() {
             self.stream_seat = None;
         }
-        // Without a wish to stay, a conversation ends when both sides are equal and all is said.
-        step.close |= step.in_sync && !self.manner.keep_open && self.idle();
+        // Without a wish to stay, a conversation ends when both sides are equal, or cannot be made so for now,
+        // and all is said.
+        step.close |= !self.manner.keep_open && self.session.is_settled();
         Ok(step)
     }
 

@@ -193,9 +193,11 @@ impl Session {
         self.phase == Phase::Live
     }
 
-    /// Whether nothing of ours is unread, unsent or unanswered.
+    /// Whether nothing of ours is unread, unsent or unanswered, and no comparison is under way.
     pub fn is_settled(&self) -> bool {
-        self.is_live() && self.window.is_empty() && !self.reading && (self.exhausted || self.acked.is_none())
+        let comparing = self.asked_summary || self.our_check.is_some() || self.their_check.is_some();
+        let silent = self.exhausted || self.acked.is_none();
+        self.is_live() && self.window.is_empty() && !self.reading && silent && !comparing
     }
 
     /// Whether a stream of pieces is open to the peer, with a few megabytes of context.

@@ -101,6 +101,9 @@ impl World {
         }
         self.run(self.now + wait + ROUND);
         self.now += ROUND;
+        if let Some((a, b)) = self.lingering() {
+            self.break_law(format!("machines {a} and {b} have met and do not hang up"));
+        }
     }
 
     fn finish_enrolments(&mut self) {

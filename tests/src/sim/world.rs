@@ -297,10 +297,14 @@ impl World {
         }
     }
 
-    /// Forgets all that would still happen.
+    /// Forgets what people, faults and chance would still do; what is under way goes on.
     pub fn forget_plans(&mut self) {
-        self.queue
-            .retain(|_, what| matches!(what, What::Frame(..) | What::Lost(..) | What::Views(_)));
+        self.queue.retain(|_, what| {
+            matches!(
+                what,
+                What::Frame(..) | What::Lost(..) | What::News(..) | What::Views(_)
+            )
+        });
     }
 
     /// Sets a machine's clock; call it before its node does anything.
@@ -568,7 +572,10 @@ impl World {
         let (m, from) = (c.sides[at].machine, c.sides[1 - at].machine);
         if !c.sides[at].begun {
             let Some(node) = self.machines[m].node.clone() else {
-                return;
+                // The machine went down since it was dialled; the caller hears nothing more.
+                self.end(conn, at);
+                let wait = self.rng.range(1, SILENCE);
+                return self.after(wait, What::Lost(conn, 1 - at));
             };
             self.begin(conn, at, node);
         }
@@ -714,6 +721,13 @@ impl World {
         }
         self.after(MUTE, What::Lost(conn, 1));
         self.after(MUTE + 1, What::Lost(conn, 0));
+    }
+
+    /// Two machines that still talk though neither wishes to stay.
+    pub(super) fn lingering(&self) -> Option<(usize, usize)> {
+        let talks = |c: &Conn| c.sides.iter().any(|s| s.talk.is_some());
+        let c = self.conns.values().find(|c| !c.stay && talks(c))?;
+        Some((c.sides[0].machine, c.sides[1].machine))
     }
 
     /// Ends a side; the other learns it behind the last frame.
