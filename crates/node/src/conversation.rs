@@ -182,7 +182,7 @@ pub(crate) async fn converse(
         let (full, resting) = (out.is_full(), rest_until.is_some());
         let deadline = if full {
             Some(out.last_taken() + patience.mute)
-        } else if talk.session.is_live() || reader.in_frame() || resting {
+        } else if talk.may_rest() || reader.in_frame() || resting {
             None
         } else if talk.is_member() {
             Some(heard + patience.mute)

@@ -151,6 +151,11 @@ impl Talk {
         self.node.roll().is_member(&self.peer)
     }
 
+    /// Whether silence is no fault: all was compared, and we stay for what is new.
+    pub(crate) fn may_rest(&self) -> bool {
+        self.session.is_live() && self.manner.keep_open
+    }
+
     /// The peer did not do what was waited for.
     pub(crate) fn gave_up(&self, code: &str) -> Result<(), Error> {
         // A stranger that says nothing is no news.

@@ -115,6 +115,8 @@ pub struct Session {
     /// Questions of the peer that nothing gave reason for.
     questions: usize,
     enrol_seen: bool,
+    /// The peer was asked what it holds.
+    receipts_due: bool,
     /// The last pair of different checks: a round that leaves it as it was has brought nothing.
     compared: Option<(Check, Check)>,
     rounds: u8,
@@ -175,6 +177,7 @@ impl Session {
             peer_enrolled: false,
             questions: 0,
             enrol_seen: false,
+            receipts_due: false,
             compared: None,
             rounds: 0,
             their_digests: None,
@@ -197,7 +200,8 @@ impl Session {
     pub fn is_settled(&self) -> bool {
         let comparing = self.asked_summary || self.our_check.is_some() || self.their_check.is_some();
         let silent = self.exhausted || self.acked.is_none();
-        self.is_live() && self.window.is_empty() && !self.reading && silent && !comparing
+        let answered = self.window.is_empty() && !self.receipts_due;
+        self.is_live() && answered && !self.reading && silent && !comparing
     }
 
     /// Whether a stream of pieces is open to the peer, with a few megabytes of context.
@@ -266,6 +270,10 @@ impl Session {
             Event::Receipts(receipts) => {
                 for part in receipts.chunks(limits::RECEIPTS) {
                     self.answer(None, 0, part.to_vec(), Vec::new(), &mut out);
+                }
+                // The last answer is one that is not full.
+                if receipts.len().is_multiple_of(limits::RECEIPTS) {
+                    self.answer(None, 0, Vec::new(), Vec::new(), &mut out);
                 }
             }
             Event::Committed => {

@@ -128,6 +128,7 @@ impl Session {
         self.begin_cursor(end, out);
         out.push(Effect::InSync);
         if unreceipted {
+            self.receipts_due = true;
             send(out, Frame::WantReceipts);
         }
         self.pump(out);

@@ -120,6 +120,7 @@ impl Session {
             return self.refuse(Refusal::Protocol, "an answer to a piece that was not sent", out);
         }
         self.window.answered(usize::from(ack.pieces), self.now);
+        self.receipts_due &= ack.pieces > 0 || ack.receipts.len() == limits::RECEIPTS;
         let signed = ack.receipts.is_empty()
             || <[u8; 64]>::try_from(ack.signature.as_slice())
                 .is_ok_and(|s| self.start.peer.verify(&receipt_bytes(&store, &ack.receipts), &s));
