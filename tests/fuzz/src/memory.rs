@@ -9,7 +9,7 @@ use sync::authority::may_read;
 use sync::roll::Added;
 use sync::session::{Effect, Event, Outgoing, Session, Source, Standing, Start, key_hash};
 use sync::tip::{Receipt, Tip};
-use sync::wire::{Check, DocDigest, Speaks, Vector};
+use sync::wire::{BaseName, Check, DocDigest, Speaks, Vector};
 use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, Roll, Statement, StoreId};
 
 use crate::world::{CHANGES, id, key, policy, root, statements};
@@ -176,7 +176,14 @@ impl Memory {
                 };
                 Event::RollRead(all.iter().map(Statement::to_bytes).collect())
             }
-            Effect::ReadOutgoing(source) => Event::Outgoing(self.outgoing(peer, &source)),
+            Effect::ReadOutgoing { source, base } => {
+                let mut read = self.outgoing(peer, &source);
+                if let Some(first) = read.changes.first().filter(|_| base) {
+                    read.base = self.before(first);
+                }
+                Event::Outgoing(read)
+            }
+            Effect::ReadBase(name) => Event::Base(self.base(&name)),
             Effect::Admit { changes, .. } => self.admit(&changes),
             Effect::ReadSummary => Event::Summary {
                 check: self.check(peer),
@@ -278,6 +285,44 @@ impl Memory {
             roll: self.roll.digest(),
             documents,
         }
+    }
+
+    /// The changes of an actor in a document up to a number.
+    fn row(&self, document: &DocKey, actor: ActorId, last: u64, most: usize) -> Vec<Offered> {
+        let mut row: Vec<_> = (self.changes.iter())
+            .filter(|(k, c, _)| k == document && c.header.actor == actor && c.header.seq <= last)
+            .collect();
+        row.sort_by_key(|(_, c, _)| c.header.seq);
+        let offered = |(k, c, _): &&(DocKey, Change, Option<Tip>)| Offered {
+            document: k.clone(),
+            body: c.body.clone(),
+            tip: None,
+        };
+        row[row.len().saturating_sub(most)..]
+            .iter()
+            .map(offered)
+            .collect()
+    }
+
+    /// A base for what begins with this change; whether the peer has it is for the session to find out.
+    fn before(&self, first: &Offered) -> Vec<Offered> {
+        let Ok(first_change) = Change::from_body(first.body.clone()) else {
+            return Vec::new();
+        };
+        let head = first_change.header;
+        self.row(&first.document, head.actor, head.seq - 1, 5)
+    }
+
+    fn base(&self, name: &BaseName) -> Option<Vec<Offered>> {
+        let last = (self.changes.iter())
+            .find(|(k, c, _)| *k == name.document && c.header.hash.starts_with(&name.hash))?;
+        let row = self.row(
+            &name.document,
+            last.1.header.actor,
+            last.1.header.seq,
+            name.count.into(),
+        );
+        (row.len() == usize::from(name.count)).then_some(row)
     }
 
     /// Two changes a piece, so that small histories take many pieces.

@@ -4,7 +4,7 @@
 
 use fuzz::guard::watch;
 use fuzz::script::Script;
-use sync::wire::stream::{DICTIONARY, Reader, StreamPart};
+use sync::wire::stream::{BaseName, Begin, DICTIONARY, Reader, StreamPart};
 use sync::wire::{BadFrame, Frame};
 
 /// A frame of at most 4 KB may hold changes whose dependencies are written as one byte each.
@@ -25,7 +25,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| watch(MEMORY, || {
             "{read:?} reads differently when it is written again"
         );
         if let Frame::Streamed(part) = read {
-            let _ = Reader::default().read(&part);
+            let _ = Reader::default().read(&part, &[]);
         }
     }
 }));
@@ -33,12 +33,17 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| watch(MEMORY, || {
 /// Parts of a stream, whose packs are stored in zstd or whose bytes are the input's own.
 fn stream(mut script: Script<'_>) {
     let mut reader = Reader::default();
+    // What the last part held is the base of one that wants one.
+    let mut base = Vec::new();
     while !script.is_empty() {
         let how = script.byte();
         let bytes = script.bytes();
         let part = StreamPart {
             more: how & 1 == 0,
-            begin: (how & 2 == 0).then_some(how >> 2 & (DICTIONARY + 1)),
+            begin: (how & 2 == 0).then(|| Begin {
+                dictionary: how >> 2 & (DICTIONARY + 1),
+                base: BaseName::of(&base).filter(|_| how & 0x40 != 0),
+            }),
             bytes: if how & 0x80 == 0 {
                 stored_in_zstd(bytes)
             } else {
@@ -47,8 +52,11 @@ fn stream(mut script: Script<'_>) {
         };
         let encoded = Frame::Streamed(part.clone()).encode();
         assert_eq!(Frame::decode(&encoded), Ok(Frame::Streamed(part.clone())));
-        match reader.read(&part) {
-            Ok(piece) => drop(Frame::Piece(piece).encode()),
+        match reader.read(&part, &base) {
+            Ok(piece) => {
+                base = piece.changes.clone();
+                drop(Frame::Piece(piece).encode());
+            }
             Err(BadFrame::UnknownEncoding(_)) => unreachable!("a stream knows one encoding"),
             Err(_) => {}
         }

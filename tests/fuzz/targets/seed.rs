@@ -124,7 +124,7 @@ fn frames() {
         };
         let more = if i < 2 { 0 } else { 1 };
         let begin = if i == 0 { 0 } else { 2 };
-        if let Some(part) = writer.write(&piece, more == 0, 0) {
+        if let Some(part) = writer.write(&piece, more == 0, 0, &[]) {
             step(&mut travels, 0x80 | begin | more, &part.bytes);
         }
         if let [3, 2, packed @ ..] = &Frame::Piece(piece).encode()[..] {

@@ -191,7 +191,7 @@ fn good_frame(s: &mut Script<'_>, peer: usize, we: &Memory, writer: &mut Writer)
         2 => Frame::Piece(piece(s)),
         3 => {
             let more = !s.rarely();
-            match writer.write(&piece(s), more, 0) {
+            match writer.write(&piece(s), more, 0, &[]) {
                 Some(part) => Frame::Streamed(part),
                 None => Frame::Done,
             }
