@@ -114,7 +114,7 @@ async fn what_only_a_neighbour_has_comes_back_by_way_of_the_county() {
 
 fn notice(place: &Place, title: &str) {
     let fields = vec![
-        ("_kind".into(), Some(Value::from("notice/1"))),
+        ("_kind".into(), Some(Value::from("circular/1"))),
         ("title".into(), Some(Value::from(title))),
     ];
     let id = place.node.new_id();
@@ -122,7 +122,7 @@ fn notice(place: &Place, title: &str) {
 }
 
 fn notices(place: &Place) -> Vec<String> {
-    let records = place.node.records(&Filter::kind("notice")).unwrap();
+    let records = place.node.records(&Filter::kind("circular")).unwrap();
     let mut all: Vec<String> = records
         .iter()
         .filter_map(|r| Some(r.fields.get("title")?.as_text()?.to_string()))

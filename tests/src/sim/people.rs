@@ -191,7 +191,7 @@ impl World {
             let id = node.new_id();
             let text = format!("通知{}", self.rng.below(1000));
             let fields = vec![
-                ("_kind".into(), Some(Value::from("notice/1"))),
+                ("_kind".into(), Some(Value::from("circular/1"))),
                 ("title".into(), Some(Value::from(text.as_str()))),
             ];
             return node.commit("plan/2025", vec![Edit { id, fields }]);
