@@ -2,8 +2,8 @@
 //!
 //! QUIC pads the first datagrams of a handshake to 1200 bytes. quinn sends them from a task of its own for each
 //! connection, which begins as soon as the connection is there; what the program answers a moment later travels
-//! in a datagram more. So that task gets its first turn when the program has nothing left to read, or
-//! [`AFTER_WRITING`], or after [`LONGEST`]. In a resumed handshake the answer to Hello then goes where padding was.
+//! in a datagram more. So that task gets its first turn [`SOON`] after the program has written something or has
+//! nothing left to read, or after [`LONGEST`]. In a resumed handshake the answer to Hello then goes where padding was.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};
@@ -19,13 +19,13 @@ use tokio::time::timeout;
 /// this is for.
 const LONGEST: Duration = Duration::from_millis(200);
 
-/// Who has written once may write once more at once.
-const AFTER_WRITING: Duration = Duration::from_millis(5);
+/// Who has written may write once more, and who has read everything may be about to answer.
+const SOON: Duration = Duration::from_millis(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
 enum Stage {
     Held,
-    Written,
+    Soon,
     Pulled,
 }
 
@@ -52,9 +52,9 @@ impl Cork {
         self.reach(Stage::Pulled);
     }
 
-    /// Something has been written.
-    pub(crate) fn written(&self) {
-        self.reach(Stage::Written);
+    /// Packets may go soon.
+    pub(crate) fn loosen(&self) {
+        self.reach(Stage::Soon);
     }
 
     fn reach(&self, stage: Stage) {
@@ -70,19 +70,19 @@ impl Cork {
 
 /// Waits until packets may go.
 async fn pulled(mut stage: watch::Receiver<Stage>) {
-    let written = timeout(LONGEST, stage.wait_for(|s| *s > Stage::Held)).await;
-    if matches!(written.map(|s| s.map(|s| *s)), Ok(Ok(Stage::Written))) {
-        let _ = timeout(AFTER_WRITING, stage.wait_for(|s| *s == Stage::Pulled)).await;
+    let loose = timeout(LONGEST, stage.wait_for(|s| *s > Stage::Held)).await;
+    if matches!(loose.map(|s| s.map(|s| *s)), Ok(Ok(Stage::Soon))) {
+        let _ = timeout(SOON, stage.wait_for(|s| *s == Stage::Pulled)).await;
     }
 }
 
-/// Waits for `future`; if it is not ready at once, packets must go first.
+/// Waits for `future`; if it is not ready at once, packets must go.
 pub(crate) async fn waiting<F: Future>(cork: Option<&Cork>, future: F) -> F::Output {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
         let polled = future.as_mut().poll(context);
         if let (Poll::Pending, Some(cork)) = (&polled, cork) {
-            cork.pull();
+            cork.loosen();
         }
         polled
     })

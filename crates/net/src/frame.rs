@@ -88,7 +88,7 @@ impl FrameWriter {
         }
         self.in_frame = false;
         if let Some(cork) = &self.cork {
-            cork.written();
+            cork.loosen();
         }
         Ok(())
     }
