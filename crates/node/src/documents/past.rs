@@ -28,6 +28,8 @@ impl Loaded {
     fn past(&self, id: &str, stored: &[Stored]) -> Option<Vec<(i64, Deed)>> {
         let mut objects: HashSet<ObjectId> = HashSet::new();
         let mut said: HashMap<OpId, Option<Value>> = HashMap::new();
+        // What stands in each field.
+        let mut standing: HashMap<String, Vec<OpId>> = HashMap::new();
         let mut past = Vec::new();
         for s in stored
             .iter()
@@ -57,7 +59,28 @@ impl Loaded {
                         } else if !field.starts_with('_') {
                             deed.fields.push((field.to_string(), before, value.clone()));
                         }
+                        let here = standing.entry(field.to_string()).or_default();
+                        here.retain(|id| !op.pred.iter().any(|p| p == id));
+                        here.push(name.clone());
                         said.insert(name, value);
+                    }
+                    // Who chooses the one of two values that Automerge shows takes the other away.
+                    (object, Key::Map(field), OpType::Delete) if objects.contains(object) => {
+                        let here = standing.entry(field.to_string()).or_default();
+                        let value = |id: &OpId| said.get(id).cloned().flatten();
+                        let mut before: Vec<Value> = op.pred.iter().chain(&*here).filter_map(value).collect();
+                        here.retain(|id| !op.pred.iter().any(|p| p == id));
+                        let after = here.iter().find_map(value);
+                        let mut seen = Vec::new();
+                        before.retain(|v| {
+                            !seen.contains(v) && {
+                                seen.push(v.clone());
+                                true
+                            }
+                        });
+                        if !field.starts_with('_') {
+                            deed.fields.push((field.to_string(), before, after));
+                        }
                     }
                     _ => {}
                 }
