@@ -178,6 +178,10 @@ pub fn every_form(
         }
         for typed in [NONSENSE, ""] {
             tab.open(&format!("{}{path}", role.pages));
+            // A reason may be any words: the step has been taken, and the form is no longer offered.
+            if !forms(tab).contains(&(index, format!("{to} {fields}"))) {
+                break;
+            }
             let fill = format!(
                 "(() => {{ const f = document.forms[{index}]; for (const e of f.elements) {{
                    if (e.matches('{TYPED}')) e.value = {0};
