@@ -106,12 +106,13 @@ impl Cache {
         let unreadable = || Error::Unreadable(key.to_string());
         let viewed = changes::viewed(around.conn, doc)?;
         self.load(around, doc, key, viewed)?;
+        if viewed <= 0 {
+            // Being read anew: there is nothing to show of the record itself yet either.
+            return Ok(Vec::new());
+        }
+        let loaded = self.take(doc).ok_or_else(unreadable)?;
         let mut stored = changes::after(around.conn, doc, 0)?;
-        stored.retain(|s| s.seq <= viewed);
-        let loaded = self
-            .take(doc)
-            .filter(|l| l.upto == viewed)
-            .ok_or_else(unreadable)?;
+        stored.retain(|s| s.seq <= loaded.upto);
         let past = catch_unwind(AssertUnwindSafe(|| loaded.past(record, &stored)));
         self.give_back(doc, loaded);
         past.ok().flatten().ok_or_else(unreadable)
