@@ -319,6 +319,21 @@ pub fn titles(place: &Place) -> Vec<String> {
     all
 }
 
+/// Titles in the order of [`titles`].
+pub fn sorted(all: &[&str]) -> Vec<String> {
+    let mut all: Vec<String> = all.iter().map(|t| t.to_string()).collect();
+    all.sort();
+    all
+}
+
+/// Waits until the county has acknowledged all that is written here.
+pub async fn at_county(place: &Place) {
+    until("it is at the county", 30, || {
+        place.node.not_at_county().expect("the store answers") == 0
+    })
+    .await;
+}
+
 /// Two devices of one school hear of one another's grant by file, as a school without a network would.
 pub fn county_tells(county: &Place, a: &Place, b: &Place) {
     for (to, about) in [(a, b), (b, a)] {

@@ -7,19 +7,6 @@
 use node::{Edit, Filter, Point, Value};
 use yanxiu_tests::*;
 
-fn sorted(all: &[&str]) -> Vec<String> {
-    let mut all: Vec<String> = all.iter().map(|t| t.to_string()).collect();
-    all.sort();
-    all
-}
-
-async fn at_county(place: &Place) {
-    until("it is at the county", 30, || {
-        place.node.not_at_county().unwrap() == 0
-    })
-    .await;
-}
-
 /// The county settles its only case as its operator would.
 async fn settle(county: &Place) {
     until("the county has the case", 30, || {

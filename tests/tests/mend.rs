@@ -8,19 +8,6 @@ use node::{Filter, Node, enrol, office};
 use sync::DocKey;
 use yanxiu_tests::*;
 
-fn sorted(all: &[&str]) -> Vec<String> {
-    let mut all: Vec<String> = all.iter().map(|t| t.to_string()).collect();
-    all.sort();
-    all
-}
-
-async fn at_county(place: &Place) {
-    until("it is at the county", 30, || {
-        place.node.not_at_county().unwrap() == 0
-    })
-    .await;
-}
-
 async fn meet(place: &mut Place) {
     place.up().await;
     at_county(place).await;

@@ -3,8 +3,8 @@
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use store::admitting::{self, HeldRow};
-use store::cases::{self as rows, AsideRow, Signed};
+pub use store::cases::KeptRow;
+use store::cases::{self as rows, Signed};
 use store::changes;
 use store::evidence::{self, Proof};
 use sync::admission::History;
@@ -89,9 +89,9 @@ pub struct Cases {
     /// Quarantines: open ones first, newest first.
     pub cases: Vec<Case>,
     /// What waits.
-    pub held: Vec<HeldRow>,
+    pub held: Vec<KeptRow>,
     /// What this node has set aside.
-    pub aside: Vec<AsideRow>,
+    pub aside: Vec<KeptRow>,
 }
 
 fn exhibit(signed: &Signed) -> Exhibit {
@@ -165,7 +165,7 @@ impl Node {
                 let waiting = rows::waiting(c, &a.document, &a.actor)?;
                 found.push((a, other, waiting, proposals));
             }
-            Ok::<_, Error>((found, admitting::held(c)?, rows::aside(c)?))
+            Ok::<_, Error>((found, rows::held(c)?, rows::aside(c)?))
         })?;
         let mut cases: Vec<Case> = found
             .into_iter()

@@ -32,7 +32,7 @@ mod surroundings;
 mod talk;
 
 pub use care::Patience;
-pub use cases::{Case, Cases, Exhibit, Point, Proposal, fault_words};
+pub use cases::{Case, Cases, Exhibit, KeptRow, Point, Proposal, fault_words};
 pub use clocks::MADE;
 pub use documents::Edit;
 pub use error::Error;

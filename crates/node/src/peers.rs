@@ -103,8 +103,8 @@ impl Node {
     }
 
     /// Changes that wait, by document and author.
-    pub fn held(&self) -> Result<Vec<store::admitting::HeldRow>, Error> {
-        Ok(self.store().read(store::admitting::held)?)
+    pub fn held(&self) -> Result<Vec<store::cases::KeptRow>, Error> {
+        Ok(self.store().read(store::cases::held)?)
     }
 
     pub(crate) fn connected(&self) -> std::collections::HashSet<NodeId> {

@@ -166,14 +166,15 @@ pub fn waiting(c: &Connection, key: &DocKey, actor: &ActorId) -> Result<u64> {
     Ok(n as u64)
 }
 
-/// Set-aside changes of one author in one document.
+/// One line of the operator's lists of changes that wait and of those that were set aside.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AsideRow {
+pub struct KeptRow {
     /// The document.
     pub document: String,
     /// Who wrote them.
     pub device: NodeId,
-    /// Why (`aside::Why::word`).
+    /// What they wait for (the name of a `sync::admission::Wait`), or why they were set aside
+    /// (`aside::Why::word`).
     pub why: String,
     /// How many.
     pub count: u64,
@@ -181,11 +182,24 @@ pub struct AsideRow {
     pub at: i64,
 }
 
+/// What waits, by document, author and reason.
+pub fn held(c: &Connection) -> Result<Vec<KeptRow>> {
+    kept(
+        c,
+        "SELECT document, substr(actor, 1, 32), wait, COUNT(*), MAX(at) FROM held GROUP BY 1, 2, 3 ORDER BY 5 DESC",
+    )
+}
+
 /// What stands aside, by document, author and reason.
-pub fn aside(c: &Connection) -> Result<Vec<AsideRow>> {
-    let mut statement = c.prepare_cached(
+pub fn aside(c: &Connection) -> Result<Vec<KeptRow>> {
+    kept(
+        c,
         "SELECT document, substr(actor, 1, 32), why, COUNT(*), MAX(at) FROM aside GROUP BY 1, 2, 3 ORDER BY 5 DESC",
-    )?;
+    )
+}
+
+fn kept(c: &Connection, sql: &str) -> Result<Vec<KeptRow>> {
+    let mut statement = c.prepare_cached(sql)?;
     let rows = statement.query_map([], |r| {
         Ok((
             r.get(0)?,
@@ -197,7 +211,7 @@ pub fn aside(c: &Connection) -> Result<Vec<AsideRow>> {
     })?;
     rows.map(|row| {
         let (document, device, why, count, at) = row?;
-        Ok(AsideRow {
+        Ok(KeptRow {
             document,
             device: NodeId(fixed(device, "device")?),
             why,

@@ -126,11 +126,9 @@ fn acknowledged(c: &Connection, peer: &NodeId, first: &Row) -> Result<Vec<Offere
 
 /// The changes that a peer names as the base of a stream; `None` if they are not all here, or not for it.
 pub fn base(c: &Connection, name: &BaseName, reach: &Reach<'_>) -> Result<Option<Vec<Offered>>> {
-    let found = match reach.lets(&name.document) {
-        true => changes::get(c, &name.document)?,
-        false => None,
+    let Some(document) = readable(c, &name.document, reach)? else {
+        return Ok(None);
     };
-    let Some(document) = found else { return Ok(None) };
     let (low, high) = (
         [&name.hash[..], &[0; 24]].concat(),
         [&name.hash[..], &[0xff; 24]].concat(),
@@ -146,6 +144,14 @@ pub fn base(c: &Connection, name: &BaseName, reach: &Reach<'_>) -> Result<Option
     let (actor, count) = (changes::actor_of(&actor)?, usize::from(name.count));
     let base = row_of(c, document.id, &name.document, &actor, last, count)?;
     Ok((base.len() == count).then_some(base))
+}
+
+/// A document, if it is here and the peer may read it.
+fn readable(c: &Connection, key: &DocKey, reach: &Reach<'_>) -> Result<Option<Document>> {
+    match reach.lets(key) {
+        true => changes::get(c, key),
+        false => Ok(None),
+    }
 }
 
 /// Up to `most` changes in a row that end with number `last`, within [`limits::BASE_BYTES`]. Oldest first.
@@ -266,11 +272,7 @@ impl Candidates {
                 after,
             } => {
                 let have: HashMap<ActorId, u64> = have.iter().copied().collect();
-                let found = match reach.lets(document) {
-                    true => changes::get(c, document)?,
-                    false => None,
-                };
-                let candidates = match found {
+                let candidates = match readable(c, document, reach)? {
                     Some(document) => {
                         let mut missing = Vec::new();
                         for (actor, last, _) in changes::vector(c, document.id)? {

@@ -7,7 +7,7 @@
 use automerge::{AutoCommit, ROOT, transaction::Transactable};
 use proptest::prelude::*;
 use store::reach::Reach;
-use store::{Store, admitting, changes, outgoing};
+use store::{Store, admitting, cases, changes, outgoing};
 use sync::admission::{Offered, Verdict, Wait};
 use sync::authority::{Access, Policy, PolicyRow};
 use sync::roll::{Body, Roll, Statement};
@@ -183,7 +183,7 @@ fn held_changes_come_in_when_the_roll_or_the_dependency_does() {
             .unwrap(),
         4
     );
-    assert_eq!(store.read(admitting::held).unwrap(), []);
+    assert_eq!(store.read(cases::held).unwrap(), []);
 
     // The same the other way round: the last first.
     let (_dir, store) = open();
@@ -193,7 +193,7 @@ fn held_changes_come_in_when_the_roll_or_the_dependency_does() {
             .unwrap();
     }
     assert_eq!(store.read(changes::last_local).unwrap(), 4);
-    assert_eq!(store.read(admitting::held).unwrap(), []);
+    assert_eq!(store.read(cases::held).unwrap(), []);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn what_waits_is_bounded_by_author() {
     store
         .write(|tx| admitting::take(tx, &policy(), &none, &offered, None, 0))
         .unwrap();
-    let held = store.read(admitting::held).unwrap();
+    let held = store.read(cases::held).unwrap();
     let bytes = held[0].count as usize * offered[0].body.len();
     assert!(
         bytes <= sync::limits::HELD_BYTES_PER_AUTHOR && held[0].count > 10,

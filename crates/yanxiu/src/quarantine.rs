@@ -46,23 +46,11 @@ pub fn show(data: &Path, case: Option<String>, evidence: Option<PathBuf>) -> Res
         println!();
     }
     if case.is_none() {
-        for h in &all.held {
-            println!(
-                "等待 held       {} {} {} ×{}",
-                h.document,
-                node.device_label(&h.device),
-                h.wait,
-                h.count
-            );
-        }
-        for a in &all.aside {
-            println!(
-                "留证 aside      {} {} {} ×{}",
-                a.document,
-                node.device_label(&a.device),
-                a.why,
-                a.count
-            );
+        for (what, rows) in [("等待 held ", &all.held), ("留证 aside", &all.aside)] {
+            for row in rows {
+                let author = node.device_label(&row.device);
+                println!("{what}      {} {author} {} ×{}", row.document, row.why, row.count);
+            }
         }
     }
     Ok(())

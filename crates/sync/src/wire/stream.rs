@@ -216,19 +216,13 @@ impl Writer {
         let part = match (&mut self.0, BaseName::of(base)) {
             (Some((encoder, context)), _) => write_part(encoder, context, piece, more, None, false),
             (None, None) => self.begin(piece, more, dictionary, None),
+            (None, Some(name)) if more => self.begin(piece, more, 0, Some((name, base))),
+            // Little is sometimes smaller with the dictionary, which also knows how often each byte comes.
             (None, Some(name)) => {
                 let on_base = self.begin(piece, more, 0, Some((name, base)));
-                // Little is sometimes smaller with the dictionary, which also knows how often each byte comes.
-                let without = match (&on_base, more) {
-                    (Some(_), true) => None,
-                    _ => Writer::default().begin(piece, more, dictionary, None),
-                };
-                let size = |part: &StreamPart| part.encode().len();
-                match (on_base, without) {
-                    (Some(a), Some(b)) if size(&b) < size(&a) => Some(b),
-                    (Some(a), _) => Some(a),
-                    (None, b) => b.filter(|_| !more),
-                }
+                let plain = Writer::default().begin(piece, more, dictionary, None);
+                let both = [on_base, plain].into_iter().flatten();
+                both.min_by_key(|part| part.encode().len())
             }
         };
         if !more || part.is_none() {

@@ -5,7 +5,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
-use node::{Case, Point, Proposal};
+use node::{Case, KeptRow, Point, Proposal};
 
 use crate::fault::Fault;
 use crate::form::Form;
@@ -114,20 +114,15 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Response, Fault> {
     let (cases, held, aside) = ctx
         .run(move |n| {
             let all = n.cases()?;
-            let held = all.held.into_iter().map(|h| Kept {
-                label: n.device_label(&h.device),
-                document: h.document,
-                why: wait_words(l, &h.wait),
-                count: h.count,
-                at: h.at,
-            });
-            let aside = all.aside.into_iter().map(|a| Kept {
-                label: n.device_label(&a.device),
-                document: a.document,
-                why: aside_words(l, &a.why),
-                count: a.count,
-                at: a.at,
-            });
+            let kept = |row: KeptRow, words: fn(Lang, &str) -> &'static str| Kept {
+                label: n.device_label(&row.device),
+                document: row.document,
+                why: words(l, &row.why),
+                count: row.count,
+                at: row.at,
+            };
+            let held = all.held.into_iter().map(|row| kept(row, wait_words));
+            let aside = all.aside.into_iter().map(|row| kept(row, aside_words));
             Ok((all.cases, held.collect(), aside.collect()))
         })
         .await?;
