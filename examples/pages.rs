@@ -1,0 +1,314 @@
+//! What a full node costs the people at it: adding a record, and every page, with 24,000 records in one node.
+//!
+//! `cargo run --release -p yanxiu-examples --example pages` (a temporary directory; loopback only)
+//!
+//! A school of 40 teachers enters 300 sessions with all their marks and claims; a hub takes them in. Then single
+//! records are added while the disk's own sync is timed beside them, and all pages of both that a signed-in person
+//! finds by following links are fetched over HTTP. A page's time is from the request to its last byte.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::error::Error;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use node::accounts::{self, NewAccount};
+use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
+use node::{Filter, Network, NetworkConfig, Node, Role, enrol};
+use web::WebConfig;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const TEACHERS: usize = 40;
+const SESSIONS: usize = 300;
+/// Records added one by one at the end.
+const ADDED: usize = 300;
+/// Times that each page is fetched.
+const FETCHES: usize = 12;
+/// Pages of one sort (with another id) that are fetched.
+const OF_A_SORT: usize = 3;
+
+fn main() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let by = By {
+        account: "示例".into(),
+    };
+    let rt = tokio::runtime::Runtime::new()?;
+    let (hub, school, home) = county(dir.path(), &by)?;
+    let begun = Instant::now();
+    fill(&school, &by, &home)?;
+    let records = school.records(&Filter::default())?.len();
+    println!("学校有 {records} 条记录，{:.0} 秒", begun.elapsed().as_secs_f64());
+
+    let begun = Instant::now();
+    rt.block_on(meet(&hub, &school))?;
+    println!("全部到县，{:.0} 秒", begun.elapsed().as_secs_f64());
+    let here = hub.records(&Filter::default())?.len();
+    println!("县里有 {here} 条记录");
+
+    adding(dir.path(), &school, &by, &home)?;
+    for (what, node, role) in [
+        ("学校，专管员", &school, accounts::Role::Clerk),
+        ("县，审核员", &hub, accounts::Role::Auditor),
+    ] {
+        pages(&rt, what, node, role)?;
+    }
+    Ok(())
+}
+
+fn county(dir: &Path, by: &By) -> Result<(Node, Node, String)> {
+    let hub = Node::init_county(&dir.join("hub"), "云岭县")?;
+    let organisation = OrganisationInput {
+        name: "青石小学".into(),
+        org_kind: "primary_school".into(),
+        rural: "township".into(),
+        ..OrganisationInput::default()
+    };
+    office::save_organisations(&hub, by, vec![(None, organisation)])?;
+    let home = office::organisations(&hub)?.remove(0).id;
+    let school = Node::init_member(&dir.join("school"), "青石小学 电脑")?;
+    let (device, label) = enrol::read_request(&enrol::request_file(&school))?;
+    let grants = [(Role::School, home.clone())];
+    let answer = enrol::approve(&hub, &device, &label.unwrap_or_default(), &grants)?;
+    enrol::accept(&school, &answer.text)?;
+    enrol::confirm(&school)?;
+    Ok((hub, school, home))
+}
+
+fn session(i: usize) -> SessionInput {
+    SessionInput {
+        title: format!("校本研修第{}次：读懂学生的错误", i + 1),
+        theme: "分数的意义".into(),
+        date: format!("2025-{:02}-{:02}", 9 + i % 4, 1 + i / 4 % 28),
+        place: "多媒体教室".into(),
+        form: "school_based".into(),
+        category: "practice".into(),
+        channel: "school".into(),
+        hours_c: 200,
+        lecturers: "教研组".into(),
+        ..SessionInput::default()
+    }
+}
+
+fn fill(school: &Node, by: &By, home: &str) -> Result<()> {
+    let mut marks = Vec::new();
+    for i in 0..TEACHERS {
+        let teacher = TeacherInput {
+            teacher_code: format!("T{i:03}"),
+            name: format!("欧阳{}", char::from_u32(0x4E00 + 37 * i as u32).unwrap_or('㙇')),
+            sex: "2".into(),
+            birth_year: Some(1985),
+            status: "serving".into(),
+            post: "teacher".into(),
+            title: "first".into(),
+            subject: "语文".into(),
+            stage: "primary".into(),
+            from: "2025-09-01".into(),
+            ..TeacherInput::default()
+        };
+        marks.push((
+            office::save_teacher(school, by, home, None, teacher)?,
+            "present".into(),
+        ));
+    }
+    for i in 0..SESSIONS {
+        let id = office::save_session(school, by, home, None, session(i))?;
+        office::mark_attendance(school, by, &id, &marks)?;
+        office::end_session(school, by, &id)?;
+        office::register_claims(school, by, &id, "2025-12-31")?;
+    }
+    Ok(())
+}
+
+async fn meet(hub: &Node, school: &Node) -> Result<()> {
+    let loopback = || NetworkConfig {
+        listen: ([127, 0, 0, 1], 0).into(),
+        mdns: false,
+        retry_min: Duration::from_millis(200),
+        ..NetworkConfig::default()
+    };
+    let there = Network::start(hub.clone(), loopback()).await?;
+    let here = Network::start(school.clone(), loopback()).await?;
+    school.add_address(&there.local_addr().to_string())?;
+    let begun = Instant::now();
+    while school.not_at_county()? > 0 || hub.views_behind()? > 0 {
+        if begun.elapsed() > Duration::from_secs(600) {
+            return Err("not at the county within ten minutes".into());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    here.stop().await;
+    there.stop().await;
+    Ok(())
+}
+
+/// One record at a time, and beside each the same disk's sync of 4 KB.
+fn adding(dir: &Path, school: &Node, by: &By, home: &str) -> Result<()> {
+    let mut file = File::create(dir.join("sync"))?;
+    let (mut adding, mut syncing, mut beyond) = (Vec::new(), Vec::new(), Vec::new());
+    for i in 0..ADDED {
+        let begun = Instant::now();
+        file.write_all(&[i as u8; 4096])?;
+        file.sync_data()?;
+        let sync = begun.elapsed();
+        let begun = Instant::now();
+        office::save_session(school, by, home, None, session(SESSIONS + i))?;
+        let add = begun.elapsed();
+        adding.push(add);
+        syncing.push(sync);
+        beyond.push(add.saturating_sub(sync));
+    }
+    println!("\n一条一条添加 {ADDED} 条                  p50       p99");
+    for (what, mut times) in [
+        ("添加一条", adding),
+        ("磁盘同步 4 KB", syncing),
+        ("添加减去同步", beyond),
+    ] {
+        times.sort();
+        println!(
+            "{what:　<12} {:>10} {:>10}",
+            ms(at(&times, 50)),
+            ms(at(&times, 99))
+        );
+    }
+    Ok(())
+}
+
+fn at(sorted: &[Duration], percent: usize) -> Duration {
+    let last = sorted.len().saturating_sub(1);
+    sorted
+        .get((sorted.len() * percent / 100).min(last))
+        .copied()
+        .unwrap_or_default()
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+/// All pages that links lead to, each several times.
+fn pages(rt: &tokio::runtime::Runtime, what: &str, node: &Node, role: accounts::Role) -> Result<()> {
+    let (name, secret) = ("测量", "271828");
+    let new = NewAccount {
+        name: name.into(),
+        role,
+        secret: secret.into(),
+        person: None,
+    };
+    accounts::create(node, new, node::now())?;
+    let config = WebConfig {
+        listen: ([127, 0, 0, 1], 0).into(),
+        ..WebConfig::default()
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let until = async {
+        let _ = stopped.await;
+    };
+    let serving = rt.block_on(web::serve(node.clone(), config, until))?;
+    let base = serving.url().trim_end_matches('/').to_owned();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(120)))
+        .build()
+        .into();
+    let page = agent
+        .get(format!("{base}/login"))
+        .call()?
+        .body_mut()
+        .read_to_string()?;
+    let token = after(&page, "name=\"csrf\" value=\"").ok_or("no token")?;
+    let form = [("csrf", token), ("name", name), ("secret", secret)];
+    agent.post(format!("{base}/login")).send_form(form)?;
+
+    let mut next = VecDeque::from(["/".to_string()]);
+    let mut seen = BTreeSet::from(["/".to_string()]);
+    let mut sorts: BTreeMap<String, (usize, Vec<Duration>, usize)> = BTreeMap::new();
+    while let Some(path) = next.pop_front() {
+        let sort = sort_of(&path);
+        let entry = sorts.entry(sort).or_default();
+        if entry.0 >= OF_A_SORT {
+            continue;
+        }
+        entry.0 += 1;
+        let mut body = String::new();
+        for _ in 0..FETCHES {
+            let begun = Instant::now();
+            let mut answer = agent.get(format!("{base}{path}")).call()?;
+            let bytes = answer.body_mut().with_config().limit(1 << 28).read_to_vec()?;
+            entry.1.push(begun.elapsed());
+            entry.2 = entry.2.max(bytes.len());
+            if answer.status() != 200 {
+                return Err(format!("{path}: {}", answer.status()).into());
+            }
+            let html = answer
+                .headers()
+                .get("content-type")
+                .is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
+            body = if html {
+                String::from_utf8_lossy(&bytes).into_owned()
+            } else {
+                String::new()
+            };
+        }
+        for link in body
+            .split("href=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            let link = link.split('#').next().unwrap_or_default().replace("&amp;", "&");
+            let page = link.starts_with('/') && !link.starts_with("/static") && !link.contains("logout");
+            if page && !link.contains("lang=") && seen.insert(link.clone()) {
+                next.push_back(link);
+            }
+        }
+    }
+    let mut rows: Vec<_> = sorts.into_iter().collect();
+    for (_, (_, times, _)) in &mut rows {
+        times.sort();
+    }
+    rows.sort_by_key(|(_, (_, times, _))| std::cmp::Reverse(at(times, 50)));
+    println!(
+        "\n{what}：{} 种页面，慢的在前            p50        p99      KB",
+        rows.len()
+    );
+    for (sort, (_, times, bytes)) in &rows {
+        println!(
+            "{sort:<44} {:>10} {:>10} {:>7}",
+            ms(at(times, 50)),
+            ms(at(times, 99)),
+            bytes / 1024
+        );
+    }
+    let over = rows
+        .iter()
+        .filter(|(_, (_, times, _))| at(times, 50) > Duration::from_millis(100))
+        .count();
+    println!("超过 100 ms 的（p50）：{over}");
+    let _ = stop.send(());
+    rt.block_on(serving.wait())?;
+    Ok(())
+}
+
+fn after<'t>(text: &'t str, mark: &str) -> Option<&'t str> {
+    text.split_once(mark)?.1.split('"').next()
+}
+
+/// A path with its ids and numbers replaced, so that pages of one sort are one row.
+fn sort_of(path: &str) -> String {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let part = |p: &str| match p.len() >= 32 || (p.len() == 4 && p.bytes().all(|b| b.is_ascii_digit())) {
+        true => "…".to_string(),
+        false => p.to_string(),
+    };
+    let path: Vec<String> = path.split('/').map(part).collect();
+    let keys: Vec<&str> = query
+        .split('&')
+        .filter_map(|p| p.split('=').next())
+        .filter(|k| !k.is_empty())
+        .collect();
+    match keys.is_empty() {
+        true => path.join("/"),
+        false => format!("{}?{}", path.join("/"), keys.join("&")),
+    }
+}
