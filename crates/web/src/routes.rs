@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, live, overview, publishing, quarantine,
+    accounts, audit, card, claims, conflicts, county, devices, export, import, live, overview, publishing, quarantine,
     record_form, records, roster, session_form, sessions, sign_in, sync,
 };
 use crate::{assets, guard};
@@ -116,6 +116,7 @@ fn office() -> Router<App> {
         )
         .route("/series/{id}/sessions", post(records::enter_series))
         .route("/records/{kind}/{id}/step", post(records::step))
+        .route("/conflicts", get(conflicts::list).post(conflicts::settle))
         .route("/import/confirm", post(import::confirm))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}/evidence", get(quarantine::evidence))

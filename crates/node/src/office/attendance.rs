@@ -111,18 +111,9 @@ pub fn mark_attendance(
     let mut edits = Edits::default();
     let mut changed = 0;
     for (person, status) in wanted {
-        let mut any = false;
-        let mut touched = false;
-        for mark in known.iter().filter(|mark| mark.text("person") == person) {
-            any = true;
-            if let Some(edit) = Draft::new("attendance")
-                .text("status", status)
-                .change(node, mark, by)?
-            {
-                edits.push(&mark.doc, edit);
-                touched = true;
-            }
-        }
+        let own: Vec<&Record> = known.iter().filter(|mark| mark.text("person") == person).collect();
+        let any = !own.is_empty();
+        let mut touched = remark(node, by, &own, status, &mut edits)?;
         if !any {
             if !persons.contains(person) {
                 return Err(no_such("person", "教师", "teacher of this school"));
@@ -145,6 +136,27 @@ pub fn mark_attendance(
     }
     edits.commit(node)?;
     Ok(changed)
+}
+
+/// Brings marks of one person and session to this status, twins made on two devices too; whether that changes any.
+pub(super) fn remark(
+    node: &Node,
+    by: &By,
+    marks: &[&Record],
+    status: &str,
+    edits: &mut Edits,
+) -> Result<bool, Error> {
+    let mut touched = false;
+    for mark in marks {
+        if let Some(edit) = Draft::new("attendance")
+            .text("status", status)
+            .change(node, mark, by)?
+        {
+            edits.push(&mark.doc, edit);
+            touched = true;
+        }
+    }
+    Ok(touched)
 }
 
 /// Ends a session (进行中 → 已结束), after which its claims may be registered. Ending it again

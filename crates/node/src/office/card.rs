@@ -1,10 +1,13 @@
 //! A teacher's credit card: what the county has recognised, laid out under the rule set.
 
+use std::collections::BTreeSet;
+
 use records::date::parse_stored_date;
 use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3};
 use records::{CreditCard, Date, SchoolYear};
 
 use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use, weigh};
+use super::conflicts::Rivals;
 use super::lookup::{Row, record_of};
 use super::roster::{Teacher, newest, teacher};
 use super::versions::{Difference, UnderVersion, under_versions};
@@ -81,9 +84,38 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
         return Ok(None);
     };
     let claims = node.records(&Filter::kind("claim").person(person))?;
-    let weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
+    let mut weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
+    hold_back(node, &mut weighed)?;
     let entries = weighed.iter().filter_map(entry).collect();
     Ok(Some((teacher, weighed, entries)))
+}
+
+/// Of two claims for one time that were both recognised before anybody saw it, the later one waits: an hour counts
+/// once.
+fn hold_back(node: &Node, weighed: &mut [Weighed]) -> Result<(), Error> {
+    let schools: BTreeSet<String> = weighed.iter().map(|w| w.row.school.clone()).collect();
+    for school in schools {
+        let rivals = Rivals::of_school(node, &school)?;
+        let mut given: Vec<(String, String, usize)> = Vec::new();
+        for (at, w) in weighed.iter().enumerate() {
+            if let (ClaimState::Decided { on, .. }, Some(_), false) = (&w.row.state, w.given(), w.superseded)
+                && w.row.school == school
+            {
+                given.push((on.clone(), w.row.id.clone(), at));
+            }
+        }
+        given.sort();
+        let mut stand: BTreeSet<String> = BTreeSet::new();
+        for (_, _, at) in given {
+            let row = &mut weighed[at].row;
+            if rivals.of(&row.session, &row.person).any(|rival| stand.contains(rival)) {
+                row.disputed = true;
+            } else {
+                stand.insert(row.session.clone());
+            }
+        }
+    }
+    Ok(())
 }
 
 type Ground = (Teacher, Vec<Weighed>, Vec<Entry>);

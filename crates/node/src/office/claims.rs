@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use records::rules::{RuleSet, r1};
-use records::{Kinds, claim_digest_with};
+use records::{Fields, Kinds, Value, claim_digest_with, show_hundredths};
 
 use super::attendance::{Tally, own_session, tallies};
 use super::draft::{Draft, kind_of};
@@ -166,6 +166,13 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
             "Two devices say different things about this session; choose first",
         ));
     }
+    if let Some(filed) = beyond_filing(&record.fields) {
+        return Err(invalid(
+            "hours_c",
+            &format!("学时超过备案的 {}；请改正学时，或重新备案", show_hundredths(filed)),
+            &format!("More class-hours than the {} filed; correct them, or file anew", show_hundredths(filed)),
+        ));
+    }
     let school = record.school.clone().unwrap_or_default();
     let marks = tallies(node, &[session])?
         .remove(&key(&school, session))
@@ -325,7 +332,14 @@ fn sound(kinds: &Kinds, claim: &Row, session: Option<&Row>, mark: Option<&Tally>
         as_kind(kinds, "claim", claim)
             && as_kind(kinds, "session", session)
             && session.text("state") != "void"
+            && beyond_filing(&session.fields).is_none()
     }) && mark.is_some_and(Tally::present)
+}
+
+/// The class-hours that were filed (备案) for a session, if it claims more.
+fn beyond_filing(session: &Fields) -> Option<i64> {
+    let number = |field: &str| session.get(field).and_then(Value::as_int);
+    number("hours_filed_c").filter(|filed| number("hours_c").is_some_and(|hours| hours > *filed))
 }
 
 /// Whether a row is undisputed and as its kind allows; anything else is shown and counts zero.

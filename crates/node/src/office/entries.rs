@@ -167,7 +167,7 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
 /// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 8] = [
+const OWN_ACTS: [&str; 9] = [
     "person",
     "staff_fact",
     "organisation",
@@ -176,6 +176,7 @@ const OWN_ACTS: [&str; 8] = [
     "claim",
     "decision",
     "published",
+    "settlement",
 ];
 
 /// Whether records of a kind are written by acts of their own alone.
@@ -307,7 +308,7 @@ pub(super) fn state_of(node: &Node, record: &Record) -> Result<String, Error> {
     Ok(stand.map_or_else(|| record.text("state").to_owned(), |stand| stand.code))
 }
 
-fn related(row: &Row) -> Related<'_> {
+pub(super) fn related(row: &Row) -> Related<'_> {
     let reference = row.text("_kind");
     Related {
         kind: split_reference(reference).map_or("", |(id, _)| id),

@@ -14,11 +14,13 @@ mod attendance;
 mod audit;
 mod card;
 mod claims;
+mod conflicts;
 mod draft;
 mod entries;
 mod entry_save;
 mod lookup;
 mod organisations;
+mod per_school;
 mod publishing;
 mod roster;
 mod schools;
@@ -39,6 +41,7 @@ pub use attendance::{Mark, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
+pub use conflicts::{Choice, Conflict, Found, Matter, Proof, Said, conflict, open_conflicts, settle};
 pub use entries::{
     About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,
     filled_by_program, has_own_acts, may_write_kind,

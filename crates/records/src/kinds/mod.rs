@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 32] = files![
+const BUILTIN: [(&str, &str); 33] = files![
     "attendance.1.toml",
     "attendance.2.toml",
     "claim.1.toml",
@@ -65,6 +65,7 @@ const BUILTIN: [(&str, &str); 32] = files![
     "session.1.toml",
     "session.2.toml",
     "session_part.1.toml",
+    "settlement.1.toml",
     "signature.1.toml",
     "staff_fact.1.toml",
     "transfer_accept.1.toml",
@@ -296,6 +297,7 @@ mod tests {
                 "session/1",
                 "session/2",
                 "session_part/1",
+                "settlement/1",
                 "signature/1",
                 "staff_fact/1",
                 "transfer_accept/1",

@@ -619,13 +619,14 @@ mod tests {
             ("held", "ended"),
             ("ended", "credited"),
             ("ended", "void"),
+            ("void", "held"),
         ] {
             assert!(session.may_move(Some(from), to), "{from} → {to}");
         }
         for (from, to) in [
             ("ended", "held"),
             ("archived", "draft"),
-            ("void", "held"),
+            ("void", "ended"),
             ("draft", "credited"),
         ] {
             assert!(!session.may_move(Some(from), to), "{from} → {to}");

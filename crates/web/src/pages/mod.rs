@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod card;
 pub(crate) mod claims;
+pub(crate) mod conflicts;
 pub(crate) mod county;
 pub(crate) mod devices;
 pub(crate) mod export;

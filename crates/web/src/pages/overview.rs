@@ -60,6 +60,8 @@ struct CountyPage {
     /// How many such schools there are.
     silent_all: usize,
     wishes: usize,
+    /// What is to be settled, at the schools or here.
+    conflicts: usize,
     /// The sessions with the latest dates, of all schools.
     recent: Vec<SessionRow>,
 }
@@ -137,6 +139,7 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
             let sessions = office::sessions(node, Some(&school), MOST)?;
             let claims = office::claims(node, Some(&school), MOST)?;
             let in_service = teachers.iter().filter(|t| t.in_service()).count();
+            conflicts(l, office::open_conflicts(node)?.len(), &mut todo);
             work(l, in_service, &sessions, &claims, &mut todo);
             Ok((figures(in_service, &sessions, &claims), todo, link))
         })
@@ -242,6 +245,23 @@ fn standing(node: &Node, l: Lang, todo: &mut Vec<Todo>) {
     });
 }
 
+/// What two devices say differently, and a person settles.
+fn conflicts(l: Lang, open: usize, todo: &mut Vec<Todo>) {
+    if open > 0 {
+        todo.push(Todo {
+            text: l
+                .pick(&format!("待核 {open} 处"), &format!("{open} to be settled"))
+                .to_owned(),
+            hint: l.t(
+                "两处记录不一样，选定之前不计学分。",
+                "Two records differ; they count nothing until one is chosen.",
+            ),
+            href: "/conflicts".to_owned(),
+            action: l.t("去核对", "Settle"),
+        });
+    }
+}
+
 /// What the clerk should do next, most pressing first.
 fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], todo: &mut Vec<Todo>) {
     let mut add = |zh: String,
@@ -281,18 +301,17 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
             ("查看", "Open"),
         );
     }
-    let disputed =
-        claims.iter().filter(|c| c.disputed).count() + sessions.iter().filter(|s| s.disputed).count();
+    let disputed = claims.iter().filter(|c| c.disputed).count();
     if disputed > 0 {
         add(
-            format!("待核 {disputed} 处"),
-            format!("{disputed} to be settled"),
+            format!("{disputed} 条登分待核"),
+            format!("{disputed} claims are to be settled"),
             (
-                "两处记录不一样，选定之前不计学分。",
-                "Two records differ; they count nothing until one is chosen.",
+                "所依据的活动或考勤有争议、已作废或已改，先不计学分。",
+                "What they rest on is in dispute, void or changed; they count nothing meanwhile.",
             ),
             "/claims?state=disputed".into(),
-            ("去核对", "Settle"),
+            ("查看", "Open"),
         );
     }
     for s in sessions
@@ -335,7 +354,7 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
 async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
     let l = ctx.l;
     let (read, manage) = (ctx.may(Right::Read), ctx.may(Right::Manage));
-    let (rows, recent, wishes) = ctx
+    let (rows, recent, wishes, conflicts) = ctx
         .run(move |node| {
             let rows = if read { county::rows(node)? } else { Vec::new() };
             let recent = if read {
@@ -349,7 +368,8 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
             } else {
                 0
             };
-            Ok((rows, recent, wishes))
+            let conflicts = if read { office::open_conflicts(node)?.len() } else { 0 };
+            Ok((rows, recent, wishes, conflicts))
         })
         .await?;
     let n = county_figures(&rows);
@@ -366,6 +386,7 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
         silent,
         silent_all,
         wishes,
+        conflicts,
         recent,
     })
 }
