@@ -19,6 +19,8 @@ mod draft;
 mod entries;
 mod entry_save;
 mod lookup;
+mod names;
+mod opinions;
 mod organisations;
 mod per_school;
 mod publishing;
@@ -50,6 +52,8 @@ pub use entry_save::{EntryInput, save_entry, take_step};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use names::name_variants;
+pub use opinions::{Opinion, Opinions, opinions};
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
 pub use schools::{SchoolRow, schools};

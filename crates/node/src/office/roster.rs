@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use records::FieldError;
+use sha2::{Digest, Sha256};
 
 use super::draft::{Draft, year_of};
 use super::lookup::{least, record_of};
@@ -60,7 +61,7 @@ impl Teacher {
 pub(super) const GONE: [&str; 3] = ["retired", "transferred", "left"];
 
 /// What a form or a roster file says about one teacher. Blank text means not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TeacherInput {
     /// 教师编号.
     pub teacher_code: String,
@@ -191,7 +192,8 @@ pub fn save_teacher(
 }
 
 /// Saves many teachers, as from a roster file, in few large changes; how many were new or changed.
-/// Nothing is written if one of them is invalid (see [`check_teacher`]).
+/// Nothing is written if one of them is invalid (see [`check_teacher`]). One row that two computers of a school
+/// import while they are apart is one person: the id of a new one is the key of the row.
 pub fn save_teachers(
     node: &Node,
     by: &By,
@@ -203,8 +205,9 @@ pub fn save_teachers(
     let known = Known::load(node, school)?;
     let mut edits = Edits::default();
     let mut changed = 0;
+    let mut keys = RowKeys::default();
     for (at, (id, input)) in teachers.into_iter().enumerate() {
-        let id = id.map_or_else(|| Target::New(node.new_id()), Target::Known);
+        let id = id.map_or_else(|| known.target(keys.of(school, &input)), Target::Known);
         let saved = known.save(node, by, school, &id, &input, &mut edits);
         changed += usize::from(saved.map_err(|error| numbered(error, at + 1))?);
     }
@@ -247,7 +250,42 @@ impl Edits {
     }
 }
 
+/// Ids of persons and facts by what the row of a file says of them, and how often it says so. Not by the file's
+/// bytes: a sheet that was opened and saved again is still the same roster.
+#[derive(Default)]
+pub(super) struct RowKeys(HashMap<TeacherInput, u32>);
+
+impl RowKeys {
+    pub(super) fn of(&mut self, school: &str, row: &TeacherInput) -> String {
+        let times = self.0.entry(row.clone()).or_default();
+        *times += 1;
+        let number = |number: Option<i64>| number.map(|n| n.to_string()).unwrap_or_default();
+        let (born, since, times) = (number(row.birth_year), number(row.teaching_from), times.to_string());
+        key_of(&[
+            "person", school, &row.teacher_code, &row.name, &row.sex, &born, &row.status, &row.post, &row.title,
+            &row.subject, &row.stage, if row.homeroom { "1" } else { "0" }, &since, &row.from, &times,
+        ])
+    }
+}
+
+/// An id made of a key (a UUID of version 8: of no clock).
+fn key_of(parts: &[&str]) -> String {
+    let mut hash = Sha256::new_with_prefix("yanxiu.row-key.1\0");
+    for part in parts {
+        let part = part.trim();
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    uuid::Builder::from_custom_bytes(bytes)
+        .into_uuid()
+        .hyphenated().to_string()
+}
+
 enum Target {
+    /// A row of a file that no person is known by.
+    Row(String),
     New(String),
     Known(String),
 }
@@ -255,7 +293,7 @@ enum Target {
 impl Target {
     fn id(&self) -> &str {
         match self {
-            Target::New(id) | Target::Known(id) => id,
+            Target::Row(id) | Target::New(id) | Target::Known(id) => id,
         }
     }
 }
@@ -275,6 +313,14 @@ impl Known {
         })
     }
 
+    /// The person with the id of a row, who may be here already.
+    fn target(&self, id: String) -> Target {
+        match self.persons.contains_key(&id) {
+            true => Target::Known(id),
+            false => Target::Row(id),
+        }
+    }
+
     /// Adds the edits for one teacher; whether there are any.
     fn save(
         &self,
@@ -292,7 +338,7 @@ impl Known {
         let year_doc = format!("base/{school}/{}", year_of("from", &input.from)?);
         let mut changed = false;
         match target {
-            Target::New(id) => {
+            Target::Row(id) | Target::New(id) => {
                 edits.push(&year_doc, input.person().create(node, id.clone(), by)?);
                 changed = true;
             }
@@ -325,7 +371,11 @@ impl Known {
             if let Some(row) = in_force {
                 facts = facts.keep(&row.fields, &OTHER_FACTS);
             }
-            edits.push(&year_doc, facts.create(node, node.new_id(), by)?);
+            let id = match target {
+                Target::Row(person) => key_of(&["facts", person, from]),
+                Target::New(_) | Target::Known(_) => node.new_id(),
+            };
+            edits.push(&year_doc, facts.create(node, id, by)?);
             changed = true;
         }
         Ok(changed)

@@ -20,6 +20,8 @@ struct CardPage<'a> {
     l: Lang,
     c: Chrome,
     v: &'a CardView,
+    /// What else the person was called.
+    variants: String,
     /// The same claims under other rule sets.
     others: &'a [CreditCard],
     rows: &'a [ClaimRow],
@@ -157,9 +159,9 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     let today = jiff::Zoned::now().date();
     let found = ctx.run(move |n| {
         let view = office::credit_card(n, &id)?;
-        Ok((view, office::other_cards(n, &id, today)?))
+        Ok((view, office::other_cards(n, &id, today)?, office::name_variants(n, &id)?))
     });
-    let (Some(view), others) = found.await? else {
+    let (Some(view), others, variants) = found.await? else {
         return Err(Fault::NotFound);
     };
     // Decisions do not go to a mentor's laptop: a card without them would say nothing was recognised.
@@ -180,6 +182,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         printed: today.to_string(),
         today,
         v: &view,
+        variants: variants.join(ctx.l.t("、", ", ")),
         others: &others,
     })
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
-use node::office::{self, Entry, EntryDetail, SeriesPlan};
+use node::office::{self, Entry, EntryDetail, Opinions, SeriesPlan};
 use records::Kind;
 use records::kinds::{Actor, COUNTY_PREFIX, COUNTY_VERSIONS};
 use serde::Deserialize;
@@ -135,6 +135,8 @@ struct RecordPage {
     tried: String,
     /// The sessions of a series beside its plan.
     plan: Option<SeriesPlan>,
+    /// What the observers say of a lesson.
+    opinions: Option<Opinions>,
     /// What the kinds of the records about it are called.
     labels: Vec<(String, String)>,
 }
@@ -280,12 +282,20 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
         }
         _ => None,
     };
+    let opinions = match e.entry.kind.as_str() {
+        "lesson" => {
+            let id = e.entry.id.clone();
+            Some(ctx.run(move |n| office::opinions(n, &id)).await?)
+        }
+        _ => None,
+    };
     let label = |kind: &Kind| (kind.id.clone(), kind.label(ctx.l.into()).to_owned());
     let labels = known.newest().map(label).collect();
     html(&RecordPage {
         l: ctx.l,
         labels,
         plan,
+        opinions,
         c: Chrome::new(ctx, &title, "records"),
         tried: f.text("to"),
         f,
