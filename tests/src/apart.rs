@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use node::Role;
 use node::office::{self, Conflict, Found};
 
 use crate::{Place, add_school, add_teacher, auditor, clerk, until};
@@ -23,10 +24,17 @@ pub struct Apart {
 impl Apart {
     /// Enrolled, with three teachers that both computers know.
     pub async fn new() -> Apart {
+        let [a, b] = ["青石 教务处电脑", "青石 教研组电脑"].map(Place::device);
+        Apart::of(a, b).await
+    }
+
+    /// The same with these two computers.
+    pub async fn of(a: Place, b: Place) -> Apart {
         let county = Place::county();
         let school = add_school(&county, "青石小学");
-        let a = Place::school(&county, &school, "青石 教务处电脑");
-        let b = Place::school(&county, &school, "青石 教研组电脑");
+        for place in [&a, &b] {
+            place.enrol(&county, &[(Role::School, school.clone())]);
+        }
         let people = [("欧阳㙇", "T001"), ("王𬭊", "T002"), ("张三", "T003")];
         let people = people.map(|(name, code)| add_teacher(&a, name, code)).to_vec();
         let mut all = Apart {

@@ -331,7 +331,7 @@ fn claims(node: &Node, school: &str, all: &mut Vec<Found>) -> Result<(), Error> 
     let rows = rows.filter(|row| {
         row.school == school && several.contains(&(row.about.clone(), row.person.clone()))
     });
-    let mut contents: BTreeMap<(String, String), BTreeSet<[String; 5]>> = BTreeMap::new();
+    let mut contents: BTreeMap<(String, String), BTreeSet<[String; 6]>> = BTreeMap::new();
     for claim in weigh(node, rows.collect())? {
         if !claim.superseded && !is_refused(&claim) {
             let name = (claim.row.session.clone(), claim.row.person.clone());
@@ -347,7 +347,7 @@ fn claims(node: &Node, school: &str, all: &mut Vec<Found>) -> Result<(), Error> 
 }
 
 /// What of a claim must be the same on every device.
-pub(super) fn content(claim: &Weighed) -> [String; 5] {
+pub(super) fn content(claim: &Weighed) -> [String; 6] {
     let row = &claim.row;
     [
         row.channel.clone(),
@@ -355,6 +355,8 @@ pub(super) fn content(claim: &Weighed) -> [String; 5] {
         row.sub.clone(),
         row.hours_c.to_string(),
         row.credits_c.to_string(),
+        // Credits of two versions of the rules are not the same credits.
+        claim.claim.text("rule_ref").to_owned(),
     ]
 }
 

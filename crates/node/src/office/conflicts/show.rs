@@ -1,5 +1,7 @@
 //! One conflict laid out: every value with who said it, and the evidence beside it.
 
+use std::collections::BTreeSet;
+
 use records::{Kinds, Lang, Value, show_hundredths};
 
 use super::find::content;
@@ -362,7 +364,7 @@ impl View<'_> {
     fn claims(&mut self) -> Result<Vec<Choice>, Error> {
         let claims = live_claims(self.node, self.found)?;
         let weighed = weigh(self.node, claims.iter().cloned().map(Row::from).collect())?;
-        let mut choices: Vec<(Choice, [String; 5])> = Vec::new();
+        let mut choices: Vec<(Choice, [String; 6])> = Vec::new();
         for ((_, acts), weighed) in self.with_past(&claims)?.into_iter().zip(&weighed) {
             let (same, said) = (content(weighed), acts.last().map(said));
             if let Some((known, _)) = choices.iter_mut().find(|(_, known)| *known == same) {
@@ -377,6 +379,12 @@ impl View<'_> {
                 reason: false,
             };
             choices.push((choice, same));
+        }
+        let rules: BTreeSet<&String> = choices.iter().map(|(_, content)| &content[5]).collect();
+        if rules.len() > 1 {
+            for (choice, content) in &mut choices {
+                choice.note = labelled(|lang| format!("{} {}", lang.pick("规则", "rules"), content[5]));
+            }
         }
         Ok(choices.into_iter().map(|(choice, _)| choice).collect())
     }
