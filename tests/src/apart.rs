@@ -92,8 +92,9 @@ impl Apart {
     /// The county recognises whatever waits and may be recognised; how many.
     pub fn recognise_all(&self, on: &str) -> usize {
         let queue = office::audit_queue(&self.county.node, 100).expect("a queue");
-        let decide =
-            |id: &str| office::decide(&self.county.node, &auditor(), id, "recognised", None, "", "", on).is_ok();
+        let decide = |id: &str| {
+            office::decide(&self.county.node, &auditor(), id, "recognised", None, "", "", on).is_ok()
+        };
         queue.iter().filter(|claim| decide(&claim.id)).count()
     }
 }

@@ -23,7 +23,10 @@ fn entry(place: &Place, by: &By, kind: &str, id: Option<&str>, values: &[(&str, 
     let input = EntryInput {
         kind: kind.into(),
         id: id.map(str::to_owned),
-        values: values.iter().map(|(name, text)| (name.to_string(), typed(name, text))).collect(),
+        values: values
+            .iter()
+            .map(|(name, text)| (name.to_string(), typed(name, text)))
+            .collect(),
     };
     office::save_entry(&place.node, by, Actor::Clerk, input).unwrap()
 }
@@ -127,11 +130,19 @@ async fn row_10_an_observation_that_is_edited_while_it_is_being_signed() {
     sign(&all.a, &clerk(), &id, &observer, "observer");
     step(&all.a, "observation", &id, "signed", "");
     let stand = |place: &Place| {
-        let found = office::entry(&place.node, Actor::Clerk, "observation", &id).unwrap().unwrap();
+        let found = office::entry(&place.node, Actor::Clerk, "observation", &id)
+            .unwrap()
+            .unwrap();
         found.entry.stand.unwrap()
     };
     assert!(!stand(&all.a).unsigned && office::open_conflicts(&all.a.node).unwrap().is_empty());
-    entry(&all.b, &group_head(), "observation", Some(&id), &[("strengths", "板书清楚，提问有层次")]);
+    entry(
+        &all.b,
+        &group_head(),
+        "observation",
+        Some(&id),
+        &[("strengths", "板书清楚，提问有层次")],
+    );
     all.meet().await;
 
     // The signatures do not cover the new text, on no node, and the page says so.
@@ -139,9 +150,14 @@ async fn row_10_an_observation_that_is_edited_while_it_is_being_signed() {
         assert!(stand(place).unsigned, "已变更（待重签）");
     }
     let conflict = all.only(&all.a);
-    assert_eq!((conflict.found.matter, conflict.found.about.as_str()), (Matter::Signature, id.as_str()));
+    assert_eq!(
+        (conflict.found.matter, conflict.found.about.as_str()),
+        (Matter::Signature, id.as_str())
+    );
     assert!(conflict.why[0].contains("待重签") && conflict.choices.is_empty());
-    let detail = office::entry(&all.a.node, Actor::Clerk, "observation", &id).unwrap().unwrap();
+    let detail = office::entry(&all.a.node, Actor::Clerk, "observation", &id)
+        .unwrap()
+        .unwrap();
     assert!(detail.about.iter().all(|about| about.binds == Some(false)));
     // The old text stays readable.
     let change = detail.history.iter().flat_map(|done| &done.changes);
@@ -186,12 +202,34 @@ async fn row_11_a_decision_on_an_old_version_while_the_school_edits() {
     assert_eq!(conflict.choices[0].said[0].by, "王审核员");
     assert!(!all.only(&all.a).here, "a school decides on no credit");
     let name = conflict.found.name();
-    let refused = office::settle(&all.a.node, &clerk(), &name, &conflict.choices[0].value, "", "2025-10-27");
+    let refused = office::settle(
+        &all.a.node,
+        &clerk(),
+        &name,
+        &conflict.choices[0].value,
+        "",
+        "2025-10-27",
+    );
     assert!(refused.unwrap_err().zh().contains("不在本机选定"));
     // Renewed, it covers what stands there now.
-    let no_date = office::settle(&all.county.node, &auditor(), &name, &conflict.choices[0].value, "", "");
+    let no_date = office::settle(
+        &all.county.node,
+        &auditor(),
+        &name,
+        &conflict.choices[0].value,
+        "",
+        "",
+    );
     assert!(no_date.is_err(), "a decision has a date that a person typed");
-    office::settle(&all.county.node, &auditor(), &name, &conflict.choices[0].value, "", "2025-10-27").unwrap();
+    office::settle(
+        &all.county.node,
+        &auditor(),
+        &name,
+        &conflict.choices[0].value,
+        "",
+        "2025-10-27",
+    )
+    .unwrap();
     all.meet().await;
     assert!(all.open().is_empty());
     assert_eq!(all.total(&people[0]), 20);
@@ -219,7 +257,17 @@ async fn row_11_two_auditors_decide_differently() {
     let other = By {
         account: "钱审核员".into(),
     };
-    office::decide(&second.node, &other, &claim.id, "reduced", Some(20), "no_evidence", "只有半天的签到", "2025-10-21").unwrap();
+    office::decide(
+        &second.node,
+        &other,
+        &claim.id,
+        "reduced",
+        Some(20),
+        "no_evidence",
+        "只有半天的签到",
+        "2025-10-21",
+    )
+    .unwrap();
     assert_eq!(all.recognise_all("2025-10-20"), 1);
     all.county.up().await;
     second.up().await;
@@ -238,10 +286,25 @@ async fn row_11_two_auditors_decide_differently() {
         .filter_map(|one| Some((one.label[0].as_str(), one.said.first()?.by.as_str())))
         .collect();
     seen.sort();
-    assert_eq!(seen, [("核减 0.2 学分", "钱审核员"), ("认定 0.4 学分", "王审核员")]);
-    let reduced = conflict.choices.iter().find(|one| one.label[0].starts_with("核减")).unwrap();
+    assert_eq!(
+        seen,
+        [("核减 0.2 学分", "钱审核员"), ("认定 0.4 学分", "王审核员")]
+    );
+    let reduced = conflict
+        .choices
+        .iter()
+        .find(|one| one.label[0].starts_with("核减"))
+        .unwrap();
     let name = conflict.found.name();
-    office::settle(&all.county.node, &auditor(), &name, &reduced.value, "签到表只有上午", "2025-10-28").unwrap();
+    office::settle(
+        &all.county.node,
+        &auditor(),
+        &name,
+        &reduced.value,
+        "签到表只有上午",
+        "2025-10-28",
+    )
+    .unwrap();
     all.meet().await;
     assert!(all.open().is_empty());
     assert_eq!(all.total(&people[0]), 20);
@@ -266,7 +329,10 @@ async fn row_12_a_session_is_voided_while_another_computer_adds_attendance() {
     // Void with its reason; the mark and the claim that came from the other computer are kept and count nothing.
     for place in [&all.a, &all.b, &all.county] {
         let detail = office::session(&place.node, &session).unwrap().unwrap();
-        assert_eq!((detail.row.state.as_str(), detail.state_reason.as_str()), ("void", "那天停电没有开"));
+        assert_eq!(
+            (detail.row.state.as_str(), detail.state_reason.as_str()),
+            ("void", "那天停电没有开")
+        );
         assert_eq!((detail.row.marked, detail.row.claims), (2, 2));
     }
     assert!(all.open().is_empty());
@@ -280,7 +346,10 @@ async fn row_12_a_session_is_voided_while_another_computer_adds_attendance() {
     assert_eq!(all.recognise_all("2025-10-28"), 1);
     all.meet().await;
     assert_eq!([all.total(&people[0]), all.total(&people[1])], [40, 40]);
-    let history = office::entry(&all.county.node, Actor::Auditor, "session", &session).unwrap().unwrap().history;
+    let history = office::entry(&all.county.node, Actor::Auditor, "session", &session)
+        .unwrap()
+        .unwrap()
+        .history;
     let states: Vec<&str> = history
         .iter()
         .flat_map(|done| &done.changes)
@@ -298,10 +367,19 @@ async fn row_12_void_and_held_at_once_is_asked_about() {
     let session = add_session(&all.a, "师德专题学习", "2025-10-16");
     all.meet().await;
     office::void_session(&all.a.node, &clerk(), &session, "改到下周").unwrap();
-    office::mark_attendance(&all.b.node, &group_head(), &session, &[(people[0].clone(), "present".into())]).unwrap();
+    office::mark_attendance(
+        &all.b.node,
+        &group_head(),
+        &session,
+        &[(people[0].clone(), "present".into())],
+    )
+    .unwrap();
     all.meet().await;
     let conflict = all.only(&all.b);
-    assert_eq!((conflict.found.matter, conflict.found.field.as_str()), (Matter::Value, "state"));
+    assert_eq!(
+        (conflict.found.matter, conflict.found.field.as_str()),
+        (Matter::Value, "state")
+    );
     let mut seen: Vec<(&str, &str)> = conflict
         .choices
         .iter()
@@ -309,10 +387,21 @@ async fn row_12_void_and_held_at_once_is_asked_about() {
         .collect();
     seen.sort();
     assert_eq!(seen, [("已作废", "李专管员"), ("进行中", "赵组长")]);
-    office::settle(&all.b.node, &group_head(), &conflict.found.name(), "held", "照常开了", "").unwrap();
+    office::settle(
+        &all.b.node,
+        &group_head(),
+        &conflict.found.name(),
+        "held",
+        "照常开了",
+        "",
+    )
+    .unwrap();
     all.meet().await;
     assert!(all.open().is_empty());
-    assert_eq!(office::session(&all.a.node, &session).unwrap().unwrap().row.state, "held");
+    assert_eq!(
+        office::session(&all.a.node, &session).unwrap().unwrap().row.state,
+        "held"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -330,7 +419,12 @@ async fn row_14_one_teacher_in_a_studio_and_a_team() {
     );
     all.meet().await;
     let join = |place: &Place, by: &By, group: &str, from: &str, to: &str| {
-        let mut values = vec![("group", group), ("person", person.as_str()), ("member_role", "member"), ("from", from)];
+        let mut values = vec![
+            ("group", group),
+            ("person", person.as_str()),
+            ("member_role", "member"),
+            ("from", from),
+        ];
         if !to.is_empty() {
             values.push(("to", to));
         }
@@ -342,12 +436,30 @@ async fn row_14_one_teacher_in_a_studio_and_a_team() {
     all.meet().await;
     // Allowed by the data and visible; a research group trains nobody, so it is no question.
     let conflict = all.only(&all.b);
-    assert_eq!((conflict.found.matter, conflict.title[0].as_str()), (Matter::Groups, "欧阳㙇"));
+    assert_eq!(
+        (conflict.found.matter, conflict.title[0].as_str()),
+        (Matter::Groups, "欧阳㙇")
+    );
     let note = &conflict.choices[0].note[0];
-    assert!(note.contains("㙇名师工作室（2025-09-10）") && note.contains("骨干团队（2025-10-01）"), "{note}");
-    let members = all.county.node.records(&Filter::kind("group_member").person(&person)).unwrap();
+    assert!(
+        note.contains("㙇名师工作室（2025-09-10）") && note.contains("骨干团队（2025-10-01）"),
+        "{note}"
+    );
+    let members = all
+        .county
+        .node
+        .records(&Filter::kind("group_member").person(&person))
+        .unwrap();
     assert_eq!(members.len(), 3);
-    office::settle(&all.a.node, &clerk(), &conflict.found.name(), "both", "县里同意兼任", "").unwrap();
+    office::settle(
+        &all.a.node,
+        &clerk(),
+        &conflict.found.name(),
+        "both",
+        "县里同意兼任",
+        "",
+    )
+    .unwrap();
     all.meet().await;
     assert!(all.open().is_empty());
     // Whoever left before is in one at a time.

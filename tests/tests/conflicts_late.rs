@@ -10,7 +10,6 @@ use std::sync::atomic::AtomicI64;
 use node::office::{self, By, Matter, SessionInput, TeacherInput};
 use node::{Edit, Filter, Role, Value, enrol};
 use records::kinds::Actor;
-use sync::DocKey;
 use yanxiu_tests::apart::{Apart, mark, same};
 use yanxiu_tests::*;
 
@@ -36,7 +35,14 @@ async fn row_16_new_rules_arrive_after_a_computer_has_computed_with_the_old() {
         .replacen("version = 1", "version = 2", 1)
         .replacen(r#"min = "36""#, r#"min = "40""#, 1)
         .replacen(r#"min_hours = "360""#, r#"min_hours = "400""#, 1);
-    office::publish(&all.county.node, &auditor(), &text, "2025-10-01", "总学分提高到40").unwrap();
+    office::publish(
+        &all.county.node,
+        &auditor(),
+        &text,
+        "2025-10-01",
+        "总学分提高到40",
+    )
+    .unwrap();
     all.county.up().await;
     all.a.up().await;
     all.a.knows(&all.county);
@@ -51,21 +57,36 @@ async fn row_16_new_rules_arrive_after_a_computer_has_computed_with_the_old() {
     office::register_claims(&all.a.node, &clerk(), &both, "2025-11-06").unwrap();
     office::register_claims(&all.b.node, &group_head(), &both, "2025-11-06").unwrap();
     let before = office::credit_card(&all.b.node, &people[0]).unwrap().unwrap();
-    assert_eq!(before.card.rule_ref, format!("{RULES}/1"), "a total names its rules");
+    assert_eq!(
+        before.card.rule_ref,
+        format!("{RULES}/1"),
+        "a total names its rules"
+    );
     all.meet().await;
 
     // One person's claim of one session under both: named as such, and settled by a person.
     let conflict = all.only(&all.a);
-    assert_eq!((conflict.found.matter, &conflict.found.person), (Matter::Claims, &people[1]));
+    assert_eq!(
+        (conflict.found.matter, &conflict.found.person),
+        (Matter::Claims, &people[1])
+    );
     let mut rules: Vec<&str> = conflict.choices.iter().map(|one| one.note[0].as_str()).collect();
     rules.sort();
     assert_eq!(rules, [format!("规则 {RULES}/1"), format!("规则 {RULES}/2")]);
-    let new = conflict.choices.iter().find(|one| one.note[0].ends_with("/2")).unwrap();
+    let new = conflict
+        .choices
+        .iter()
+        .find(|one| one.note[0].ends_with("/2"))
+        .unwrap();
     office::settle(&all.a.node, &clerk(), &conflict.found.name(), &new.value, "", "").unwrap();
     all.meet().await;
     assert!(all.open().is_empty());
 
-    assert_eq!(all.recognise_all("2025-11-20"), 3, "of the twins one is recognised");
+    assert_eq!(
+        all.recognise_all("2025-11-20"),
+        3,
+        "of the twins one is recognised"
+    );
     all.meet().await;
     assert_eq!([all.total(&people[0]), all.total(&people[1])], [80, 40]);
     let cards: Vec<_> = [&all.a, &all.b, &all.county]
@@ -81,7 +102,10 @@ async fn row_16_new_rules_arrive_after_a_computer_has_computed_with_the_old() {
             .map(|v| (v.reference.as_str(), v.registered, v.total_c, v.wanted_c))
             .collect();
         let name = |version: u32| format!("{RULES}/{version}");
-        assert_eq!(under, [(name(1).as_str(), 1, 80, 3600), (name(2).as_str(), 1, 80, 4000)]);
+        assert_eq!(
+            under,
+            [(name(1).as_str(), 1, 80, 3600), (name(2).as_str(), 1, 80, 4000)]
+        );
         assert_eq!(card.differences[0].wanted_c, [Some(3600), Some(4000)]);
     }
 }
@@ -93,7 +117,12 @@ async fn row_17_one_computer_believes_1970_and_the_other_2035() {
         .map(|(label, clock)| Place::device_with_clock(label, clock.clone()));
     let mut all = Apart::of(a, b).await;
     let person = all.people[0].clone();
-    let late = held_session(&all.a, "十一月的活动", "2025-11-06", std::slice::from_ref(&person));
+    let late = held_session(
+        &all.a,
+        "十一月的活动",
+        "2025-11-06",
+        std::slice::from_ref(&person),
+    );
     let early = held_session(&all.b, "十月的活动", "2025-10-16", std::slice::from_ref(&person));
     all.meet().await;
     // In the order of the dates that people typed, on every node; marked, not refused.
@@ -127,7 +156,10 @@ async fn row_17_one_computer_believes_1970_and_the_other_2035() {
     place_of(&all.a, &clerk(), "录播教室");
     all.meet().await;
     for place in [&all.a, &all.b, &all.county] {
-        assert_eq!((shown(place).text("place"), shown(place).others.len()), ("录播教室", 0));
+        assert_eq!(
+            (shown(place).text("place"), shown(place).others.len()),
+            ("录播教室", 0)
+        );
     }
     // At the same time no clock decides: two values of a field that counts are asked about.
     let hours = |place: &Place, by: &By, hours_c: i64| {
@@ -176,7 +208,11 @@ async fn row_18_one_person_under_two_ways_of_writing_the_name() {
     all.meet().await;
     assert_eq!(all.recognise_all("2025-11-01"), 2);
     all.meet().await;
-    assert_eq!(all.total(&person), 80, "one person, by the record and never by the name");
+    assert_eq!(
+        all.total(&person),
+        80,
+        "one person, by the record and never by the name"
+    );
     for place in [&all.a, &all.b, &all.county] {
         assert_eq!(office::roster(&place.node, &school).unwrap().len(), 3);
         assert_eq!(office::name_variants(&place.node, &person).unwrap(), ["王𬭊"]);
@@ -186,32 +222,41 @@ async fn row_18_one_person_under_two_ways_of_writing_the_name() {
     rename(&all.b, &group_head(), "王𬬭");
     all.meet().await;
     let conflict = all.only(&all.b);
-    assert_eq!((conflict.found.matter, conflict.found.field.as_str()), (Matter::Value, "name"));
+    assert_eq!(
+        (conflict.found.matter, conflict.found.field.as_str()),
+        (Matter::Value, "name")
+    );
     assert_eq!(all.total(&person), 80);
-    office::settle(&all.b.node, &group_head(), &conflict.found.name(), "王𬭊", "身份证上是这个字", "").unwrap();
+    office::settle(
+        &all.b.node,
+        &group_head(),
+        &conflict.found.name(),
+        "王𬭊",
+        "身份证上是这个字",
+        "",
+    )
+    .unwrap();
     all.meet().await;
     assert!(all.open().is_empty());
     let mut names = office::name_variants(&all.county.node, &person).unwrap();
     names.sort();
     assert_eq!(names, ["王金衡", "王𬬭"]);
-    assert_eq!(office::teacher(&all.a.node, &person).unwrap().unwrap().name, "王𬭊");
+    assert_eq!(
+        office::teacher(&all.a.node, &person).unwrap().unwrap().name,
+        "王𬭊"
+    );
 }
 
-/// Brings one document of a place to another, as a stick would carry one year's log alone.
+/// Brings one document of a place to another, admitted as a piece of a session would be whose rest was cut off.
 fn carry(from: &Place, to: &Place, document: &str) {
-    let key = DocKey::parse(document).unwrap();
-    let carried = from.node.read(|c| {
-        let doc = store::changes::find(c, &key)?.unwrap();
-        store::changes::after(c, doc, 0)
-    });
-    to.node
-        .local(|c| {
-            for s in &carried.unwrap() {
-                store::changes::insert(c, &key, &s.change, None, None, 0)?;
-            }
-            Ok(())
-        })
+    let mut offered = from.node.read(store::outgoing::everything).unwrap();
+    offered.retain(|one| one.document.as_str() == document);
+    let (policy, roll) = (node::document_policy(), to.node.roll());
+    let taken = to
+        .node
+        .local(|c| store::admitting::take(c, &policy, &roll, &offered, Some(&from.node.id()), 0))
         .unwrap();
+    assert_eq!(taken.stored, offered.len());
     to.node.refresh_views().unwrap();
 }
 
@@ -221,12 +266,21 @@ async fn row_20_attendance_that_arrives_before_its_session() {
     let person = all.people[0].clone();
     let school = all.school.clone();
     // The session of August stands in the log of its school year; what was recorded of it in September in the next.
-    let session = add_session(&all.a, "暑期集中研修", "2025-08-28");
+    let session = add_session(&all.a, "暑期集中研修", "2026-08-28");
     let make = |fields: &[(&str, Value)]| {
         let id = all.a.node.new_id();
-        let fields = fields.iter().map(|(name, value)| (name.to_string(), Some(value.clone()))).collect();
-        let edit = Edit { id: id.clone(), fields };
-        all.a.node.commit(&format!("log/{school}/2025"), vec![edit]).unwrap();
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (name.to_string(), Some(value.clone())))
+            .collect();
+        let edit = Edit {
+            id: id.clone(),
+            fields,
+        };
+        all.a
+            .node
+            .commit(&format!("log/{school}/2026"), vec![edit])
+            .unwrap();
         id
     };
     let text = |text: &str| Value::from(text);
@@ -245,26 +299,54 @@ async fn row_20_attendance_that_arrives_before_its_session() {
         ("channel", text("school")),
         ("hours_c", Value::from(400)),
         ("credits_c", Value::from(40)),
-        ("claimed_on", text("2025-09-05")),
+        ("claimed_on", text("2026-09-05")),
     ]);
-    carry(&all.a, &all.county, &format!("log/{school}/2025"));
+    carry(&all.a, &all.county, &format!("log/{school}/2026"));
     // Not lost, and not counted: it waits for its session, and nobody is asked to choose anything.
     assert!(office::session(&all.county.node, &session).unwrap().is_none());
     let waiting = office::claims(&all.county.node, None, 10).unwrap().pop().unwrap();
-    assert_eq!((waiting.id.as_str(), waiting.session_title.as_str(), waiting.disputed), (claim.as_str(), "", true));
-    let refused = office::decide(&all.county.node, &auditor(), &claim, "recognised", None, "", "", "2025-09-10");
+    assert_eq!(
+        (
+            waiting.id.as_str(),
+            waiting.session_title.as_str(),
+            waiting.disputed
+        ),
+        (claim.as_str(), "", true)
+    );
+    let refused = office::decide(
+        &all.county.node,
+        &auditor(),
+        &claim,
+        "recognised",
+        None,
+        "",
+        "",
+        "2026-09-10",
+    );
     assert!(refused.is_err());
     assert!(office::open_conflicts(&all.county.node).unwrap().is_empty());
     let evidence = all.county.node.records(&Filter::kind("attendance")).unwrap();
-    let raw = office::entry(&all.county.node, Actor::Auditor, "attendance", &evidence[0].id).unwrap().unwrap();
-    assert!(raw.fields.iter().any(|field| field.id == "session" && field.value[0] == "（待同步）"));
+    let raw = office::entry(&all.county.node, Actor::Auditor, "attendance", &evidence[0].id)
+        .unwrap()
+        .unwrap();
+    assert!(
+        raw.fields
+            .iter()
+            .any(|field| field.id == "session" && field.value[0] == "（待同步）")
+    );
 
     // It arrives with the rest, and the mark counts in it.
     all.meet().await;
     let detail = office::session(&all.county.node, &session).unwrap().unwrap();
     assert_eq!((detail.row.marked, detail.row.present), (1, 1));
-    assert!(!office::claims(&all.county.node, None, 10).unwrap().pop().unwrap().disputed);
-    assert_eq!(all.recognise_all("2025-09-12"), 1);
+    assert!(
+        !office::claims(&all.county.node, None, 10)
+            .unwrap()
+            .pop()
+            .unwrap()
+            .disputed
+    );
+    assert_eq!(all.recognise_all("2026-09-12"), 1);
     all.meet().await;
     assert_eq!(all.total(&person), 40);
 }
@@ -288,9 +370,21 @@ async fn row_22_the_same_roster_imported_on_two_computers() {
         (None, input)
     };
     // Two people of one name without a code are two.
-    let file = || vec![row("李㙇", "T010", 1990), row("陈静", "", 1988), row("陈静", "", 1971)];
-    assert_eq!(office::save_teachers(&all.a.node, &clerk(), &school, file()).unwrap(), 3);
-    assert_eq!(office::save_teachers(&all.b.node, &group_head(), &school, file()).unwrap(), 3);
+    let file = || {
+        vec![
+            row("李㙇", "T010", 1990),
+            row("陈静", "", 1988),
+            row("陈静", "", 1971),
+        ]
+    };
+    assert_eq!(
+        office::save_teachers(&all.a.node, &clerk(), &school, file()).unwrap(),
+        3
+    );
+    assert_eq!(
+        office::save_teachers(&all.b.node, &group_head(), &school, file()).unwrap(),
+        3
+    );
     let of = |place: &Place, name: &str| {
         let found = office::roster(&place.node, &school).unwrap();
         found.into_iter().find(|teacher| teacher.name == name).unwrap().id
@@ -306,14 +400,24 @@ async fn row_22_the_same_roster_imported_on_two_computers() {
         let roster = office::roster(&place.node, &school).unwrap();
         assert_eq!(roster.len(), 6);
         assert!(roster.iter().all(|teacher| !teacher.disputed));
-        assert_eq!(place.node.records(&Filter::kind("staff_fact").person(&one)).unwrap().len(), 1);
+        assert_eq!(
+            place
+                .node
+                .records(&Filter::kind("staff_fact").person(&one))
+                .unwrap()
+                .len(),
+            1
+        );
     }
     assert_eq!(all.recognise_all("2025-11-01"), 2);
     all.meet().await;
     assert_eq!(all.total(&one), 80);
     // Once more, on either: nothing new.
     for (place, by) in [(&all.a, clerk()), (&all.b, group_head())] {
-        assert_eq!(office::save_teachers(&place.node, &by, &school, file()).unwrap(), 0);
+        assert_eq!(
+            office::save_teachers(&place.node, &by, &school, file()).unwrap(),
+            0
+        );
     }
 }
 
@@ -328,21 +432,35 @@ async fn row_24_a_retired_auditors_computer_still_decides() {
     all.county.up().await;
     retired.up().await;
     retired.knows(&all.county);
-    until("the laptop holds what the hub holds", 30, || same(&[&all.county, &retired])).await;
+    until("the laptop holds what the hub holds", 30, || {
+        same(&[&all.county, &retired])
+    })
+    .await;
     let gone = By {
         account: "钱审核员".into(),
     };
     let decide = |place: &Place, title: &str| {
         let queue = office::audit_queue(&place.node, 10).unwrap();
         let claim = queue.iter().find(|claim| claim.session_title == title).unwrap();
-        office::decide(&place.node, &gone, &claim.id, "recognised", None, "", "", "2025-10-20").unwrap();
+        office::decide(
+            &place.node,
+            &gone,
+            &claim.id,
+            "recognised",
+            None,
+            "",
+            "",
+            "2025-10-20",
+        )
+        .unwrap();
     };
     decide(&retired, "撤销前审的");
     held_session(&all.b, "撤销后审的", "2025-10-23", &people[1..2]);
     all.b.up().await;
     all.b.knows(&all.county);
     until("all of it is known to all", 30, || {
-        same(&[&all.county, &retired, &all.b]) && all.county.node.count(&Filter::kind("decision")).unwrap() == 1
+        same(&[&all.county, &retired, &all.b])
+            && all.county.node.count(&Filter::kind("decision")).unwrap() == 1
     })
     .await;
     for place in [&mut retired, &mut all.b, &mut all.county] {

@@ -18,7 +18,11 @@ fn group_head() -> By {
 /// The values of a conflict with the accounts and devices that said each.
 fn sides(conflict: &Conflict) -> Vec<(String, String)> {
     let said = |one: &office::Choice| {
-        let who: Vec<String> = one.said.iter().map(|s| format!("{}@{}", s.by, s.device)).collect();
+        let who: Vec<String> = one
+            .said
+            .iter()
+            .map(|s| format!("{}@{}", s.by, s.device))
+            .collect();
         who.join("，")
     };
     conflict
@@ -33,7 +37,15 @@ fn pair(label: &str, who: &str) -> (String, String) {
 }
 
 fn settle(place: &Place, by: &By, conflict: &Conflict, choice: &str, reason: &str) {
-    office::settle(&place.node, by, &conflict.found.name(), choice, reason, "2025-11-30").unwrap();
+    office::settle(
+        &place.node,
+        by,
+        &conflict.found.name(),
+        choice,
+        reason,
+        "2025-11-30",
+    )
+    .unwrap();
 }
 
 /// What settlements say for readers, with their reasons.
@@ -58,7 +70,9 @@ fn sheet(place: &Place, session: &str) {
     ];
     let edit = node::Edit {
         id: place.node.new_id(),
-        fields: fields.map(|(name, value)| (name.into(), Some(Value::from(value)))).into(),
+        fields: fields
+            .map(|(name, value)| (name.into(), Some(Value::from(value))))
+            .into(),
     };
     place.node.commit(&record.doc, vec![edit]).unwrap();
 }
@@ -71,8 +85,15 @@ async fn row_01_two_recorders_mark_one_person_present_and_late() {
     all.meet().await;
     let people = all.people.clone();
     // Apart: both have the session and each takes the roll.
-    mark(&all.a, &session, &[(&people[0], "present"), (&people[1], "present")]);
-    let theirs = [(people[0].clone(), "absent".to_string()), (people[1].clone(), "present".to_string())];
+    mark(
+        &all.a,
+        &session,
+        &[(&people[0], "present"), (&people[1], "present")],
+    );
+    let theirs = [
+        (people[0].clone(), "absent".to_string()),
+        (people[1].clone(), "present".to_string()),
+    ];
     office::mark_attendance(&all.b.node, &group_head(), &session, &theirs).unwrap();
     all.meet().await;
 
@@ -92,11 +113,15 @@ async fn row_01_two_recorders_mark_one_person_present_and_late() {
     assert_eq!(conflict.evidence[0].label[0], "签到表");
     assert_eq!(conflict.evidence[0].caption, "纸质签到表第１页");
     assert_eq!(conflict.evidence[0].hash, "5d".repeat(32));
-    assert!(!all.only(&all.county).here, "the county does not say who was at the school");
+    assert!(
+        !all.only(&all.county).here,
+        "the county does not say who was at the school"
+    );
 
     // Unresolved it gives nothing, and holds up nobody else.
     office::end_session(&all.a.node, &clerk(), &session).unwrap();
-    let claims = |place: &Place| office::register_claims(&place.node, &clerk(), &session, "2025-10-17").unwrap();
+    let claims =
+        |place: &Place| office::register_claims(&place.node, &clerk(), &session, "2025-10-17").unwrap();
     assert_eq!(claims(&all.a), 1);
     let detail = office::session(&all.a.node, &session).unwrap().unwrap();
     assert_eq!((detail.row.marked, detail.row.present), (2, 1));
@@ -110,18 +135,27 @@ async fn row_01_two_recorders_mark_one_person_present_and_late() {
     assert!(office::open_conflicts(&all.b.node).unwrap().is_empty());
     all.meet().await;
     assert!(all.open().is_empty());
-    assert_eq!(settlements(&all.county), ["选定：到；不取：缺席（签到表上有本人签名）"]);
+    assert_eq!(
+        settlements(&all.county),
+        ["选定：到；不取：缺席（签到表上有本人签名）"]
+    );
     assert_eq!(claims(&all.a), 1, "only now there is a claim of this person");
     all.meet().await;
     assert_eq!(all.recognise_all("2025-10-27"), 1);
     all.meet().await;
     assert_eq!((all.total(&people[0]), all.total(&people[1])), (40, 40));
     // What was not chosen stays readable in the history.
-    let marks = all.a.node.records(&Filter::kind("attendance").person(&people[0])).unwrap();
+    let marks = all
+        .a
+        .node
+        .records(&Filter::kind("attendance").person(&people[0]))
+        .unwrap();
     assert!(marks.iter().any(|mark| {
         all.a.node.history(&mark.id).unwrap().iter().any(|act| {
             act.fields.iter().any(|(field, before, after)| {
-                field == "status" && *before == [Value::from("absent")] && *after == Some(Value::from("present"))
+                field == "status"
+                    && *before == [Value::from("absent")]
+                    && *after == Some(Value::from("present"))
             })
         })
     }));
@@ -174,7 +208,10 @@ async fn row_02_class_hours_edited_to_three_by_one_and_six_by_the_other() {
     settle(&all.a, &clerk(), &conflict, "300", "");
     all.meet().await;
     // The clerk brings the claims to three class-hours; what the county recognised was four and is decided anew.
-    assert_eq!(office::register_claims(&all.a.node, &clerk(), &session, "2025-10-20").unwrap(), 3);
+    assert_eq!(
+        office::register_claims(&all.a.node, &clerk(), &session, "2025-10-20").unwrap(),
+        3
+    );
     all.meet().await;
     assert!(all.open().iter().all(|one| one.matter == Matter::Decision));
     assert_eq!(all.total(&people[0]), 0, "审后改动 gives nothing");
@@ -237,7 +274,14 @@ async fn row_03_one_session_entered_twice_is_counted_once() {
     let people = all.people.clone();
     let school = all.school.clone();
     let [p, q, r] = [&people[0], &people[1], &people[2]].map(String::as_str);
-    let one = visit(&all.a, &clerk(), &school, "送教下乡：分数的意义", 400, &[(p, "present"), (q, "present")]);
+    let one = visit(
+        &all.a,
+        &clerk(),
+        &school,
+        "送教下乡：分数的意义",
+        400,
+        &[(p, "present"), (q, "present")],
+    );
     let two = visit(
         &all.b,
         &group_head(),
@@ -251,12 +295,26 @@ async fn row_03_one_session_entered_twice_is_counted_once() {
     let conflict = all.only(&all.a);
     assert_eq!(conflict.found.matter, Matter::Duplicate);
     assert_eq!(conflict.choices.len(), 3);
-    assert!(conflict.choices.iter().any(|one| one.note[0].contains("签到 3 人")));
+    assert!(
+        conflict
+            .choices
+            .iter()
+            .any(|one| one.note[0].contains("签到 3 人"))
+    );
     // Until it is settled, one of the two is recognised for a person and the other waits.
     assert_eq!(all.recognise_all("2025-10-20"), 3);
     let waiting = office::audit_queue(&all.county.node, 10).unwrap();
     assert_eq!(waiting.len(), 2);
-    let refused = office::decide(&all.county.node, &auditor(), &waiting[0].id, "recognised", None, "", "", "2025-10-20");
+    let refused = office::decide(
+        &all.county.node,
+        &auditor(),
+        &waiting[0].id,
+        "recognised",
+        None,
+        "",
+        "",
+        "2025-10-20",
+    );
     assert!(refused.unwrap_err().zh().contains("一个学时只计一次"));
     all.meet().await;
     assert_eq!([p, q, r].map(|one| all.total(one)), [40, 40, 40]);
@@ -265,7 +323,10 @@ async fn row_03_one_session_entered_twice_is_counted_once() {
     settle(&all.a, &clerk(), &conflict, &one, "送教专家回执写的是同一场");
     all.meet().await;
     let question = all.only(&all.b);
-    assert_eq!((question.found.matter, question.found.about.as_str()), (Matter::Mark, one.as_str()));
+    assert_eq!(
+        (question.found.matter, question.found.about.as_str()),
+        (Matter::Mark, one.as_str())
+    );
     assert_eq!(question.title[0], "王𬭊 · 送教下乡：分数的意义");
     let dropped = office::session(&all.county.node, &two).unwrap().unwrap();
     assert_eq!(dropped.row.state, "void");
@@ -287,7 +348,14 @@ async fn row_03_two_sessions_that_are_alike_may_be_said_to_be_two() {
     let school = all.school.clone();
     let one = [(person.as_str(), "present")];
     visit(&all.a, &clerk(), &school, "第１次研课：分数的意义", 200, &one);
-    visit(&all.b, &group_head(), &school, "第２次研课：分数的意义", 200, &one);
+    visit(
+        &all.b,
+        &group_head(),
+        &school,
+        "第２次研课：分数的意义",
+        200,
+        &one,
+    );
     all.meet().await;
     let conflict = all.only(&all.b);
     let name = conflict.found.name();
@@ -339,16 +407,42 @@ async fn row_04_one_person_in_two_sessions_at_one_time() {
     let people = all.people.clone();
     let school = all.school.clone();
     let [p, q, r] = [&people[0], &people[1], &people[2]].map(String::as_str);
-    let town = held(&all.a, &clerk(), &school, timed("县城：新课标通识培训", "08:30", "11:30"), &[p, q]);
-    let here = held(&all.b, &group_head(), &school, timed("校本：作业设计", "10:00", "12:00"), &[p, r]);
+    let town = held(
+        &all.a,
+        &clerk(),
+        &school,
+        timed("县城：新课标通识培训", "08:30", "11:30"),
+        &[p, q],
+    );
+    let here = held(
+        &all.b,
+        &group_head(),
+        &school,
+        timed("校本：作业设计", "10:00", "12:00"),
+        &[p, r],
+    );
     // One that begins when the other ends is no question.
-    held(&all.b, &group_head(), &school, timed("师德专题学习", "12:00", "14:00"), &[r]);
+    held(
+        &all.b,
+        &group_head(),
+        &school,
+        timed("师德专题学习", "12:00", "14:00"),
+        &[r],
+    );
     all.meet().await;
 
     // Flagged for the one person alone, and not counted double: the second claim waits.
     let conflict = all.only(&all.a);
-    assert_eq!((conflict.found.matter, conflict.found.person.as_str()), (Matter::Overlap, p));
-    assert!(conflict.choices.iter().any(|one| one.note[0].contains("08:30–11:30")));
+    assert_eq!(
+        (conflict.found.matter, conflict.found.person.as_str()),
+        (Matter::Overlap, p)
+    );
+    assert!(
+        conflict
+            .choices
+            .iter()
+            .any(|one| one.note[0].contains("08:30–11:30"))
+    );
     assert_eq!(all.recognise_all("2025-10-20"), 4);
     all.meet().await;
     assert_eq!([p, q, r].map(|one| all.total(one)), [40, 40, 80]);
@@ -379,15 +473,32 @@ async fn row_04_both_recognised_before_anybody_saw_it_count_once_and_the_county_
     all.county.up().await;
     second.up().await;
     second.knows(&all.county);
-    until("the second computer holds what the hub holds", 30, || same(&[&all.county, &second])).await;
+    until("the second computer holds what the hub holds", 30, || {
+        same(&[&all.county, &second])
+    })
+    .await;
     second.down().await;
     all.county.down().await;
-    let town = held(&all.a, &clerk(), &school, timed("县城：新课标通识培训", "08:30", "11:30"), &one);
-    held(&all.b, &group_head(), &school, timed("校本：作业设计", "10:00", "12:00"), &one);
+    let town = held(
+        &all.a,
+        &clerk(),
+        &school,
+        timed("县城：新课标通识培训", "08:30", "11:30"),
+        &one,
+    );
+    held(
+        &all.b,
+        &group_head(),
+        &school,
+        timed("校本：作业设计", "10:00", "12:00"),
+        &one,
+    );
     second.up().await;
     all.b.up().await;
     all.b.knows(&second);
-    let waits = |place: &Place| place.node.views_behind().unwrap() == 0 && office::audit_queue(&place.node, 10).unwrap().len() == 1;
+    let waits = |place: &Place| {
+        place.node.views_behind().unwrap() == 0 && office::audit_queue(&place.node, 10).unwrap().len() == 1
+    };
     until("the second auditor has one claim", 30, || waits(&second)).await;
     second.down().await;
     all.b.down().await;
@@ -473,14 +584,29 @@ async fn row_05_one_activity_claimed_in_two_channels() {
         assert_eq!(all.total(person), 40);
     }
     let value = |conflict: &Conflict, start: &str| {
-        let found = conflict.choices.iter().find(|one| one.label[0].starts_with(start));
+        let found = conflict
+            .choices
+            .iter()
+            .find(|one| one.label[0].starts_with(start));
         found.unwrap().value.clone()
     };
     // The school settles one of them, the county another one: 不予认定, 重复.
-    settle(&all.a, &clerk(), &first, &value(&first, "区（县）级"), "坊主的名单在县里");
+    settle(
+        &all.a,
+        &clerk(),
+        &first,
+        &value(&first, "区（县）级"),
+        "坊主的名单在县里",
+    );
     settle(&all.county, &auditor(), &second, &value(&second, "校级"), "");
     all.meet().await;
-    assert_eq!(all.open().iter().filter(|one| one.matter == Matter::Claims).count(), 1);
+    assert_eq!(
+        all.open()
+            .iter()
+            .filter(|one| one.matter == Matter::Claims)
+            .count(),
+        1
+    );
     let claims = office::claims(&all.b.node, None, 10).unwrap();
     let verdicts = |person: &str| -> Vec<(String, String, String)> {
         let own = claims.iter().filter(|claim| claim.person == person);
@@ -495,8 +621,15 @@ async fn row_05_one_activity_claimed_in_two_channels() {
         all.sort();
         all
     };
-    assert_eq!(verdicts(&people[1])[0], ("district".into(), "rejected".into(), "duplicate".into()));
-    assert!(verdicts(&people[0]).iter().all(|(channel, _, _)| channel == "district"));
+    assert_eq!(
+        verdicts(&people[1])[0],
+        ("district".into(), "rejected".into(), "duplicate".into())
+    );
+    assert!(
+        verdicts(&people[0])
+            .iter()
+            .all(|(channel, _, _)| channel == "district")
+    );
     all.recognise_all("2025-10-27");
     all.meet().await;
     assert_eq!(all.total(&people[0]), 40, "once, in the channel that was chosen");

@@ -128,7 +128,17 @@ mod tests {
         ] {
             assert_eq!(minute_of_day(typed), Some(minute), "{typed}");
         }
-        for typed in ["", "上午", "8", "24:00", "8:60", ":30", "-1:00", "8:3O", "１２３:00"] {
+        for typed in [
+            "",
+            "上午",
+            "8",
+            "24:00",
+            "8:60",
+            ":30",
+            "-1:00",
+            "8:3O",
+            "１２３:00",
+        ] {
             assert_eq!(minute_of_day(typed), None, "{typed}");
         }
     }

@@ -172,7 +172,10 @@ fn note(query: &str, l: Lang) -> Option<String> {
         "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
         "record" | "step" => l.t("已保存在本机。", "Saved on this computer.").to_owned(),
         "settled" => l
-            .t("已选定并保存在本机；没选的那种说法留在历史里。", "Settled and saved here; what was not chosen stays in the history.")
+            .t(
+                "已选定并保存在本机；没选的那种说法留在历史里。",
+                "Settled and saved here; what was not chosen stays in the history.",
+            )
             .to_owned(),
         "series" if l.zh() => format!("已登记 {n} 次活动（草稿）。"),
         "series" => format!("{n} sessions entered as drafts."),

@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, conflicts, county, devices, export, import, live, overview, publishing, quarantine,
-    record_form, records, roster, session_form, sessions, sign_in, sync,
+    accounts, audit, card, claims, conflicts, county, devices, export, import, live, overview, publishing,
+    quarantine, record_form, records, roster, session_form, sessions, sign_in, sync,
 };
 use crate::{assets, guard};
 

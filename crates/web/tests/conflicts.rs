@@ -66,7 +66,9 @@ fn two_marks() -> (Site, Site, Site, String, String) {
     ];
     let edit = Edit {
         id: one.node.new_id(),
-        fields: fields.map(|(name, value)| (name.into(), Some(Value::from(value)))).into(),
+        fields: fields
+            .map(|(name, value)| (name.into(), Some(Value::from(value))))
+            .into(),
     };
     one.node.commit(&record.doc, vec![edit]).unwrap();
     mark(&two, "赵组长", &session, &person, "absent");
@@ -138,7 +140,11 @@ fn a_clerk_sees_both_marks_and_settles_with_one_button() {
     let done = clerk.submit(
         "/conflicts",
         "/conflicts",
-        &[("conflict", &name), ("choice", "present"), ("reason", "签到表上有签名")],
+        &[
+            ("conflict", &name),
+            ("choice", "present"),
+            ("reason", "签到表上有签名"),
+        ],
     );
     done.is(200).has("已选定并保存在本机").has("没有待核的记录");
     clerk.get("/").lacks("待核 1 处");
@@ -168,7 +174,10 @@ fn a_teacher_and_a_leader_settle_nothing() {
     teacher.get("/conflicts").is(403);
     teacher.submit("/password", "/conflicts", &fields).is(403);
     let leader = one.signed_in("孙校长", Role::Leader);
-    leader.get("/conflicts").has("欧阳㙇").lacks("name=\"choice\" value=\"absent\"");
+    leader
+        .get("/conflicts")
+        .has("欧阳㙇")
+        .lacks("name=\"choice\" value=\"absent\"");
     leader.submit("/conflicts", "/conflicts", &fields).is(403);
     assert_eq!(office::open_conflicts(&one.node).unwrap().len(), 1);
 }

@@ -52,7 +52,7 @@ fn session(hours_c: i64) -> SessionInput {
         hours_c,
         lecturers: String::new(),
         minutes: Some(90),
-        lecture_minutes: None,
+        ..SessionInput::default()
     }
 }
 

@@ -264,6 +264,7 @@ fn record_term(
             lecturers: sample.lecturers.clone(),
             minutes: Some(sample.minutes),
             lecture_minutes: Some(sample.lecture_minutes),
+            ..SessionInput::default()
         };
         let by = by_demo();
         let session = office::save_session(node, &by, &school, None, input)?;

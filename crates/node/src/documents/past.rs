@@ -36,7 +36,12 @@ struct Followed {
 
 impl Followed {
     fn take(&mut self, id: &str, seq: i64, device: NodeId, change: &ExpandedChange) {
-        let Followed { objects, said, standing, past } = self;
+        let Followed {
+            objects,
+            said,
+            standing,
+            past,
+        } = self;
         let mut deed = Deed {
             device,
             by: None,

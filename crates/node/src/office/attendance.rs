@@ -111,7 +111,10 @@ pub fn mark_attendance(
     let mut edits = Edits::default();
     let mut changed = 0;
     for (person, status) in wanted {
-        let own: Vec<&Record> = known.iter().filter(|mark| mark.text("person") == person).collect();
+        let own: Vec<&Record> = known
+            .iter()
+            .filter(|mark| mark.text("person") == person)
+            .collect();
         let any = !own.is_empty();
         let mut touched = remark(node, by, &own, status, &mut edits)?;
         if !any {

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use records::{Fields, Kinds, claim_digest_with};
 
-use super::conflicts::Rivals;
 use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh};
+use super::conflicts::Rivals;
 use super::draft::Draft;
 use super::lookup::{By as Pick, Row, record_of, rows};
 use super::per_school::PerSchool;

@@ -108,7 +108,10 @@ fn hold_back(node: &Node, weighed: &mut [Weighed]) -> Result<(), Error> {
         let mut stand: BTreeSet<String> = BTreeSet::new();
         for (_, _, at) in given {
             let row = &mut weighed[at].row;
-            if rivals.of(&row.session, &row.person).any(|rival| stand.contains(rival)) {
+            if rivals
+                .of(&row.session, &row.person)
+                .any(|rival| stand.contains(rival))
+            {
                 row.disputed = true;
             } else {
                 stand.insert(row.session.clone());

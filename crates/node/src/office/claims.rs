@@ -169,8 +169,14 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
     if let Some(filed) = beyond_filing(&record.fields) {
         return Err(invalid(
             "hours_c",
-            &format!("学时超过备案的 {}；请改正学时，或重新备案", show_hundredths(filed)),
-            &format!("More class-hours than the {} filed; correct them, or file anew", show_hundredths(filed)),
+            &format!(
+                "学时超过备案的 {}；请改正学时，或重新备案",
+                show_hundredths(filed)
+            ),
+            &format!(
+                "More class-hours than the {} filed; correct them, or file anew",
+                show_hundredths(filed)
+            ),
         ));
     }
     let school = record.school.clone().unwrap_or_default();

@@ -43,17 +43,19 @@ pub use attendance::{Mark, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
-pub use conflicts::{Choice, Conflict, Found, Matter, Proof, Said, conflict, open_conflicts, settle};
+pub use conflicts::{
+    Choice, Conflict, Found, Matter, Proof, Said, conflict, conflicts, open_conflicts, settle,
+};
 pub use entries::{
     About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
+pub use names::name_variants;
+pub use opinions::{Opinion, Opinions, opinions};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
-pub use names::name_variants;
-pub use opinions::{Opinion, Opinions, opinions};
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
 pub use schools::{SchoolRow, schools};

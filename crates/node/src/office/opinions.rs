@@ -40,7 +40,10 @@ pub struct Opinion {
 /// The opinions on a lesson, of its own school's observers.
 pub fn opinions(node: &Node, lesson: &str) -> Result<Opinions, Error> {
     let kinds = node.kinds();
-    let school = node.record(lesson)?.and_then(|lesson| lesson.school).unwrap_or_default();
+    let school = node
+        .record(lesson)?
+        .and_then(|lesson| lesson.school)
+        .unwrap_or_default();
     let mut titles = Titles::new(node, &kinds);
     let mut all = Opinions::default();
     for record in node.records(&Filter::kind("observation").about(lesson).school(&school))? {
@@ -49,7 +52,9 @@ pub fn opinions(node: &Node, lesson: &str) -> Result<Opinions, Error> {
         }
         let form = kinds.get(record.text("_kind"));
         let code = |field: &str| {
-            let known = form.and_then(|form| form.field(field)).filter(|f| f.field_type == FieldType::Code);
+            let known = form
+                .and_then(|form| form.field(field))
+                .filter(|f| f.field_type == FieldType::Code);
             let value = record.fields.get(field);
             [Lang::Zh, Lang::En].map(|lang| match (known, value) {
                 (Some(known), Some(value)) => known.show(value, lang),
@@ -66,7 +71,12 @@ pub fn opinions(node: &Node, lesson: &str) -> Result<Opinions, Error> {
             disputed: record.disputed,
         });
     }
-    let points = || all.each.iter().filter(|one| !one.disputed).filter_map(|one| one.points);
+    let points = || {
+        all.each
+            .iter()
+            .filter(|one| !one.disputed)
+            .filter_map(|one| one.points)
+    };
     let (sum, many) = (points().sum::<i64>(), points().count() as i64);
     all.range = points().min().zip(points().max());
     all.mean_c = (many > 0).then(|| sum * 100 / many);

@@ -260,10 +260,27 @@ impl RowKeys {
         let times = self.0.entry(row.clone()).or_default();
         *times += 1;
         let number = |number: Option<i64>| number.map(|n| n.to_string()).unwrap_or_default();
-        let (born, since, times) = (number(row.birth_year), number(row.teaching_from), times.to_string());
+        let (born, since, times) = (
+            number(row.birth_year),
+            number(row.teaching_from),
+            times.to_string(),
+        );
         key_of(&[
-            "person", school, &row.teacher_code, &row.name, &row.sex, &born, &row.status, &row.post, &row.title,
-            &row.subject, &row.stage, if row.homeroom { "1" } else { "0" }, &since, &row.from, &times,
+            "person",
+            school,
+            &row.teacher_code,
+            &row.name,
+            &row.sex,
+            &born,
+            &row.status,
+            &row.post,
+            &row.title,
+            &row.subject,
+            &row.stage,
+            if row.homeroom { "1" } else { "0" },
+            &since,
+            &row.from,
+            &times,
         ])
     }
 }
@@ -280,7 +297,8 @@ fn key_of(parts: &[&str]) -> String {
     bytes.copy_from_slice(&hash.finalize()[..16]);
     uuid::Builder::from_custom_bytes(bytes)
         .into_uuid()
-        .hyphenated().to_string()
+        .hyphenated()
+        .to_string()
 }
 
 enum Target {

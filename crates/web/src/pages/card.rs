@@ -159,7 +159,11 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     let today = jiff::Zoned::now().date();
     let found = ctx.run(move |n| {
         let view = office::credit_card(n, &id)?;
-        Ok((view, office::other_cards(n, &id, today)?, office::name_variants(n, &id)?))
+        Ok((
+            view,
+            office::other_cards(n, &id, today)?,
+            office::name_variants(n, &id)?,
+        ))
     });
     let (Some(view), others, variants) = found.await? else {
         return Err(Fault::NotFound);

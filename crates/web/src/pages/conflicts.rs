@@ -97,9 +97,9 @@ async fn conflicts_page(ctx: &Ctx, search: Search, f: Form) -> Result<Response, 
                 Some(at) => at,
                 None => search.from,
             };
-            let rows = open.iter().skip(from).take(PAGE);
-            let rows: Result<Vec<Conflict>, _> = rows.map(|one| office::conflict(node, one)).collect();
-            Ok((rows?, (all, from + PAGE), schools))
+            let shown: Vec<_> = open.into_iter().skip(from).take(PAGE).collect();
+            let rows = office::conflicts(node, &shown)?;
+            Ok((rows, (all, from + PAGE), schools))
         })
         .await?;
     let l = ctx.l;
@@ -130,7 +130,10 @@ pub(crate) async fn settle(Post { ctx, mut form }: Post) -> Result<Response, Fau
     };
     let done = if form.ok() {
         let (by, conflict) = (ctx.who.by(), form.text("conflict"));
-        let (choice, reason) = (form.raw("choice").to_owned(), records::text::tidy(form.get("reason")));
+        let (choice, reason) = (
+            form.raw("choice").to_owned(),
+            records::text::tidy(form.get("reason")),
+        );
         ctx.app
             .attempt(move |node| office::settle(node, &by, &conflict, &choice, &reason, &on))
             .await?

@@ -368,7 +368,11 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
             } else {
                 0
             };
-            let conflicts = if read { office::open_conflicts(node)?.len() } else { 0 };
+            let conflicts = if read {
+                office::open_conflicts(node)?.len()
+            } else {
+                0
+            };
             Ok((rows, recent, wishes, conflicts))
         })
         .await?;

@@ -68,14 +68,13 @@ impl Rivals {
             Matter::Overlap => one.person == person,
             _ => false,
         };
-        self.0
-            .iter()
-            .filter(stands)
-            .filter_map(move |one| match (one.about == session, one.other == session) {
+        self.0.iter().filter(stands).filter_map(move |one| {
+            match (one.about == session, one.other == session) {
                 (true, _) => Some(one.other.as_str()),
                 (_, true) => Some(one.about.as_str()),
                 _ => None,
-            })
+            }
+        })
     }
 }
 
@@ -109,7 +108,7 @@ fn two_columns(node: &Node, sql: &str, school: &str) -> Result<Vec<(String, Stri
     node.read(|conn| {
         let mut query = conn.prepare_cached(sql)?;
         let rows = query.query_map([school], |row| {
-            let text = |at: usize| Ok::<_, store::rusqlite::Error>(row.get::<_, Option<String>>(at)?);
+            let text = |at: usize| row.get::<_, Option<String>>(at);
             Ok((text(0)?.unwrap_or_default(), text(1)?.unwrap_or_default()))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -227,7 +226,9 @@ fn pairs(
         let people = tallies.remove(&key(school, &row.id)).unwrap_or_default();
         let people = people.into_iter().filter(|(_, mark)| mark.present());
         let occasion = occasion(&row, people.map(|(person, _)| person).collect());
-        days.entry(occasion.date.clone()).or_default().push((row, occasion));
+        days.entry(occasion.date.clone())
+            .or_default()
+            .push((row, occasion));
     }
     for day in days.values() {
         for (at, (one, a)) in day.iter().enumerate() {
@@ -259,7 +260,10 @@ fn pair(
         all.push(duplicate);
         return Ok(());
     }
-    if rows.iter().any(|row| row.text("state") == "void" && !row.disputed) {
+    if rows
+        .iter()
+        .any(|row| row.text("state") == "void" && !row.disputed)
+    {
         return Ok(());
     }
     if a.resembles(b) && !settled.both_stand(&duplicate) {
@@ -304,7 +308,9 @@ fn is_refused(claim: &Weighed) -> bool {
 
 fn occasion(row: &Row, people: BTreeSet<String>) -> Occasion {
     let begins = minute_of_day(row.text("begins"));
-    let length = u16::try_from(row.int("minutes")).ok().filter(|minutes| *minutes > 0);
+    let length = u16::try_from(row.int("minutes"))
+        .ok()
+        .filter(|minutes| *minutes > 0);
     Occasion {
         host: row.text("host").to_owned(),
         date: row.text("date").to_owned(),
@@ -328,9 +334,8 @@ fn claims(node: &Node, school: &str, all: &mut Vec<Found>) -> Result<(), Error> 
         .collect();
     let sessions: Vec<&str> = several.iter().map(|(session, _)| session.as_str()).collect();
     let rows = by_about(node, "claim", &sessions)?.into_values().flatten();
-    let rows = rows.filter(|row| {
-        row.school == school && several.contains(&(row.about.clone(), row.person.clone()))
-    });
+    let rows =
+        rows.filter(|row| row.school == school && several.contains(&(row.about.clone(), row.person.clone())));
     let mut contents: BTreeMap<(String, String), BTreeSet<[String; 6]>> = BTreeMap::new();
     for claim in weigh(node, rows.collect())? {
         if !claim.superseded && !is_refused(&claim) {

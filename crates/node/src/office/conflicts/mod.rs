@@ -13,7 +13,7 @@ mod show;
 pub(super) use find::Rivals;
 pub use find::open_conflicts;
 pub use settle::settle;
-pub use show::conflict;
+pub use show::{conflict, conflicts};
 
 use crate::Node;
 

@@ -30,7 +30,9 @@ pub fn settle(
     reason: &str,
     on: &str,
 ) -> Result<Found, Error> {
-    let found = open_conflicts(node)?.into_iter().find(|found| found.name() == name);
+    let found = open_conflicts(node)?
+        .into_iter()
+        .find(|found| found.name() == name);
     let Some(found) = found else {
         return Err(invalid(
             "choice",
@@ -87,7 +89,11 @@ fn write(node: &Node, by: &By, found: &Found, choice: &str, edits: &mut Edits) -
         }
         Matter::Duplicate => duplicate(node, by, found, choice, edits)?,
         Matter::Overlap if choice != BOTH => {
-            let other = if choice == found.about { &found.other } else { &found.about };
+            let other = if choice == found.about {
+                &found.other
+            } else {
+                &found.about
+            };
             let marks = marks_of(node, found, other)?;
             remark(node, by, &marks.iter().collect::<Vec<_>>(), "absent", edits)?;
         }
@@ -184,7 +190,10 @@ fn duplicate(node: &Node, by: &By, found: &Found, choice: &str, edits: &mut Edit
             .text("source", mark.text("source"));
         edits.push(&kept.doc, draft.create(node, node.new_id(), by)?);
     }
-    let anybody = known.values().flatten().any(|status| PRESENT.contains(&status.as_str()));
+    let anybody = known
+        .values()
+        .flatten()
+        .any(|status| PRESENT.contains(&status.as_str()));
     if kept.text("state") == "void" || (kept.text("state") == "draft" && anybody) {
         state(&kept, "held", "", edits)?;
     }
@@ -221,11 +230,19 @@ fn note(
             .text("reason", reason)
     };
     if !found.other.is_empty() {
-        let mut known = node.records(&Filter::kind("settlement").about(&found.about).school(&found.school))?;
+        let mut known = node.records(
+            &Filter::kind("settlement")
+                .about(&found.about)
+                .school(&found.school),
+        )?;
         known.retain(|old| {
-            [("matter", found.matter.code()), ("other", &found.other), ("person", &found.person)]
-                .iter()
-                .all(|(field, value)| old.text(field) == *value)
+            [
+                ("matter", found.matter.code()),
+                ("other", &found.other),
+                ("person", &found.person),
+            ]
+            .iter()
+            .all(|(field, value)| old.text(field) == *value)
         });
         for old in &known {
             if let Some(edit) = draft().change(node, old, by)? {
@@ -263,10 +280,23 @@ fn refuse_others(
     if found.matter == Matter::Claims {
         let claims = live_claims(node, found)?;
         let weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
-        let kept = weighed.iter().find(|w| w.row.id == choice).map(content).ok_or_else(gone)?;
-        refused.extend(weighed.iter().filter(|w| content(w) != kept).map(|w| w.row.id.clone()));
+        let kept = weighed
+            .iter()
+            .find(|w| w.row.id == choice)
+            .map(content)
+            .ok_or_else(gone)?;
+        refused.extend(
+            weighed
+                .iter()
+                .filter(|w| content(w) != kept)
+                .map(|w| w.row.id.clone()),
+        );
     } else {
-        let other = if choice == found.about { &found.other } else { &found.about };
+        let other = if choice == found.about {
+            &found.other
+        } else {
+            &found.about
+        };
         let at = Found {
             about: other.clone(),
             ..found.clone()

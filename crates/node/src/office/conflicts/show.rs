@@ -1,6 +1,6 @@
 //! One conflict laid out: every value with who said it, and the evidence beside it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use records::{Kinds, Lang, Value, show_hundredths};
 
@@ -15,31 +15,69 @@ use crate::{Act, Error, Filter, Node, Record};
 
 /// An open conflict with all that a person needs to choose.
 pub fn conflict(node: &Node, found: &Found) -> Result<Conflict, Error> {
+    let mut one = conflicts(node, std::slice::from_ref(found))?;
+    one.pop().ok_or_else(|| Error::Unreadable(found.name()))
+}
+
+/// The same of several, which cost little more than one where they stand in the same documents.
+pub fn conflicts(node: &Node, found: &[Found]) -> Result<Vec<Conflict>, Error> {
     let kinds = node.kinds();
-    let mut view = View {
-        titles: Titles::new(node, &kinds),
-        node,
-        kinds: &kinds,
-        found,
-    };
-    let (title, why) = (view.title()?, why(found.matter));
-    let choices = view.choices()?;
-    let mut evidence = Vec::new();
-    for id in view.proved()? {
-        for record in node.records(&Filter::kind("evidence").about(&id).school(&found.school))? {
-            evidence.push(view.proof(&record)?);
+    let records: Vec<Vec<Record>> = found
+        .iter()
+        .map(|one| records_of(node, one))
+        .collect::<Result<_, _>>()?;
+    let all: Vec<&Record> = records.iter().flatten().collect();
+    let pasts = node.histories(&all)?;
+    let pasts: HashMap<&str, Vec<Act>> = all.iter().map(|record| record.id.as_str()).zip(pasts).collect();
+    let names = organisation_names(node)?;
+    let mut shown = Vec::new();
+    for (found, records) in found.iter().zip(&records) {
+        let mut view = View {
+            titles: Titles::new(node, &kinds),
+            node,
+            kinds: &kinds,
+            found,
+            records,
+            pasts: &pasts,
+        };
+        let mut evidence = Vec::new();
+        for id in view.proved()? {
+            for record in node.records(&Filter::kind("evidence").about(&id).school(&found.school))? {
+                evidence.push(view.proof(&record)?);
+            }
         }
+        shown.push(Conflict {
+            school_name: names.get(&found.school).cloned().unwrap_or_default(),
+            title: view.title()?,
+            why: why(found.matter).map(str::to_owned),
+            links: view.links()?,
+            choices: view.choices()?,
+            evidence,
+            here: found.settled_here(node),
+            found: found.clone(),
+        });
     }
-    Ok(Conflict {
-        school_name: organisation_names(node)?.remove(&found.school).unwrap_or_default(),
-        title,
-        why: why.map(str::to_owned),
-        links: view.links()?,
-        choices,
-        evidence,
-        here: found.settled_here(node),
-        found: found.clone(),
-    })
+    Ok(shown)
+}
+
+/// The records that say what is in question.
+fn records_of(node: &Node, found: &Found) -> Result<Vec<Record>, Error> {
+    let mut named = Vec::new();
+    match found.matter {
+        Matter::Mark => return marks_of(node, found, &found.about),
+        Matter::Claims => return live_claims(node, found),
+        Matter::Decision => {
+            return node.records(&Filter::kind("decision").about(&found.about).school(&found.school));
+        }
+        Matter::Value => named.push(&found.about),
+        Matter::Duplicate | Matter::Overlap | Matter::Groups => named.extend([&found.about, &found.other]),
+        Matter::Signature => {}
+    }
+    let mut records = Vec::new();
+    for id in named {
+        records.extend(node.record(id)?);
+    }
+    Ok(records)
 }
 
 /// What contradicts what, and what it does to the totals meanwhile.
@@ -85,6 +123,10 @@ struct View<'a> {
     kinds: &'a Kinds,
     titles: Titles<'a>,
     found: &'a Found,
+    /// The records that say what is in question.
+    records: &'a [Record],
+    /// What was done to each of them.
+    pasts: &'a HashMap<&'a str, Vec<Act>>,
 }
 
 /// The same in both languages.
@@ -95,7 +137,14 @@ fn labelled(label: impl Fn(Lang) -> String) -> [String; 2] {
 /// All values of a field of a record; `None` stands for an emptied field.
 pub(super) fn values_of(record: &Record, field: &str) -> Vec<Option<Value>> {
     let winner = record.fields.get(field).cloned();
-    let mut values: Vec<Option<Value>> = record.others.get(field).into_iter().flatten().cloned().map(Some).collect();
+    let mut values: Vec<Option<Value>> = record
+        .others
+        .get(field)
+        .into_iter()
+        .flatten()
+        .cloned()
+        .map(Some)
+        .collect();
     // An emptied field is not among them.
     if winner.is_none() || values.len() < 2 {
         values.push(None);
@@ -105,7 +154,7 @@ pub(super) fn values_of(record: &Record, field: &str) -> Vec<Option<Value>> {
     values
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     fn record(&self, id: &str) -> Result<Option<Record>, Error> {
         self.node.record(id)
     }
@@ -119,7 +168,9 @@ impl View<'_> {
         let about = self.name_of(&found.about)?;
         let person = self.titles.named("person", &found.person)?;
         let record = self.record(&found.about)?;
-        let kind = record.as_ref().and_then(|record| self.kinds.get(&reference(record)));
+        let kind = record
+            .as_ref()
+            .and_then(|record| self.kinds.get(&reference(record)));
         Ok(match found.matter {
             Matter::Value => {
                 let field = kind.and_then(|kind| kind.field(&found.field));
@@ -221,36 +272,36 @@ impl View<'_> {
     }
 
     fn marks(&mut self) -> Result<Vec<Choice>, Error> {
-        let marks = marks_of(self.node, self.found, &self.found.about)?;
         let mut choices: Vec<Choice> = Vec::new();
-        for (mark, acts) in self.with_past(&marks)? {
+        for (mark, acts) in self.with_past() {
             let values = match mark.others.contains_key("status") {
                 true => values_of(mark, "status"),
                 false => vec![mark.fields.get("status").cloned()],
             };
             for value in values {
-                self.add(&mut choices, mark, "status", value, &acts)?;
+                self.add(&mut choices, mark, "status", value, acts)?;
             }
         }
         Ok(choices)
     }
 
     fn values(&mut self) -> Result<Vec<Choice>, Error> {
-        let Some(record) = self.record(&self.found.about)? else {
-            return Ok(Vec::new());
-        };
-        let acts = self.node.histories(&[&record])?.pop().unwrap_or_default();
         let mut choices = Vec::new();
-        for value in values_of(&record, &self.found.field) {
-            self.add(&mut choices, &record, &self.found.field, value, &acts)?;
+        for (record, acts) in self.with_past() {
+            for value in values_of(record, &self.found.field) {
+                self.add(&mut choices, record, &self.found.field, value, acts)?;
+            }
         }
         Ok(choices)
     }
 
-    fn with_past<'r>(&self, records: &'r [Record]) -> Result<Vec<(&'r Record, Vec<Act>)>, Error> {
-        let all: Vec<&Record> = records.iter().collect();
-        let pasts = self.node.histories(&all)?;
-        Ok(all.into_iter().zip(pasts).collect())
+    /// The records with what was done to each.
+    fn with_past(&self) -> impl Iterator<Item = (&'a Record, &'a [Act])> + use<'a> {
+        let pasts = self.pasts;
+        self.records.iter().map(|record| {
+            let past = pasts.get(record.id.as_str()).map(Vec::as_slice);
+            (record, past.unwrap_or_default())
+        })
     }
 
     /// Adds a value of a field, or who else said it to the one that is there.
@@ -262,14 +313,21 @@ impl View<'_> {
         value: Option<Value>,
         acts: &[Act],
     ) -> Result<(), Error> {
-        let wrote = |act: &&Act| act.fields.iter().any(|(name, _, after)| name == field && *after == value);
+        let wrote = |act: &&Act| {
+            act.fields
+                .iter()
+                .any(|(name, _, after)| name == field && *after == value)
+        };
         let said: Vec<Said> = acts.iter().rev().find(wrote).map(said).into_iter().collect();
         let text = as_text(value.as_ref());
         if let Some(known) = choices.iter_mut().find(|choice| choice.value == text) {
             known.said.extend(said);
             return Ok(());
         }
-        let known = self.kinds.get(&reference(record)).and_then(|kind| kind.field(field));
+        let known = self
+            .kinds
+            .get(&reference(record))
+            .and_then(|kind| kind.field(field));
         let label = match &value {
             Some(value) => self.titles.shown(known, value)?,
             None => ["（空）".to_owned(), "(empty)".to_owned()],
@@ -286,14 +344,12 @@ impl View<'_> {
 
     fn sessions(&mut self) -> Result<Vec<Choice>, Error> {
         let found = self.found;
-        let mut both = Vec::new();
-        for id in [&found.about, &found.other] {
-            both.extend(self.record(id)?);
-        }
         let duplicate = found.matter == Matter::Duplicate;
         let mut choices = Vec::new();
-        for (record, acts) in self.with_past(&both)? {
-            let present = self.node.records(&Filter::kind("attendance").about(&record.id).school(&found.school))?;
+        for (record, acts) in self.with_past() {
+            let present = self
+                .node
+                .records(&Filter::kind("attendance").about(&record.id).school(&found.school))?;
             let title = self.name_of(&record.id)?;
             choices.push(Choice {
                 value: record.id.clone(),
@@ -318,7 +374,10 @@ impl View<'_> {
                 value: BOTH.to_owned(),
                 label: match duplicate {
                     true => ["是两场不同的活动", "Two different sessions"],
-                    false => ["两场都参加了（时间不冲突）", "Was at both (the times do not collide)"],
+                    false => [
+                        "两场都参加了（时间不冲突）",
+                        "Was at both (the times do not collide)",
+                    ],
                 }
                 .map(str::to_owned),
                 note: Default::default(),
@@ -353,7 +412,11 @@ impl View<'_> {
                     show_hundredths(record.int("hours_c")),
                     lang.pick("学时", "class-hours")
                 ),
-                format!("{} {marked} {}", lang.pick("签到", "marked"), lang.pick("人", "people")),
+                format!(
+                    "{} {marked} {}",
+                    lang.pick("签到", "marked"),
+                    lang.pick("人", "people")
+                ),
                 code("state"),
             ];
             let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -362,10 +425,9 @@ impl View<'_> {
     }
 
     fn claims(&mut self) -> Result<Vec<Choice>, Error> {
-        let claims = live_claims(self.node, self.found)?;
-        let weighed = weigh(self.node, claims.iter().cloned().map(Row::from).collect())?;
+        let weighed = weigh(self.node, self.records.iter().cloned().map(Row::from).collect())?;
         let mut choices: Vec<(Choice, [String; 6])> = Vec::new();
-        for ((_, acts), weighed) in self.with_past(&claims)?.into_iter().zip(&weighed) {
+        for ((_, acts), weighed) in self.with_past().zip(&weighed) {
             let (same, said) = (content(weighed), acts.last().map(said));
             if let Some((known, _)) = choices.iter_mut().find(|(_, known)| *known == same) {
                 known.said.extend(said);
@@ -410,16 +472,17 @@ impl View<'_> {
     }
 
     fn decisions(&mut self) -> Result<Vec<Choice>, Error> {
-        let decisions = self
-            .node
-            .records(&Filter::kind("decision").about(&self.found.about).school(&self.found.school))?;
-        let claim = self.record(&self.found.about)?.into_iter().map(Row::from).collect();
+        let claim = self
+            .record(&self.found.about)?
+            .into_iter()
+            .map(Row::from)
+            .collect();
         let Some(weighed) = weigh(self.node, claim)?.pop() else {
             return Ok(Vec::new());
         };
         let now = self.claim_line(&weighed);
         let mut choices: Vec<Choice> = Vec::new();
-        for (decision, acts) in self.with_past(&decisions)? {
+        for (decision, acts) in self.with_past() {
             let form = self.kinds.get(&reference(decision));
             let renewed = !weighed.decisions_differ && decision.text("verdict") == "recognised";
             let label = labelled(|lang| {
@@ -429,7 +492,11 @@ impl View<'_> {
                 let was = format!("{verdict} {credits} {}", lang.pick("学分", "credits"));
                 // What is renewed covers what stands there now, whatever it was before.
                 match renewed {
-                    true => format!("{was} → {}{}", lang.pick("按现在的内容认定：", "as it stands now: "), now[lang as usize]),
+                    true => format!(
+                        "{was} → {}{}",
+                        lang.pick("按现在的内容认定：", "as it stands now: "),
+                        now[lang as usize]
+                    ),
                     false => was,
                 }
             });
@@ -442,14 +509,26 @@ impl View<'_> {
                 value: decision.id.clone(),
                 label,
                 note: [
-                    format!("审核日期 {}；{}", decision.text("decided_on"), decision.text("note")),
-                    format!("decided on {}; {}", decision.text("decided_on"), decision.text("note")),
+                    format!(
+                        "审核日期 {}；{}",
+                        decision.text("decided_on"),
+                        decision.text("note")
+                    ),
+                    format!(
+                        "decided on {}; {}",
+                        decision.text("decided_on"),
+                        decision.text("note")
+                    ),
                 ],
                 said: said.into_iter().collect(),
                 reason: false,
             });
         }
-        if decisions.iter().all(|decision| decision.text("verdict") != "rejected") {
+        if self
+            .records
+            .iter()
+            .all(|decision| decision.text("verdict") != "rejected")
+        {
             choices.push(Choice {
                 value: "rejected".to_owned(),
                 label: ["不予认定", "Reject"].map(str::to_owned),
@@ -462,13 +541,8 @@ impl View<'_> {
     }
 
     fn groups(&mut self) -> Result<Vec<Choice>, Error> {
-        let found = self.found;
-        let mut sides = Vec::new();
-        for id in [&found.about, &found.other] {
-            sides.extend(self.record(id)?);
-        }
         let (mut all, mut authors) = ([Vec::new(), Vec::new()], Vec::new());
-        for (record, acts) in self.with_past(&sides)? {
+        for (record, acts) in self.with_past() {
             let group = self.titles.named("group", record.text("group"))?;
             for (names, name) in all.iter_mut().zip(group) {
                 names.push(format!("{name}（{}）", record.text("from")));
