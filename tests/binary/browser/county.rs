@@ -133,7 +133,11 @@ impl County {
         self.post(&school, &format!("{ended}/end"), &[]);
         let void = self.session("停电没有开成的讲座", "2025-11-20");
         self.quick
-            .submit(&format!("{school}{void}/void"), &format!("{void}/void"), &[("reason", "停电没有开")])
+            .submit(
+                &format!("{school}{void}/void"),
+                &format!("{void}/void"),
+                &[("reason", "停电没有开")],
+            )
             .is(200);
         // The county recognises one claim, reduces one, returns one, and has two left.
         let audit = format!("{hub}/audit");
