@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use records::{Fields, Kinds, claim_digest_with};
 
+use super::carry::follow;
 use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh};
 use super::draft::Draft;
-use super::lookup::{By as Pick, Row, record_of, rows};
+use super::lookup::{By as Pick, Row, key, record_of, rows};
 use super::roster::Edits;
 use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node};
@@ -114,7 +115,10 @@ pub fn decide(
             draft().text("claim", claim).create(node, node.new_id(), by)?,
         );
     }
-    edits.commit(node)
+    edits.commit(node)?;
+    // What is recognised at one school is said to the one where the person is now.
+    follow(node, by, &key(&weighed.row.school, &weighed.row.person))?;
+    Ok(())
 }
 
 /// Who may give this verdict on this claim, and whether it may have it now.

@@ -10,7 +10,7 @@ use records::{Kinds, Lang, record_digest_with};
 
 use super::lookup::{Key, Row, by_about, key, newest, organisation_names, record_of};
 use super::titles::Titles;
-use crate::{Act, Error, Filter, Node, Record, Way};
+use crate::{Act, Error, Filter, Node, Record, Role, Way};
 
 /// Where a record stands, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +160,7 @@ pub struct Changed {
 pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
     let states = kind.states.as_ref();
     field == BINDS
+        || kind.field(field).is_some_and(|field| field.program)
         || states.is_some_and(|s| {
             s.field == field || s.reason.as_deref() == Some(field) || s.round.as_deref() == Some(field)
         })
@@ -167,8 +168,13 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
 /// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 8] = [
+const OWN_ACTS: [&str; 13] = [
+    "carried_credit",
+    "correction",
     "person",
+    "same_person",
+    "year_close",
+    "year_statement",
     "staff_fact",
     "organisation",
     "attendance",
@@ -189,6 +195,8 @@ pub fn may_write_kind(node: &Node, kind: &Kind) -> bool {
         "school" => node.home_school().is_some(),
         "county" => node.is_county(),
         "auditor" => node.is_auditor(),
+        "mentor" => !node.scopes(Role::Mentor).is_empty(),
+        "host" => !node.scopes(Role::Host).is_empty(),
         _ => false,
     })
 }

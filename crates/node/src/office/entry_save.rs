@@ -1,15 +1,17 @@
 //! Saving a record of any kind, and taking steps with it, as its kind's file allows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene};
 use records::{Kinds, Value, record_digest_with};
 
+use super::carry::follow;
 use super::draft::{Draft, year_of};
 use super::entries::{
     around, as_related, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
 };
-use super::lookup::record_of;
+use super::lookup::{key, record_of};
 use super::roster::Edits;
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Error, Filter, Node, Record};
@@ -331,14 +333,42 @@ pub fn take_step(
             related: &related,
         };
         let said = scene.take(actor, to, reason).map_err(Error::Invalid)?;
-        let draft = said.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
+        let mut draft = said.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
             draft.value(name, value.clone())
         });
+        if form.id == TRANSFER && to == "effective" {
+            draft = draft.text("to_person", &accepted_as(node, &taking)?);
+        }
         if let Some(edit) = draft.change(node, record, by)? {
             edits.push(&record.doc, edit);
         }
     }
-    edits.commit(node)
+    edits.commit(node)?;
+    if let Some(order) = taking.first().filter(|_| form.id == TRANSFER && to == "effective") {
+        follow(node, by, &key(order.text("from"), order.text("person")))?;
+    }
+    Ok(())
+}
+
+/// Whom the new school has named in its acceptance.
+fn accepted_as(node: &Node, copies: &[Record]) -> Result<String, Error> {
+    let there = copies.iter().find(|copy| copy.school.as_deref() == Some(copy.text("to")));
+    let mut named = BTreeSet::new();
+    if let Some(copy) = there {
+        for word in around(node, copy)?.into_iter().filter(|word| word.kind == "transfer_accept") {
+            if !word.disputed && word.text("person") != copy.text("person") {
+                named.insert(word.text("person").to_owned());
+            }
+        }
+    }
+    match (named.pop_first(), named.is_empty()) {
+        (Some(person), true) => Ok(person),
+        _ => Err(invalid(
+            "state",
+            "新学校的接收还没有写明本校花名册上是哪一位，或写了不同的人",
+            "The new school’s acceptance does not name one person of its roster yet",
+        )),
+    }
 }
 
 /// The kind of the county's order that a teacher moves.

@@ -13,14 +13,18 @@
 mod attendance;
 mod audit;
 mod card;
+mod carry;
 mod claims;
 mod draft;
 mod entries;
 mod entry_save;
 mod lookup;
 mod organisations;
+mod people;
+mod profile;
 mod publishing;
 mod roster;
+mod same_person;
 mod schools;
 mod series;
 mod sessions;
@@ -47,9 +51,11 @@ pub use entry_save::{EntryInput, save_entry, take_step};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use profile::ProfileRow;
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
-pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
-pub use schools::{SchoolRow, schools};
+pub use roster::{Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers, teacher};
+pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons, withdraw_same};
+pub use schools::{SchoolRow, schools, schools_on};
 pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
 pub use titles::choices;

@@ -197,7 +197,7 @@ pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
     let mut marks = Vec::new();
     for teacher in roster(node, &school)? {
         let tally = tallies.remove(&teacher.id);
-        if tally.is_none() && !teacher.in_service() {
+        if tally.is_none() && !teacher.on_strength(&row.date) {
             continue;
         }
         marks.push(Mark {
