@@ -112,7 +112,9 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
     let present = people.present(&of);
     let teacher = match present == of {
         true => asked,
-        false => teacher(node, &present.1)?.filter(|t| t.school == present.0).unwrap_or(asked),
+        false => teacher(node, &present.1)?
+            .filter(|t| t.school == present.0)
+            .unwrap_or(asked),
     };
     let weighed = claims_of(node, &names)?;
     let (brought, carried): (Vec<_>, Vec<_>) = carried(node, &names, &weighed)?.into_iter().unzip();

@@ -99,6 +99,8 @@ fn line(record: &Record, school_name: Option<&String>) -> Option<(ClaimRow, Entr
             on: text("decided_on"),
         },
         disputed: false,
+        late: false,
+        closed: false,
     };
     Some((row, entry))
 }

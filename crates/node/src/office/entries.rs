@@ -6,8 +6,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene, split_reference};
-use records::{Kinds, Lang, record_digest_with};
+use records::{Kinds, Lang, Value, record_digest_with};
+use sync::NodeId;
 
+use super::closing::Closed;
 use super::lookup::{Key, Row, by_about, key, newest, organisation_names, record_of};
 use super::titles::Titles;
 use crate::{Act, Error, Filter, Node, Record, Role, Way};
@@ -56,6 +58,8 @@ pub struct Entry {
     pub stand: Option<Stand>,
     /// Two devices say different things.
     pub disputed: bool,
+    /// 迟报: it, or a change of it, came after its school year was closed.
+    pub late: bool,
     /// How far it has come.
     pub way: Way,
     /// The account that wrote it last.
@@ -156,6 +160,14 @@ pub struct Changed {
     pub after: [String; 2],
 }
 
+/// The field of a signature that names the device on which it was given.
+pub(super) const KEY: &str = "key";
+
+/// A device's key as records write it: 64 digits.
+pub(super) fn device_key(device: &NodeId) -> String {
+    data_encoding::HEXLOWER.encode(&device.0)
+}
+
 /// Fields that the program fills: the state, its reason, the round, the digest.
 pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
     let states = kind.states.as_ref();
@@ -221,6 +233,8 @@ fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
     let names = organisation_names(node)?;
     let words = words(node, &kinds, records)?;
     let mut titles = Titles::new(node, &kinds);
+    let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let late = Closed::load(node)?.late(node, &ids)?;
     records
         .iter()
         .map(|record| {
@@ -242,6 +256,7 @@ fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
                 school_name: names.get(&school).cloned().unwrap_or_default(),
                 stand: known.and_then(|kind| stand(&kinds, kind, record, about.unwrap_or_default())),
                 disputed: record.disputed,
+                late: late.contains(&key(&record.doc, &record.id)),
                 way: record.way,
                 by: record.text("_by").to_owned(),
                 school,
@@ -342,10 +357,13 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
     let around = around(node, &record)?;
     let digest = record_digest_with(&kinds, &record.fields);
     let bound = |record: &Record| {
+        // A signature is that of the device whose key it names.
+        let key = record.fields.get(KEY).and_then(Value::as_text);
+        let own = key.is_none_or(|key| key == device_key(&record.author));
         record
             .fields
             .get(BINDS)
-            .map(|binds| binds.as_text() == Some(&digest))
+            .map(|binds| binds.as_text() == Some(&digest) && own)
     };
     let about_rows = rows(node, &around)?;
     let about = around
@@ -359,8 +377,9 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
         .collect();
     let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &around, actor));
     let home = node.home_school();
-    let ours =
-        record.school.is_none() || home == record.school || form.is_some_and(|f| f.document == "ledger");
+    let ours = record.school.is_none()
+        || home == record.school
+        || form.is_some_and(|f| ["ledger", "visits"].contains(&f.document.as_str()));
     let editable = ours
         && form.is_some_and(|form| may_write_kind(node, form) && !has_own_acts(&form.id))
         && !entry.stand.as_ref().is_some_and(|stand| stand.closed);

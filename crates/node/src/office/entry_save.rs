@@ -9,12 +9,12 @@ use records::{Kinds, Value, record_digest_with};
 use super::carry::follow;
 use super::draft::{Draft, year_of};
 use super::entries::{
-    around, as_related, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
+    KEY, around, as_related, device_key, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
 };
 use super::lookup::{key, record_of};
 use super::roster::Edits;
 use super::{By, fault, invalid, no_such, own_school, turn};
-use crate::{Error, Filter, Node, Record};
+use crate::{Error, Filter, Node, Record, Role};
 
 /// What a form says.
 #[derive(Clone, Debug, Default)]
@@ -228,6 +228,11 @@ fn said_of(
         };
         scene.word(actor, &form.id, &whole).map_err(Error::Invalid)?;
     }
+    // A signature says on which device it was given.
+    let draft = match form.field(KEY) {
+        Some(_) => draft.text(KEY, &device_key(&node.id())),
+        None => draft,
+    };
     Ok(match form.field(BINDS) {
         Some(_) => draft.text(BINDS, &record_digest_with(kinds, &about.fields)),
         None => draft,
@@ -273,6 +278,39 @@ fn document(
             let school = node.home_school().unwrap_or_default();
             own_school(node, &school)?;
             Ok(format!("{family}/{school}/{}", year()?))
+        }
+        // One plan of a person stands beside the other, by school.
+        "portfolio" => {
+            let school = node.home_school().unwrap_or_default();
+            own_school(node, &school)?;
+            let person = form
+                .view
+                .person
+                .as_deref()
+                .and_then(|field| fields.get(field)?.as_text());
+            Ok(format!("portfolio/{school}/{}", person.unwrap_or_default()))
+        }
+        // What a mentor writes about a sheet goes beside it; a sheet goes to the school that it names.
+        "visits" if about.is_some() => Ok(about.map(|about| about.doc.clone()).unwrap_or_default()),
+        "visits" => {
+            let host = fields.get("host").and_then(Value::as_text).unwrap_or_default();
+            let scope = node.scopes(Role::Mentor).into_iter().find(|scope| {
+                let school = scope.rsplit_once('/').map(|(_, school)| school);
+                school == Some(host)
+            });
+            let scope = scope.ok_or_else(|| {
+                invalid(
+                    "host",
+                    "县里没有把这所学校分给这台设备；请选分给的学校",
+                    "The county has not assigned this school to this device; choose one that it has",
+                )
+            })?;
+            Ok(format!("visits/{scope}/{}", year()?))
+        }
+        "group" if about.is_some() => Ok(about.map(|about| about.doc.clone()).unwrap_or_default()),
+        "group" => {
+            let scope = node.scopes(Role::Host).into_iter().next().unwrap_or_default();
+            Ok(format!("group/{scope}/{}", year()?))
         }
         _ => Err(invalid(
             "_kind",
@@ -344,7 +382,10 @@ pub fn take_step(
         }
     }
     edits.commit(node)?;
-    if let Some(order) = taking.first().filter(|_| form.id == TRANSFER && to == "effective") {
+    if let Some(order) = taking
+        .first()
+        .filter(|_| form.id == TRANSFER && to == "effective")
+    {
         follow(node, by, &key(order.text("from"), order.text("person")))?;
     }
     Ok(())
@@ -352,10 +393,15 @@ pub fn take_step(
 
 /// Whom the new school has named in its acceptance.
 fn accepted_as(node: &Node, copies: &[Record]) -> Result<String, Error> {
-    let there = copies.iter().find(|copy| copy.school.as_deref() == Some(copy.text("to")));
+    let there = copies
+        .iter()
+        .find(|copy| copy.school.as_deref() == Some(copy.text("to")));
     let mut named = BTreeSet::new();
     if let Some(copy) = there {
-        for word in around(node, copy)?.into_iter().filter(|word| word.kind == "transfer_accept") {
+        for word in around(node, copy)?
+            .into_iter()
+            .filter(|word| word.kind == "transfer_accept")
+        {
             if !word.disputed && word.text("person") != copy.text("person") {
                 named.insert(word.text("person").to_owned());
             }

@@ -15,6 +15,7 @@ mod audit;
 mod card;
 mod carry;
 mod claims;
+mod closing;
 mod draft;
 mod entries;
 mod entry_save;
@@ -43,6 +44,9 @@ pub use attendance::{Mark, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
+pub use closing::{
+    Closing, LateRecord, Statement, close_year, closings, correct, late_records, reopen_year, statements,
+};
 pub use entries::{
     About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,
     filled_by_program, has_own_acts, may_write_kind,
@@ -53,7 +57,9 @@ pub use organisations::{
 };
 pub use profile::ProfileRow;
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
-pub use roster::{Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers, teacher};
+pub use roster::{
+    Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers, teacher,
+};
 pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons, withdraw_same};
 pub use schools::{SchoolRow, schools, schools_on};
 pub use series::{InSeries, SeriesPlan, enter_series, series_plan};

@@ -55,7 +55,10 @@ impl People {
     /// Every name that some act joins to another.
     pub(super) fn joined(&self) -> BTreeSet<Key> {
         let moved = self.moves.iter().flat_map(|m| [&m.from, &m.to]);
-        let aliased = self.aliases.iter().flat_map(|(alias, kept)| kept.iter().chain([alias]));
+        let aliased = self
+            .aliases
+            .iter()
+            .flat_map(|(alias, kept)| kept.iter().chain([alias]));
         moved
             .chain(aliased)
             .filter(|name| !name.1.is_empty())
@@ -201,7 +204,10 @@ mod tests {
         }
         let stay = |of: &str| moved.stays(&name(of));
         assert_eq!(stay("a/1"), [(String::new(), "2025-09-01".to_string())]);
-        assert_eq!(stay("b/2"), [("2025-09-01".to_string(), "2027-02-01".to_string())]);
+        assert_eq!(
+            stay("b/2"),
+            [("2025-09-01".to_string(), "2027-02-01".to_string())]
+        );
         assert_eq!(stay("c/3"), [("2027-02-01".to_string(), String::new())]);
     }
 

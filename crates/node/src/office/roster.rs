@@ -424,7 +424,11 @@ impl Joined {
         let school = |name: &Key| self.schools.get(&name.0).cloned().unwrap_or_default();
         let kept = self.people.kept(of);
         let places = self.people.places(&kept);
-        let steps = || places.windows(2).filter_map(|step| Some((step.first()?, step.get(1)?)));
+        let steps = || {
+            places
+                .windows(2)
+                .filter_map(|step| Some((step.first()?, step.get(1)?)))
+        };
         Whereabouts {
             stays,
             came: steps()

@@ -53,7 +53,8 @@ pub fn maybe_same(node: &Node) -> Result<Vec<[EnteredPerson; 2]>, Error> {
     let people = People::load(node)?;
     let mut alike: BTreeMap<String, Vec<EnteredPerson>> = BTreeMap::new();
     let mut entered = persons(node)?;
-    entered.sort_by(|a, b| (&a.school_name, &a.school, &a.person).cmp(&(&b.school_name, &b.school, &b.person)));
+    entered
+        .sort_by(|a, b| (&a.school_name, &a.school, &a.person).cmp(&(&b.school_name, &b.school, &b.person)));
     for person in entered {
         if !person.teacher_code.is_empty() {
             let sign = format!("code {}", person.teacher_code);
@@ -67,7 +68,11 @@ pub fn maybe_same(node: &Node) -> Result<Vec<[EnteredPerson; 2]>, Error> {
     let mut pairs: Vec<[EnteredPerson; 2]> = Vec::new();
     for group in alike.into_values() {
         for (at, one) in group.iter().enumerate() {
-            for other in group.iter().skip(at + 1).filter(|other| other.school != one.school) {
+            for other in group
+                .iter()
+                .skip(at + 1)
+                .filter(|other| other.school != one.school)
+            {
                 let joined = people.names(&name(one)).contains(&name(other));
                 let pair = [one.clone(), other.clone()];
                 if !joined && !pairs.contains(&pair) {
@@ -190,7 +195,11 @@ pub fn withdraw_same(node: &Node, by: &By, id: &str, reason: &str) -> Result<(),
     let _turn = turn();
     let act = record_of(node, "same_person", id)?.ok_or_else(|| no_such("id", "同一人认定", "such act"))?;
     if reason.trim().is_empty() {
-        return Err(Error::Invalid(vec![fault("reason", "请写明理由", "Give a reason")]));
+        return Err(Error::Invalid(vec![fault(
+            "reason",
+            "请写明理由",
+            "Give a reason",
+        )]));
     }
     let draft = Draft::new("same_person")
         .text("state", "withdrawn")

@@ -124,7 +124,9 @@ fn place_teachers(node: &Node, day: &str, counts: &mut HashMap<String, Counts>) 
     let ids: Vec<&str> = joined.iter().map(|name| name.1.as_str()).collect();
     let persons = by_id(node, "person", &ids)?;
     for name in joined {
-        let Some(person) = persons.get(&name) else { continue };
+        let Some(person) = persons.get(&name) else {
+            continue;
+        };
         let status = person.text("status");
         let counted = !GONE.contains(&status);
         let here = people.on(&name, day) == name && (counted || status == "transferred");

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::attendance::{Mark, PRESENT, own_session, tallies};
 use super::claims;
+use super::closing::Closed;
 use super::draft::{Draft, year_of};
 use super::lookup::{Key, json_list, key, newest, organisation_names, record_of};
 use super::roster::roster;
@@ -96,6 +97,8 @@ pub struct SessionRow {
     pub way: Way,
     /// Two devices say different things about the session itself.
     pub disputed: bool,
+    /// 迟报: it, or a change of it, came after its school year was closed.
+    pub late: bool,
 }
 
 /// A session with its people.
@@ -245,6 +248,7 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let counts = counts(node, &ids)?;
     let names = organisation_names(node)?;
+    let late = Closed::load(node)?.late(node, &ids)?;
     Ok(records
         .into_iter()
         .map(|record| {
@@ -269,6 +273,7 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
                 decided: counts.decided,
                 way: record.way,
                 disputed: record.disputed,
+                late: late.contains(&key(&record.doc, &record.id)),
                 id: record.id,
             }
         })
