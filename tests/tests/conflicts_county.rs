@@ -702,3 +702,482 @@ async fn row_23_what_comes_late_is_kept_marked_and_corrected() {
     assert_eq!(office::statements(&county.node, &again).unwrap()[0].hours_c, 800);
     assert!(!office::entries(&county.node, "visit", None, 10).unwrap()[0].late);
 }
+
+/// Row 7. Old and new school both edit the profile during a transfer, and each keeps a plan.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_07_profile_facts_are_dated_rows_by_author_and_both_plans_stay() {
+    let Transfer {
+        mut county,
+        mut old,
+        mut new,
+        old_school,
+        new_school,
+        at_old,
+        at_new,
+    } = transfer().await;
+    // Apart: the old school enters a title from October on, the new one a post from the next March on.
+    let input = |from: &str, post: &str, title: &str| TeacherInput {
+        teacher_code: "T００1".into(),
+        name: "欧阳㙇".into(),
+        sex: "2".into(),
+        birth_year: Some(1988),
+        status: "serving".into(),
+        post: post.into(),
+        title: title.into(),
+        subject: "数学".into(),
+        stage: "primary".into(),
+        from: from.into(),
+        ..TeacherInput::default()
+    };
+    let october = input("2026-10-01", "teacher", "senior");
+    office::save_teacher(&old.node, &clerk(), &old_school, Some(&at_old), october).unwrap();
+    let march = input("2027-03-01", "research_dean", "first");
+    office::save_teacher(&new.node, &clerk(), &new_school, Some(&at_new), march).unwrap();
+    for (place, person, title) in [
+        (&old, &at_old, "五年研修计划（甲）"),
+        (&new, &at_new, "五年研修计划（乙）"),
+    ] {
+        let plan = [
+            ("person", person.as_str()),
+            ("title", title),
+            ("term", "five_year"),
+            ("from", "2026-09-01"),
+            ("text", "读课标，磨一节课"),
+        ];
+        enter(place, Actor::Clerk, "personal_plan", &plan).unwrap();
+    }
+    meet(&mut county, &mut [&mut old, &mut new]).await;
+
+    let rows: Vec<(String, String, String, bool)> = card(&county, &at_old)
+        .profile
+        .into_iter()
+        .map(|row| {
+            (
+                row.from,
+                row.school_name,
+                format!("{}/{}", row.post, row.title),
+                row.used,
+            )
+        })
+        .collect();
+    let row = |from: &str, school: &str, what: &str, used| {
+        (from.to_string(), school.to_string(), what.to_string(), used)
+    };
+    assert_eq!(
+        rows,
+        [
+            row("2020-09-01", "青石小学", "teacher/second", true),
+            row("2026-09-01", "石门村小", "teacher/first", true),
+            // Kept, by its author, and not used: she was elsewhere by then.
+            row("2026-10-01", "青石小学", "teacher/senior", false),
+            row("2027-03-01", "石门村小", "research_dean/first", true),
+        ]
+    );
+    let shown = card(&county, &at_old).teacher;
+    assert_eq!(
+        (shown.post.as_str(), shown.title.as_str(), shown.disputed),
+        ("research_dean", "first", false)
+    );
+    // Each school's own view of her is what it wrote.
+    let at = |place: &Place, person: &str| office::teacher(&place.node, person).unwrap().unwrap().title;
+    assert_eq!(
+        (at(&old, &at_old), at(&new, &at_new)),
+        ("senior".into(), "first".into())
+    );
+    let mut plans: Vec<(String, String)> = office::entries(&county.node, "personal_plan", None, 10)
+        .unwrap()
+        .into_iter()
+        .map(|plan| (plan.title, plan.school_name))
+        .collect();
+    plans.sort();
+    assert_eq!(
+        plans,
+        [
+            ("五年研修计划（乙）".into(), "石门村小".into()),
+            ("五年研修计划（甲）".to_string(), "青石小学".to_string()),
+        ]
+    );
+    assert_eq!(
+        office::entries(&old.node, "personal_plan", None, 10)
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+/// Row 13. Two offices enrol the last seat of a station.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_13_who_stands_beyond_the_seats_waits_by_application_and_the_host_decides() {
+    let mut county = Place::county();
+    let school = add_school(&county, "青石小学");
+    let mut one = Place::device("培育站 主持人");
+    let mut two = Place::device("培育站 导师组");
+    for place in [&one, &two] {
+        place.enrol(&county, &[(Role::Host, "station-1".into())]);
+    }
+    meet(&mut county, &mut [&mut one, &mut two]).await;
+    let station = [
+        ("name", "乡村骨干教师培育站（小学数学）"),
+        ("group_kind", "station"),
+        ("seats", "25"),
+        ("from", "2025-09-01"),
+    ];
+    let station = enter(&one, Actor::Mentor, "training_group", &station).unwrap();
+    let apply = |place: &Place, code: &str, day: &str, time: &str| {
+        let values = [
+            ("group", station.as_str()),
+            ("school", school.as_str()),
+            ("teacher_code", code),
+            ("applied_on", day),
+            ("applied_at", time),
+        ];
+        enter(place, Actor::Mentor, "enrolment", &values).unwrap()
+    };
+    for at in 0..24 {
+        apply(&one, &format!("T{at:03}"), "2025-09-02", "08:30");
+    }
+    meet(&mut county, &mut [&mut one, &mut two]).await;
+    let list = |place: &Place| office::places(&place.node, &station).unwrap().unwrap();
+    assert_eq!((list(&two).taken, list(&two).people.len()), (24, 24));
+
+    // Apart, each gives the last seat; one of the two applications was signed earlier, and typed in wide digits.
+    let later = apply(&one, "T900", "2025-09-03", "10:05");
+    apply(&two, "T901", "2025-09-03", "０９：４０");
+    // Both enter one more who had applied already: still one person.
+    apply(&two, "T000", "2025-09-02", "08:30");
+    assert_eq!((list(&one).taken, list(&two).taken), (25, 25));
+    meet(&mut county, &mut [&mut one, &mut two]).await;
+
+    for place in [&county, &one, &two] {
+        let places = list(place);
+        assert_eq!((places.seats, places.taken, places.people.len()), (25, 25, 26));
+        let waiting: Vec<&str> = places
+            .people
+            .iter()
+            .filter(|person| person.standing == office::Seat::Waiting)
+            .map(|person| person.teacher_code.as_str())
+            .collect();
+        assert_eq!(
+            waiting,
+            ["T900"],
+            "nobody is dropped; the later application waits"
+        );
+        let last = places
+            .people
+            .iter()
+            .find(|person| person.teacher_code == "T901")
+            .unwrap();
+        assert_eq!(
+            (last.standing, last.applied.as_str()),
+            (office::Seat::Taken, "2025-09-03 09:40")
+        );
+        let twice = places
+            .people
+            .iter()
+            .find(|person| person.teacher_code == "T000")
+            .unwrap();
+        assert_eq!((twice.entered, twice.standing), (2, office::Seat::Taken));
+    }
+
+    // The host decides: the one who waits is confirmed, so the last of the rest waits instead.
+    step(&one, Actor::Mentor, "enrolment", &later, "confirmed", "").unwrap();
+    meet(&mut county, &mut [&mut one, &mut two]).await;
+    let waits = |place: &Place| -> Vec<String> {
+        let people = list(place).people.into_iter();
+        people
+            .filter(|p| p.standing == office::Seat::Waiting)
+            .map(|p| p.teacher_code)
+            .collect()
+    };
+    assert_eq!([&county, &one, &two].map(waits), [["T901"], ["T901"], ["T901"]]);
+    // Somebody leaves, and the seat goes to the one who waits.
+    let first = list(&two).people[0].id.clone();
+    step(&two, Actor::Mentor, "enrolment", &first, "left", "").unwrap_err();
+    let leaves = list(&two)
+        .people
+        .iter()
+        .find(|p| p.teacher_code == "T001")
+        .unwrap()
+        .id
+        .clone();
+    step(&two, Actor::Mentor, "enrolment", &leaves, "left", "本人申请退出").unwrap();
+    assert!(waits(&two).is_empty());
+    // Never more are confirmed on one device than there are seats.
+    for person in list(&two).people {
+        if person.standing == office::Seat::Taken && person.state == "enrolled" {
+            step(&two, Actor::Mentor, "enrolment", &person.id, "confirmed", "").unwrap();
+        }
+    }
+    let more = apply(&two, "T950", "2025-09-04", "08:00");
+    let refused = step(&two, Actor::Mentor, "enrolment", &more, "confirmed", "").unwrap_err();
+    assert_eq!(refused.zh(), "名额 25 已满：先请一位退出或转为待定，或增加名额");
+}
+
+/// Row 19. A visit sheet and an observation, each signed by both sides on one device without a network.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_19_what_both_sign_on_the_spot_holds_without_a_network() {
+    let mut county = Place::county();
+    let school = add_school(&county, "石门村小");
+    let other_school = add_school(&county, "白沙小学");
+    let mut pc = Place::school(&county, &school, "石门 办公室");
+    let mut mentor = Place::device("送教专家 笔记本");
+    mentor.enrol(
+        &county,
+        &[
+            (Role::Mentor, format!("m01/{school}")),
+            (Role::MentorReader, school.clone()),
+        ],
+    );
+    let principal = add_teacher(&pc, "周校长", "T001");
+    let teacher = add_teacher(&pc, "赵㙇", "T002");
+    meet(&mut county, &mut [&mut pc, &mut mentor]).await;
+
+    // At the school, offline, on the mentor's laptop.
+    let sheet = |host: &str| {
+        let values = [
+            ("host", host),
+            ("visit_kind", "school_training"),
+            ("theme", "《分数的意义》研课磨课"),
+            ("from", "2025-10-13"),
+            ("to", "2025-10-17"),
+            ("lessons", "8"),
+            ("summary", "听课八节，反馈课一节"),
+        ];
+        enter(&mentor, Actor::Mentor, "visit", &values)
+    };
+    let refused = sheet(&other_school).unwrap_err().zh();
+    assert!(refused.contains("没有把这所学校分给这台设备"), "{refused}");
+    let visit = sheet(&school).unwrap();
+    let early = step(&mentor, Actor::Mentor, "visit", &visit, "signed", "").unwrap_err();
+    assert!(
+        early.zh().contains("学校签字") && early.zh().contains("送教专家签字"),
+        "{}",
+        early.zh()
+    );
+    let sign = |side: &str, role: &str, person: &str| {
+        let mut values = vec![
+            ("about", visit.as_str()),
+            ("side", side),
+            ("sign_role", role),
+            ("means", "on_device"),
+            ("signed_on", "2025-10-17"),
+        ];
+        if !person.is_empty() {
+            values.push(("person", person));
+        }
+        enter(&mentor, Actor::Mentor, "visit_signature", &values).unwrap()
+    };
+    sign("mentor", "expert", "");
+    sign("school", "principal", &principal);
+    step(&mentor, Actor::Mentor, "visit", &visit, "signed", "").unwrap();
+
+    // At the school's own computer, as far from any network: an observation, signed by both.
+    let lesson = [
+        ("teacher", teacher.as_str()),
+        ("date", "2025-10-15"),
+        ("period", "3"),
+        ("class_label", "五（２）班"),
+        ("subject", "数学"),
+        ("topic", "分数的意义"),
+        ("lesson_kind", "diagnosis"),
+    ];
+    let lesson = enter(&pc, Actor::Clerk, "lesson", &lesson).unwrap();
+    let observation = [
+        ("lesson", lesson.as_str()),
+        ("observer", principal.as_str()),
+        ("observer_role", "leader_teaching"),
+        ("date", "2025-10-15"),
+        ("strengths", "情境贴近生活"),
+        ("points", "86"),
+        ("debrief_by", "周校长"),
+        ("debrief_on", "2025-10-15"),
+        ("debrief_place", "多媒体教室"),
+    ];
+    let observation = enter(&pc, Actor::Clerk, "observation", &observation).unwrap();
+    step(&pc, Actor::Clerk, "observation", &observation, "debriefed", "").unwrap();
+    for (role, person) in [("teacher", &teacher), ("observer", &principal)] {
+        let values = [
+            ("about", observation.as_str()),
+            ("person", person),
+            ("sign_role", role),
+            ("means", "on_paper"),
+            ("signed_on", "2025-10-15"),
+        ];
+        enter(&pc, Actor::Clerk, "signature", &values).unwrap();
+    }
+    step(&pc, Actor::Clerk, "observation", &observation, "signed", "").unwrap();
+
+    meet(&mut county, &mut [&mut pc, &mut mentor]).await;
+    let key = |place: &Place| data_encoding::HEXLOWER.encode(&place.node.id().0);
+    // Everybody who may read it sees that both signed this content, as what, and on which device.
+    for place in [&county, &pc] {
+        let detail = office::entry(&place.node, Actor::Clerk, "visit", &visit)
+            .unwrap()
+            .unwrap();
+        let stand = detail.entry.stand.unwrap();
+        assert_eq!((stand.code.as_str(), stand.unsigned), ("signed", false));
+        assert_eq!(detail.about.len(), 2);
+        assert!(detail.about.iter().all(|about| about.binds == Some(true)));
+        for about in &detail.about {
+            let signature = place.node.record(&about.entry.id).unwrap().unwrap();
+            assert_eq!(signature.text("key"), key(&mentor));
+            assert_eq!(signature.author, mentor.node.id());
+        }
+        let mut roles: Vec<&str> = detail
+            .about
+            .iter()
+            .map(|about| about.entry.title.as_str())
+            .collect();
+        roles.sort();
+        assert_eq!(roles, ["校长", "送教/送培专家"]);
+        let seen = office::entry(&place.node, Actor::Clerk, "observation", &observation)
+            .unwrap()
+            .unwrap();
+        assert_eq!(seen.entry.stand.unwrap().code, "signed");
+        assert!(seen.about.iter().all(|about| about.binds == Some(true)));
+    }
+
+    // An edit afterwards: the signatures do not cover it, and stay readable.
+    let edited = EntryInput {
+        kind: "visit".into(),
+        id: Some(visit.clone()),
+        values: vec![("summary".into(), Some(Value::from("听课九节")))],
+    };
+    office::save_entry(&mentor.node, &clerk(), Actor::Mentor, edited).unwrap();
+    // And a signature that names another device's key is none.
+    let forged = place_key(&mentor, &visit, &key(&pc));
+    meet(&mut county, &mut [&mut mentor]).await;
+    let detail = office::entry(&county.node, Actor::Clerk, "visit", &visit)
+        .unwrap()
+        .unwrap();
+    assert!(detail.entry.stand.unwrap().unsigned, "已变更（待重签）");
+    assert_eq!(detail.about.len(), 3);
+    assert!(detail.about.iter().all(|about| about.binds == Some(false)));
+    assert!(detail.about.iter().any(|about| about.entry.id == forged));
+}
+
+/// A signature on the present content of a visit sheet, written past the pages, that names this key.
+fn place_key(mentor: &Place, visit: &str, key: &str) -> String {
+    let record = mentor.node.record(visit).unwrap().unwrap();
+    let binds = records::record_digest_with(&mentor.node.kinds(), &record.fields);
+    let values = [
+        ("_kind", "visit_signature/1"),
+        ("about", visit),
+        ("side", "school"),
+        ("sign_role", "principal"),
+        ("means", "on_device"),
+        ("signed_on", "2025-10-18"),
+        ("key", key),
+        ("binds", &binds),
+    ];
+    let id = mentor.node.new_id();
+    let edit = Edit {
+        id: id.clone(),
+        fields: values
+            .iter()
+            .map(|(name, text)| ((*name).to_string(), Some(Value::from(*text))))
+            .collect(),
+    };
+    mentor.node.commit(&record.doc, vec![edit]).unwrap();
+    id
+}
+
+/// Row 21. Two county staff publish bulletins with different numbers.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_21_bulletins_carry_their_cut_off_and_a_later_one_names_what_it_replaces() {
+    let mut county = Place::county();
+    let school = add_school(&county, "青石小学");
+    let mut pc = Place::school(&county, &school, "青石 电脑");
+    let mut second = Place::device("县师训科 二室");
+    second.enrol(
+        &county,
+        &[(Role::Auditor, String::new()), (Role::County, String::new())],
+    );
+    let person = add_teacher(&pc, "张三", "T001");
+    let one = std::slice::from_ref(&person);
+    held_session(&pc, "第１次研课", "2025-10-10", one);
+    meet(&mut county, &mut [&mut pc, &mut second]).await;
+    // The second office hears nothing of the second session.
+    held_session(&pc, "第２次研课", "2025-10-17", one);
+    meet(&mut county, &mut [&mut pc]).await;
+
+    let input = |no: &str, replaces: [&str; 2]| office::BulletinInput {
+        no: no.into(),
+        bulletin_kind: "status".into(),
+        topic: "２０２５年秋季校本研修进度".into(),
+        cut_on: "2025-10-20".into(),
+        issued_on: "2025-10-21".into(),
+        text: "请各校核对。".into(),
+        replaces: replaces.map(str::to_string),
+    };
+    let draft = |place: &Place, no: &str, replaces: [&str; 2]| {
+        office::draft_bulletin(&place.node, &auditor(), &input(no, replaces)).unwrap()
+    };
+    assert!(office::draft_bulletin(&pc.node, &clerk(), &input("1", ["", ""])).is_err());
+    let issue = |place: &Place, id: &str| step(place, Actor::Auditor, "bulletin", id, "issued", "");
+    let first = draft(&county, "2025-07", ["", ""]);
+    issue(&county, &first).unwrap();
+    let other = draft(&second, "2025-07乙", ["", ""]);
+    issue(&second, &other).unwrap();
+    meet(&mut county, &mut [&mut second, &mut pc]).await;
+
+    // Readers see that there are two, that they rest on different records, and go by neither.
+    for place in [&county, &second, &pc] {
+        let all = office::bulletins(&place.node).unwrap();
+        assert_eq!(all.len(), 2);
+        assert!(
+            all.iter()
+                .all(|bulletin| bulletin.rivals.len() == 1 && !bulletin.in_force())
+        );
+        assert_ne!(all[0].heads, all[1].heads);
+        let sessions = |id: &str| {
+            let bulletin = all.iter().find(|bulletin| bulletin.id == id).unwrap();
+            (bulletin.figures[0][0].clone(), bulletin.figures[0][2].clone())
+        };
+        assert_eq!(sessions(&first), ("青石小学".into(), "2".into()));
+        assert_eq!(sessions(&other), ("青石小学".into(), "1".into()));
+    }
+
+    // A later one that names none, or one of the two, is not issued; one that names both is.
+    let silent = draft(&county, "2025-08", ["", ""]);
+    let refused = issue(&county, &silent).unwrap_err();
+    assert!(
+        refused.zh().contains("请另拟一份，写明替代哪一份"),
+        "{}",
+        refused.zh()
+    );
+    let half = draft(&county, "2025-08", [&first, ""]);
+    assert!(
+        issue(&county, &half)
+            .unwrap_err()
+            .zh()
+            .contains("第 2025-07乙 期")
+    );
+    for dropped in [&silent, &half] {
+        step(&county, Actor::Auditor, "bulletin", dropped, "dropped", "另拟").unwrap();
+    }
+    let right = draft(&county, "2025-08", [&first, &other]);
+    issue(&county, &right).unwrap();
+    meet(&mut county, &mut [&mut second, &mut pc]).await;
+    for place in [&second, &pc] {
+        let all = office::bulletins(&place.node).unwrap();
+        let in_force: Vec<&str> = all
+            .iter()
+            .filter(|b| b.in_force())
+            .map(|b| b.id.as_str())
+            .collect();
+        assert_eq!(in_force, [right.as_str()]);
+        let old = all.iter().find(|bulletin| bulletin.id == other).unwrap();
+        assert_eq!(
+            (old.replaced_by.as_slice(), old.rivals.len()),
+            (["2025-08".to_string()].as_slice(), 0)
+        );
+    }
+    // Issued is frozen.
+    let edit = EntryInput {
+        kind: "bulletin".into(),
+        id: Some(right.clone()),
+        values: vec![("text".into(), Some(Value::from("改")))],
+    };
+    assert!(office::save_entry(&county.node, &auditor(), Actor::County, edit).is_err());
+}

@@ -180,7 +180,8 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
 /// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 13] = [
+const OWN_ACTS: [&str; 14] = [
+    "bulletin",
     "carried_credit",
     "correction",
     "person",

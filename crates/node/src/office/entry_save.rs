@@ -6,12 +6,14 @@ use std::sync::Arc;
 use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene};
 use records::{Kinds, Value, record_digest_with};
 
+use super::bulletins::may_issue;
 use super::carry::follow;
 use super::draft::{Draft, year_of};
 use super::entries::{
     KEY, around, as_related, device_key, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
 };
 use super::lookup::{key, record_of};
+use super::places::may_confirm;
 use super::roster::Edits;
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Error, Filter, Node, Record, Role};
@@ -352,6 +354,11 @@ pub fn take_step(
         .ok_or_else(|| no_such("_kind", "表单", "form"))?;
     if matches!(form.document.as_str(), "log" | "base") {
         own_school(node, record.school.as_deref().unwrap_or_default())?;
+    }
+    match (form.id.as_str(), to) {
+        ("bulletin", "issued") => may_issue(node, &record)?,
+        ("enrolment", "confirmed") => may_confirm(node, &record)?,
+        _ => {}
     }
     // Both copies of a transfer's order take the step, or none: it needs the old school's release and the new
     // one's acceptance.

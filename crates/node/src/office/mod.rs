@@ -12,6 +12,7 @@
 
 mod attendance;
 mod audit;
+mod bulletins;
 mod card;
 mod carry;
 mod claims;
@@ -22,6 +23,7 @@ mod entry_save;
 mod lookup;
 mod organisations;
 mod people;
+mod places;
 mod profile;
 mod publishing;
 mod roster;
@@ -42,6 +44,7 @@ use crate::{Error, Node};
 
 pub use attendance::{Mark, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
+pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
 pub use closing::{
@@ -55,6 +58,7 @@ pub use entry_save::{EntryInput, save_entry, take_step};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use places::{Applicant, Places, Seat, places};
 pub use profile::ProfileRow;
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{
