@@ -427,7 +427,15 @@ async fn row_15_one_teacher_entered_by_two_schools_is_one_record() {
     assert_eq!(teachers_at(&county, &b_school, "2025-10-08"), 0);
 
     // Withdrawn, they are two again, and what was brought over goes.
-    office::withdraw_same(&county.node, &auditor(), &act, "查明是同名两人").unwrap();
+    step(
+        &county,
+        Actor::County,
+        "same_person",
+        &act,
+        "withdrawn",
+        "查明是同名两人",
+    )
+    .unwrap();
     meet(&mut county, &mut [&mut a]).await;
     assert_eq!(card(&a, &at_a).card.total_c, 80);
     assert_eq!(card(&county, &at_b).card.total_c, 80);
@@ -549,9 +557,10 @@ async fn row_08_a_year_is_closed_by_the_county_and_once_for_each_teacher() {
         let again = office::close_year(&place.node, &auditor(), &new_school, 2026, "2027-09-11");
         assert_eq!(again.unwrap_err().zh(), "这一学年已经结账");
     }
-    assert!(office::reopen_year(&county.node, &auditor(), &first, " ").is_err());
+    let reopen = |id: &str, reason: &str| step(&county, Actor::Auditor, "year_close", id, "reopened", reason);
+    assert!(reopen(&first, " ").is_err());
     let standing = of(&new_school).id.clone();
-    office::reopen_year(&county.node, &auditor(), &standing, "补录十二月活动").unwrap();
+    reopen(&standing, "补录十二月活动").unwrap();
     meet(&mut county, &mut [&mut second, &mut new]).await;
     office::close_year(&second.node, &auditor(), &new_school, 2026, "2027-09-20").unwrap();
     held_session(
@@ -572,7 +581,15 @@ async fn row_08_a_year_is_closed_by_the_county_and_once_for_each_teacher() {
     assert_eq!(differ.len(), 2);
     assert!(differ.iter().all(|closing| closing.differ));
     let other = differ.iter().find(|closing| closing.id != fuller).unwrap();
-    office::reopen_year(&county.node, &auditor(), &other.id, "以县中心的为准").unwrap();
+    step(
+        &county,
+        Actor::Auditor,
+        "year_close",
+        &other.id,
+        "reopened",
+        "以县中心的为准",
+    )
+    .unwrap();
     let left: Vec<_> = office::closings(&county.node)
         .unwrap()
         .into_iter()
@@ -692,7 +709,15 @@ async fn row_23_what_comes_late_is_kept_marked_and_corrected() {
     assert_eq!(card(&office_pc, &person).card.total_c, 80);
 
     // The other way: the year is reopened and closed again, and nothing of it is late any more.
-    office::reopen_year(&county.node, &auditor(), &closing, "迟报已到齐").unwrap();
+    step(
+        &county,
+        Actor::Auditor,
+        "year_close",
+        &closing,
+        "reopened",
+        "迟报已到齐",
+    )
+    .unwrap();
     assert!(
         office::late_records(&county.node, &school, 2025)
             .unwrap()

@@ -24,7 +24,7 @@ use super::lookup::{json_list, key, organisation_names, record_of};
 use super::people::People;
 use super::roster::{Edits, Teacher, roster};
 use super::titles::Titles;
-use super::{By, fault, invalid, no_such, turn};
+use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node, Record, policy};
 
 const KIND: &str = "year_close";
@@ -283,32 +283,17 @@ pub fn close_year(node: &Node, by: &By, school: &str, year: i32, closed_on: &str
     Ok(id)
 }
 
-/// Reopens a closed year, with a reason; its statements hold no longer, and it is closed again afterwards.
-pub fn reopen_year(node: &Node, by: &By, closing: &str, reason: &str) -> Result<(), Error> {
-    let record = record_of(node, KIND, closing)?.ok_or_else(|| no_such("id", "结账", "closing"))?;
-    allowed(node, record.school.as_deref().unwrap_or_default())?;
-    let _turn = turn();
-    if reason.trim().is_empty() {
-        return Err(Error::Invalid(vec![fault(
-            "reason",
-            "请写明理由",
-            "Give a reason",
-        )]));
-    }
-    let draft = Draft::new(KIND)
-        .text("state", "reopened")
-        .text("state_reason", reason);
-    let mut edits = Edits::default();
-    // Equal closings of two offices are one, and are reopened as one.
-    for twin in node.records(&Filter::kind(KIND).school(record.school.as_deref().unwrap_or_default()))? {
-        let same = ["year", "cut"]
+/// The closings that are reopened with this one: equal closings of two offices are one.
+pub(super) fn reopened_with(node: &Node, record: &Record) -> Result<Vec<Record>, Error> {
+    let school = record.school.as_deref().unwrap_or_default();
+    allowed(node, school)?;
+    let mut twins = node.records(&Filter::kind(KIND).school(school))?;
+    twins.retain(|twin| {
+        ["year", "cut", "state"]
             .iter()
-            .all(|f| twin.fields.get(*f) == record.fields.get(*f));
-        if same && let Some(edit) = draft.clone().change(node, &twin, by)? {
-            edits.push(&twin.doc, edit);
-        }
-    }
-    edits.commit(node)
+            .all(|field| twin.fields.get(*field) == record.fields.get(*field))
+    });
+    Ok(twins)
 }
 
 /// Decides on a claim of a closed year: the decision counts, and a correction beside the closing says what it

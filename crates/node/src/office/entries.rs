@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene, split_reference};
+use records::kinds::{Actor, BINDS, FieldType, Format, Kind, Related, Scene, split_reference};
 use records::{Kinds, Lang, Value, record_digest_with};
 use sync::NodeId;
 
@@ -483,7 +483,9 @@ fn shown(node: &Node, kinds: &Kinds, form: Option<&Kind>, record: &Record) -> Re
         let field = form.and_then(|form| form.field(name));
         let value = record.fields.get(name);
         let others = record.others.get(name).map(Vec::as_slice).unwrap_or_default();
-        if (value.is_none() && others.is_empty()) || name == BINDS {
+        // A snapshot is for the program to read.
+        let snapshot = field.is_some_and(|field| field.format == Some(Format::Hex) && field.min_len == 0);
+        if (value.is_none() && others.is_empty()) || name == BINDS || snapshot {
             continue;
         }
         let link = field

@@ -8,6 +8,7 @@ use records::{Kinds, Value, record_digest_with};
 
 use super::bulletins::may_issue;
 use super::carry::follow;
+use super::closing::reopened_with;
 use super::draft::{Draft, year_of};
 use super::entries::{
     KEY, around, as_related, device_key, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
@@ -15,6 +16,7 @@ use super::entries::{
 use super::lookup::{key, record_of};
 use super::places::may_confirm;
 use super::roster::Edits;
+use super::same_person::follow_act;
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Error, Filter, Node, Record, Role};
 
@@ -364,6 +366,7 @@ pub fn take_step(
     // one's acceptance.
     let taking = match form.id.as_str() {
         TRANSFER => copies(node, record.text("order_no"))?,
+        "year_close" => reopened_with(node, &record)?,
         _ => vec![record],
     };
     let mut edits = Edits::default();
@@ -389,11 +392,13 @@ pub fn take_step(
         }
     }
     edits.commit(node)?;
-    if let Some(order) = taking
-        .first()
-        .filter(|_| form.id == TRANSFER && to == "effective")
-    {
-        follow(node, by, &key(order.text("from"), order.text("person")))?;
+    // Credits go where the county now says that a person is.
+    match (taking.first(), form.id.as_str(), to) {
+        (Some(order), TRANSFER, "effective") => {
+            follow(node, by, &key(order.text("from"), order.text("person"))).map(drop)?;
+        }
+        (Some(act), "same_person", _) => follow_act(node, by, act)?,
+        _ => {}
     }
     Ok(())
 }

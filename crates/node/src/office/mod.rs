@@ -47,9 +47,7 @@ pub use audit::{audit_queue, decide};
 pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
-pub use closing::{
-    Closing, LateRecord, Statement, close_year, closings, correct, late_records, reopen_year, statements,
-};
+pub use closing::{Closing, LateRecord, Statement, close_year, closings, correct, late_records, statements};
 pub use entries::{
     About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,
     filled_by_program, has_own_acts, may_write_kind,
@@ -64,7 +62,7 @@ pub use publishing::{Checked, Publication, check_publication, publications, publ
 pub use roster::{
     Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers, teacher,
 };
-pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons, withdraw_same};
+pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons};
 pub use schools::{SchoolRow, schools, schools_on};
 pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};

@@ -6,7 +6,7 @@ use super::carry::follow;
 use super::draft::Draft;
 use super::lookup::{Key, key, organisation_names, record_of};
 use super::people::People;
-use super::{By, fault, invalid, no_such, turn};
+use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node, Record};
 
 /// A teacher as one school has entered one.
@@ -189,24 +189,8 @@ pub fn declare_same(
     Ok(id)
 }
 
-/// Withdraws such an act; the two are two again.
-pub fn withdraw_same(node: &Node, by: &By, id: &str, reason: &str) -> Result<(), Error> {
-    county(node)?;
-    let _turn = turn();
-    let act = record_of(node, "same_person", id)?.ok_or_else(|| no_such("id", "同一人认定", "such act"))?;
-    if reason.trim().is_empty() {
-        return Err(Error::Invalid(vec![fault(
-            "reason",
-            "请写明理由",
-            "Give a reason",
-        )]));
-    }
-    let draft = Draft::new("same_person")
-        .text("state", "withdrawn")
-        .text("state_reason", reason);
-    if let Some(edit) = draft.change(node, &act, by)? {
-        node.commit(&act.doc, vec![edit])?;
-    }
+/// Brings over, or takes back, what follows the persons of an act that was withdrawn.
+pub(super) fn follow_act(node: &Node, by: &By, act: &Record) -> Result<(), Error> {
     for (school, person) in [("canonical_school", "canonical"), ("alias_school", "alias")] {
         follow(node, by, &key(act.text(school), act.text(person)))?;
     }

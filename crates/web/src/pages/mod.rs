@@ -2,14 +2,18 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod bulletins;
 pub(crate) mod card;
 pub(crate) mod claims;
+pub(crate) mod closing;
 pub(crate) mod county;
 pub(crate) mod devices;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod live;
 pub(crate) mod overview;
+pub(crate) mod people;
+pub(crate) mod places;
 pub(crate) mod publishing;
 pub(crate) mod quarantine;
 pub(crate) mod record_form;
