@@ -434,11 +434,11 @@ impl Joined {
             came: steps()
                 .filter(|(_, (_, to))| to == of)
                 .map(|((_, from), (on, _))| (on.clone(), school(from)))
-                .last(),
+                .next_back(),
             went: steps()
                 .filter(|((_, from), _)| from == of)
                 .map(|(_, (on, to))| (on.clone(), school(to)))
-                .last(),
+                .next_back(),
             kept_at: (kept != *of).then(|| school(&kept)),
         }
     }
