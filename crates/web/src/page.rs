@@ -107,12 +107,14 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
     // Only the hub approves devices and keeps the registry; only a school has records of its own.
     let hub = ctx.app.node.is_county();
     let mentor = ctx.app.desk() == Desk::Mentor;
+    let host = !ctx.app.node.scopes(node::Role::Host).is_empty();
     // Before a computer is enrolled it has no records either.
     let schoolless = ctx.app.schoolless() || ctx.app.desk() == Desk::Open;
     let fits = |href: &str, right: Right| match href {
         "/" => true,
         "/devices" | "/publishing" => hub && ctx.may(right),
         "/sessions" | "/records" if mentor => ctx.may(right),
+        "/records" if host => ctx.may(right),
         "/import" => (hub || !ctx.app.county()) && !schoolless && ctx.may(right),
         _ => ctx.may(right) && (!schoolless || right == Right::Manage),
     };
@@ -123,6 +125,9 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/sessions", l.t("活动", "Sessions"), Right::Read),
             ("/audit", l.t("学分审核", "Audit"), Right::Audit),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
+            ("/people", l.t("同一人", "Same person"), Right::Read),
+            ("/closing", l.t("结账", "Closing"), Right::Read),
+            ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
             (
                 "/publishing",
                 l.t("表单与规则", "Forms and rules"),
@@ -141,6 +146,8 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/roster", l.t("花名册", "Roster"), Right::Read),
             ("/claims", l.t("学分登记", "Claims"), Right::Read),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
+            ("/closing", l.t("结账", "Closing"), Right::Read),
+            ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
             ("/import", l.t("导入", "Import"), Right::Enter),
             ("/export", l.t("导出", "Export"), Right::Read),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
@@ -240,6 +247,29 @@ const fn badge(class: &'static str, zh: &'static str, en: &'static str) -> Badge
 
 /// The mark of a record whose counting fields have two values; it counts nothing until one is chosen.
 pub(crate) const DISPUTED: Badge = badge("disputed", "待核", "To be settled");
+
+/// The mark of what came after its school year was closed.
+pub(crate) const LATE: Badge = badge("reduced", "迟报", "Late");
+
+/// A school year that was closed.
+pub(crate) fn closing(reopened: bool, differ: bool) -> Badge {
+    match (reopened, differ) {
+        (true, _) => badge("reduced", "已重开", "Reopened"),
+        (false, true) => DISPUTED,
+        (false, false) => badge("recognised", "已结账", "Closed"),
+    }
+}
+
+/// A bulletin: whether it is the one to go by.
+pub(crate) fn bulletin(state: &str, in_force: bool, replaced: bool) -> Badge {
+    match state {
+        "issued" if in_force => badge("recognised", "有效", "In force"),
+        "issued" if replaced => badge("rejected", "已被替代", "Replaced"),
+        "issued" => DISPUTED,
+        "dropped" => badge("rejected", "不签发", "Not issued"),
+        _ => badge("saved", "草拟", "Draft"),
+    }
+}
 
 /// The way of a record to the county, as receipts say it.
 pub(crate) fn way(way: &Way) -> Badge {

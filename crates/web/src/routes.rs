@@ -8,8 +8,9 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, conflicts, county, devices, export, import, live, overview, publishing,
-    quarantine, record_form, records, roster, session_form, sessions, sign_in, sync,
+    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, export, import, live,
+    overview, people, places, publishing, quarantine, record_form, records, roster, session_form, sessions,
+    sign_in, sync,
 };
 use crate::{assets, guard};
 
@@ -77,6 +78,8 @@ fn county() -> Router<App> {
         .route("/schools/{id}/export/{what}", get(export::download_at_county))
         .route("/audit", get(audit::queue).post(audit::recognise))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
+        .route("/people", get(people::list))
+        .route("/people/same", get(people::ask).post(people::decide))
         .route("/publishing", get(publishing::show).post(publishing::publish))
         .route("/publishing/{name}", get(publishing::begin))
         .route("/devices", get(devices::list).post(devices::approve))
@@ -103,6 +106,10 @@ fn office() -> Router<App> {
                 .post(import::upload)
                 .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
         )
+        .route("/closing", get(closing::list).post(closing::close))
+        .route("/closing/{id}", get(closing::show))
+        .route("/bulletins", get(bulletins::list).post(bulletins::draft))
+        .route("/places/{group}", get(places::show))
         .route("/records", get(records::kinds))
         .route("/records/{kind}", get(records::list))
         .route(

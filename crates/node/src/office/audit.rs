@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use records::{Fields, Kinds, claim_digest_with};
 
+use super::carry::follow;
 use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh};
+use super::closing::correction;
 use super::conflicts::Rivals;
 use super::draft::Draft;
-use super::lookup::{By as Pick, Row, record_of, rows};
+use super::lookup::{By as Pick, Row, key, record_of, rows};
 use super::per_school::PerSchool;
 use super::roster::Edits;
 use super::{By, invalid, no_such, turn};
@@ -53,6 +55,24 @@ pub fn decide(
     note: &str,
     decided_on: &str,
 ) -> Result<(), Error> {
+    decide_with(
+        node, by, claim, verdict, credits_c, reason, note, decided_on, false,
+    )
+}
+
+/// [`decide`], or for a claim of a closed year with the correction that stands beside the closing.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn decide_with(
+    node: &Node,
+    by: &By,
+    claim: &str,
+    verdict: &str,
+    credits_c: Option<i64>,
+    reason: &str,
+    note: &str,
+    decided_on: &str,
+    correcting: bool,
+) -> Result<(), Error> {
     if !node.is_auditor() {
         return Err(invalid(
             "verdict",
@@ -73,6 +93,13 @@ pub fn decide(
         .pop()
         .ok_or_else(|| no_such("claim", "登分", "claim"))?;
     allowed(node, by, &weighed, verdict)?;
+    if weighed.row.closed && !correcting {
+        return Err(invalid(
+            "claim",
+            "这一学年已经结账：请作“结账后更正”，或先重开学年",
+            "This school year is closed: make a correction, or reopen the year first",
+        ));
+    }
     let (hours_c, credits_c) = amounts(&weighed.row, verdict, credits_c)?;
     if verdict != "recognised" && reason.trim().is_empty() {
         return Err(invalid("reason", "请选择理由", "Give a reason"));
@@ -115,7 +142,14 @@ pub fn decide(
             draft().text("claim", claim).create(node, node.new_id(), by)?,
         );
     }
-    edits.commit(node)
+    if correcting {
+        let (doc, edit) = correction(node, by, &weighed, (hours_c, credits_c), note, decided_on)?;
+        edits.push(&doc, edit);
+    }
+    edits.commit(node)?;
+    // What is recognised at one school is said to the one where the person is now.
+    follow(node, by, &key(&weighed.row.school, &weighed.row.person))?;
+    Ok(())
 }
 
 /// Who may give this verdict on this claim, and whether it may have it now.

@@ -7,6 +7,7 @@ use records::rules::{RuleSet, r1};
 use records::{Fields, Kinds, Value, claim_digest_with, show_hundredths};
 
 use super::attendance::{Tally, own_session, tallies};
+use super::closing::Closed;
 use super::draft::{Draft, kind_of};
 use super::lookup::{Key, Row, by_about, by_id, key, newest, organisation_names};
 use super::roster::Edits;
@@ -78,6 +79,10 @@ pub struct ClaimRow {
     pub state: ClaimState,
     /// 待核: it rests on something that is in dispute, void, missing or no longer so. Counts zero.
     pub disputed: bool,
+    /// 迟报: it, or a change of it, came after its school year was closed.
+    pub late: bool,
+    /// Its school year is closed: only a correction decides on it.
+    pub closed: bool,
 }
 
 /// A claim with everything that decides what it is worth.
@@ -273,6 +278,8 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
     let county = node.is_county() || node.is_auditor();
     let home = node.home_school();
     let kinds = node.kinds();
+    let closed = Closed::load(node)?;
+    let late = closed.late(node, &ids)?;
 
     Ok(claims
         .into_iter()
@@ -318,6 +325,8 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 claimed_on: text("claimed_on"),
                 state: decided(&kinds, &claim, session, &decisions).unwrap_or(way),
                 disputed: decisions_differ || !sound,
+                late: late.contains(&key(&claim.doc, &claim.id)),
+                closed: closed.is_closed(&claim.doc),
             };
             Weighed {
                 row,

@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene, split_reference};
-use records::{Kinds, Lang, record_digest_with};
+use records::kinds::{Actor, BINDS, FieldType, Format, Kind, Related, Scene, split_reference};
+use records::{Kinds, Lang, Value, record_digest_with};
+use sync::NodeId;
 
+use super::closing::Closed;
 use super::lookup::{Key, Row, by_about, key, newest, organisation_names, record_of};
 use super::titles::Titles;
-use crate::{Act, Error, Filter, Node, Record, Way};
+use crate::{Act, Error, Filter, Node, Record, Role, Way};
 
 /// Where a record stands, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct Entry {
     pub stand: Option<Stand>,
     /// Two devices say different things.
     pub disputed: bool,
+    /// 迟报: it, or a change of it, came after its school year was closed.
+    pub late: bool,
     /// How far it has come.
     pub way: Way,
     /// The account that wrote it last.
@@ -156,10 +160,19 @@ pub struct Changed {
     pub after: [String; 2],
 }
 
+/// The field of a signature that names the device on which it was given.
+pub(super) const KEY: &str = "key";
+
+/// A device's key as records write it: 64 digits.
+pub(super) fn device_key(device: &NodeId) -> String {
+    data_encoding::HEXLOWER.encode(&device.0)
+}
+
 /// Fields that the program fills: the state, its reason, the round, the digest.
 pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
     let states = kind.states.as_ref();
     field == BINDS
+        || kind.field(field).is_some_and(|field| field.program)
         || states.is_some_and(|s| {
             s.field == field || s.reason.as_deref() == Some(field) || s.round.as_deref() == Some(field)
         })
@@ -167,8 +180,14 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
 /// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 9] = [
+const OWN_ACTS: [&str; 15] = [
+    "bulletin",
+    "carried_credit",
+    "correction",
     "person",
+    "same_person",
+    "year_close",
+    "year_statement",
     "staff_fact",
     "organisation",
     "attendance",
@@ -190,6 +209,8 @@ pub fn may_write_kind(node: &Node, kind: &Kind) -> bool {
         "school" => node.home_school().is_some(),
         "county" => node.is_county(),
         "auditor" => node.is_auditor(),
+        "mentor" => !node.scopes(Role::Mentor).is_empty(),
+        "host" => !node.scopes(Role::Host).is_empty(),
         _ => false,
     })
 }
@@ -214,6 +235,8 @@ fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
     let names = organisation_names(node)?;
     let words = words(node, &kinds, records)?;
     let mut titles = Titles::new(node, &kinds);
+    let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let late = Closed::load(node)?.late(node, &ids)?;
     records
         .iter()
         .map(|record| {
@@ -235,6 +258,7 @@ fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
                 school_name: names.get(&school).cloned().unwrap_or_default(),
                 stand: known.and_then(|kind| stand(&kinds, kind, record, about.unwrap_or_default())),
                 disputed: record.disputed,
+                late: late.contains(&key(&record.doc, &record.id)),
                 way: record.way,
                 by: record.text("_by").to_owned(),
                 school,
@@ -335,10 +359,13 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
     let around = around(node, &record)?;
     let digest = record_digest_with(&kinds, &record.fields);
     let bound = |record: &Record| {
+        // A signature is that of the device whose key it names.
+        let key = record.fields.get(KEY).and_then(Value::as_text);
+        let own = key.is_none_or(|key| key == device_key(&record.author));
         record
             .fields
             .get(BINDS)
-            .map(|binds| binds.as_text() == Some(&digest))
+            .map(|binds| binds.as_text() == Some(&digest) && own)
     };
     let about_rows = rows(node, &around)?;
     let about = around
@@ -352,8 +379,9 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
         .collect();
     let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &around, actor));
     let home = node.home_school();
-    let ours =
-        record.school.is_none() || home == record.school || form.is_some_and(|f| f.document == "ledger");
+    let ours = record.school.is_none()
+        || home == record.school
+        || form.is_some_and(|f| ["ledger", "visits"].contains(&f.document.as_str()));
     let editable = ours
         && form.is_some_and(|form| may_write_kind(node, form) && !has_own_acts(&form.id))
         && !entry.stand.as_ref().is_some_and(|stand| stand.closed);
@@ -456,7 +484,9 @@ fn shown(node: &Node, kinds: &Kinds, form: Option<&Kind>, record: &Record) -> Re
         let field = form.and_then(|form| form.field(name));
         let value = record.fields.get(name);
         let others = record.others.get(name).map(Vec::as_slice).unwrap_or_default();
-        if (value.is_none() && others.is_empty()) || name == BINDS {
+        // A snapshot is for the program to read.
+        let snapshot = field.is_some_and(|field| field.format == Some(Format::Hex) && field.min_len == 0);
+        if (value.is_none() && others.is_empty()) || name == BINDS || snapshot {
             continue;
         }
         let link = field

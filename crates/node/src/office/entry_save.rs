@@ -1,18 +1,24 @@
 //! Saving a record of any kind, and taking steps with it, as its kind's file allows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene};
 use records::{Kinds, Value, record_digest_with};
 
+use super::bulletins::may_issue;
+use super::carry::follow;
+use super::closing::reopened_with;
 use super::draft::{Draft, year_of};
 use super::entries::{
-    around, as_related, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
+    KEY, around, as_related, device_key, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
 };
-use super::lookup::record_of;
+use super::lookup::{key, record_of};
+use super::places::may_confirm;
 use super::roster::Edits;
+use super::same_person::follow_act;
 use super::{By, fault, invalid, no_such, own_school, turn};
-use crate::{Error, Filter, Node, Record};
+use crate::{Error, Filter, Node, Record, Role};
 
 /// What a form says.
 #[derive(Clone, Debug, Default)]
@@ -226,6 +232,11 @@ fn said_of(
         };
         scene.word(actor, &form.id, &whole).map_err(Error::Invalid)?;
     }
+    // A signature says on which device it was given.
+    let draft = match form.field(KEY) {
+        Some(_) => draft.text(KEY, &device_key(&node.id())),
+        None => draft,
+    };
     Ok(match form.field(BINDS) {
         Some(_) => draft.text(BINDS, &record_digest_with(kinds, &about.fields)),
         None => draft,
@@ -272,6 +283,39 @@ fn document(
             own_school(node, &school)?;
             Ok(format!("{family}/{school}/{}", year()?))
         }
+        // One plan of a person stands beside the other, by school.
+        "portfolio" => {
+            let school = node.home_school().unwrap_or_default();
+            own_school(node, &school)?;
+            let person = form
+                .view
+                .person
+                .as_deref()
+                .and_then(|field| fields.get(field)?.as_text());
+            Ok(format!("portfolio/{school}/{}", person.unwrap_or_default()))
+        }
+        // What a mentor writes about a sheet goes beside it; a sheet goes to the school that it names.
+        "visits" if about.is_some() => Ok(about.map(|about| about.doc.clone()).unwrap_or_default()),
+        "visits" => {
+            let host = fields.get("host").and_then(Value::as_text).unwrap_or_default();
+            let scope = node.scopes(Role::Mentor).into_iter().find(|scope| {
+                let school = scope.rsplit_once('/').map(|(_, school)| school);
+                school == Some(host)
+            });
+            let scope = scope.ok_or_else(|| {
+                invalid(
+                    "host",
+                    "县里没有把这所学校分给这台设备；请选分给的学校",
+                    "The county has not assigned this school to this device; choose one that it has",
+                )
+            })?;
+            Ok(format!("visits/{scope}/{}", year()?))
+        }
+        "group" if about.is_some() => Ok(about.map(|about| about.doc.clone()).unwrap_or_default()),
+        "group" => {
+            let scope = node.scopes(Role::Host).into_iter().next().unwrap_or_default();
+            Ok(format!("group/{scope}/{}", year()?))
+        }
         _ => Err(invalid(
             "_kind",
             "这种记录还不能在这里登记",
@@ -313,10 +357,16 @@ pub fn take_step(
     if matches!(form.document.as_str(), "log" | "base") {
         own_school(node, record.school.as_deref().unwrap_or_default())?;
     }
+    match (form.id.as_str(), to) {
+        ("bulletin", "issued") => may_issue(node, &record)?,
+        ("enrolment", "confirmed") => may_confirm(node, &record)?,
+        _ => {}
+    }
     // Both copies of a transfer's order take the step, or none: it needs the old school's release and the new
     // one's acceptance.
     let taking = match form.id.as_str() {
         TRANSFER => copies(node, record.text("order_no"))?,
+        "year_close" => reopened_with(node, &record)?,
         _ => vec![record],
     };
     let mut edits = Edits::default();
@@ -331,14 +381,52 @@ pub fn take_step(
             related: &related,
         };
         let said = scene.take(actor, to, reason).map_err(Error::Invalid)?;
-        let draft = said.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
+        let mut draft = said.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
             draft.value(name, value.clone())
         });
+        if form.id == TRANSFER && to == "effective" {
+            draft = draft.text("to_person", &accepted_as(node, &taking)?);
+        }
         if let Some(edit) = draft.change(node, record, by)? {
             edits.push(&record.doc, edit);
         }
     }
-    edits.commit(node)
+    edits.commit(node)?;
+    // Credits go where the county now says that a person is.
+    match (taking.first(), form.id.as_str(), to) {
+        (Some(order), TRANSFER, "effective") => {
+            follow(node, by, &key(order.text("from"), order.text("person"))).map(drop)?;
+        }
+        (Some(act), "same_person", _) => follow_act(node, by, act)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whom the new school has named in its acceptance.
+fn accepted_as(node: &Node, copies: &[Record]) -> Result<String, Error> {
+    let there = copies
+        .iter()
+        .find(|copy| copy.school.as_deref() == Some(copy.text("to")));
+    let mut named = BTreeSet::new();
+    if let Some(copy) = there {
+        for word in around(node, copy)?
+            .into_iter()
+            .filter(|word| word.kind == "transfer_accept")
+        {
+            if !word.disputed && word.text("person") != copy.text("person") {
+                named.insert(word.text("person").to_owned());
+            }
+        }
+    }
+    match (named.pop_first(), named.is_empty()) {
+        (Some(person), true) => Ok(person),
+        _ => Err(invalid(
+            "state",
+            "新学校的接收还没有写明本校花名册上是哪一位，或写了不同的人",
+            "The new school’s acceptance does not name one person of its roster yet",
+        )),
+    }
 }
 
 /// The kind of the county's order that a teacher moves.

@@ -12,8 +12,11 @@
 
 mod attendance;
 mod audit;
+mod bulletins;
 mod card;
+mod carry;
 mod claims;
+mod closing;
 mod conflicts;
 mod draft;
 mod entries;
@@ -22,9 +25,13 @@ mod lookup;
 mod names;
 mod opinions;
 mod organisations;
+mod people;
 mod per_school;
+mod places;
+mod profile;
 mod publishing;
 mod roster;
+mod same_person;
 mod schools;
 mod series;
 mod sessions;
@@ -41,8 +48,10 @@ use crate::{Error, Node};
 
 pub use attendance::{Mark, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
+pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
+pub use closing::{Closing, LateRecord, Statement, close_year, closings, correct, late_records, statements};
 pub use conflicts::{
     Choice, Conflict, Found, Matter, Proof, Said, conflict, conflicts, open_conflicts, settle,
 };
@@ -56,9 +65,14 @@ pub use opinions::{Opinion, Opinions, opinions};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use places::{Applicant, Places, Seat, places};
+pub use profile::ProfileRow;
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
-pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
-pub use schools::{SchoolRow, schools};
+pub use roster::{
+    Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers, teacher,
+};
+pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons};
+pub use schools::{SchoolRow, schools, schools_on};
 pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
 pub use titles::choices;

@@ -3,13 +3,14 @@
 //! A person is one record; facts are dated rows in the base document of the school year of their
 //! `from`, so that history is kept. The roster shows the newest row.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use records::FieldError;
 use sha2::{Digest, Sha256};
 
 use super::draft::{Draft, year_of};
-use super::lookup::{least, record_of};
+use super::lookup::{Key, key, least, organisation_names, record_of};
+use super::people::People;
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Edit, Error, Filter, Node, Record, Way};
 
@@ -48,9 +49,36 @@ pub struct Teacher {
     pub way: Way,
     /// Two devices say different things.
     pub disputed: bool,
+    /// Where else the county says that this person was, is or is kept.
+    pub whereabouts: Whereabouts,
+}
+
+/// What the county's acts say about a person on a roster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Days on this school's strength: the first, and the day after the last; empty text is open. None at all:
+    /// the person is kept under another school's entry.
+    pub stays: Vec<(String, String)>,
+    /// The transfer that led here last: day, and name of the old school.
+    pub came: Option<(String, String)>,
+    /// The transfer that led away last: day, and name of the new school.
+    pub went: Option<(String, String)>,
+    /// The school whose entry of this person is kept (同一人).
+    pub kept_at: Option<String>,
 }
 
 impl Teacher {
+    /// Whether this person is on the school's strength on a day, `YYYY-MM-DD`. The effective date of a transfer
+    /// decides, so that what was held before it still has its people.
+    pub fn on_strength(&self, day: &str) -> bool {
+        let transferred = self.status == "transferred" && self.whereabouts.went.is_some();
+        let stays = &self.whereabouts.stays;
+        (self.in_service() || transferred)
+            && stays
+                .iter()
+                .any(|(from, to)| from.as_str() <= day && (to.is_empty() || day < to.as_str()))
+    }
+
     /// Whether this person is on the school's strength: not retired, transferred or gone.
     pub fn in_service(&self) -> bool {
         !GONE.contains(&self.status.as_str())
@@ -133,11 +161,12 @@ const SOMEBODY: &str = "00000000-0000-7000-8000-000000000000";
 /// The teachers of a school, by teacher code, then name.
 pub fn roster(node: &Node, school: &str) -> Result<Vec<Teacher>, Error> {
     let mut facts = facts_of(node.records(&Filter::kind("staff_fact").school(school))?);
+    let joined = Joined::load(node)?;
     let mut teachers: Vec<Teacher> = persons(node, school)?
         .into_values()
         .map(|person| {
             let own = facts.remove(&person.id).unwrap_or_default();
-            shown(person, &own)
+            shown(person, &own, &joined)
         })
         .collect();
     teachers.sort_by(|a, b| {
@@ -157,7 +186,7 @@ pub fn teacher(node: &Node, id: &str) -> Result<Option<Teacher>, Error> {
     };
     let school = person.school.clone().unwrap_or_default();
     let facts = node.records(&Filter::kind("staff_fact").person(id).school(&school))?;
-    Ok(Some(shown(person, &facts)))
+    Ok(Some(shown(person, &facts, &Joined::load(node)?)))
 }
 
 /// Saves one teacher of the node's own school; returns the record id. A new teacher must not have
@@ -430,7 +459,60 @@ pub(super) fn newest<'a>(facts: impl Iterator<Item = &'a Record>) -> Option<&'a 
     facts.max_by(|a, b| (a.text("from"), &a.id).cmp(&(b.text("from"), &b.id)))
 }
 
-fn shown(person: Record, facts: &[Record]) -> Teacher {
+/// The county's acts on persons, with the names of the schools in them.
+struct Joined {
+    people: People,
+    names: BTreeSet<Key>,
+    schools: HashMap<String, String>,
+}
+
+impl Joined {
+    fn load(node: &Node) -> Result<Joined, Error> {
+        let people = People::load(node)?;
+        let names = people.joined();
+        let schools = match names.is_empty() {
+            true => HashMap::new(),
+            false => organisation_names(node)?,
+        };
+        Ok(Joined {
+            people,
+            names,
+            schools,
+        })
+    }
+
+    fn whereabouts(&self, of: &Key) -> Whereabouts {
+        let stays = self.people.stays(of);
+        if !self.names.contains(of) {
+            return Whereabouts {
+                stays,
+                ..Whereabouts::default()
+            };
+        }
+        let school = |name: &Key| self.schools.get(&name.0).cloned().unwrap_or_default();
+        let kept = self.people.kept(of);
+        let places = self.people.places(&kept);
+        let steps = || {
+            places
+                .windows(2)
+                .filter_map(|step| Some((step.first()?, step.get(1)?)))
+        };
+        Whereabouts {
+            stays,
+            came: steps()
+                .filter(|(_, (_, to))| to == of)
+                .map(|((_, from), (on, _))| (on.clone(), school(from)))
+                .next_back(),
+            went: steps()
+                .filter(|((_, from), _)| from == of)
+                .map(|(_, (on, to))| (on.clone(), school(to)))
+                .next_back(),
+            kept_at: (kept != *of).then(|| school(&kept)),
+        }
+    }
+}
+
+fn shown(person: Record, facts: &[Record], joined: &Joined) -> Teacher {
     let fact = newest(facts.iter());
     let text = |field: &str| fact.map_or_else(String::new, |f| f.text(field).to_owned());
     // Two rows of one day that say different things are a dispute like two values of one field.
@@ -457,6 +539,7 @@ fn shown(person: Record, facts: &[Record]) -> Teacher {
         from: text("from"),
         way: least([person.way].into_iter().chain(fact.map(|f| f.way))),
         disputed: person.disputed || fact.is_some_and(|f| f.disputed) || twins_differ,
+        whereabouts: joined.whereabouts(&key(person.school.as_deref().unwrap_or_default(), &person.id)),
         school: person.school.unwrap_or_default(),
         id: person.id,
     }

@@ -6,6 +6,7 @@ use records::kinds::Actor;
 
 use super::attendance::{Mark, PRESENT, own_session, tallies};
 use super::claims;
+use super::closing::Closed;
 use super::draft::{Draft, year_of};
 use super::lookup::{Key, json_list, key, newest, organisation_names, record_of};
 use super::roster::roster;
@@ -104,6 +105,8 @@ pub struct SessionRow {
     pub way: Way,
     /// Two devices say different things about the session itself.
     pub disputed: bool,
+    /// 迟报: it, or a change of it, came after its school year was closed.
+    pub late: bool,
 }
 
 /// A session with its people.
@@ -204,7 +207,7 @@ pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
     let mut marks = Vec::new();
     for teacher in roster(node, &school)? {
         let tally = tallies.remove(&teacher.id);
-        if tally.is_none() && !teacher.in_service() {
+        if tally.is_none() && !teacher.on_strength(&row.date) {
             continue;
         }
         marks.push(Mark {
@@ -254,6 +257,7 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let counts = counts(node, &ids)?;
     let names = organisation_names(node)?;
+    let late = Closed::load(node)?.late(node, &ids)?;
     Ok(records
         .into_iter()
         .map(|record| {
@@ -278,6 +282,7 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
                 decided: counts.decided,
                 way: record.way,
                 disputed: record.disputed,
+                late: late.contains(&key(&record.doc, &record.id)),
                 id: record.id,
             }
         })

@@ -40,11 +40,15 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 33] = files![
+const BUILTIN: [(&str, &str); 44] = files![
     "attendance.1.toml",
     "attendance.2.toml",
+    "bulletin.1.toml",
+    "carried_credit.1.toml",
     "claim.1.toml",
+    "correction.1.toml",
     "decision.1.toml",
+    "enrolment.1.toml",
     "evidence.1.toml",
     "filing_decision.1.toml",
     "filing_package.1.toml",
@@ -60,7 +64,9 @@ const BUILTIN: [(&str, &str); 33] = files![
     "pair_act.1.toml",
     "pairing.1.toml",
     "person.1.toml",
+    "personal_plan.1.toml",
     "published.1.toml",
+    "same_person.1.toml",
     "series.1.toml",
     "session.1.toml",
     "session.2.toml",
@@ -68,12 +74,17 @@ const BUILTIN: [(&str, &str); 33] = files![
     "settlement.1.toml",
     "signature.1.toml",
     "staff_fact.1.toml",
+    "training_group.1.toml",
     "transfer_accept.1.toml",
     "transfer_order.1.toml",
     "transfer_release.1.toml",
     "trip.1.toml",
     "unmet_need.1.toml",
+    "visit.1.toml",
+    "visit_signature.1.toml",
     "waiver.1.toml",
+    "year_close.1.toml",
+    "year_statement.1.toml",
 ];
 
 /// Versions below this are the program's; those that a county publishes of the program's kinds begin here, so
@@ -275,8 +286,12 @@ mod tests {
             [
                 "attendance/1",
                 "attendance/2",
+                "bulletin/1",
+                "carried_credit/1",
                 "claim/1",
+                "correction/1",
                 "decision/1",
+                "enrolment/1",
                 "evidence/1",
                 "filing_decision/1",
                 "filing_package/1",
@@ -292,7 +307,9 @@ mod tests {
                 "pair_act/1",
                 "pairing/1",
                 "person/1",
+                "personal_plan/1",
                 "published/1",
+                "same_person/1",
                 "series/1",
                 "session/1",
                 "session/2",
@@ -300,12 +317,17 @@ mod tests {
                 "settlement/1",
                 "signature/1",
                 "staff_fact/1",
+                "training_group/1",
                 "transfer_accept/1",
                 "transfer_order/1",
                 "transfer_release/1",
                 "trip/1",
                 "unmet_need/1",
+                "visit/1",
+                "visit_signature/1",
                 "waiver/1",
+                "year_close/1",
+                "year_statement/1",
             ]
         );
         for (file, _) in BUILTIN {

@@ -184,6 +184,9 @@ pub struct Field {
     pub max: Option<i64>,
     /// Numbers must be a multiple of this.
     pub step: Option<i64>,
+    /// Whether the program fills it (a key, a snapshot); nobody types it.
+    #[serde(default)]
+    pub program: bool,
     /// Said below the field on forms, in Chinese.
     #[serde(default)]
     pub hint_zh: String,

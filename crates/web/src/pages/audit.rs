@@ -96,7 +96,7 @@ fn seen(r: &ClaimRow) -> String {
         hash.update(part.len().to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.update([u8::from(r.disputed)]);
+    hash.update([r.disputed, r.closed].map(u8::from));
     data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 
@@ -302,6 +302,9 @@ pub(crate) async fn decide(Path(id): Path<String>, Post { ctx, mut form }: Post)
     let done = ctx
         .app
         .attempt(move |n| match unchanged(n, &claim, &shown)? {
+            Some(row) if row.closed => {
+                office::correct(n, &by, &claim, &verdict, credits_c, &reason, &note, &on)
+            }
             Some(_) => office::decide(n, &by, &claim, &verdict, credits_c, &reason, &note, &on),
             None => Err(moved()),
         })

@@ -2,8 +2,10 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod bulletins;
 pub(crate) mod card;
 pub(crate) mod claims;
+pub(crate) mod closing;
 pub(crate) mod conflicts;
 pub(crate) mod county;
 pub(crate) mod devices;
@@ -11,6 +13,8 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod live;
 pub(crate) mod overview;
+pub(crate) mod people;
+pub(crate) mod places;
 pub(crate) mod publishing;
 pub(crate) mod quarantine;
 pub(crate) mod record_form;

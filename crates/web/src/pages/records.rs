@@ -20,7 +20,10 @@ use crate::who::{Ctx, Post, Right};
 const PAGE: u32 = 100;
 
 /// Kinds whose lists have pages of their own, and that page.
-const OWN_LISTS: [(&str, &str); 6] = [
+const OWN_LISTS: [(&str, &str); 9] = [
+    ("bulletin", "/bulletins"),
+    ("same_person", "/people"),
+    ("year_close", "/closing"),
     ("session", "/sessions"),
     ("person", "/roster"),
     ("claim", "/claims"),
@@ -30,7 +33,11 @@ const OWN_LISTS: [(&str, &str); 6] = [
 ];
 
 /// Kinds that stand under others and have no list of their own.
-const UNDER_OTHERS: [&str; 8] = [
+const UNDER_OTHERS: [&str; 12] = [
+    "carried_credit",
+    "correction",
+    "visit_signature",
+    "year_statement",
     "attendance",
     "evidence",
     "staff_fact",
@@ -42,7 +49,8 @@ const UNDER_OTHERS: [&str; 8] = [
 ];
 
 /// What is looked for first, in this order; a county's own forms follow.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 20] = [
+    "visit",
     "lesson",
     "observation",
     "trip",
@@ -59,6 +67,9 @@ const ORDER: [&str; 16] = [
     "waiver",
     "unmet_need",
     "transfer_order",
+    "personal_plan",
+    "training_group",
+    "enrolment",
 ];
 
 /// Who acts, as steps ask it.
@@ -79,9 +90,15 @@ pub(crate) fn may_enter(ctx: &Ctx, kind: &Kind) -> bool {
     let right = match kind.document.as_str() {
         "ledger" => Right::Audit,
         "registry" | "plan" => Right::Registry,
+        // On the laptop of a mentor or host, which belongs to no school.
+        "visits" | "group" => return ctx.who.may(Right::Enter, ctx.app.county()) && writes(ctx, kind),
         _ => Right::Enter,
     };
-    ctx.may(right) && office::may_write_kind(&ctx.app.node, kind) && !office::has_own_acts(&kind.id)
+    ctx.may(right) && writes(ctx, kind)
+}
+
+fn writes(ctx: &Ctx, kind: &Kind) -> bool {
+    office::may_write_kind(&ctx.app.node, kind) && !office::has_own_acts(&kind.id)
 }
 
 /// One line of the list of kinds.
@@ -273,6 +290,8 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
     let own = match e.entry.kind.as_str() {
         "session" => Some(format!("/sessions/{}", e.entry.id)),
         "person" => Some(format!("/teachers/{}", e.entry.id)),
+        "training_group" => Some(format!("/places/{}", e.entry.id)),
+        "year_close" => Some(format!("/closing/{}", e.entry.id)),
         _ => None,
     };
     let plan = match (e.entry.kind.as_str(), e.entry.known) {

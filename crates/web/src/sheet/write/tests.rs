@@ -167,6 +167,8 @@ fn claim(person: &str, state: ClaimState) -> ClaimRow {
         claimed_on: "2025-10-16".into(),
         state,
         disputed: false,
+        late: false,
+        closed: false,
     }
 }
 
