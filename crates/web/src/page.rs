@@ -133,6 +133,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/quarantine", l.t("隔离与截断", "Quarantine"), Right::Manage),
             ("/import", l.t("导入", "Import"), Right::Registry),
             ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+            ("/recovery", l.t("恢复码与交接", "Recovery"), Right::Recover),
         ]
     } else {
         &[
@@ -145,6 +146,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/export", l.t("导出", "Export"), Right::Read),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
             ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+            ("/recovery", l.t("恢复码与交接", "Recovery"), Right::Recover),
         ]
     };
     all.iter()

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
     accounts, audit, card, claims, county, devices, export, import, live, overview, publishing, quarantine,
-    record_form, records, roster, session_form, sessions, sign_in, sync,
+    record_form, records, recovery, roster, session_form, sessions, sign_in, sync,
 };
 use crate::{assets, guard};
 
@@ -39,6 +39,7 @@ fn open() -> Router<App> {
         .route("/lang/{code}", get(sign_in::language))
         .route("/login", get(sign_in::login_form).post(sign_in::login))
         .route("/setup/{token}", get(sign_in::setup_form).post(sign_in::setup))
+        .route("/recover", get(recovery::use_form).post(recovery::use_code))
         .route("/state.json", get(live::state))
 }
 
@@ -122,6 +123,8 @@ fn office() -> Router<App> {
         .route("/sync", get(sync::show).post(sync::act))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))
+        .route("/recovery", get(recovery::show).post(recovery::new_sheet))
+        .route("/recovery/{account}", post(recovery::give))
         .route("/password", get(sign_in::password_form).post(sign_in::password))
         .route("/logout", post(sign_in::logout))
 }

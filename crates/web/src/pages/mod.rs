@@ -14,6 +14,7 @@ pub(crate) mod publishing;
 pub(crate) mod quarantine;
 pub(crate) mod record_form;
 pub(crate) mod records;
+pub(crate) mod recovery;
 pub(crate) mod roster;
 pub(crate) mod session_form;
 pub(crate) mod sessions;

@@ -138,6 +138,7 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
             let claims = office::claims(node, Some(&school), MOST)?;
             let in_service = teachers.iter().filter(|t| t.in_service()).count();
             work(l, in_service, &sessions, &claims, &mut todo);
+            recovery_codes(node, l, &mut todo)?;
             Ok((figures(in_service, &sessions, &claims), todo, link))
         })
         .await?;
@@ -240,6 +241,22 @@ fn standing(node: &Node, l: Lang, todo: &mut Vec<Todo>) {
         href: "/sync".to_owned(),
         action: l.t("去看看", "Open"),
     });
+}
+
+/// Without codes on paper a forgotten PIN stops the office until the county comes.
+fn recovery_codes(node: &Node, l: Lang, todo: &mut Vec<Todo>) -> Result<(), node::Error> {
+    if node::accounts::recovery::sheet(node)?.left == 0 {
+        todo.push(Todo {
+            text: l.t("还没有恢复码", "There are no recovery codes").to_owned(),
+            hint: l.t(
+                "印在纸上交校长保管；忘了 PIN 或换人时，不用网络也能重设。",
+                "Print them for the head of the school: a forgotten PIN or a handover then needs no network.",
+            ),
+            href: "/recovery".to_owned(),
+            action: l.t("打印恢复码", "Print them"),
+        });
+    }
+    Ok(())
 }
 
 /// What the clerk should do next, most pressing first.
