@@ -189,6 +189,10 @@ fn note(query: &str, l: Lang) -> Option<String> {
                 "The session is ended; credits can be registered.",
             )
             .to_owned(),
+        "opening" if l.zh() => format!("已保存在本校：{n} 格。县里核准后才计入。"),
+        "opening" => {
+            format!("Saved at this school: {n} cells. They count once the county has confirmed them.")
+        }
         "claims" if l.zh() => format!("已登分 {n} 人。有网时会自动送到县里。"),
         "claims" => format!("Credits registered for {n} people. They go to the county when a link appears."),
         "imported" if l.zh() => format!("已导入 {n} 行。"),

@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, live, overview, publishing, quarantine,
-    record_form, records, recovery, roster, session_form, sessions, sign_in, sync,
+    accounts, audit, card, claims, county, devices, export, import, live, opening, overview, publishing,
+    quarantine, record_form, records, recovery, roster, session_form, sessions, sign_in, sync,
 };
 use crate::{assets, guard};
 
@@ -66,6 +66,7 @@ fn school() -> Router<App> {
         .route("/sessions/{id}/end", post(sessions::end))
         .route("/sessions/{id}/claims", post(sessions::register))
         .route("/claims", get(claims::list))
+        .route("/opening", get(opening::show).post(opening::save))
         .route("/export", get(export::form))
         .route("/export/{what}", get(export::download))
 }
@@ -77,6 +78,7 @@ fn county() -> Router<App> {
         .route("/schools/{id}", get(county::show))
         .route("/schools/{id}/export/{what}", get(export::download_at_county))
         .route("/audit", get(audit::queue).post(audit::recognise))
+        .route("/audit/opening", get(opening::queue).post(opening::decide))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
         .route("/publishing", get(publishing::show).post(publishing::publish))
         .route("/publishing/{name}", get(publishing::begin))

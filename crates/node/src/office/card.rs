@@ -6,6 +6,7 @@ use records::{CreditCard, Date, SchoolYear};
 
 use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use, weigh};
 use super::lookup::{Row, record_of};
+use super::opening::{self, OpeningRow};
 use super::roster::{Teacher, newest, teacher};
 use super::versions::{Difference, UnderVersion, under_versions};
 use crate::{Error, Filter, Node, Record};
@@ -19,6 +20,8 @@ pub struct CardView {
     pub card: CreditCard,
     /// All claims of the person, newest session first, also those that do not count.
     pub lines: Vec<ClaimRow>,
+    /// 期初学分: what was earned in earlier years, from paper; also what does not count yet.
+    pub opening: Vec<OpeningRow>,
     /// The versions of the rules that the claims were registered under, and the one in use; the newest last.
     pub versions: Vec<UnderVersion>,
     /// What comes out differently under the first and the last of them.
@@ -33,7 +36,7 @@ pub struct CardView {
 /// The credit card of a person, `None` if this node has no such person.
 pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error> {
     let rules = &*rules_in_use(node);
-    let Some((teacher, mut weighed, entries)) = ground(node, person)? else {
+    let Some((teacher, mut weighed, opening, entries)) = ground(node, person)? else {
         return Ok(None);
     };
     let facts = facts(node, &teacher, rules)?;
@@ -52,6 +55,7 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
         teacher,
         card,
         lines,
+        opening,
         versions,
         differences,
         ruleset_title: rules.head.title_zh.clone(),
@@ -62,7 +66,7 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
 /// The same claims under the other rule sets for teachers, R2 and R3, in the cycles that hold the day
 /// `on`: for comparison, through class-hours. Empty if this node has no such person.
 pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard>, Error> {
-    let Some((teacher, _, entries)) = ground(node, person)? else {
+    let Some((teacher, _, _, entries)) = ground(node, person)? else {
         return Ok(Vec::new());
     };
     let when = When {
@@ -82,11 +86,13 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
     };
     let claims = node.records(&Filter::kind("claim").person(person))?;
     let weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
-    let entries = weighed.iter().filter_map(entry).collect();
-    Ok(Some((teacher, weighed, entries)))
+    let opening = opening::of_person(node, person, &teacher.school)?;
+    let of_earlier = opening.iter().filter_map(|row| row.entry.clone());
+    let entries = weighed.iter().filter_map(entry).chain(of_earlier).collect();
+    Ok(Some((teacher, weighed, opening, entries)))
 }
 
-type Ground = (Teacher, Vec<Weighed>, Vec<Entry>);
+type Ground = (Teacher, Vec<Weighed>, Vec<OpeningRow>, Vec<Entry>);
 
 /// What a claim puts before the rules, if the county has given something for it.
 fn entry(weighed: &Weighed) -> Option<Entry> {

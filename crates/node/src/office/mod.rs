@@ -18,6 +18,7 @@ mod draft;
 mod entries;
 mod entry_save;
 mod lookup;
+mod opening;
 mod organisations;
 mod publishing;
 mod roster;
@@ -44,6 +45,10 @@ pub use entries::{
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
+pub use opening::{
+    Cell, OpeningColumn, OpeningInput, OpeningRow, decide_openings, opening_queue, opening_table, openings,
+    save_openings,
+};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };

@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 32] = files![
+const BUILTIN: [(&str, &str); 33] = files![
     "attendance.1.toml",
     "attendance.2.toml",
     "claim.1.toml",
@@ -56,6 +56,7 @@ const BUILTIN: [(&str, &str); 32] = files![
     "notice.1.toml",
     "objection.1.toml",
     "observation.1.toml",
+    "opening_balance.1.toml",
     "organisation.1.toml",
     "pair_act.1.toml",
     "pairing.1.toml",

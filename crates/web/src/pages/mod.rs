@@ -9,6 +9,7 @@ pub(crate) mod devices;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod live;
+pub(crate) mod opening;
 pub(crate) mod overview;
 pub(crate) mod publishing;
 pub(crate) mod quarantine;
