@@ -183,6 +183,12 @@ fn note(query: &str, l: Lang) -> Option<String> {
             .to_owned(),
         "attendance" if l.zh() => format!("考勤已保存在本校：{n} 人。"),
         "attendance" => format!("Attendance saved at this school: {n} people."),
+        "linked" => l
+            .t(
+                "已对上，这场的考勤记到这位教师名下。",
+                "Linked: the attendance is this teacher's.",
+            )
+            .to_owned(),
         "ended" => l
             .t(
                 "活动已结束，可以登分了。",

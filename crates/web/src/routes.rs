@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
     accounts, audit, card, claims, county, devices, export, import, live, opening, overview, publishing,
-    quarantine, record_form, records, recovery, roster, session_form, sessions, sign_in, sync,
+    quarantine, record_form, records, recovery, roster, session_form, sessions, sign_in, sync, unlisted,
 };
 use crate::{assets, guard};
 
@@ -65,6 +65,9 @@ fn school() -> Router<App> {
         .route("/sessions/{id}/attendance", post(sessions::mark))
         .route("/sessions/{id}/end", post(sessions::end))
         .route("/sessions/{id}/claims", post(sessions::register))
+        .route("/sessions/{id}/unlisted", post(unlisted::add))
+        .route("/unlisted", get(unlisted::show))
+        .route("/unlisted/{id}", post(unlisted::link))
         .route("/claims", get(claims::list))
         .route("/opening", get(opening::show).post(opening::save))
         .route("/export", get(export::form))

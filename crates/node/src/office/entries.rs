@@ -167,7 +167,7 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
 /// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 9] = [
+const OWN_ACTS: [&str; 10] = [
     "person",
     "staff_fact",
     "organisation",
@@ -177,6 +177,7 @@ const OWN_ACTS: [&str; 9] = [
     "decision",
     "published",
     "opening_balance",
+    "unlisted",
 ];
 
 /// Whether records of a kind are written by acts of their own alone.

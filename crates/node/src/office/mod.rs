@@ -28,6 +28,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod titles;
+mod unlisted;
 mod versions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -58,6 +59,7 @@ pub use schools::{SchoolRow, schools};
 pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
 pub use titles::choices;
+pub use unlisted::{Unlisted, add_unlisted, link_unlisted, unlisted};
 pub use versions::{Difference, UnderVersion};
 
 /// Who typed a record.

@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 33] = files![
+const BUILTIN: [(&str, &str); 34] = files![
     "attendance.1.toml",
     "attendance.2.toml",
     "claim.1.toml",
@@ -72,6 +72,7 @@ const BUILTIN: [(&str, &str); 33] = files![
     "transfer_order.1.toml",
     "transfer_release.1.toml",
     "trip.1.toml",
+    "unlisted.1.toml",
     "unmet_need.1.toml",
     "waiver.1.toml",
 ];
@@ -288,6 +289,7 @@ mod tests {
                 "notice/1",
                 "objection/1",
                 "observation/1",
+                "opening_balance/1",
                 "organisation/1",
                 "pair_act/1",
                 "pairing/1",
@@ -303,6 +305,7 @@ mod tests {
                 "transfer_order/1",
                 "transfer_release/1",
                 "trip/1",
+                "unlisted/1",
                 "unmet_need/1",
                 "waiver/1",
             ]

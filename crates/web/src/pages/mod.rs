@@ -21,3 +21,4 @@ pub(crate) mod session_form;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod sync;
+pub(crate) mod unlisted;

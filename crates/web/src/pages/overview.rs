@@ -138,6 +138,7 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
             let claims = office::claims(node, Some(&school), MOST)?;
             let in_service = teachers.iter().filter(|t| t.in_service()).count();
             work(l, in_service, &sessions, &claims, &mut todo);
+            unlisted(node, l, &school, &mut todo)?;
             recovery_codes(node, l, &mut todo)?;
             Ok((figures(in_service, &sessions, &claims), todo, link))
         })
@@ -241,6 +242,37 @@ fn standing(node: &Node, l: Lang, todo: &mut Vec<Todo>) {
         href: "/sync".to_owned(),
         action: l.t("去看看", "Open"),
     });
+}
+
+/// Who took part and has no roster entry, or has one by now that nobody has said it is.
+fn unlisted(node: &Node, l: Lang, school: &str, todo: &mut Vec<Todo>) -> Result<(), node::Error> {
+    let waiting = office::unlisted(node, school, None)?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let n = waiting.len();
+    let named = waiting.iter().any(|one| !one.same_name.is_empty());
+    todo.push(Todo {
+        text: l
+            .pick(
+                &format!("待登记 {n} 人次"),
+                &format!("{n} attendances without a roster entry"),
+            )
+            .to_owned(),
+        hint: match named {
+            true => l.t(
+                "花名册上已有同名的人，请核对是不是本人。",
+                "The roster has somebody of that name: check whether it is the same person.",
+            ),
+            false => l.t(
+                "加到花名册后，选定是哪一位，考勤才算数。",
+                "Put them on the roster, then say who it is; only then the attendance counts.",
+            ),
+        },
+        href: "/unlisted".to_owned(),
+        action: l.t("去核对", "Check"),
+    });
+    Ok(())
 }
 
 /// Without codes on paper a forgotten PIN stops the office until the county comes.
