@@ -130,7 +130,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/004_documents.sql")),
         M::up(include_str!("../migrations/002_mend.sql")),
         M::up(include_str!("../migrations/006_unreadable.sql")),
-        M::up(include_str!("../migrations/008_recovery.sql")),
+        M::up(include_str!("../migrations/008_first_week.sql")),
     ])
 }
 

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use node::Way;
+use node::accounts::Role;
 use node::office::{ClaimState, Stand};
 use records::Kinds;
 
@@ -11,6 +12,7 @@ use crate::app::{App, Desk};
 use crate::assets;
 use crate::fault::Fault;
 use crate::lang::Lang;
+use crate::pages::mine;
 use crate::who::{Ctx, Right};
 
 /// Renders a template into an answer.
@@ -142,6 +144,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/roster", l.t("花名册", "Roster"), Right::Read),
             ("/claims", l.t("学分登记", "Claims"), Right::Read),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
+            ("/listening", l.t("听课定额", "Lessons heard"), Right::Read),
             ("/import", l.t("导入", "Import"), Right::Enter),
             ("/export", l.t("导出", "Export"), Right::Read),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
@@ -149,9 +152,20 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/recovery", l.t("恢复码与交接", "Recovery"), Right::Recover),
         ]
     };
+    let own = [
+        ("/mine", l.t("我的记录", "My records"), mine::has_own(ctx)),
+        (
+            "/countersign",
+            l.t("待我审签", "To countersign"),
+            ctx.who.account.role == Role::Leader && !ctx.app.county() && !schoolless,
+        ),
+    ];
+    let own = own.into_iter().filter(|(_, _, shown)| *shown);
     all.iter()
         .filter(|(href, _, right)| fits(href, *right))
-        .map(|&(href, label, _)| Nav {
+        .map(|&(href, label, _)| (href, label))
+        .chain(own.map(|(href, label, _)| (href, label)))
+        .map(|(href, label)| Nav {
             href,
             label,
             current: href.trim_start_matches('/') == here,

@@ -8,8 +8,9 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, live, opening, overview, publishing,
-    quarantine, record_form, records, recovery, roster, session_form, sessions, sign_in, sync, unlisted,
+    accounts, audit, card, claims, county, devices, export, import, listening, live, mine, opening, overview,
+    publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign_in, sync,
+    unlisted,
 };
 use crate::{assets, guard};
 
@@ -68,6 +69,12 @@ fn school() -> Router<App> {
         .route("/sessions/{id}/unlisted", post(unlisted::add))
         .route("/unlisted", get(unlisted::show))
         .route("/unlisted/{id}", post(unlisted::link))
+        .route("/mine", get(mine::list))
+        .route("/mine/{kind}/{id}", get(mine::show))
+        .route("/mine/{kind}/{id}/{act}", post(mine::act))
+        .route("/countersign", get(mine::countersign))
+        .route("/countersign/{id}", post(mine::answer))
+        .route("/listening", get(listening::show))
         .route("/claims", get(claims::list))
         .route("/opening", get(opening::show).post(opening::save))
         .route("/export", get(export::form))

@@ -126,7 +126,7 @@ fn entry(weighed: &Weighed) -> Option<Entry> {
 }
 
 /// What the rules ask about the person.
-fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
+pub(super) fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
     let rows = node.records(
         &Filter::kind("staff_fact")
             .person(&teacher.id)

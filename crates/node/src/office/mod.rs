@@ -17,9 +17,11 @@ mod claims;
 mod draft;
 mod entries;
 mod entry_save;
+mod listening;
 mod lookup;
 mod opening;
 mod organisations;
+mod own;
 mod publishing;
 mod roster;
 mod schools;
@@ -46,6 +48,7 @@ pub use entries::{
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
+pub use listening::{HeldBack, Listener, Listening, listening};
 pub use opening::{
     Cell, OpeningColumn, OpeningInput, OpeningRow, decide_openings, opening_queue, opening_table, openings,
     save_openings,
@@ -53,6 +56,7 @@ pub use opening::{
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use own::{answer_objection, dispute, own_entries, own_entry, sign_own, withdraw_objection};
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
 pub use schools::{SchoolRow, schools};

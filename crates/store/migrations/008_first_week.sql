@@ -19,3 +19,6 @@ INSERT INTO recovery_guard VALUES (1, 0, 0);
 CREATE TABLE handover (
     id INTEGER PRIMARY KEY, old TEXT NOT NULL, new TEXT NOT NULL, role TEXT NOT NULL, at INTEGER NOT NULL
 ) STRICT;
+
+-- A person's own records, of every kind.
+CREATE INDEX record_of_person ON record (person);
