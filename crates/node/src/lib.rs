@@ -6,6 +6,7 @@
 //! and holds one `conversation` per peer, which runs a [`Talk`] over its link. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
+pub mod blobs;
 mod care;
 mod cases;
 mod clocks;

@@ -8,9 +8,9 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, listening, live, mine, opening, overview,
-    publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign_in, sync,
-    unlisted,
+    accounts, audit, card, claims, county, devices, evidence, export, import, listening, live, mine, opening,
+    overview, publishing, quarantine, record_form, records, recovery, roster, session_form, sessions,
+    sign_in, sync, unlisted,
 };
 use crate::{assets, guard};
 
@@ -109,6 +109,13 @@ fn office() -> Router<App> {
         .route("/", get(overview::show))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::show))
+        .route(
+            "/sessions/{id}/evidence",
+            get(evidence::show)
+                .post(evidence::add)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route("/photos/{id}", get(evidence::photo))
         .route("/teachers/{id}", get(card::show))
         .route(
             "/import",

@@ -17,6 +17,7 @@ mod claims;
 mod draft;
 mod entries;
 mod entry_save;
+mod evidence;
 mod listening;
 mod lookup;
 mod opening;
@@ -48,6 +49,7 @@ pub use entries::{
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
+pub use evidence::{Photo, PhotoInput, add_photo, check_photo, photo, photos};
 pub use listening::{HeldBack, Listener, Listening, listening};
 pub use opening::{
     Cell, OpeningColumn, OpeningInput, OpeningRow, decide_openings, opening_queue, opening_table, openings,

@@ -6,6 +6,7 @@ pub(crate) mod card;
 pub(crate) mod claims;
 pub(crate) mod county;
 pub(crate) mod devices;
+pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod listening;
