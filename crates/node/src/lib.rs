@@ -26,6 +26,7 @@ mod node;
 pub mod office;
 mod peers;
 mod policy;
+mod practice;
 mod published;
 mod record;
 mod roll;

@@ -46,6 +46,8 @@ pub(crate) struct Chrome {
     pub(crate) mark: String,
     /// This computer's clock, when it can be right; `None` puts a line on every page.
     pub(crate) clock: Option<i64>,
+    /// The county is one to learn in: said at the top of every page and on every sheet.
+    pub(crate) practice: bool,
     /// Digest of the assets, so that a new version of the program is never shown with old styles.
     pub(crate) version: &'static str,
 }
@@ -65,6 +67,7 @@ impl Chrome {
             note: None,
             mark: String::new(),
             clock: app.node.clock_is_plausible().then(|| app.node.clock()),
+            practice: app.node.practice(),
             version: assets::version(),
         }
     }

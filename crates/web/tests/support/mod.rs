@@ -94,8 +94,13 @@ impl Site {
 
     /// A county's hub with two schools in its registry; `network` also listens for schools.
     pub fn county(network: bool) -> Site {
+        Site::county_named("云岭县教师进修学校", network)
+    }
+
+    /// The same under another name.
+    pub fn county_named(name: &str, network: bool) -> Site {
         let dir = tempfile::tempdir().unwrap();
-        let node = Node::init_county(dir.path(), "云岭县教师进修学校").unwrap();
+        let node = Node::init_county(dir.path(), name).unwrap();
         let school = |name: &str, code: &str, rural: &str| {
             let input = OrganisationInput {
                 name: name.into(),
