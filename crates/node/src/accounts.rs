@@ -303,22 +303,28 @@ pub fn change_secret(
     now: i64,
 ) -> Result<(), Error> {
     let secret = hash_secret(&checked_secret("new", new)?)?;
+    own(node, account, "old", old, now)?;
+    node.local(|conn| {
+        sql::set_secret(conn, account, &secret)?;
+        sql::delete_web_sessions_of(conn, account, Some(&hash_token(token)))
+    })
+}
+
+/// The account whose own PIN or password was typed in `field`. A wrong one counts towards the lock-out.
+fn own(node: &Node, account: &str, field: &str, typed: &str, now: i64) -> Result<sql::AccountRow, Error> {
     let Some(row) = node.read(|conn| sql::account(conn, account))? else {
         return Err(no_account());
     };
-    match attempt(node, &row.name, old, now)? {
-        Checked::Good(_) => node.local(|conn| {
-            sql::set_secret(conn, account, &secret)?;
-            sql::delete_web_sessions_of(conn, account, Some(&hash_token(token)))
-        }),
-        Checked::Wrong => Err(invalid("old", "原密码不对", "The old PIN or password is wrong")),
+    match attempt(node, &row.name, typed, now)? {
+        Checked::Good(row) => Ok(row),
+        Checked::Wrong => Err(invalid(field, "PIN 或密码不对", "The PIN or password is wrong")),
         Checked::Locked { seconds } => {
             let minutes = (seconds + 59) / 60;
-            Err(Error::Invalid(vec![FieldError {
-                field: "old".into(),
-                zh: format!("错误次数过多，请 {minutes} 分钟后再试"),
-                en: format!("Too many failures; try again in {minutes} min"),
-            }]))
+            Err(invalid(
+                field,
+                &format!("错误次数过多，请 {minutes} 分钟后再试"),
+                &format!("Too many failures; try again in {minutes} min"),
+            ))
         }
     }
 }
@@ -494,9 +500,23 @@ fn invalid(field: &str, zh: &str, en: &str) -> Error {
     }])
 }
 
+/// The same faults, said of the field of this name on the page.
+fn said_of(error: Error, field: &str, page: &str) -> Error {
+    match error {
+        Error::Invalid(mut faults) => {
+            for fault in faults.iter_mut().filter(|fault| fault.field == field) {
+                fault.field = page.into();
+            }
+            Error::Invalid(faults)
+        }
+        other => other,
+    }
+}
+
 fn no_account() -> Error {
     invalid("account", "没有这个账号", "There is no such account")
 }
 
+pub mod recovery;
 #[cfg(test)]
 mod tests;

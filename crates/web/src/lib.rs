@@ -23,6 +23,7 @@ mod labels;
 mod lang;
 mod page;
 mod pages;
+mod picture;
 mod routes;
 pub mod sheet;
 mod who;

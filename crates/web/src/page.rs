@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use node::Way;
+use node::accounts::Role;
 use node::office::{ClaimState, Stand};
 use records::Kinds;
 
@@ -11,6 +12,7 @@ use crate::app::{App, Desk};
 use crate::assets;
 use crate::fault::Fault;
 use crate::lang::Lang;
+use crate::pages::mine;
 use crate::who::{Ctx, Right};
 
 /// Renders a template into an answer.
@@ -44,6 +46,8 @@ pub(crate) struct Chrome {
     pub(crate) mark: String,
     /// This computer's clock, when it can be right; `None` puts a line on every page.
     pub(crate) clock: Option<i64>,
+    /// The county is one to learn in: said at the top of every page and on every sheet.
+    pub(crate) practice: bool,
     /// Digest of the assets, so that a new version of the program is never shown with old styles.
     pub(crate) version: &'static str,
 }
@@ -63,6 +67,7 @@ impl Chrome {
             note: None,
             mark: String::new(),
             clock: app.node.clock_is_plausible().then(|| app.node.clock()),
+            practice: app.node.practice(),
             version: assets::version(),
         }
     }
@@ -138,6 +143,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/quarantine", l.t("隔离与截断", "Quarantine"), Right::Manage),
             ("/import", l.t("导入", "Import"), Right::Registry),
             ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+            ("/recovery", l.t("恢复码与交接", "Recovery"), Right::Recover),
         ]
     } else {
         &[
@@ -148,15 +154,28 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/records", l.t("业务表单", "Forms"), Right::Read),
             ("/closing", l.t("结账", "Closing"), Right::Read),
             ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
+            ("/listening", l.t("听课定额", "Lessons heard"), Right::Read),
             ("/import", l.t("导入", "Import"), Right::Enter),
             ("/export", l.t("导出", "Export"), Right::Read),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
             ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+            ("/recovery", l.t("恢复码与交接", "Recovery"), Right::Recover),
         ]
     };
+    let own = [
+        ("/mine", l.t("我的记录", "My records"), mine::has_own(ctx)),
+        (
+            "/countersign",
+            l.t("待我审签", "To countersign"),
+            ctx.who.account.role == Role::Leader && !ctx.app.county() && !schoolless,
+        ),
+    ];
+    let own = own.into_iter().filter(|(_, _, shown)| *shown);
     all.iter()
         .filter(|(href, _, right)| fits(href, *right))
-        .map(|&(href, label, _)| Nav {
+        .map(|&(href, label, _)| (href, label))
+        .chain(own.map(|(href, label, _)| (href, label)))
+        .map(|(href, label)| Nav {
             href,
             label,
             current: href.trim_start_matches('/') == here,
@@ -194,12 +213,22 @@ fn note(query: &str, l: Lang) -> Option<String> {
             .to_owned(),
         "attendance" if l.zh() => format!("考勤已保存在本校：{n} 人。"),
         "attendance" => format!("Attendance saved at this school: {n} people."),
+        "linked" => l
+            .t(
+                "已对上，这场的考勤记到这位教师名下。",
+                "Linked: the attendance is this teacher's.",
+            )
+            .to_owned(),
         "ended" => l
             .t(
                 "活动已结束，可以登分了。",
                 "The session is ended; credits can be registered.",
             )
             .to_owned(),
+        "opening" if l.zh() => format!("已保存在本校：{n} 格。县里核准后才计入。"),
+        "opening" => {
+            format!("Saved at this school: {n} cells. They count once the county has confirmed them.")
+        }
         "claims" if l.zh() => format!("已登分 {n} 人。有网时会自动送到县里。"),
         "claims" => format!("Credits registered for {n} people. They go to the county when a link appears."),
         "imported" if l.zh() => format!("已导入 {n} 行。"),

@@ -8,9 +8,9 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, export, import, live,
-    overview, people, places, publishing, quarantine, record_form, records, roster, session_form, sessions,
-    sign_in, sync,
+    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
+    listening, live, mine, opening, overview, people, places, publishing, quarantine, record_form, records,
+    recovery, roster, session_form, sessions, sign_in, sync, unlisted,
 };
 use crate::{assets, guard};
 
@@ -40,6 +40,7 @@ fn open() -> Router<App> {
         .route("/lang/{code}", get(sign_in::language))
         .route("/login", get(sign_in::login_form).post(sign_in::login))
         .route("/setup/{token}", get(sign_in::setup_form).post(sign_in::setup))
+        .route("/recover", get(recovery::use_form).post(recovery::use_code))
         .route("/state.json", get(live::state))
 }
 
@@ -65,7 +66,17 @@ fn school() -> Router<App> {
         .route("/sessions/{id}/attendance", post(sessions::mark))
         .route("/sessions/{id}/end", post(sessions::end))
         .route("/sessions/{id}/claims", post(sessions::register))
+        .route("/sessions/{id}/unlisted", post(unlisted::add))
+        .route("/unlisted", get(unlisted::show))
+        .route("/unlisted/{id}", post(unlisted::link))
+        .route("/mine", get(mine::list))
+        .route("/mine/{kind}/{id}", get(mine::show))
+        .route("/mine/{kind}/{id}/{act}", post(mine::act))
+        .route("/countersign", get(mine::countersign))
+        .route("/countersign/{id}", post(mine::answer))
+        .route("/listening", get(listening::show))
         .route("/claims", get(claims::list))
+        .route("/opening", get(opening::show).post(opening::save))
         .route("/export", get(export::form))
         .route("/export/{what}", get(export::download))
 }
@@ -77,6 +88,7 @@ fn county() -> Router<App> {
         .route("/schools/{id}", get(county::show))
         .route("/schools/{id}/export/{what}", get(export::download_at_county))
         .route("/audit", get(audit::queue).post(audit::recognise))
+        .route("/audit/opening", get(opening::queue).post(opening::decide))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
         .route("/people", get(people::list))
         .route("/people/same", get(people::ask).post(people::decide))
@@ -99,6 +111,13 @@ fn office() -> Router<App> {
         .route("/", get(overview::show))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::show))
+        .route(
+            "/sessions/{id}/evidence",
+            get(evidence::show)
+                .post(evidence::add)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route("/photos/{id}", get(evidence::photo))
         .route("/teachers/{id}", get(card::show))
         .route(
             "/import",
@@ -130,6 +149,8 @@ fn office() -> Router<App> {
         .route("/sync", get(sync::show).post(sync::act))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))
+        .route("/recovery", get(recovery::show).post(recovery::new_sheet))
+        .route("/recovery/{account}", post(recovery::give))
         .route("/password", get(sign_in::password_form).post(sign_in::password))
         .route("/logout", post(sign_in::logout))
 }

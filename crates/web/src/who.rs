@@ -32,6 +32,8 @@ pub(crate) enum Right {
     Registry,
     /// Devices, enrolment and accounts of this node (系统管理员).
     Manage,
+    /// Recovery codes and handovers of accounts: whoever reads records here, but no bare administrator.
+    Recover,
 }
 
 /// A signed-in account and the token that every form of its sign-in carries.
@@ -46,9 +48,13 @@ impl Who {
     /// a school's account never audits: the one who earns cannot award.
     pub(crate) fn may(&self, right: Right, county: bool) -> bool {
         match (self.account.role, right) {
-            (Role::Clerk, Right::Read | Right::Enter | Right::Manage) => !county,
+            (Role::Clerk, Right::Read | Right::Enter | Right::Manage | Right::Recover) => !county,
             (Role::Leader, Right::Read) => true,
-            (Role::Auditor, Right::Read | Right::Audit | Right::Registry | Right::Manage) => county,
+            (Role::Leader, Right::Recover) => !county,
+            (
+                Role::Auditor,
+                Right::Read | Right::Audit | Right::Registry | Right::Manage | Right::Recover,
+            ) => county,
             (Role::Admin, Right::Manage) => true,
             (Role::Admin, Right::Registry) => county,
             _ => false,
@@ -315,6 +321,11 @@ mod tests {
             );
             assert!(!who(role).may(Right::Enter, true), "{role:?}");
         }
+        // Whoever may give codes could take over an account with its rights.
+        assert!(
+            !who(Role::Admin).may(Right::Recover, false) && !who(Role::Teacher).may(Right::Recover, false)
+        );
+        assert!(who(Role::Leader).may(Right::Recover, false) && !who(Role::Leader).may(Right::Recover, true));
         assert!(!who(Role::Admin).may(Right::Read, false));
         assert!(!who(Role::Clerk).may(Right::Read, true));
         assert!(!who(Role::Teacher).may(Right::Read, false));

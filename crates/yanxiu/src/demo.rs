@@ -25,8 +25,19 @@ const SCHOOLS: usize = 3;
 
 pub fn demo(dir: &Path, demo: &Demo) -> Result<(), Failure> {
     println!("研修演示 demo · 数据 data: {}", dir.display());
+    play(dir, demo, County::generate(demo.seed))
+}
+
+/// The same county to learn in: another root, and a name by which every node of it knows what it is.
+pub fn practice(dir: &Path, demo: &Demo) -> Result<(), Failure> {
+    println!("研修练习县 practice · 数据 data: {}", dir.display());
+    let mut county = County::generate(demo.seed);
+    county.name = format!("练习县（{}）", county.name);
+    play(dir, demo, county)
+}
+
+fn play(dir: &Path, demo: &Demo, county: County) -> Result<(), Failure> {
     std::fs::create_dir_all(dir)?;
-    let county = County::generate(demo.seed);
     let runtime = runtime()?;
     // Ctrl-C ends it cleanly also while it is still at work.
     runtime.block_on(async {

@@ -196,7 +196,7 @@ pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
     }
 }
 
-fn may_move(from: &str, to: &str) -> bool {
+pub(super) fn may_move(from: &str, to: &str) -> bool {
     Kinds::builtin()
         .latest("session")
         .is_some_and(|kind| kind.may_move(Some(from), to))

@@ -10,6 +10,7 @@ use super::carry::{carried, claims_of};
 use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use};
 use super::conflicts::Rivals;
 use super::lookup::{key, organisation_names, record_of};
+use super::opening::{self, OpeningRow};
 use super::people::People;
 use super::profile::{ProfileRow, in_use, profile};
 use super::roster::{Teacher, newest, teacher};
@@ -25,6 +26,8 @@ pub struct CardView {
     pub card: CreditCard,
     /// All claims of the person, newest session first, also those that do not count.
     pub lines: Vec<ClaimRow>,
+    /// 期初学分: what was earned in earlier years, from paper; also what does not count yet.
+    pub opening: Vec<OpeningRow>,
     /// The versions of the rules that the claims were registered under, and the one in use; the newest last.
     pub versions: Vec<UnderVersion>,
     /// What comes out differently under the first and the last of them.
@@ -46,6 +49,7 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
     let Some(Ground {
         teacher,
         mut weighed,
+        opening,
         entries,
         brought,
         elsewhere,
@@ -71,6 +75,7 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
         teacher,
         card,
         lines,
+        opening,
         versions,
         differences,
         ruleset_title: rules.head.title_zh.clone(),
@@ -98,6 +103,8 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
 struct Ground {
     teacher: Teacher,
     weighed: Vec<Weighed>,
+    /// 期初学分 of earlier years, under every name.
+    opening: Vec<OpeningRow>,
     entries: Vec<Entry>,
     /// What the county has brought over from schools that are not read here.
     brought: Vec<ClaimRow>,
@@ -122,7 +129,17 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
     let mut weighed = claims_of(node, &names)?;
     hold_back(node, &mut weighed)?;
     let (brought, carried): (Vec<_>, Vec<_>) = carried(node, &names, &weighed)?.into_iter().unzip();
-    let entries = weighed.iter().filter_map(entry).chain(carried).collect();
+    let mut opening = Vec::new();
+    for (school, person) in &names {
+        opening.extend(opening::of_person(node, person, school)?);
+    }
+    let of_earlier = opening.iter().filter_map(|row| row.entry.clone());
+    let entries = weighed
+        .iter()
+        .filter_map(entry)
+        .chain(carried)
+        .chain(of_earlier)
+        .collect();
     let mut elsewhere = Vec::new();
     if names.len() > 1 {
         let schools = organisation_names(node)?;
@@ -132,6 +149,7 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
     Ok(Some(Ground {
         teacher,
         weighed,
+        opening,
         entries,
         brought,
         elsewhere,
@@ -201,7 +219,7 @@ pub(super) fn entry(weighed: &Weighed) -> Option<Entry> {
 }
 
 /// What the rules ask about the person.
-fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
+pub(super) fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
     let rows = in_use(node, teacher)?;
     let school = record_of(node, "organisation", &teacher.school)?;
     let year = |year: i64| i32::try_from(year).ok().map(SchoolYear);

@@ -180,7 +180,7 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
 /// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 15] = [
+const OWN_ACTS: [&str; 17] = [
     "bulletin",
     "carried_credit",
     "correction",
@@ -196,6 +196,8 @@ const OWN_ACTS: [&str; 15] = [
     "decision",
     "published",
     "settlement",
+    "opening_balance",
+    "unlisted",
 ];
 
 /// Whether records of a kind are written by acts of their own alone.
@@ -230,7 +232,7 @@ pub fn entry_counts(node: &Node) -> Result<HashMap<String, u64>, Error> {
     })
 }
 
-fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
+pub(super) fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
     let kinds = node.kinds();
     let names = organisation_names(node)?;
     let words = words(node, &kinds, records)?;
@@ -308,6 +310,23 @@ fn stand(kinds: &Kinds, kind: &Kind, record: &Record, about: &[Row]) -> Option<S
         unsigned: standing.unsigned,
         closed: states.closed.iter().any(|closed| closed == standing.state),
     })
+}
+
+/// Where each of these records stands, in their order.
+pub(super) fn stands(node: &Node, records: &[Record]) -> Result<Vec<Option<Stand>>, Error> {
+    let kinds = node.kinds();
+    let words = words(node, &kinds, records)?;
+    let of = |record: &Record| {
+        let school = record.school.clone().unwrap_or_default();
+        let about = words.get(&key(&school, &record.id)).map(Vec::as_slice);
+        stand(
+            &kinds,
+            kinds.get(&reference(record))?,
+            record,
+            about.unwrap_or_default(),
+        )
+    };
+    Ok(records.iter().map(of).collect())
 }
 
 pub(super) fn stand_of(

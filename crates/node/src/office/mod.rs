@@ -21,10 +21,14 @@ mod conflicts;
 mod draft;
 mod entries;
 mod entry_save;
+mod evidence;
+mod listening;
 mod lookup;
 mod names;
+mod opening;
 mod opinions;
 mod organisations;
+mod own;
 mod people;
 mod per_school;
 mod places;
@@ -38,6 +42,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod titles;
+mod unlisted;
 mod versions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -60,11 +65,18 @@ pub use entries::{
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
+pub use evidence::{Photo, PhotoInput, add_photo, check_photo, photo, photos};
+pub use listening::{HeldBack, Listener, Listening, listening};
 pub use names::name_variants;
+pub use opening::{
+    Cell, OpeningColumn, OpeningInput, OpeningRow, decide_openings, opening_queue, opening_table, openings,
+    save_openings,
+};
 pub use opinions::{Opinion, Opinions, opinions};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use own::{answer_objection, dispute, own_entries, own_entry, sign_own, withdraw_objection};
 pub use places::{Applicant, Places, Seat, places};
 pub use profile::ProfileRow;
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
@@ -76,6 +88,7 @@ pub use schools::{SchoolRow, schools, schools_on};
 pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
 pub use titles::choices;
+pub use unlisted::{Unlisted, add_unlisted, link_unlisted, unlisted};
 pub use versions::{Difference, UnderVersion};
 
 /// Who typed a record.

@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 44] = files![
+const BUILTIN: [(&str, &str); 46] = files![
     "attendance.1.toml",
     "attendance.2.toml",
     "bulletin.1.toml",
@@ -60,6 +60,7 @@ const BUILTIN: [(&str, &str); 44] = files![
     "notice.1.toml",
     "objection.1.toml",
     "observation.1.toml",
+    "opening_balance.1.toml",
     "organisation.1.toml",
     "pair_act.1.toml",
     "pairing.1.toml",
@@ -79,6 +80,7 @@ const BUILTIN: [(&str, &str); 44] = files![
     "transfer_order.1.toml",
     "transfer_release.1.toml",
     "trip.1.toml",
+    "unlisted.1.toml",
     "unmet_need.1.toml",
     "visit.1.toml",
     "visit_signature.1.toml",
@@ -303,6 +305,7 @@ mod tests {
                 "notice/1",
                 "objection/1",
                 "observation/1",
+                "opening_balance/1",
                 "organisation/1",
                 "pair_act/1",
                 "pairing/1",
@@ -322,6 +325,7 @@ mod tests {
                 "transfer_order/1",
                 "transfer_release/1",
                 "trip/1",
+                "unlisted/1",
                 "unmet_need/1",
                 "visit/1",
                 "visit_signature/1",

@@ -4,9 +4,9 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use node::accounts::Role;
-use node::office::{self, CardView, ClaimRow, ClaimState, Difference};
+use node::office::{self, CardView, ClaimRow, ClaimState, Difference, OpeningRow};
 use records::rules::{Outcome, SpanOutcome};
-use records::{CreditCard, Date};
+use records::{CreditCard, Date, SchoolYear};
 
 use crate::fault::Fault;
 use crate::labels;
@@ -123,6 +123,31 @@ impl CardPage<'_> {
         let named = account.counts_in.iter().filter_map(|id| card.requirement(id));
         let named: Vec<&str> = named.map(|o| o.label(self.r())).collect();
         format!("{}{}", l.t("计入：", "counts in "), named.join(l.t("、", ", ")))
+    }
+
+    /// What a balance of an earlier year says, and what became of it.
+    fn opening(&self, row: &OpeningRow) -> String {
+        let (l, card) = (self.l, &self.v.card);
+        if let Some(account) = card.account(&row.id) {
+            return l.pick(&account.text_zh, &account.text_en).to_owned();
+        }
+        let year = SchoolYear(row.year);
+        let state = match row.disputed {
+            true => l.t("待核", "to be settled"),
+            false => l.pick(&row.stand.zh, &row.stand.en),
+        };
+        format!(
+            "{}{}{} {}{}{}",
+            l.pick(&year.zh(), &year.en()),
+            l.t("，", ", "),
+            page::amount(&row.credits_c),
+            l.t("学分；不计：", "credits; counts zero: "),
+            state,
+            match row.source.as_str() {
+                "" => String::new(),
+                source => format!("{}{source}", l.t("；依据：", "; from: ")),
+            }
+        )
     }
 
     /// The cycle of a card.

@@ -181,7 +181,8 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
     Ok(shown)
 }
 
-async fn read_upload(app: &App, request: Request) -> Result<(Form, String, Vec<u8>), Fault> {
+/// The fields of a form with one file, the file's name, and the file.
+pub(crate) async fn read_upload(app: &App, request: Request) -> Result<(Form, String, Vec<u8>), Fault> {
     let broken = |_| {
         Fault::Unreadable(
             "文件没有完整传到，或者太大（最多 16 MB）。",

@@ -141,6 +141,8 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
             let in_service = teachers.iter().filter(|t| t.in_service()).count();
             conflicts(l, office::open_conflicts(node)?.len(), &mut todo);
             work(l, in_service, &sessions, &claims, &mut todo);
+            unlisted(node, l, &school, &mut todo)?;
+            recovery_codes(node, l, &mut todo)?;
             Ok((figures(in_service, &sessions, &claims), todo, link))
         })
         .await?;
@@ -260,6 +262,53 @@ fn conflicts(l: Lang, open: usize, todo: &mut Vec<Todo>) {
             action: l.t("去核对", "Settle"),
         });
     }
+}
+
+/// Who took part and has no roster entry, or has one by now that nobody has said it is.
+fn unlisted(node: &Node, l: Lang, school: &str, todo: &mut Vec<Todo>) -> Result<(), node::Error> {
+    let waiting = office::unlisted(node, school, None)?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let n = waiting.len();
+    let named = waiting.iter().any(|one| !one.same_name.is_empty());
+    todo.push(Todo {
+        text: l
+            .pick(
+                &format!("待登记 {n} 人次"),
+                &format!("{n} attendances without a roster entry"),
+            )
+            .to_owned(),
+        hint: match named {
+            true => l.t(
+                "花名册上已有同名的人，请核对是不是本人。",
+                "The roster has somebody of that name: check whether it is the same person.",
+            ),
+            false => l.t(
+                "加到花名册后，选定是哪一位，考勤才算数。",
+                "Put them on the roster, then say who it is; only then the attendance counts.",
+            ),
+        },
+        href: "/unlisted".to_owned(),
+        action: l.t("去核对", "Check"),
+    });
+    Ok(())
+}
+
+/// Without codes on paper a forgotten PIN stops the office until the county comes.
+fn recovery_codes(node: &Node, l: Lang, todo: &mut Vec<Todo>) -> Result<(), node::Error> {
+    if node::accounts::recovery::sheet(node)?.left == 0 {
+        todo.push(Todo {
+            text: l.t("还没有恢复码", "There are no recovery codes").to_owned(),
+            hint: l.t(
+                "印在纸上交校长保管；忘了 PIN 或换人时，不用网络也能重设。",
+                "Print them for the head of the school: a forgotten PIN or a handover then needs no network.",
+            ),
+            href: "/recovery".to_owned(),
+            action: l.t("打印恢复码", "Print them"),
+        });
+    }
+    Ok(())
 }
 
 /// What the clerk should do next, most pressing first.

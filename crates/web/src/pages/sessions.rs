@@ -54,6 +54,10 @@ struct SessionPage {
     /// Whether this person may enter here: the session is one of this node's own school.
     enter: bool,
     statuses: Vec<Choice>,
+    /// Whether it is a session of this node's own school.
+    own: bool,
+    /// People who took part and are not on the roster yet.
+    unlisted: usize,
     /// For a disputed mark, what the recorders said.
     said: BTreeMap<String, String>,
     /// Fields of the session itself with two values: label and both.
@@ -185,8 +189,15 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
 
 async fn session_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault> {
     let l = ctx.l;
-    let found = ctx.run(move |n| load(n, &id, l)).await?;
-    let Some((s, said, differing)) = found else {
+    let found = ctx
+        .run(move |n| {
+            let found = load(n, &id, l)?;
+            let school = found.as_ref().map_or("", |(s, _, _)| s.row.school.as_str());
+            let unlisted = office::unlisted(n, school, Some(&id))?.len();
+            Ok(found.map(|found| (found, unlisted)))
+        })
+        .await?;
+    let Some(((s, said, differing), unlisted)) = found else {
         return Err(Fault::NotFound);
     };
     let own = ctx
@@ -199,6 +210,8 @@ async fn session_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault>
         c: Chrome::new(ctx, &s.row.title, "sessions"),
         enter: own && ctx.may(Right::Enter),
         statuses: labels::choices(l, "attendance", "status"),
+        own,
+        unlisted,
         today: page::today(),
         s,
         f,
