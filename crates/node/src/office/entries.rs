@@ -1,7 +1,6 @@
 //! Records of any kind, as their kind's file says: list, one with what stands around it, saving, steps.
 //!
-//! Nothing here knows a kind by its name but for the signature, whose means must be true. What a kind asks is
-//! in its file; `records::kinds` says what is wrong and which steps lead on, and this applies it.
+//! Nothing here knows a kind by its name. What a kind asks is in its file; `records::kinds` says what is wrong and which steps lead on, and this applies it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -166,8 +165,8 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 }
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
-/// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 8] = [
+/// evidence, a person's own hand behind a signature): they are written on their own pages and by no general form.
+const OWN_ACTS: [&str; 9] = [
     "person",
     "staff_fact",
     "organisation",
@@ -176,6 +175,7 @@ const OWN_ACTS: [&str; 8] = [
     "claim",
     "decision",
     "published",
+    "signature",
 ];
 
 /// Whether records of a kind are written by acts of their own alone.

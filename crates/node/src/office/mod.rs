@@ -24,6 +24,7 @@ mod roster;
 mod schools;
 mod series;
 mod sessions;
+mod signatures;
 #[cfg(test)]
 mod tests;
 mod titles;
@@ -52,6 +53,7 @@ pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, sav
 pub use schools::{SchoolRow, schools};
 pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
+pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
 pub use titles::choices;
 pub use versions::{Difference, UnderVersion};
 
