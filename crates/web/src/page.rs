@@ -140,6 +140,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/sessions", l.t("活动", "Sessions"), Right::Read),
             ("/roster", l.t("花名册", "Roster"), Right::Read),
             ("/claims", l.t("学分登记", "Claims"), Right::Read),
+            ("/observations", l.t("听评课", "Observations"), Right::Observe),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
             ("/import", l.t("导入", "Import"), Right::Enter),
             ("/export", l.t("导出", "Export"), Right::Read),
@@ -171,6 +172,9 @@ fn note(query: &str, l: Lang) -> Option<String> {
     Some(match value("done")? {
         "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
         "record" | "step" => l.t("已保存在本机。", "Saved on this computer.").to_owned(),
+        "signed" => l
+            .t("已签字，保存在本校。", "Signed, and saved at this school.")
+            .to_owned(),
         "series" if l.zh() => format!("已登记 {n} 次活动（草稿）。"),
         "series" => format!("{n} sessions entered as drafts."),
         "published" => l

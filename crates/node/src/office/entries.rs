@@ -208,7 +208,7 @@ pub fn entry_counts(node: &Node) -> Result<HashMap<String, u64>, Error> {
     })
 }
 
-fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
+pub(super) fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
     let kinds = node.kinds();
     let names = organisation_names(node)?;
     let words = words(node, &kinds, records)?;

@@ -18,6 +18,7 @@ mod draft;
 mod entries;
 mod entry_save;
 mod lookup;
+mod observations;
 mod organisations;
 mod publishing;
 mod roster;
@@ -45,6 +46,10 @@ pub use entries::{
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
+pub use observations::{
+    Observation, ObservationInput, ObservationRow, answer_observation, lesson_counts, observation,
+    observations, save_observation,
+};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };

@@ -148,9 +148,14 @@ impl CardPage<'_> {
     }
 }
 
+/// Whether this is the own card of the teacher who is signed in.
+pub(crate) fn own(ctx: &Ctx, id: &str) -> bool {
+    ctx.who.account.role == Role::Teacher && ctx.who.account.person.as_deref() == Some(id)
+}
+
 /// `GET /teachers/{id}`
 pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
-    let own = ctx.who.account.role == Role::Teacher && ctx.who.account.person.as_deref() == Some(id.as_str());
+    let own = own(&ctx, &id);
     if !own {
         ctx.need(Right::Read)?;
     }
