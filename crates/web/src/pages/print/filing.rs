@@ -129,6 +129,7 @@ fn prose(e: &EntryDetail, files: usize) -> Grid {
         ("考评办法", text("assessment"), Least::Some),
         ("讲稿、方案附件", files, Least::Name),
     ])
+    .joined()
 }
 
 /// The county's latest word, and whether it still covers what the form says.
@@ -156,4 +157,5 @@ fn opinion(e: &EntryDetail, word: Option<&Record>) -> Grid {
         ("审核人、日期", signed.trim().to_owned(), Least::Name),
     ])
     .under("办理意见")
+    .whole()
 }

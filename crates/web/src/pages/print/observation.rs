@@ -100,7 +100,8 @@ fn grids(o: &Observation, signed: &Signatures, post: &str, kinds: &Kinds) -> Vec
             ("评课地点", said("debrief_place")),
         ],
     )
-    .under("评课与签字");
+    .under("评课与签字")
+    .whole();
     let hand = |role: &str| {
         let side = signed.sides.iter().find(|side| side.role == role);
         side.map_or_else(String::new, hand)
@@ -109,7 +110,9 @@ fn grids(o: &Observation, signed: &Signatures, post: &str, kinds: &Kinds) -> Vec
         ("授课教师意见", said("response"), Least::Some),
         ("听课人签名", hand("observer"), Least::Name),
         ("授课教师签名", hand("teacher"), Least::Name),
-    ]);
+    ])
+    .joined()
+    .whole();
     vec![about, process, opinion, score, debrief, hands]
 }
 

@@ -36,6 +36,10 @@ pub(crate) struct Grid {
     pub(crate) headed: bool,
     /// Small type, for tables of many columns.
     pub(crate) dense: bool,
+    /// Hangs on the table above it without a gap.
+    pub(crate) joined: bool,
+    /// Stands on one sheet whole, with those beside it that do: what one person signs is not torn apart.
+    pub(crate) whole: bool,
     /// Its rows.
     pub(crate) rows: Vec<Row>,
 }
@@ -158,8 +162,10 @@ impl Grid {
 
     /// Boxes with labels, so many beside each other.
     pub(crate) fn boxes(across: usize, facts: &[(&str, String)]) -> Grid {
-        let across = across.max(1);
-        let pair = [("", 12, Is::Label), ("", 20, Is::Words)];
+        let across = across.clamp(1, 4);
+        // Labels stand below those of `prose`.
+        let shares = [84, 36, 20, 12];
+        let pair = [("", 12, Is::Label), ("", shares[across - 1], Is::Words)];
         let columns: Vec<_> = std::iter::repeat_n(pair, across).flatten().collect();
         let row = |facts: &[(&str, String)]| {
             let mut cells: Vec<String> = facts
@@ -198,6 +204,16 @@ impl Grid {
             caption: caption.to_owned(),
             ..self
         }
+    }
+
+    /// The same, hanging on the table above.
+    pub(crate) fn joined(self) -> Grid {
+        Grid { joined: true, ..self }
+    }
+
+    /// The same, never torn apart.
+    pub(crate) fn whole(self) -> Grid {
+        Grid { whole: true, ..self }
     }
 
     /// A column's width in hundredths of a per cent, for the attribute of `col`.
@@ -246,6 +262,17 @@ impl Grid {
             .unwrap_or(u32::MAX)
             .saturating_mul(letters.line);
         (lines, text.saturating_add(CELL).max(least.height()))
+    }
+
+    /// Height of all of it.
+    fn all(&self, whole: u32) -> u32 {
+        let rows: u32 = self
+            .rows
+            .iter()
+            .map(|row| self.height(&row.cells, row.least, whole).1)
+            .sum();
+        let caption = if self.caption.is_empty() { 0 } else { CAPTION };
+        caption + self.head_height(whole) + GAP + rows
     }
 
     fn head_height(&self, whole: u32) -> u32 {
@@ -333,8 +360,19 @@ impl Paper {
         let mut done: Vec<Sheet> = Vec::new();
         let mut sheet = Sheet::default();
         let mut left = room;
-        for grid in &self.grids {
+        for (at, grid) in self.grids.iter().enumerate() {
             let head = grid.head_height(whole);
+            let together: u32 = self
+                .grids
+                .iter()
+                .skip(at)
+                .take_while(|g| g.whole)
+                .map(|g| g.all(whole))
+                .sum();
+            if together > left && together <= room {
+                done.push(std::mem::take(&mut sheet));
+                left = room;
+            }
             let mut begun: Option<Grid> = None;
             let mut rows: Vec<Row> = grid.rows.iter().rev().cloned().collect();
             if rows.is_empty() && grid.headed {

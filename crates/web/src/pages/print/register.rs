@@ -76,8 +76,16 @@ pub(crate) async fn show(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Respo
         .iter()
         .map(|(name, wide)| {
             let amount = ["学时", "折算学分"].contains(name);
-            // Widths in characters are small whole numbers.
-            (*name, *wide as u32, if amount { Is::Number } else { Is::Words })
+            // On paper a day stands in one line; widths in characters are small whole numbers.
+            let share = match *name {
+                "起止" | "审核日期" => 17,
+                "登记号" => 19,
+                "主题" => 15,
+                "主办单位" => 14,
+                "证明材料" | "考核结果" | "专管员" | "校长" => 8,
+                _ => *wide as u32,
+            };
+            (*name, share, if amount { Is::Number } else { Is::Words })
         })
         .collect();
     let cell = |out: &Out| match out {

@@ -61,11 +61,13 @@ pub(crate) async fn show(
     } else {
         s.row.present.to_string()
     };
-    paper.grids.push(Grid::boxes(
+    paper.grids.push(Grid::prose(&[
+        ("活动名称", s.row.title.clone(), Least::Line),
+        ("主题", s.theme.clone(), Least::Line),
+    ]));
+    let facts = Grid::boxes(
         2,
         &[
-            ("活动名称", s.row.title.clone()),
-            ("主题", s.theme.clone()),
             ("时间", time(&s)),
             ("地点", s.row.place.clone()),
             ("主讲人", s.lecturers.clone()),
@@ -73,7 +75,8 @@ pub(crate) async fn show(
             ("应到", format!("{} 人", s.marks.len())),
             ("实到", format!("{present} 人")),
         ],
-    ));
+    );
+    paper.grids.push(facts.joined());
     let mut list = Grid::table(&[
         ("序号", 6, Is::Short),
         ("姓名", 13, Is::Short),
