@@ -13,6 +13,7 @@ const STYLE: &str = concat!(
     include_str!("../static/base.css"),
     include_str!("../static/parts.css"),
     include_str!("../static/records.css"),
+    include_str!("../static/charts.css"),
     include_str!("../static/print.css")
 );
 /// Of printed forms alone: the size of their pages must not reach other pages.

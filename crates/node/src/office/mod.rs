@@ -56,7 +56,7 @@ pub use organisations::{
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
 pub use schools::{SchoolRow, schools};
-pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
+pub use series::{InSeries, MonthHeld, SeriesPlan, enter_series, held_by_month, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
 pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
 pub use titles::choices;

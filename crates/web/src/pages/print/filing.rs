@@ -127,7 +127,7 @@ fn prose(e: &EntryDetail, files: usize) -> Grid {
     Grid::prose(&[
         ("内容安排", text("content"), Least::Some),
         ("考评办法", text("assessment"), Least::Some),
-        ("讲稿、方案附件", files, Least::Name),
+        ("讲稿、附件", files, Least::Name),
     ])
     .joined()
 }

@@ -54,14 +54,15 @@ fn grids(o: &Observation, signed: &Signatures, post: &str, kinds: &Kinds) -> Vec
             ("授课教师", o.row.teacher_name.clone()),
             ("学科", said("subject")),
             ("年级班", said("class_label")),
-            ("课题", said("topic")),
             ("课型", said("lesson_kind")),
             ("听课方式", said("mode")),
+            ("地点", said("place")),
             ("听课人", o.row.entry.person.clone()),
             ("职务", post),
             ("听课人身份", said("observer_role")),
         ],
     );
+    let topic = Grid::prose(&[("课题", said("topic"), Least::Line)]).joined();
     let mut process = Grid::table(&[
         ("时间", 12, Is::Short),
         ("教师活动", 42, Is::Words),
@@ -113,7 +114,7 @@ fn grids(o: &Observation, signed: &Signatures, post: &str, kinds: &Kinds) -> Vec
     ])
     .joined()
     .whole();
-    vec![about, process, opinion, score, debrief, hands]
+    vec![about, topic, process, opinion, score, debrief, hands]
 }
 
 /// `时间｜教师活动｜学生活动` of one line.

@@ -241,10 +241,29 @@ impl Grid {
         }
     }
 
-    /// How wide the text of each column is.
-    fn widths(&self, whole: u32) -> Vec<u32> {
+    /// How wide the text of a column is.
+    fn width(&self, column: &Column, whole: u32) -> u32 {
         let all: u32 = self.columns.iter().map(|c| c.share).sum();
-        let width = |c: &Column| (whole * c.share / all.max(1)).saturating_sub(SIDES);
+        (whole * column.share / all.max(1)).saturating_sub(SIDES)
+    }
+
+    /// Whether no line of a column begins with “，” or ends with “（”, as printers have it. In a narrow one that would
+    /// cost whole lines.
+    fn flows(&self, column: &Column, whole: u32) -> bool {
+        self.width(column, whole) >= 12 * self.letters().em
+    }
+
+    /// How wide the text of each column is at least.
+    fn widths(&self, whole: u32) -> Vec<u32> {
+        let width = |c: &Column| {
+            // Two marks may go to the next line with the character before them.
+            let moved = if self.flows(c, whole) {
+                2 * self.letters().em
+            } else {
+                0
+            };
+            self.width(c, whole) - moved
+        };
         self.columns.iter().map(width).collect()
     }
 
@@ -339,6 +358,11 @@ impl Paper {
         if self.wide { LANDSCAPE } else { PORTRAIT }
     }
 
+    /// Whether lines in a column break as in a book.
+    pub(crate) fn flows(&self, grid: &Grid, column: &Column) -> bool {
+        grid.flows(column, self.size().1)
+    }
+
     /// The height between head and foot.
     fn room(&self) -> u32 {
         let (height, width) = self.size();
@@ -378,7 +402,7 @@ impl Paper {
             if rows.is_empty() && grid.headed {
                 rows.push(Row {
                     cells: vec![String::new(); grid.columns.len()],
-                    least: Least::Line,
+                    least: Least::Name,
                 });
             }
             let mut caption = grid.caption.as_str();

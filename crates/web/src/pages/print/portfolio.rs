@@ -318,10 +318,10 @@ fn pairs(n: &Node, person: &str) -> Result<Vec<Pair>, node::Error> {
 fn by_hand() -> Grid {
     let blank = |label| (label, String::new(), Least::Some);
     Grid::prose(&[
-        blank("发展规划（目标、完成情况）"),
+        blank("发展规划、完成情况"),
         blank("师德表现"),
         blank("教学反思精选篇目"),
-        blank("课题、论文、获奖（级别）"),
+        blank("课题、论文、获奖级别"),
         blank("荣誉阶梯"),
     ])
     .under("其他（手工填写）")
