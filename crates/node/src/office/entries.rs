@@ -8,6 +8,7 @@ use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene, split_refere
 use records::{Kinds, Lang, record_digest_with};
 
 use super::lookup::{Key, Row, by_about, key, newest, organisation_names, record_of};
+use super::signatures::{beneath, binds_beneath, covers};
 use super::titles::Titles;
 use crate::{Act, Error, Filter, Node, Record, Way};
 
@@ -259,6 +260,16 @@ fn words(node: &Node, kinds: &Kinds, records: &[Record]) -> Result<HashMap<Key, 
             words.entry(about).or_default().extend(rows);
         }
     }
+    for record in records {
+        let school = record.school.clone().unwrap_or_default();
+        let Some(rows) = words.get_mut(&key(&school, &record.id)) else {
+            continue;
+        };
+        if rows.iter().any(|row| binds_beneath(&row.fields)) {
+            let beneath = beneath(node, kinds, record)?;
+            rows.retain(|row| covers(&row.fields, beneath.as_deref()));
+        }
+    }
     Ok(words)
 }
 
@@ -333,11 +344,11 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
     let form = kinds.get(&reference(&record));
     let around = around(node, &record)?;
     let digest = record_digest_with(&kinds, &record.fields);
+    let beneath = beneath(node, &kinds, &record)?;
     let bound = |record: &Record| {
-        record
-            .fields
-            .get(BINDS)
-            .map(|binds| binds.as_text() == Some(&digest))
+        let covers = covers(&record.fields, beneath.as_deref());
+        let binds = record.fields.get(BINDS)?;
+        Some(covers && binds.as_text() == Some(&digest))
     };
     let about_rows = rows(node, &around)?;
     let about = around
@@ -349,7 +360,9 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
             entry,
         })
         .collect();
-    let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &around, actor));
+    let mut standing = around;
+    standing.retain(|other| covers(&other.fields, beneath.as_deref()));
+    let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &standing, actor));
     let home = node.home_school();
     let ours =
         record.school.is_none() || home == record.school || form.is_some_and(|f| f.document == "ledger");

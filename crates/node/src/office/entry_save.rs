@@ -11,6 +11,7 @@ use super::entries::{
 };
 use super::lookup::record_of;
 use super::roster::Edits;
+use super::signatures::{beneath, covers};
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Error, Filter, Node, Record};
 
@@ -309,7 +310,9 @@ pub fn take_step(
     };
     let mut edits = Edits::default();
     for record in &taking {
-        let around = around(node, record)?;
+        let beneath = beneath(node, &kinds, record)?;
+        let mut around = around(node, record)?;
+        around.retain(|other| covers(&other.fields, beneath.as_deref()));
         let related: Vec<Related<'_>> = around.iter().map(as_related).collect();
         let scene = Scene {
             kinds: &kinds,

@@ -31,6 +31,9 @@ const PEOPLE: [(&str, &str, &[&str]); 5] = [
     ("waiver", "participant", &["person"]),
 ];
 
+/// The field that binds what the signed record is about: of an observation, its lesson.
+const BENEATH: &str = "binds_about";
+
 const ROLE: &str = "sign_role";
 const OWN_ACCOUNT: &str = "own_account";
 
@@ -148,13 +151,16 @@ pub fn sign(
     };
     rightful(node, &record, form, role, &person)?;
     let digest = record_digest_with(&kinds, &record.fields);
-    let around = around(node, &record)?;
+    let beneath = beneath(node, &kinds, &record)?;
+    let mut around = around(node, &record)?;
+    around.retain(|other| covers(&other.fields, beneath.as_deref()));
     let same = around.iter().find(|other| {
         other.kind == signing
             && !other.disputed
             && other.text(ROLE) == role
             && other.text("person") == person
             && other.text(BINDS) == digest
+            && covers(&other.fields, beneath.as_deref())
     });
     if let Some(same) = same {
         return Ok(same.id.clone());
@@ -166,7 +172,8 @@ pub fn sign(
         .text(ROLE, role)
         .text("means", means)
         .text("signed_on", on)
-        .text(BINDS, &digest);
+        .text(BINDS, &digest)
+        .text(BENEATH, beneath.as_deref().unwrap_or_default());
     let given = draft.over(Fields::new());
     let id = node.new_id();
     let mut edits = Edits::default();
@@ -198,6 +205,7 @@ pub fn signatures(node: &Node, about: &str) -> Result<Signatures, Error> {
         return Ok(Signatures::default());
     };
     let digest = record_digest_with(&kinds, &record.fields);
+    let beneath = beneath(node, &kinds, &record)?;
     let mut titles = Titles::new(node, &kinds);
     let mut all = Vec::new();
     let mut given = around(node, &record)?;
@@ -220,7 +228,10 @@ pub fn signatures(node: &Node, about: &str) -> Result<Signatures, Error> {
             on: one.text("signed_on").to_owned(),
             by: one.text("_by").to_owned(),
             device: node.device_label(&one.author),
-            holds: one.text(BINDS) == digest && !one.disputed && !record.disputed,
+            holds: one.text(BINDS) == digest
+                && covers(&one.fields, beneath.as_deref())
+                && !one.disputed
+                && !record.disputed,
             way: one.way,
             disputed: one.disputed,
             id: one.id,
@@ -256,6 +267,31 @@ pub fn signatures(node: &Node, about: &str) -> Result<Signatures, Error> {
         sides,
         all,
     })
+}
+
+/// Digest of what a record is about, if that is here: a change of the lesson is a change of the sheet.
+pub(super) fn beneath(node: &Node, kinds: &Kinds, record: &Record) -> Result<Option<String>, Error> {
+    let field = kinds
+        .get(&reference(record))
+        .and_then(|kind| kind.view.about.as_deref());
+    let Some(id) = field.map(|field| record.text(field)).filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    let found = node.record(id)?.filter(|about| about.school == record.school);
+    Ok(found.map(|about| record_digest_with(kinds, &about.fields)))
+}
+
+/// Whether a signature was given on what stands beneath now; a record of another kind binds nothing there.
+pub(super) fn covers(fields: &Fields, beneath: Option<&str>) -> bool {
+    match (fields.get(BENEATH).and_then(Value::as_text), beneath) {
+        (Some(signed), Some(now)) => signed == now,
+        _ => true,
+    }
+}
+
+/// Whether that is to be asked of a record.
+pub(super) fn binds_beneath(fields: &Fields) -> bool {
+    fields.contains_key(BENEATH)
 }
 
 /// What a record said when a signature was given: its fields then, for readers who see 已变更. `None` when no

@@ -221,3 +221,143 @@ fn an_edit_after_signing_is_to_be_signed_anew_and_the_old_text_stays_readable() 
     assert_eq!(there.all.iter().filter(|s| s.holds).count(), 2);
     assert_eq!(there.all[0].device, "石桥小学 办公室");
 }
+
+#[test]
+fn a_change_of_the_lesson_voids_the_signatures_on_its_sheets() {
+    let world = World::new();
+    let school = world.school_with_teachers();
+    let (lesson, sheet) = debriefed(&school);
+    debrief(&school, &sheet);
+    let paper = |person: usize| Hand::Paper(school.persons[person].clone());
+    signed(&school, &by(), &sheet, "observer", paper(1)).unwrap();
+    signed(&school, &by(), &sheet, "teacher", paper(0)).unwrap();
+    let change = |kind: &str| input("lesson", Some(&lesson), &[("lesson_kind", kind.into())]);
+    save_entry(&school.node, &by(), Actor::Clerk, change("model")).unwrap();
+    assert_eq!(
+        stand(&school, &sheet),
+        ("signed".into(), true),
+        "已变更（待重签）"
+    );
+    let row = &observations(&school.node, None, None, 10).unwrap()[0].entry;
+    assert!(row.stand.as_ref().unwrap().unsigned, "the list says so too");
+    assert!(signatures(&school.node, &sheet).unwrap().changed());
+    // Back as it was: what was signed stands there again.
+    save_entry(&school.node, &by(), Actor::Clerk, change("open")).unwrap();
+    assert_eq!(stand(&school, &sheet), ("signed".into(), false));
+}
+
+fn values(pairs: &[(&str, Value)]) -> Vec<(String, Option<Value>)> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Some(value.clone())))
+        .collect()
+}
+
+#[test]
+fn an_observer_writes_as_the_own_person_and_a_debrief_stays() {
+    let world = World::new();
+    let school = world.school_with_teachers();
+    let (node, me) = (&school.node, school.persons[1].as_str());
+    let form = ObservationInput {
+        lesson_values: values(&[
+            ("teacher", school.persons[0].as_str().into()),
+            ("date", "2025-10-15".into()),
+            ("subject", "语文".into()),
+            ("topic", "《㙇字的来历》".into()),
+            ("lesson_kind", "open".into()),
+        ]),
+        // Whoever is named as observer: a teacher writes as nobody else.
+        values: values(&[
+            ("observer", school.persons[2].as_str().into()),
+            ("observer_role", "peer".into()),
+            ("date", "2025-10-15".into()),
+            ("debrief_by", "㙇伟".into()),
+            ("debrief_on", "2025-10-15".into()),
+            ("debrief_place", "语文组办公室".into()),
+        ]),
+        ..ObservationInput::default()
+    };
+    let save = |own: Option<&str>, input: ObservationInput| {
+        save_observation(node, &by(), Actor::Teacher, own, input)
+    };
+    let mut empty = form.clone();
+    empty.lesson_values.retain(|(name, _)| name != "topic");
+    empty.values.retain(|(name, _)| name != "date");
+    assert_eq!(refused(save(Some(me), empty)), ["topic", "date"], "both at once");
+    assert_eq!(changes_before(node), 0, "and no lesson is left behind");
+
+    let sheet = save(Some(me), form.clone()).unwrap();
+    assert_eq!(stand(&school, &sheet), ("debriefed".into(), false));
+    let row = &observations(node, None, Some(me), 10).unwrap()[0];
+    assert_eq!((row.observer.as_str(), row.teacher_name.as_str()), (me, "王𬭊"));
+    // It concerns the taught teacher too, and not the third.
+    let of = |person: usize| {
+        observations(node, None, Some(&school.persons[person]), 10)
+            .unwrap()
+            .len()
+    };
+    assert_eq!([of(0), of(1), of(2)], [1, 1, 0]);
+
+    let change = |own: &str, place: Option<&str>| {
+        let mut values = form.values.clone();
+        values.retain(|(name, _)| name != "debrief_place");
+        values.push(("debrief_place".into(), place.map(Value::from)));
+        save(
+            Some(own),
+            ObservationInput {
+                id: Some(sheet.clone()),
+                values,
+                ..ObservationInput::default()
+            },
+        )
+    };
+    assert_eq!(refused(change(&school.persons[2], Some("操场"))), ["observer"]);
+    assert_eq!(refused(change(me, None)), ["debrief_place"]);
+    change(me, Some("录播教室")).unwrap();
+    // 授课教师意见 by the taught teacher alone.
+    assert_eq!(
+        refused(answer_observation(node, &by(), me, &sheet, "好")),
+        ["response"]
+    );
+    answer_observation(node, &by(), &school.persons[0], &sheet, "谢谢").unwrap();
+    let counts = |person: usize| lesson_counts(node, &school.persons[person]).unwrap();
+    assert_eq!(counts(1), [("听课".to_owned(), 1), ("评课".to_owned(), 1)]);
+    assert_eq!(counts(0), [("公开课".to_owned(), 1)]);
+}
+
+/// Lessons that stand on a node.
+fn changes_before(node: &Node) -> u64 {
+    node.count(&crate::Filter::kind("lesson")).unwrap()
+}
+
+#[test]
+fn held_stands_against_planned_month_by_month() {
+    let world = World::new();
+    let school = world.school_with_teachers();
+    let node = &school.node;
+    school.ended_session();
+    let on = |date: &str| SessionInput {
+        date: date.into(),
+        ..a_session()
+    };
+    save_session(node, &by(), &school.id, None, on("2025-10-29")).unwrap();
+    let void = save_session(node, &by(), &school.id, None, on("2025-11-12")).unwrap();
+    void_session(node, &by(), &void).unwrap();
+    let months = || -> Vec<(String, usize, usize)> {
+        let all = held_by_month(node, &school.id).unwrap();
+        all.into_iter().map(|m| (m.month, m.held, m.planned)).collect()
+    };
+    assert_eq!(months(), [("2025-10".to_owned(), 1, 2)]);
+    let series = [
+        ("title", Value::from("集体备课")),
+        ("every", "week".into()),
+        ("weekday", "3".into()),
+        ("from", "2025-12-01".into()),
+        ("to", "2025-12-20".into()),
+        ("form", "school_based".into()),
+        ("category", "practice".into()),
+        ("hours_c", 100.into()),
+    ];
+    save_entry(node, &by(), Actor::Clerk, input("series", None, &series)).unwrap();
+    assert_eq!(months()[1], ("2025-12".to_owned(), 0, 3));
+}
