@@ -351,7 +351,8 @@ fn held_stands_against_planned_month_by_month() {
     let series = [
         ("title", Value::from("集体备课")),
         ("every", "week".into()),
-        ("weekday", "3".into()),
+        ("series_kind", "weekly_plan".into()),
+        ("weekday", "wed".into()),
         ("from", "2025-12-01".into()),
         ("to", "2025-12-20".into()),
         ("form", "school_based".into()),
