@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use store::changes::Document;
@@ -32,6 +33,18 @@ pub struct Manner {
 /// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
 /// with the next thing that is kept: at a hub everybody's cursor moves with everything that comes in.
 const CURSOR_MOVES: u64 = 1_000;
+
+/// How long the side that was called waits for its caller to hang up first: a round trip on a bad link.
+pub const LINGER: Duration = Duration::from_secs(3);
+
+/// What was shown to a peer beside the documents, and not answered yet.
+#[derive(Debug)]
+struct Showing {
+    about: ChangeHash,
+    all: Vec<ChangeHash>,
+    /// That an actor signed two histories.
+    proof: bool,
+}
 
 /// What one event led to.
 #[derive(Default, Debug)]
@@ -69,7 +82,7 @@ pub struct Talk {
     known_store: Option<StoreId>,
     /// What this conversation has shown beside the documents and no answer has come to: what it is about, and
     /// all its changes.
-    showing: Vec<(ChangeHash, Vec<ChangeHash>)>,
+    showing: Vec<Showing>,
     /// Our roll when all of that had been shown.
     showed: Option<[u8; 8]>,
     /// Our roll when the conversation began: the peer was told all of that.
@@ -205,10 +218,15 @@ impl Talk {
         if !self.session.is_streaming() {
             self.stream_seat = None;
         }
-        // Without a wish to stay, a conversation ends when both sides are equal, or cannot be made so for now,
-        // and all is said.
-        step.close |= !self.manner.keep_open && self.session.is_settled();
+        step.close |= self.manner.dialled.is_some() && self.may_leave();
         Ok(step)
+    }
+
+    /// Without a wish to stay, a conversation ends when both sides are equal, or cannot be made so for now, and
+    /// all is said. Who dialled hangs up at once. The other side may have been first to know, and waits
+    /// [`LINGER`] for what the caller still asks.
+    pub fn may_leave(&self) -> bool {
+        !self.manner.keep_open && self.session.is_settled()
     }
 
     fn act(&mut self, effect: Effect, step: &mut Step) -> Result<Option<Event>, Error> {
@@ -238,7 +256,9 @@ impl Talk {
                 };
                 return Ok(Some(Event::RollRead(all)));
             }
-            Effect::ReadOutgoing { source, base } => return self.outgoing(&source, base).map(Some),
+            Effect::ReadOutgoing { source, base, last } => {
+                return self.outgoing(&source, base, last).map(Some);
+            }
             Effect::ReadBase(name) => {
                 let roll = self.node.roll();
                 let reach = self.shared(&roll);
@@ -378,13 +398,14 @@ impl Talk {
         shared(&self.node, roll, &self.peer)
     }
 
-    fn outgoing(&mut self, source: &Source, base: bool) -> Result<Event, Error> {
+    fn outgoing(&mut self, source: &Source, base: bool, last: bool) -> Result<Event, Error> {
         let roll = self.node.roll();
         let mut read = self
             .node
             .store()
             .read(|c| outgoing::read(c, source, base, &self.peer, &self.shared(&roll)))?;
-        if let (Source::Since(_), false) = (source, read.more) {
+        // Also in a repair: two that cannot be made equal part behind it.
+        if last && !read.more {
             self.show(&roll, &mut read)?;
         }
         if self.stream_seat.is_none() {
@@ -405,18 +426,24 @@ impl Talk {
         let county = self.node.is_county_store(&self.peer);
         let author = Some(&self.peer).filter(|_| !county);
         let known = |about: &ChangeHash| {
-            self.showing.iter().any(|(shown, _)| shown == about) || self.node.has_shown(&store, about)
+            self.showing.iter().any(|s| s.about == *about) || self.node.has_shown(&store, about)
         };
         let lots = self.node.store().read(|c| {
             let reach = self.shared(roll);
-            let mut lots = shown::beyond(c, roll, &reach, author, known)?;
-            if county {
-                lots.extend(shown::proofs(c, roll, &reach, known)?);
-            }
-            Ok::<_, Error>(lots)
+            let beyond = shown::beyond(c, roll, &reach, author, known)?;
+            let proofs = match county {
+                true => shown::proofs(c, roll, &reach, known)?,
+                false => Vec::new(),
+            };
+            let beyond = beyond.into_iter().map(|lot| (lot, false));
+            Ok::<_, Error>(
+                beyond
+                    .chain(proofs.into_iter().map(|lot| (lot, true)))
+                    .collect::<Vec<_>>(),
+            )
         })?;
         let mut bytes: usize = read.changes.iter().map(|o| o.body.len()).sum();
-        for lot in lots {
+        for (lot, proof) in lots {
             // What came in one piece goes in one.
             if lot.bytes() > limits::PIECE_BYTES * 3 / 4 || lot.changes.len() > limits::PIECE_CHANGES {
                 continue;
@@ -427,7 +454,11 @@ impl Talk {
             }
             bytes += lot.bytes();
             read.changes.extend(lot.changes);
-            self.showing.push((lot.about, lot.hashes));
+            self.showing.push(Showing {
+                about: lot.about,
+                all: lot.hashes,
+                proof,
+            });
         }
         self.showed = Some(roll.digest());
         Ok(())
@@ -436,10 +467,15 @@ impl Talk {
     /// What the peer did not store was shown to it, some of it on purpose.
     fn note_shown(&mut self, verdicts: &[(DocKey, ChangeHash, Verdict)]) {
         let Some(store) = self.store else { return };
-        self.showing.retain(|(about, all)| {
-            let answered = verdicts.iter().any(|(_, hash, _)| all.contains(hash));
+        self.showing.retain(|s| {
+            // Who lacks what a proof is about cannot see yet that it is one: next time.
+            let too_early = |(_, hash, verdict): &(DocKey, ChangeHash, Verdict)| {
+                s.proof && *hash == s.about && *verdict == Verdict::Held(Wait::Dependency)
+            };
+            let answered = verdicts.iter().any(|(_, hash, _)| s.all.contains(hash));
+            let answered = answered && !verdicts.iter().any(too_early);
             if answered {
-                self.node.keep_shown(store, *about);
+                self.node.keep_shown(store, s.about);
             }
             !answered
         });
@@ -578,7 +614,7 @@ impl Talk {
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
         let me = self.node.id();
         let mut compared = std::mem::take(&mut self.compared);
-        let vectors: Vec<Vector> = self.node.store().read(|c| {
+        let mut vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
             for d in self.shared(&roll).documents(c)? {
                 if wanted.contains(&key_hash(&d.key)) {
@@ -606,6 +642,8 @@ impl Talk {
             Ok::<_, Error>(vectors)
         })?;
         self.compared = compared;
+        let policy = &self.node.0.policy;
+        vectors.sort_by_cached_key(|v| policy.order(&v.document));
         let here: HashSet<[u8; 8]> = vectors.iter().map(|v| key_hash(&v.document)).collect();
         let absent = keys
             .iter()

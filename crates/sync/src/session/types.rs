@@ -131,7 +131,7 @@ pub enum Event {
     Digests(Vec<DocDigest>),
     /// Answers [`Effect::ReadVectors`].
     Vectors {
-        /// Ours, of the asked documents that both may read.
+        /// Ours, of the asked documents that both may read; what the peer lacks goes out in this order.
         vectors: Vec<Vector>,
         /// Asked, and not here.
         absent: Vec<[u8; 8]>,
@@ -182,6 +182,8 @@ pub enum Effect {
         source: Source,
         /// With a base for them.
         base: bool,
+        /// As far as is known, nothing else will be read after it.
+        last: bool,
     },
     /// *Asks.* What a stream of the peer stands on, if it is in a document that the peer may read.
     ReadBase(BaseName),
