@@ -15,6 +15,7 @@
 
 mod app;
 mod assets;
+mod chart;
 mod fault;
 mod form;
 mod guard;

@@ -151,6 +151,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/sessions", l.t("活动", "Sessions"), Right::Read),
             ("/roster", l.t("花名册", "Roster"), Right::Read),
             ("/claims", l.t("学分登记", "Claims"), Right::Read),
+            ("/observations", l.t("听评课", "Observations"), Right::Observe),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
             ("/closing", l.t("结账", "Closing"), Right::Read),
             ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
@@ -202,6 +203,9 @@ fn note(query: &str, l: Lang) -> Option<String> {
                 "已选定并保存在本机；没选的那种说法留在历史里。",
                 "Settled and saved here; what was not chosen stays in the history.",
             )
+            .to_owned(),
+        "signed" => l
+            .t("已签字，保存在本校。", "Signed, and saved at this school.")
             .to_owned(),
         "series" if l.zh() => format!("已登记 {n} 次活动（草稿）。"),
         "series" => format!("{n} sessions entered as drafts."),

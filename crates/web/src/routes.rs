@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
     accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
-    listening, live, mine, opening, overview, people, places, publishing, quarantine, record_form, records,
-    recovery, roster, session_form, sessions, sign_in, sync, unlisted,
+    listening, live, mine, observations, opening, overview, people, places, print, publishing, quarantine,
+    record_form, records, recovery, roster, session_form, sessions, sign, sign_in, sync, unlisted,
 };
 use crate::{assets, guard};
 
@@ -24,6 +24,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(school())
         .merge(county())
         .merge(office())
+        .merge(forms())
         .fallback(|| async { Fault::NotFound })
         .method_not_allowed_fallback(|| async { Fault::NotFound })
         .layer(DefaultBodyLimit::max(FORM_BYTES))
@@ -103,6 +104,28 @@ fn county() -> Router<App> {
             "/quarantine/{id}/cut",
             get(quarantine::ask_cut).post(quarantine::cut),
         )
+}
+
+/// Printed forms, and what people sign.
+fn forms() -> Router<App> {
+    Router::new()
+        .route("/observations", get(observations::list))
+        .route(
+            "/observations/new",
+            get(observations::new).post(observations::create),
+        )
+        .route("/observations/{id}", get(observations::show))
+        .route(
+            "/observations/{id}/edit",
+            get(observations::edit).post(observations::change),
+        )
+        .route("/observations/{id}/answer", post(observations::answer))
+        .route("/sign/{id}", get(sign::show).post(sign::act))
+        .route("/print/sign-in/{id}", get(print::sign_in))
+        .route("/print/card/{id}", get(print::portfolio))
+        .route("/print/observation/{id}", get(print::observation))
+        .route("/print/filing/{id}", get(print::filing))
+        .route("/print/register", get(print::register))
 }
 
 /// Of every node.

@@ -26,6 +26,8 @@ pub(crate) enum Right {
     Read,
     /// Enter and change a school's records (师训专管员).
     Enter,
+    /// Write what one heard in a lesson, and sign it (听评课): observers with the own account, the officer for any.
+    Observe,
     /// Decide on claims (县级学分审核员).
     Audit,
     /// Keep the county's list of organisations (县级管理员).
@@ -51,6 +53,7 @@ impl Who {
             (Role::Clerk, Right::Read | Right::Enter | Right::Manage | Right::Recover) => !county,
             (Role::Leader, Right::Read) => true,
             (Role::Leader, Right::Recover) => !county,
+            (Role::Clerk | Role::Leader | Role::Teacher, Right::Observe) => !county,
             (
                 Role::Auditor,
                 Right::Read | Right::Audit | Right::Registry | Right::Manage | Right::Recover,
@@ -180,7 +183,8 @@ impl Ctx {
     /// Whether the account holds the right at this node.
     pub(crate) fn may(&self, right: Right) -> bool {
         // A mentor's laptop belongs to no school whose records it could enter.
-        (right != Right::Enter || !self.app.schoolless()) && self.who.may(right, self.app.county())
+        let entering = matches!(right, Right::Enter | Right::Observe);
+        (!entering || !self.app.schoolless()) && self.who.may(right, self.app.county())
     }
 
     /// The school of this node, for pages that only a school's node has.

@@ -1,7 +1,6 @@
 //! Records of any kind, as their kind's file says: list, one with what stands around it, saving, steps.
 //!
-//! Nothing here knows a kind by its name but for the signature, whose means must be true. What a kind asks is
-//! in its file; `records::kinds` says what is wrong and which steps lead on, and this applies it.
+//! Nothing here knows a kind by its name. What a kind asks is in its file; `records::kinds` says what is wrong and which steps lead on, and this applies it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,6 +10,7 @@ use sync::NodeId;
 
 use super::closing::Closed;
 use super::lookup::{Key, Row, by_about, key, newest, organisation_names, record_of};
+use super::signatures::{beneath, binds_beneath, covers};
 use super::titles::Titles;
 use crate::{Act, Error, Filter, Node, Record, Role, Way};
 
@@ -179,8 +179,8 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 }
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
-/// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 17] = [
+/// evidence, a person's own hand behind a signature): they are written on their own pages and by no general form.
+const OWN_ACTS: [&str; 18] = [
     "bulletin",
     "carried_credit",
     "correction",
@@ -198,6 +198,7 @@ const OWN_ACTS: [&str; 17] = [
     "settlement",
     "opening_balance",
     "unlisted",
+    "signature",
 ];
 
 /// Whether records of a kind are written by acts of their own alone.
@@ -284,6 +285,16 @@ fn words(node: &Node, kinds: &Kinds, records: &[Record]) -> Result<HashMap<Key, 
     for kind in wanted {
         for (about, rows) in by_about(node, kind, &ids)? {
             words.entry(about).or_default().extend(rows);
+        }
+    }
+    for record in records {
+        let school = record.school.clone().unwrap_or_default();
+        let Some(rows) = words.get_mut(&key(&school, &record.id)) else {
+            continue;
+        };
+        if rows.iter().any(|row| binds_beneath(&row.fields)) {
+            let beneath = beneath(node, kinds, record)?;
+            rows.retain(|row| covers(&row.fields, beneath.as_deref()));
         }
     }
     Ok(words)
@@ -377,14 +388,14 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
     let form = kinds.get(&reference(&record));
     let around = around(node, &record)?;
     let digest = record_digest_with(&kinds, &record.fields);
+    let beneath = beneath(node, &kinds, &record)?;
     let bound = |record: &Record| {
         // A signature is that of the device whose key it names.
         let key = record.fields.get(KEY).and_then(Value::as_text);
         let own = key.is_none_or(|key| key == device_key(&record.author));
-        record
-            .fields
-            .get(BINDS)
-            .map(|binds| binds.as_text() == Some(&digest) && own)
+        let covers = own && covers(&record.fields, beneath.as_deref());
+        let binds = record.fields.get(BINDS)?;
+        Some(covers && binds.as_text() == Some(&digest))
     };
     let about_rows = rows(node, &around)?;
     let about = around
@@ -396,7 +407,9 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
             entry,
         })
         .collect();
-    let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &around, actor));
+    let mut standing = around;
+    standing.retain(|other| covers(&other.fields, beneath.as_deref()));
+    let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &standing, actor));
     let home = node.home_school();
     let ours = record.school.is_none()
         || home == record.school

@@ -17,6 +17,7 @@ use super::lookup::{key, record_of};
 use super::places::may_confirm;
 use super::roster::Edits;
 use super::same_person::follow_act;
+use super::signatures::{beneath, covers};
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Error, Filter, Node, Record, Role};
 
@@ -83,7 +84,7 @@ pub fn save_entry(node: &Node, by: &By, actor: Actor, input: EntryInput) -> Resu
     };
     targets(node, form, &whole, old.as_ref())?;
     if let Some(about) = &about {
-        draft = said_of(node, by, actor, &kinds, form, about, old.as_ref(), draft)?;
+        draft = said_of(node, actor, &kinds, form, about, old.as_ref(), draft)?;
     }
     let Some(old) = old else {
         if let Some(states) = &form.states {
@@ -191,7 +192,6 @@ fn targets(node: &Node, form: &Kind, whole: &records::Fields, old: Option<&Recor
 #[allow(clippy::too_many_arguments)]
 fn said_of(
     node: &Node,
-    by: &By,
     actor: Actor,
     kinds: &Kinds,
     form: &Kind,
@@ -206,17 +206,6 @@ fn said_of(
             "不能审核本校的记录",
             "Nobody decides on records of the own school",
         ));
-    }
-    if form.id == "signature" && whole.get("means").and_then(Value::as_text) == Some("own_account") {
-        let account = node.read(|conn| store::accounts::account_named(conn, &by.account))?;
-        let person = account.and_then(|account| account.person).unwrap_or_default();
-        if person.is_empty() || whole.get("person").and_then(Value::as_text) != Some(person.as_str()) {
-            return Err(invalid(
-                "means",
-                "现在登录的不是签字人本人的账号；请本人登录后签，或选“纸上签字”",
-                "The account signed in is not the signer's own; sign in as the signer, or choose “on paper”",
-            ));
-        }
     }
     if let Some(of) = kinds.get(&reference(about)) {
         // The word that is renewed does not stand against itself.
@@ -371,7 +360,9 @@ pub fn take_step(
     };
     let mut edits = Edits::default();
     for record in &taking {
-        let around = around(node, record)?;
+        let beneath = beneath(node, &kinds, record)?;
+        let mut around = around(node, record)?;
+        around.retain(|other| covers(&other.fields, beneath.as_deref()));
         let related: Vec<Related<'_>> = around.iter().map(as_related).collect();
         let scene = Scene {
             kinds: &kinds,

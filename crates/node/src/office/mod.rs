@@ -25,6 +25,7 @@ mod evidence;
 mod listening;
 mod lookup;
 mod names;
+mod observations;
 mod opening;
 mod opinions;
 mod organisations;
@@ -39,6 +40,7 @@ mod same_person;
 mod schools;
 mod series;
 mod sessions;
+mod signatures;
 #[cfg(test)]
 mod tests;
 mod titles;
@@ -68,6 +70,10 @@ pub use entry_save::{EntryInput, save_entry, take_step};
 pub use evidence::{Photo, PhotoInput, add_photo, check_photo, photo, photos};
 pub use listening::{HeldBack, Listener, Listening, listening};
 pub use names::name_variants;
+pub use observations::{
+    Observation, ObservationInput, ObservationRow, answer_observation, lesson_counts, observation,
+    observations, save_observation,
+};
 pub use opening::{
     Cell, OpeningColumn, OpeningInput, OpeningRow, decide_openings, opening_queue, opening_table, openings,
     save_openings,
@@ -85,8 +91,9 @@ pub use roster::{
 };
 pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons};
 pub use schools::{SchoolRow, schools, schools_on};
-pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
+pub use series::{InSeries, MonthHeld, SeriesPlan, enter_series, held_by_month, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
+pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
 pub use titles::choices;
 pub use unlisted::{Unlisted, add_unlisted, link_unlisted, unlisted};
 pub use versions::{Difference, UnderVersion};

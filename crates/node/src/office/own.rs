@@ -9,6 +9,7 @@ use records::kinds::Actor;
 use super::entries::{Entry, EntryDetail, entry, rows};
 use super::entry_save::{EntryInput, save_entry, take_step};
 use super::lookup::record_of;
+use super::signatures::{Hand, sign};
 use super::{By, invalid, no_such};
 use crate::{Error, Filter, Node, Record};
 
@@ -178,26 +179,7 @@ pub fn sign_own(
         };
         save_entry(node, by, actor, input)?;
     }
-    let digest = records::record_digest_with(&node.kinds(), &record.fields);
-    let signed = node.records(&Filter::kind("signature").about(id))?;
-    let mine = signed
-        .iter()
-        .any(|s| s.text("person") == person && s.text("sign_role") == part && s.text("binds") == digest);
-    if !mine {
-        let values = vec![
-            text("about", id),
-            text("person", person),
-            text("sign_role", part),
-            text("means", "own_account"),
-            text("signed_on", date),
-        ];
-        let input = EntryInput {
-            kind: "signature".into(),
-            id: None,
-            values,
-        };
-        save_entry(node, by, actor, input)?;
-    }
+    sign(node, by, actor, id, part, date, Hand::SignedIn)?;
     // The steps that nothing stands against any more.
     for to in ["debriefed", "signed"] {
         let detail = entry(node, actor, KIND, id)?;

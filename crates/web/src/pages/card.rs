@@ -8,6 +8,7 @@ use node::office::{self, CardView, ClaimRow, ClaimState, Difference, OpeningRow}
 use records::rules::{Outcome, SpanOutcome};
 use records::{CreditCard, Date, SchoolYear};
 
+use crate::chart::Bar;
 use crate::fault::Fault;
 use crate::labels;
 use crate::lang::Lang;
@@ -56,6 +57,23 @@ impl CardPage<'_> {
 
     fn label(&self, kind: &str, field: &str, code: &str) -> String {
         labels::label(self.l, kind, field, code)
+    }
+
+    /// What is there against what is wanted, requirement by requirement; the total first.
+    fn progress(&self) -> Vec<Bar> {
+        let of = |o: &Outcome| {
+            let (have, want) = (page::amount(&o.earned_c), page::amount(&o.min_c));
+            let most = o.earned_c.max(o.min_c);
+            let figures = match (o.met, self.l.zh()) {
+                (true, true) => format!("{have} / {want} 达到"),
+                (false, true) => format!("{have} / {want} 还差 {}", page::amount(&o.gap_c)),
+                (true, false) => format!("{have} / {want} met"),
+                (false, false) => format!("{have} / {want}, {} missing", page::amount(&o.gap_c)),
+            };
+            Bar::new(o.label(self.r()), figures, o.earned_c, Some(o.min_c), most)
+        };
+        let open = |o: &&Outcome| !o.waived && o.min_c > 0;
+        self.v.card.requirements.iter().filter(open).map(of).collect()
     }
 
     /// The language as the rule engine names it, for its labels and sentences.
@@ -175,9 +193,14 @@ impl CardPage<'_> {
     }
 }
 
+/// Whether this is the own card of the teacher who is signed in.
+pub(crate) fn own(ctx: &Ctx, id: &str) -> bool {
+    ctx.who.account.role == Role::Teacher && ctx.who.account.person.as_deref() == Some(id)
+}
+
 /// `GET /teachers/{id}`
 pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
-    let own = ctx.who.account.role == Role::Teacher && ctx.who.account.person.as_deref() == Some(id.as_str());
+    let own = own(&ctx, &id);
     if !own {
         ctx.need(Right::Read)?;
     }

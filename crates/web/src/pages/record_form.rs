@@ -4,8 +4,8 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use node::office::{self, EntryInput};
-use records::Kind;
 use records::kinds::{BINDS, Field, FieldType};
+use records::{Kind, Value};
 use serde::Deserialize;
 
 use crate::fault::Fault;
@@ -246,14 +246,19 @@ pub(crate) async fn change(
     save(ctx, kind, form, Some(id)).await
 }
 
-async fn save(ctx: Ctx, kind: Kind, mut form: Form, id: Option<String>) -> Result<Response, Fault> {
+/// What was typed into those fields of a form that are asked for; what is wrong stands beside its field.
+pub(crate) fn read(
+    kind: &Kind,
+    asked: impl Fn(&str) -> bool,
+    form: &mut Form,
+) -> Vec<(String, Option<Value>)> {
     let mut values = Vec::new();
     let mut faults = Vec::new();
-    for field in kind
+    let fields = kind
         .fields
         .iter()
-        .filter(|f| !office::filled_by_program(&kind, &f.id))
-    {
+        .filter(|f| !office::filled_by_program(kind, &f.id));
+    for field in fields.filter(|f| asked(&f.id)) {
         let typed: Vec<&str> = match field.field_type {
             FieldType::Codes => form.all(&field.id).collect(),
             _ => vec![form.raw(&field.id)],
@@ -273,6 +278,11 @@ async fn save(ctx: Ctx, kind: Kind, mut form: Form, id: Option<String>) -> Resul
         }
     }
     form.fail_all(&faults);
+    values
+}
+
+async fn save(ctx: Ctx, kind: Kind, mut form: Form, id: Option<String>) -> Result<Response, Fault> {
+    let values = read(&kind, |_| true, &mut form);
     if !form.ok() {
         return form_page(&ctx, &kind, form, id).await;
     }

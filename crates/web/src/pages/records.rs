@@ -164,6 +164,13 @@ impl RecordPage {
         label.map_or_else(|| kind.to_owned(), |(_, label)| label.clone())
     }
 
+    /// Whether its steps need people's signatures.
+    fn signed(&self) -> bool {
+        let states = self.e.kind.as_ref().and_then(|kind| kind.states.as_ref());
+        let mut needs = states.iter().flat_map(|s| &s.moves).flat_map(|each| &each.needs);
+        needs.any(|need| need.record.as_deref() == Some("signature"))
+    }
+
     fn state_field(&self, id: &str) -> bool {
         let kind = self.e.kind.as_ref();
         kind.is_some_and(|kind| kind.states.as_ref().is_some_and(|s| s.field == id))
@@ -292,6 +299,7 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
         "person" => Some(format!("/teachers/{}", e.entry.id)),
         "training_group" => Some(format!("/places/{}", e.entry.id)),
         "year_close" => Some(format!("/closing/{}", e.entry.id)),
+        "observation" if !ctx.app.county() => Some(format!("/observations/{}", e.entry.id)),
         _ => None,
     };
     let plan = match (e.entry.kind.as_str(), e.entry.known) {

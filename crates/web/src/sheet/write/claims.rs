@@ -45,7 +45,8 @@ const CLAIM_HEADS: [(&str, f64); 22] = [
     ("登记号", 14.0),
 ];
 
-fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
+/// 学时学分登记表 (F8), for a file or for paper.
+pub(crate) fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
     let rows = (1usize..).zip(lines).map(|(number, line)| {
         let c = &line.claim;
         let (opinion, by, on) = opinion(c);

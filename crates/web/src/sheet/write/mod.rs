@@ -12,6 +12,7 @@ use super::table::{Out, Table, to_csv, to_xlsx};
 use node::office::Teacher;
 use records::{Kinds, Lang};
 
+pub(crate) use claims::claims_table;
 pub use claims::{ClaimLine, claims_csv, claims_xlsx};
 pub use county::county_roster;
 pub use summary::{SchoolSummary, school_summary_csv, school_summary_xlsx};
