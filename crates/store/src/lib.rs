@@ -5,7 +5,7 @@
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
 //! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
 //! [`outgoing`] (what goes out, within a peer's [`reach`]), [`shown`] (what a peer is shown beside it), [`roll`],
-//! [`peers`] (cursors and receipts), [`events`], [`views`] (tables computed from documents) and [`accounts`]
+//! [`peers`] (cursors and receipts), [`events`], [`imports`] (what tables of the office wrote), [`views`] (tables computed from documents) and [`accounts`]
 //! (local people).
 
 use std::cell::Cell;
@@ -24,6 +24,7 @@ pub mod cases;
 pub mod changes;
 pub mod events;
 pub mod evidence;
+pub mod imports;
 pub mod outgoing;
 pub mod peers;
 pub mod reach;
@@ -129,6 +130,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/004_documents.sql")),
         M::up(include_str!("../migrations/002_mend.sql")),
         M::up(include_str!("../migrations/006_unreadable.sql")),
+        M::up(include_str!("../migrations/007_imports.sql")),
     ])
 }
 

@@ -17,6 +17,7 @@ mod claims;
 mod draft;
 mod entries;
 mod entry_save;
+mod imports;
 mod lookup;
 mod organisations;
 mod publishing;
@@ -27,6 +28,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod titles;
+mod undo;
 mod versions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,7 +37,7 @@ use records::FieldError;
 
 use crate::{Error, Node};
 
-pub use attendance::{Mark, end_session, mark_attendance};
+pub use attendance::{Mark, MarkInput, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
@@ -44,15 +46,23 @@ pub use entries::{
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
+pub use imports::{
+    ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import_attendance, import_outside,
+    import_passes, import_teachers, taken_rows,
+};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
-pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
+pub use roster::{
+    RosterRow, Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher,
+};
 pub use schools::{SchoolRow, schools};
 pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
+pub use store::imports::Import;
 pub use titles::choices;
+pub use undo::{Fate, Undone, undo_import, undo_preview};
 pub use versions::{Difference, UnderVersion};
 
 /// Who typed a record.

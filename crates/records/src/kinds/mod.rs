@@ -40,7 +40,8 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 32] = files![
+const BUILTIN: [(&str, &str); 34] = files![
+    "assessment.1.toml",
     "attendance.1.toml",
     "attendance.2.toml",
     "claim.1.toml",
@@ -60,6 +61,7 @@ const BUILTIN: [(&str, &str); 32] = files![
     "pair_act.1.toml",
     "pairing.1.toml",
     "person.1.toml",
+    "person.2.toml",
     "published.1.toml",
     "series.1.toml",
     "session.1.toml",
@@ -272,6 +274,7 @@ mod tests {
         assert_eq!(
             ids,
             [
+                "assessment/1",
                 "attendance/1",
                 "attendance/2",
                 "claim/1",
@@ -291,6 +294,7 @@ mod tests {
                 "pair_act/1",
                 "pairing/1",
                 "person/1",
+                "person/2",
                 "published/1",
                 "series/1",
                 "session/1",

@@ -42,10 +42,11 @@ const UNDER_OTHERS: [&str; 8] = [
 ];
 
 /// What is looked for first, in this order; a county's own forms follow.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "lesson",
     "observation",
     "trip",
+    "assessment",
     "filing_package",
     "series",
     "pairing",
