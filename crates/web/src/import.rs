@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use node::Node;
-use node::office::{self, By, Organisation, OrganisationInput, Teacher};
+use node::office::{self, By, ImportFile, Organisation, OrganisationInput, Teacher};
 
 use crate::sheet::roster::{
     HomeSchool, KnownOrganisation, KnownTeacher, OrganisationFacts, OrganisationRow, RosterContext,
@@ -45,15 +45,27 @@ pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Err
 }
 
 /// Carries out a plan; how many organisations and teachers were new or changed. Doing it again
-/// changes nothing.
-pub fn apply(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node::Error> {
+/// changes nothing. What teachers' rows of a `file` write is noted, so that it can be taken back.
+pub fn apply(
+    node: &Node,
+    by: &By,
+    plan: &RosterPlan,
+    file: Option<&ImportFile>,
+) -> Result<usize, node::Error> {
     let mut done = organisations(node, by, plan)?;
     if let Some(school) = &plan.school {
         let rows = plan.teachers.new.iter().chain(&plan.teachers.changed);
-        let teachers: Vec<_> = rows.map(|row| (row.id.clone(), row.facts.clone())).collect();
-        if !teachers.is_empty() {
-            done += office::save_teachers(node, by, school, teachers)?;
-        }
+        let teachers: Vec<_> = rows
+            .map(|row| (row.at.clone(), row.id.clone(), row.facts.clone()))
+            .collect();
+        done += match file {
+            _ if teachers.is_empty() => 0,
+            Some(file) => office::import_teachers(node, by, file, school, teachers)?,
+            None => {
+                let teachers = teachers.into_iter().map(|(_, id, facts)| (id, facts)).collect();
+                office::save_teachers(node, by, school, teachers)?
+            }
+        };
     }
     Ok(done)
 }

@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, live, overview, publishing, quarantine,
-    record_form, records, roster, session_form, sessions, sign_in, sync,
+    accounts, audit, card, claims, county, devices, export, import, imports, lists, live, overview,
+    publishing, quarantine, record_form, records, roster, session_form, sessions, sign_in, sync,
 };
 use crate::{assets, guard};
 
@@ -64,6 +64,21 @@ fn school() -> Router<App> {
         .route("/sessions/{id}/attendance", post(sessions::mark))
         .route("/sessions/{id}/end", post(sessions::end))
         .route("/sessions/{id}/claims", post(sessions::register))
+        .route(
+            "/sessions/{id}/import",
+            get(lists::form)
+                .post(lists::upload)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route(
+            "/import/outside",
+            get(lists::outside_form)
+                .post(lists::outside_upload)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route("/import/list", post(lists::confirm))
+        .route("/imports", get(imports::list))
+        .route("/imports/{id}", get(imports::show).post(imports::undo))
         .route("/claims", get(claims::list))
         .route("/export", get(export::form))
         .route("/export/{what}", get(export::download))

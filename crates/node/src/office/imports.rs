@@ -307,7 +307,7 @@ fn take(node: &Node, by: &By, file: &ImportFile, rows: Vec<Keyed>) -> Result<(),
         file: file.name.clone(),
         hash: file.hash.clone(),
         account: by.account.clone(),
-        at: node.clock() / 1000,
+        at: node.clock(),
         undone: None,
     };
     node.local(|conn| imports::add(conn, &import, &written))?;
@@ -350,4 +350,14 @@ fn note(node: &Node, place: i64, key: &str, edit: &Edit) -> Result<Written, Erro
         after: json(&after),
         undone: false,
     })
+}
+
+/// One import of this computer.
+pub fn import(node: &Node, id: &str) -> Result<Option<Import>, Error> {
+    node.read(|conn| imports::get(conn, id))
+}
+
+/// Imports of this computer, the newest first, each with how many records it wrote and how many were taken back.
+pub fn import_list(node: &Node, limit: u32) -> Result<Vec<(Import, u64, u64)>, Error> {
+    node.read(|conn| imports::list(conn, limit))
 }

@@ -101,7 +101,7 @@ pub fn undo_import(node: &Node, by: &By, import: &str, reason: &str) -> Result<V
         }
     }
     edits.commit(node)?;
-    let at = node.clock() / 1000;
+    let at = node.clock();
     node.local(|conn| imports::undone(conn, import, &places, &by.account, reason, at))?;
     Ok(told)
 }

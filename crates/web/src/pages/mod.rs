@@ -8,6 +8,8 @@ pub(crate) mod county;
 pub(crate) mod devices;
 pub(crate) mod export;
 pub(crate) mod import;
+pub(crate) mod imports;
+pub(crate) mod lists;
 pub(crate) mod live;
 pub(crate) mod overview;
 pub(crate) mod publishing;
