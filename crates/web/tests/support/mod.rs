@@ -341,10 +341,15 @@ impl Browser {
 
     /// Uploads a file with the form of `/import`.
     pub fn upload(&self, file_name: &str, bytes: &[u8]) -> Page {
-        let token = self.get("/import").value("csrf");
+        self.upload_to("/import", &[("year", "2025")], file_name, bytes)
+    }
+
+    /// Uploads a file with the form of a page.
+    pub fn upload_to(&self, page: &str, fields: &[(&str, &str)], file_name: &str, bytes: &[u8]) -> Page {
+        let token = self.get(page).value("csrf");
         let mark = "----yanxiu-test";
         let mut body = Vec::new();
-        for (name, value) in [("csrf", token.as_str()), ("year", "2025")] {
+        for (name, value) in fields.iter().copied().chain([("csrf", token.as_str())]) {
             write!(
                 body,
                 "--{mark}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
@@ -358,7 +363,7 @@ impl Browser {
         .unwrap();
         body.extend_from_slice(bytes);
         write!(body, "\r\n--{mark}--\r\n").unwrap();
-        let request = self.agent.post(format!("{}/import", self.base));
+        let request = self.agent.post(format!("{}{page}", self.base));
         let request = request.header("content-type", format!("multipart/form-data; boundary={mark}"));
         Page::read(request.send(&body[..]).unwrap())
     }
