@@ -90,6 +90,7 @@ fn county() -> Router<App> {
         .route("/schools", get(county::list))
         .route("/schools/{id}", get(county::show))
         .route("/schools/{id}/export/{what}", get(export::download_at_county))
+        .route("/schools/export/{what}", get(export::download_dashboard))
         .route("/audit", get(audit::queue).post(audit::recognise))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
         .route("/publishing", get(publishing::show).post(publishing::publish))
@@ -111,6 +112,7 @@ fn office() -> Router<App> {
         .route("/", get(overview::show))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::show))
+        .route("/sessions/{id}/export/{what}", get(export::download_sign_in))
         .route("/teachers/{id}", get(card::show))
         .route(
             "/import",

@@ -150,7 +150,9 @@ fn an_attendance_list_goes_in_by_number_with_the_clerks_choices_once() {
     let (bytes, _, lost) = encoding_rs::GB18030.encode(LIST);
     assert!(!lost);
     let other = clerk.upload_to(&import, &[("what", "attendance")], "签到.txt", &bytes);
-    other.has("和现有记录一样，不再写：1 行").has("到 · 堵车 → 迟到 · 堵车");
+    other
+        .has("和现有记录一样，不再写：1 行")
+        .has("到 · 堵车 → 迟到 · 堵车");
 }
 
 #[test]

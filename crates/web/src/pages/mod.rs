@@ -7,6 +7,7 @@ pub(crate) mod claims;
 pub(crate) mod county;
 pub(crate) mod devices;
 pub(crate) mod export;
+mod export_lines;
 pub(crate) mod import;
 pub(crate) mod imports;
 pub(crate) mod lists;

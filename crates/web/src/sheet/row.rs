@@ -87,6 +87,7 @@ fn is_total(text: &str) -> bool {
 fn is_remark(text: &str) -> bool {
     [
         "制表",
+        "记录人",
         "填表",
         "审核",
         "负责人",

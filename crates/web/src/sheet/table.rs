@@ -74,6 +74,8 @@ pub struct Table {
     pub total: Vec<Out>,
     /// Line under the table for names, dates and the seal.
     pub signatures: String,
+    /// Upright on the paper; tables with many columns lie across.
+    pub upright: bool,
 }
 
 /// Writes tables as the sheets of one workbook.
@@ -116,10 +118,12 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
         .set_num_format("0.0#");
     let last = u16::try_from(table.heads.len().saturating_sub(1)).unwrap_or(u16::MAX);
     sheet.set_name(&table.sheet)?;
-    sheet
-        .set_landscape()
-        .set_paper_size(9)
-        .set_print_fit_to_pages(1, 0);
+    if table.upright {
+        sheet.set_portrait();
+    } else {
+        sheet.set_landscape();
+    }
+    sheet.set_paper_size(9).set_print_fit_to_pages(1, 0);
     sheet.set_footer("&C第 &P 页　共 &N 页");
     let mut row = 0;
     let across = |sheet: &mut Worksheet, row: u32, words: &str, format: &Format| {
@@ -165,6 +169,14 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
         across(sheet, row + 1, &table.signatures, &line)?;
     }
     Ok(())
+}
+
+/// Writes one table, as a workbook or as CSV.
+///
+/// # Errors
+/// [`SheetError::Write`].
+pub fn to_file(table: Table, xlsx: bool) -> Result<Vec<u8>, SheetError> {
+    if xlsx { to_xlsx(&[table]) } else { to_csv(&table) }
 }
 
 /// Writes a table as CSV.
@@ -253,6 +265,7 @@ mod tests {
             ],
             total: vec!["合计".into()],
             signatures: "填表人：　　　审核人：　　　（公章）".into(),
+            upright: false,
         }
     }
 

@@ -17,6 +17,25 @@ pub struct ClaimLine {
     pub theme: String,
     /// Code of the session's form.
     pub form: String,
+    /// What else the register says of it.
+    pub more: ClaimMore,
+}
+
+/// What stands around a claim. Empty parts are filled in by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimMore {
+    /// 主办单位 of a training outside the school.
+    pub organiser: String,
+    /// Last day of a training of several days.
+    pub until: String,
+    /// 证明材料: kinds of evidence.
+    pub evidence: String,
+    /// 考核结果.
+    pub result: String,
+    /// 专管员: the account that registered it.
+    pub clerk: String,
+    /// 异议: where objections stand.
+    pub objection: String,
 }
 
 /// 序号 … 登记号 in the order of form F8. What is filled in by hand stays blank.
@@ -56,18 +75,25 @@ fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
             c.session_title.as_str().into(),
             line.theme.as_str().into(),
             label("session", "form", &line.form),
-            c.school_name.as_str().into(),
-            c.date.as_str().into(),
+            match line.more.organiser.as_str() {
+                "" => c.school_name.as_str().into(),
+                organiser => organiser.into(),
+            },
+            match line.more.until.as_str() {
+                "" => c.date.as_str().into(),
+                until => format!("{} 至 {until}", c.date).into(),
+            },
             Out::Hundredths(c.hours_c),
             label("claim", "category", &c.category),
             label("claim", "channel", &c.channel),
             Out::Hundredths(c.credits_c),
+            line.more.evidence.as_str().into(),
+            line.more.result.as_str().into(),
+            line.more.clerk.as_str().into(),
+            // The head signs, and the dates of the notice are written in by hand.
             Out::Blank,
             Out::Blank,
-            Out::Blank,
-            Out::Blank,
-            Out::Blank,
-            Out::Blank,
+            line.more.objection.as_str().into(),
             opinion.into(),
             by.into(),
             on.into(),
@@ -92,6 +118,7 @@ fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
         rows: rows.collect(),
         total,
         signatures: SIGNATURES.into(),
+        ..Table::default()
     }
 }
 

@@ -196,6 +196,7 @@ fn claims_in_the_order_of_form_f8() {
         teacher_code: "2168012001".into(),
         theme: "朗读教学".into(),
         form: "mutual_inquiry".into(),
+        more: ClaimMore::default(),
     };
     let lines = [line("1", decided("reduced", 10)), line("2", ClaimState::AtCounty)];
     let csv = read(&claims_csv(&lines, &heads()).unwrap(), "x.csv").unwrap();
