@@ -15,12 +15,23 @@ use crate::sheet::roster::{
 /// which the school year of the import begins.
 pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Error> {
     let organisations = office::organisations(node)?;
-    let home = node.home_school();
-    let teachers = match &home {
-        Some(school) => office::roster(node, school)?,
+    let teachers = match node.home_school() {
+        Some(school) => office::roster(node, &school)?,
         None => Vec::new(),
     };
-    let home_school = home.map(|id| {
+    let home_school = home_school(node, &organisations);
+    Ok(RosterContext {
+        home_school,
+        is_county: node.is_county(),
+        organisations: organisations.into_iter().map(known_organisation).collect(),
+        teachers: teachers.into_iter().map(known_teacher).collect(),
+        school_year,
+    })
+}
+
+/// The node's own school, as the registry or the answer to its enrolment names it.
+pub(crate) fn home_school(node: &Node, organisations: &[Organisation]) -> Option<HomeSchool> {
+    node.home_school().map(|id| {
         let known = organisations.iter().find(|o| o.id == id);
         let text = |of: fn(&Organisation) -> &String| known.map(|o| of(o).clone()).unwrap_or_default();
         let on_answer = known
@@ -34,13 +45,6 @@ pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Err
             code,
             id,
         }
-    });
-    Ok(RosterContext {
-        home_school,
-        is_county: node.is_county(),
-        organisations: organisations.into_iter().map(known_organisation).collect(),
-        teachers: teachers.into_iter().map(known_teacher).collect(),
-        school_year,
     })
 }
 

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use records::{FieldError, Fields, Value};
 use store::imports::{self, Import, Written};
 
-use super::attendance::{Keyed, MarkInput, VOID, mark_edits, own_session};
+use super::attendance::{Keyed, MarkInput, Tally, VOID, mark_edits, own_session, tallies};
 use super::claims::{content, rules_in_use};
 use super::draft::{Draft, year_of};
 use super::entries::state_of;
+use super::lookup::key;
 use super::roster::{Edits, RosterRow, teacher_edits};
 use super::{By, invalid, own_school, turn};
 use crate::{Edit, Error, Filter, Node, Record};
@@ -70,30 +71,55 @@ impl OutsideInput {
             .int("hours_c", Some(self.hours_c))
     }
 
+    /// The training that a session is of; `None` for the school's own sessions.
+    fn of(session: &Record) -> Option<OutsideInput> {
+        let text = |field: &str| session.text(field).to_owned();
+        let outside = !session.text("organiser").is_empty() && session.text("state") != VOID;
+        outside.then(|| OutsideInput {
+            project: text("title"),
+            organiser: text("organiser"),
+            from: text("date"),
+            until: text("until"),
+            form: text("form"),
+            category: text("category"),
+            sub: text("sub"),
+            channel: text("channel"),
+            hours_c: session.int("hours_c"),
+        })
+    }
+
     /// The session of this training that is here, if it is not void.
     fn find<'a>(&self, sessions: &'a [Record]) -> Option<&'a Record> {
-        let draft = self.draft("");
-        let says = draft.over(Fields::new());
-        let same = |record: &&Record| {
-            let asked = [
-                "title",
-                "date",
-                "until",
-                "organiser",
-                "form",
-                "category",
-                "sub",
-                "channel",
-                "hours_c",
-            ];
-            record.text("state") != VOID
-                && !record.text("organiser").is_empty()
-                && asked
-                    .iter()
-                    .all(|field| record.fields.get(*field) == says.get(*field))
-        };
-        sessions.iter().find(same)
+        sessions
+            .iter()
+            .find(|session| Self::of(session).as_ref() == Some(self))
     }
+}
+
+/// Persons of a school with the trainings outside it for which they have a claim.
+pub fn outside_claims(node: &Node, school: &str) -> Result<BTreeSet<(String, OutsideInput)>, Error> {
+    let sessions = node.records(&Filter::kind("session").school(school))?;
+    let trainings: BTreeMap<&str, OutsideInput> = sessions
+        .iter()
+        .filter_map(|session| Some((session.id.as_str(), OutsideInput::of(session)?)))
+        .collect();
+    let ids: Vec<&str> = trainings.keys().copied().collect();
+    let marks = tallies(node, &ids)?;
+    let claims = node.records(&Filter::kind("claim").school(school))?;
+    let stands = |claim: &&Record| {
+        let mark = marks
+            .get(&key(school, claim.text("session")))
+            .and_then(|marks| marks.get(claim.text("person")));
+        mark.is_some_and(Tally::present)
+    };
+    Ok(claims
+        .iter()
+        .filter(stands)
+        .filter_map(|claim| {
+            let training = trainings.get(claim.text("session"))?;
+            Some((claim.text("person").to_owned(), training.clone()))
+        })
+        .collect())
 }
 
 /// What the kind says about a training, field by field; empty = good. For previews.

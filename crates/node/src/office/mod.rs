@@ -48,7 +48,7 @@ pub use entries::{
 pub use entry_save::{EntryInput, save_entry, take_step};
 pub use imports::{
     ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import, import_attendance, import_list,
-    import_outside, import_passes, import_teachers, taken_rows,
+    import_outside, import_passes, import_teachers, outside_claims, taken_rows,
 };
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,

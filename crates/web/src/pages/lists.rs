@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::form::{self, Form};
 use crate::guard;
+use crate::import;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
@@ -305,18 +306,30 @@ fn known(
             }
         }
     }
-    let others = office::organisations(node)?
+    let claimed = match context.what {
+        What::Outside => office::outside_claims(node, school)?,
+        _ => BTreeSet::new(),
+    };
+    let organisations = office::organisations(node)?;
+    let home = import::home_school(node, &organisations);
+    let home = home
         .into_iter()
-        .filter(|o| o.id != school);
-    let others: BTreeSet<String> = others
-        .flat_map(|o| [o.name, o.short_name, o.school_code])
-        .filter(|name| !name.is_empty())
-        .map(|name| squeeze(&name))
-        .collect();
+        .flat_map(|home| [home.name, home.short_name, home.code]);
+    let others = organisations.into_iter().filter(|o| o.id != school);
+    let others = others.flat_map(|o| [o.name, o.short_name, o.school_code]);
+    let names = |names: &mut dyn Iterator<Item = String>| -> BTreeSet<String> {
+        names
+            .filter(|name| !name.is_empty())
+            .map(|name| squeeze(&name))
+            .collect()
+    };
+    let (home, others) = (names(&mut { home }), names(&mut { others }));
     Ok(ListContext {
         people: office::roster(node, school)?,
         taken: office::taken_rows(node, file)?,
         others,
+        home,
+        claimed,
         known,
         ..context
     })

@@ -497,6 +497,9 @@ mod tests {
             ("person", &["sex", "status"][..]),
             ("staff_fact", &["post", "title", "stage"]),
             ("organisation", &["org_kind", "rural"]),
+            ("attendance", &["status"]),
+            ("assessment", &["result"]),
+            ("session", &["form", "category", "channel"]),
         ] {
             for field in fields {
                 let known = Kinds::builtin().latest(kind).unwrap().field(field).unwrap();

@@ -56,6 +56,10 @@ pub struct ListContext {
     pub others: BTreeSet<String>,
     /// What is recorded of a person already, as a row would say it.
     pub known: HashMap<String, Says>,
+    /// Trainings outside the school for which a person has a claim.
+    pub claimed: BTreeSet<(String, OutsideInput)>,
+    /// Names of the own school, squeezed.
+    pub home: BTreeSet<String>,
     /// Rows of this file that were imported before.
     pub taken: BTreeSet<String>,
     /// The school year that completes 9月1日.
@@ -224,6 +228,9 @@ fn is_known(row: &ListRow, context: &ListContext) -> bool {
         return false;
     };
     let fits = |new: &str, old: &str| new.is_empty() || new == old;
+    if let Says::Outside(training) = &row.says {
+        return context.claimed.contains(&(person.clone(), training.clone()));
+    }
     match (&row.says, context.known.get(person)) {
         (
             Says::Mark {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use node::office::{OutsideInput, check_outside};
+use records::kinds::find_personal;
 use records::{Fields, Value, parse_hundredths};
 
 use super::people::{People, plain};
@@ -253,7 +254,15 @@ fn pass(row: &mut Row<'_>) -> Option<Says> {
         },
         None => None,
     };
-    let number = row.code(Column::Certificate).unwrap_or_default();
+    let mut number = row.code(Column::Certificate).unwrap_or_default();
+    if find_personal(&number).is_some() {
+        row.warn(
+            Column::Certificate,
+            "像身份证号或银行账号的长数字不能存，证书编号没有导入；可以只写后八位",
+            "a number that may be an identity card's or an account's is not stored; write its last eight digits",
+        );
+        number.clear();
+    }
     let result = match row.text(Column::Result) {
         Some(text) => match code_of("assessment", "result", &text) {
             Some(code) => code,
@@ -297,6 +306,13 @@ fn pass(row: &mut Row<'_>) -> Option<Says> {
 fn outside(row: &mut Row<'_>, context: &ListContext) -> Option<Says> {
     let project = row.text(Column::Project).unwrap_or_default();
     let organiser = row.text(Column::Organiser).unwrap_or_default();
+    if context.home.contains(&squeeze(&organiser)) {
+        row.error(
+            Column::Organiser,
+            "主办单位是本校：校本活动请在“活动”里登记，这里只收校外培训",
+            "held by this school: enter it as a session; only trainings outside the school belong here",
+        );
+    }
     let (from, until) = days(row, context);
     let hours_c = match row.text(Column::Hours) {
         Some(text) => match parse_hundredths(&text) {
@@ -401,16 +417,7 @@ fn days(row: &mut Row<'_>, context: &ListContext) -> (String, String) {
             && let Some((first, last)) = split(&text)
         {
             from = parse(&first, year).and_then(|d| d.iso());
-            let short = |from: &String| {
-                let head = from.get(..5)?;
-                let last = last.replace(['.', '/'], "-");
-                parse(&format!("{head}{last}"), year)
-                    .or_else(|| parse(&format!("{}{last}", from.get(..8)?), year))
-            };
-            let last = parse(&last, year)
-                .filter(|d| d.day.is_some())
-                .or_else(|| from.as_ref().and_then(short));
-            until = last.and_then(|d| d.iso());
+            until = from.as_ref().and_then(|from| end(from, &last));
             if until.is_none() {
                 from = None;
             }
@@ -435,6 +442,26 @@ fn days(row: &mut Row<'_>, context: &ListContext) -> (String, String) {
     }
     let until = until.filter(|until| Some(until) != from.as_ref());
     (from.unwrap_or_default(), until.unwrap_or_default())
+}
+
+/// The last day of a span: whole, or without its year (7.5, 7月5日), or the day alone (5日).
+fn end(from: &str, last: &str) -> Option<String> {
+    if let Some(whole) = parse(last, None).and_then(|d| d.iso()) {
+        return Some(whole);
+    }
+    let plain = squeeze(last).replace(['.', '/', '月'], "-");
+    let plain = plain.trim_end_matches(['日', '号', '-']);
+    let (year, month) = (from.get(..4)?.parse::<i32>().ok()?, from.get(5..7)?);
+    let day = |year: i32, rest: &str| parse(&format!("{year}-{rest}"), None).and_then(|d| d.iso());
+    let same_year = match plain.contains('-') {
+        true => day(year, plain),
+        false => day(year, &format!("{month}-{plain}")),
+    };
+    // 12.28-1.5 ends in the next year.
+    match same_year {
+        Some(end) if end.as_str() < from && plain.contains('-') && month >= "11" => day(year + 1, plain),
+        end => end,
+    }
 }
 
 /// The two days of a span.
