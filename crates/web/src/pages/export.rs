@@ -294,9 +294,10 @@ async fn answer(ctx: &Ctx, what: &str, kind: Kind, file: File) -> Result<Respons
     Ok((headers, bytes).into_response())
 }
 
-fn heads(node: &Node, school: &str, made_on: &str) -> Result<Heads, node::Error> {
+pub(crate) fn heads(node: &Node, school: &str, made_on: &str) -> Result<Heads, node::Error> {
     let known = office::organisations(node)?.into_iter().find(|o| o.id == school);
-    let rules = &r1().head;
+    let rules = node.rules().newest(&r1().head.id);
+    let rules = rules.as_deref().map_or(&r1().head, |rules| &rules.head);
     // A school's own page shows everything that is here, so the data end with the moment of printing.
     Ok(Heads {
         // Before the registry has arrived, the name that the device was given.

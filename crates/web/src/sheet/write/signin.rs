@@ -67,6 +67,8 @@ pub fn sign_in(session: &SessionDetail, lines: &[SignIn], heads: &Heads) -> Tabl
         heads: SIGN_IN_HEADS.to_vec(),
         rows: rows.collect(),
         signatures: "记录人：　　　　　　　　填表人：　　　　　　　　审核人：　　　　　　　　（公章）".into(),
+        // Room to sign.
+        row_height: 24.0,
         upright: true,
         ..Table::default()
     }
