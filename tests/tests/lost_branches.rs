@@ -1,5 +1,5 @@
 //! What only somebody else still holds: the county hears of a contradiction that it could not see itself, cuts,
-//! and the device gets back what it had lost (found by the simulation, seeds 475, 992, 5041, 5343).
+//! and the device gets back what it had lost (found by the simulation, seeds 475, 992, 1526, 2282, 5041, 5343).
 #![cfg(unix)]
 // Helpers outside #[test] functions unwrap as well: a failure is a failed test.
 #![allow(clippy::unwrap_used)]
@@ -110,6 +110,71 @@ async fn what_only_a_neighbour_has_comes_back_by_way_of_the_county() {
     assert_eq!(changes(&school), before + 1);
     school.down().await;
     county.down().await;
+}
+
+/// The second PC wrote on top of a branch that the county did not keep, and lost its work with its own state. A
+/// third one, which has not met the county before, still has all of it; nobody stays longer than needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stood_on_anothers_lost_branch_comes_back_too() {
+    let mut county = Place::county();
+    let home = add_school(&county, "青石小学");
+    let mut first = Place::school(&county, &home, "青石小学 电脑");
+    let mut second = Place::school(&county, &home, "青石小学 第二台");
+    let mut third = Place::school(&county, &home, "青石小学 第三台");
+    for (a, b) in [(&first, &second), (&second, &third)] {
+        county_tells(&county, a, b);
+    }
+    county_tells(&county, &first, &third);
+    county.up_and(false).await;
+    add_session(&first, "之前", "2025-10-01");
+    for place in [&mut first, &mut second] {
+        place.knows(&county);
+        place.up_and(false).await;
+        until("it has the first one", 20, || titles(place) == ["之前"]).await;
+        at_county(place).await;
+        place.down().await;
+    }
+    county.down().await;
+    let (of_first, of_second) = (first.copy(), second.copy());
+    let two = sorted(&["之前", "丢失的𬭊"]);
+    let three = sorted(&["之前", "丢失的𬭊", "其上的㙇"]);
+    add_session(&first, "丢失的𬭊", "2025-10-02");
+    second.up_and(false).await;
+    first.knows(&second);
+    first.up_and(false).await;
+    until("the second has it", 30, || titles(&second) == two).await;
+    first.down().await;
+    add_session(&second, "其上的㙇", "2025-10-03");
+    third.knows(&second);
+    third.up_and(false).await;
+    until("the third has both", 30, || titles(&third) == three).await;
+    for place in [&mut second, &mut third] {
+        place.down().await;
+    }
+    drop((first, second));
+
+    let (mut first, mut second) = (Place::set_back(of_first), Place::set_back(of_second));
+    add_session(&first, "新写一", "2025-10-04");
+    add_session(&first, "新写二", "2025-10-05");
+    county.up_and(false).await;
+    for place in [&mut first, &mut second] {
+        place.up_and(false).await;
+        at_county(place).await;
+    }
+    third.knows(&county);
+    third.up_and(false).await;
+    settle(&county).await;
+    let all = sorted(&["之前", "丢失的𬭊", "其上的㙇", "新写一", "新写二"]);
+    until("both have said it again", 60, || {
+        [&county, &first, &second, &third]
+            .iter()
+            .all(|p| titles(p) == all)
+    })
+    .await;
+    assert!(second.event_codes().contains(&"said-again".into()));
+    for mut place in [first, second, third, county] {
+        place.down().await;
+    }
 }
 
 fn notice(place: &Place, title: &str) {

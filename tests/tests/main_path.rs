@@ -155,6 +155,69 @@ async fn two_devices_of_one_school_that_were_apart_lose_nothing() {
     b.down().await;
 }
 
+/// A new PC of a school may have four minutes of a mobile link: first the forms and the county's decisions, then
+/// records of this year, then those of earlier ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_meeting_sends_decisions_first_and_this_year_before_the_last() {
+    let mut county = Place::county();
+    let school_id = add_school(&county, "双河九年制学校");
+    let mut first = Place::school(&county, &school_id, "双河 教务处");
+    let mut second = Place::school(&county, &school_id, "双河 教研组");
+    let person = add_teacher(&first, "张三㙇", "T001");
+    for (title, date) in [("去年的活动", "2024-10-08"), ("今年的活动", "2025-10-08")] {
+        held_session(&first, title, date, std::slice::from_ref(&person));
+    }
+    county.up().await;
+    first.knows(&county);
+    first.up().await;
+    at_county(&first).await;
+    first.down().await;
+    until("the county sees both", 20, || {
+        county.node.views_behind().unwrap() == 0
+    })
+    .await;
+    for claim in office::audit_queue(&county.node, 10).unwrap() {
+        office::decide(
+            &county.node,
+            &auditor(),
+            &claim.id,
+            "recognised",
+            None,
+            "",
+            "",
+            "2025-10-20",
+        )
+        .unwrap();
+    }
+    second.knows(&county);
+    second.up().await;
+    until("it has all", 20, || titles(&second).len() == 2).await;
+    second.down().await;
+    county.down().await;
+    // Documents in the order in which their first change was stored here.
+    let sql = "SELECT d.key FROM document d JOIN change c ON c.doc = d.id GROUP BY d.key ORDER BY MIN(c.seq)";
+    let came: Vec<String> = second
+        .node
+        .read(|c| {
+            let mut statement = c.prepare(sql)?;
+            let rows = statement.query_map([], |r| r.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .unwrap();
+    let sorts: Vec<String> = came.iter().map(|k| k.replace(&school_id, "校")).collect();
+    assert_eq!(
+        sorts,
+        [
+            "registry",
+            "ledger/校/2025",
+            "ledger/校/2024",
+            "base/校/2025",
+            "log/校/2025",
+            "log/校/2024"
+        ]
+    );
+}
+
 /// A school that hangs up after each contact comes back with its ticket: no second full handshake.
 #[tokio::test(flavor = "multi_thread")]
 async fn later_contacts_resume_and_push_in_their_first_flight() {

@@ -9,7 +9,7 @@ use sync::session::Event;
 use tokio::sync::{mpsc, watch};
 
 use crate::care::{Ledger, Outbox, Patience, Writing};
-use crate::talk::{Manner, Talk};
+use crate::talk::{LINGER, Manner, Talk};
 use crate::{Error, Node};
 
 /// How it ended.
@@ -138,6 +138,7 @@ pub(crate) async fn converse(
     let mut said_more = false;
     let mut next = None;
     let (mut heard, mut rest_until) = (Instant::now(), None);
+    let mut leave_at = None;
     let result = loop {
         if let Some(event) = next.take() {
             let from_peer = matches!(event, Event::Frame(_));
@@ -178,6 +179,10 @@ pub(crate) async fn converse(
                 break Ok(());
             }
         }
+        leave_at = match talk.may_leave() {
+            true => leave_at.or_else(|| Some(Instant::now() + LINGER)),
+            false => None,
+        };
         // What is waited for, and until when.
         let (full, resting) = (out.is_full(), rest_until.is_some());
         let deadline = if full {
@@ -192,6 +197,7 @@ pub(crate) async fn converse(
         tokio::select! {
             biased;
             _ = stop.changed() => break Ok(()),
+            () = until(leave_at) => break Ok(()),
             () = until(deadline) => {
                 // A frame that has begun meanwhile has a time of its own.
                 if !full && reader.in_frame() {

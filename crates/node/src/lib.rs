@@ -47,4 +47,4 @@ pub use record::{Filter, Record, Way};
 pub use records::{FieldError, Fields, Value};
 pub use surroundings::{Disk, Surroundings};
 pub use sync::NodeId;
-pub use talk::{Manner, Step, Talk};
+pub use talk::{LINGER, Manner, Step, Talk};

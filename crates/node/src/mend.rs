@@ -15,7 +15,7 @@
 //! Every step is one transaction and leaves its mark in the tables, so that a crash between two of them costs
 //! nothing: the next step is taken at the next start.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::PoisonError;
 
 use store::aside::{self, Aside, Why};
@@ -23,7 +23,7 @@ use store::{Connection, changes, events};
 use sync::admission::{Fault, History, Offered, Verdict, Wait, proven};
 use sync::authority::may_write;
 use sync::roll::{Body, Roll, Statement};
-use sync::tip::{sign_tip, verify_tip};
+use sync::tip::{Tip, sign_tip, verify_tip};
 use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, StoreId};
 
 use crate::documents::{self, Around};
@@ -63,16 +63,17 @@ impl Node {
         let (me, past, mut own) = (self.id(), changes::Past(c), Own::default());
         let current = self.current_actor(c)?;
         let mut forks: BTreeMap<(DocKey, ActorId), (u64, ChangeHash)> = BTreeMap::new();
-        let mut lost: BTreeMap<DocKey, Vec<Change>> = BTreeMap::new();
+        let mut lost: BTreeMap<DocKey, Vec<ChangeHash>> = BTreeMap::new();
         let mut withdrawn = Vec::new();
+        let cut = beyond_ends(c, roll, offered, &me)?;
         for (key, change) in proven(roll, offered, &me) {
             let h = &change.header;
             let why = aside::why(c, &key, &h.hash)?;
-            if why.is_none() && beyond_cut(roll, &past, &key, h)? {
-                lost.entry(key).or_default().push(change);
+            if why.is_none() && cut.contains_key(&h.hash) {
+                lost.entry(key).or_default().push(h.hash);
                 continue;
             }
-            let left = why.as_deref() == Some(Why::Withdrawn.word());
+            let left = why == Some(Why::Withdrawn);
             let stays = left && roll.end(&key, &h.actor).is_none() && !self.is_county_store(peer);
             match past.at(&key, &h.actor, h.seq)? {
                 Some(hash) if hash == h.hash => {}
@@ -103,65 +104,44 @@ impl Node {
             aside::settle_fork(c, &key, &actor, flip, self.now())?;
         }
         for (key, mine) in lost {
-            own.lost |= self.keep_lost(c, roll, peer, offered, &key, mine)?;
+            own.lost |= self.keep_lost(c, peer, &key, &mine, &cut)?;
         }
         Ok(own)
     }
 
-    /// A peer has shown what we wrote beyond a cut and do not hold: we have lost it with a later state of this
-    /// disk. It stands aside from now on and is said again, like what a cut takes from us here. What others
-    /// wrote between goes along, or it could not be read.
+    /// A peer has shown what we wrote beyond a cut, or on top of what lies beyond one, and do not hold: we have
+    /// lost it with a later state of this disk. It stands aside from now on and is said again, like what a cut
+    /// takes from us here. What it stands on goes along, or it could not be read.
     fn keep_lost(
         &self,
         c: &Connection,
-        roll: &Roll,
         peer: &NodeId,
-        offered: &[Offered],
         key: &DocKey,
-        mine: Vec<Change>,
+        mine: &[ChangeHash],
+        cut: &BeyondEnds,
     ) -> Result<bool, Error> {
-        let me = self.id();
-        let here = || offered.iter().filter(|o| o.document == *key);
-        let authors = here().filter_map(|o| Change::author_of(&o.body));
-        let others: BTreeSet<NodeId> = authors.map(|a| a.device).filter(|d| *d != me).collect();
-        let mut all = mine;
-        for device in &others {
-            let theirs = proven(roll, offered, device).into_iter();
-            all.extend(theirs.filter(|(k, _)| k == key).map(|(_, change)| change));
-        }
-        all.sort_by_key(|c| (c.header.start_op, c.header.hash));
         let past = changes::Past(c);
-        let (mut kept, mut branch) = (HashSet::new(), HashSet::new());
-        let mut shown = Vec::new();
-        for change in all {
-            let h = &change.header;
-            let own = h.actor.device == me;
-            if !own && !h.deps.iter().any(|d| kept.contains(d)) {
-                continue;
-            }
-            let mut of_branch = own && roll.end(key, &h.actor).is_some_and(|end| h.seq <= end.seq);
+        let mut wanted: HashSet<ChangeHash> = mine.iter().copied().collect();
+        let mut next = mine.to_vec();
+        while let Some((change, ..)) = next.pop().and_then(|hash| cut.get(&hash)) {
+            let new = change.header.deps.iter().filter(|d| cut.contains_key(*d));
+            next.extend(new.filter(|d| wanted.insert(**d)));
+        }
+        let mut all: Vec<_> = wanted.iter().filter_map(|hash| cut.get(hash)).collect();
+        all.sort_by_key(|(c, ..)| (c.header.start_op, c.header.hash));
+        let (mut kept, mut shown) = (HashSet::new(), Vec::new());
+        for beyond in all {
+            let h = &beyond.0.header;
             let mut whole = true;
             for dep in &h.deps {
-                let why = aside::why(c, key, dep)?;
-                whole &= kept.contains(dep) || why.is_some() || past.header(key, dep)?.is_some();
-                of_branch |= branch.contains(dep) || why.is_some_and(|w| w == Why::Branch.word());
+                whole &= kept.contains(dep) || aside::has(c, key, dep)? || past.header(key, dep)?.is_some();
             }
             // Without its past nobody could read it: perhaps another peer has all of it.
             if !whole {
                 continue;
             }
-            if of_branch {
-                branch.insert(h.hash);
-            }
             kept.insert(h.hash);
-            let why = match (own, of_branch) {
-                (false, _) => Why::Past,
-                (true, true) => Why::Branch,
-                (true, false) => Why::End,
-            };
-            let tip = here().find(|o| o.body == change.body).and_then(|o| o.tip);
-            let tip = tip.filter(|t| verify_tip(&roll.county(), key, h, t));
-            shown.push((change, tip, why));
+            shown.push(beyond.clone());
         }
         tracing::warn!(document = %key, count = shown.len(), "a peer has shown what we wrote and lost");
         aside::keep(c, key, &shown, peer, self.now())?;
@@ -413,15 +393,67 @@ impl Node {
     }
 }
 
-/// Whether a change lies beyond a cut, of which this node stores the last change that counts.
-fn beyond_cut(roll: &Roll, past: &changes::Past<'_>, key: &DocKey, h: &Header) -> Result<bool, Error> {
-    let Some(cut) = roll.cut(key, &h.actor) else {
+/// Changes of a piece that lie beyond ends, or stand on such; with their own signature, and which of that it is.
+type BeyondEnds = HashMap<ChangeHash, (Change, Option<Tip>, Why)>;
+
+/// Those of the documents in which the piece has something of `me`; all under the signatures of their authors.
+fn beyond_ends(c: &Connection, roll: &Roll, offered: &[Offered], me: &NodeId) -> Result<BeyondEnds, Error> {
+    let mut beyond = BeyondEnds::new();
+    // What a revoked device says again counts nowhere.
+    if roll.is_revoked(me) {
+        return Ok(beyond);
+    }
+    let author = |o: &Offered| Change::author_of(&o.body).map(|a| a.device);
+    let mut ended: BTreeSet<&DocKey> = roll.cuts().map(|(key, _, _)| key).collect();
+    let out = |o: &&Offered| author(o).is_some_and(|device| roll.is_revoked(&device));
+    ended.extend(offered.iter().filter(out).map(|o| &o.document));
+    let mine = offered.iter().filter(|o| author(o) == Some(*me));
+    let about: BTreeSet<&DocKey> = mine.map(|o| &o.document).filter(|k| ended.contains(k)).collect();
+    for key in about {
+        let here: Vec<Offered> = offered.iter().filter(|o| o.document == *key).cloned().collect();
+        let authors: BTreeSet<NodeId> = here.iter().filter_map(author).collect();
+        let mut all: Vec<Change> = Vec::new();
+        for device in &authors {
+            all.extend(proven(roll, &here, device).into_iter().map(|(_, change)| change));
+        }
+        // Operation numbers grow along dependencies.
+        all.sort_by_key(|c| (c.header.start_op, c.header.hash));
+        let past = changes::Past(c);
+        for change in all {
+            let h = &change.header;
+            let (mut stands, mut of_branch) = (false, false);
+            for dep in &h.deps {
+                let why = match beyond.get(dep) {
+                    Some((.., why)) => Some(*why),
+                    None => aside::why(c, key, dep)?.filter(|w| *w != Why::Withdrawn),
+                };
+                stands |= why.is_some();
+                of_branch |= why == Some(Why::Branch);
+            }
+            of_branch |= roll.end(key, &h.actor).is_some_and(|end| h.seq <= end.seq);
+            let why = match (beyond_end(roll, &past, key, h)?, of_branch) {
+                (true, true) => Why::Branch,
+                (true, false) => Why::End,
+                (false, _) if stands => Why::Past,
+                (false, _) => continue,
+            };
+            let tip = here.iter().find(|o| o.body == change.body).and_then(|o| o.tip);
+            let tip = tip.filter(|t| verify_tip(&roll.county(), key, h, t));
+            beyond.insert(h.hash, (change, tip, why));
+        }
+    }
+    Ok(beyond)
+}
+
+/// Whether a change lies beyond the end of its actor, of which this node stores the last change that counts.
+fn beyond_end(roll: &Roll, past: &changes::Past<'_>, key: &DocKey, h: &Header) -> Result<bool, Error> {
+    let Some(end) = roll.end(key, &h.actor) else {
         return Ok(false);
     };
-    if cut.seq > 0 && past.header(key, &cut.hash)?.is_none() {
+    if end.seq > 0 && past.header(key, &end.hash)?.is_none() {
         return Ok(false);
     }
-    Ok(h.seq > cut.seq || past.at(key, &h.actor, h.seq)? != Some(h.hash))
+    Ok(h.seq > end.seq || past.at(key, &h.actor, h.seq)? != Some(h.hash))
 }
 
 /// What the changes of a lot stand on, of those that are stored: their authors had seen that, and no more.

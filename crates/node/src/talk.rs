@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use store::changes::Document;
@@ -32,6 +33,9 @@ pub struct Manner {
 /// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
 /// with the next thing that is kept: at a hub everybody's cursor moves with everything that comes in.
 const CURSOR_MOVES: u64 = 1_000;
+
+/// How long the side that was called waits for its caller to hang up first: a round trip on a bad link.
+pub const LINGER: Duration = Duration::from_secs(3);
 
 /// What one event led to.
 #[derive(Default, Debug)]
@@ -205,10 +209,15 @@ impl Talk {
         if !self.session.is_streaming() {
             self.stream_seat = None;
         }
-        // Without a wish to stay, a conversation ends when both sides are equal, or cannot be made so for now,
-        // and all is said.
-        step.close |= !self.manner.keep_open && self.session.is_settled();
+        step.close |= self.manner.dialled.is_some() && self.may_leave();
         Ok(step)
+    }
+
+    /// Without a wish to stay, a conversation ends when both sides are equal, or cannot be made so for now, and
+    /// all is said. Who dialled hangs up at once. The other side may have been first to know, and waits
+    /// [`LINGER`] for what the caller still asks.
+    pub fn may_leave(&self) -> bool {
+        !self.manner.keep_open && self.session.is_settled()
     }
 
     fn act(&mut self, effect: Effect, step: &mut Step) -> Result<Option<Event>, Error> {
@@ -384,7 +393,8 @@ impl Talk {
             .node
             .store()
             .read(|c| outgoing::read(c, source, base, &self.peer, &self.shared(&roll)))?;
-        if let (Source::Since(_), false) = (source, read.more) {
+        // Also in a repair: two that cannot be made equal part behind it.
+        if !read.more {
             self.show(&roll, &mut read)?;
         }
         if self.stream_seat.is_none() {
@@ -578,7 +588,7 @@ impl Talk {
         let wanted: HashSet<[u8; 8]> = keys.iter().copied().collect();
         let me = self.node.id();
         let mut compared = std::mem::take(&mut self.compared);
-        let vectors: Vec<Vector> = self.node.store().read(|c| {
+        let mut vectors: Vec<Vector> = self.node.store().read(|c| {
             let mut vectors = Vec::new();
             for d in self.shared(&roll).documents(c)? {
                 if wanted.contains(&key_hash(&d.key)) {
@@ -606,6 +616,8 @@ impl Talk {
             Ok::<_, Error>(vectors)
         })?;
         self.compared = compared;
+        let policy = &self.node.0.policy;
+        vectors.sort_by_cached_key(|v| policy.order(&v.document));
         let here: HashSet<[u8; 8]> = vectors.iter().map(|v| key_hash(&v.document)).collect();
         let absent = keys
             .iter()

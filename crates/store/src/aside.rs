@@ -32,6 +32,8 @@ pub enum Why {
 }
 
 impl Why {
+    const ALL: [Why; 4] = [Why::Withdrawn, Why::Branch, Why::End, Why::Past];
+
     /// The word in the table.
     pub fn word(self) -> &'static str {
         match self {
@@ -40,6 +42,10 @@ impl Why {
             Why::End => "end",
             Why::Past => "past",
         }
+    }
+
+    fn of(word: &str) -> Option<Why> {
+        Why::ALL.into_iter().find(|w| w.word() == word)
     }
 }
 
@@ -175,17 +181,20 @@ pub fn keep(
             why.word(),
             at
         ])?;
+        c.prepare_cached("DELETE FROM held WHERE document = ? AND hash = ?")?
+            .execute(params![key.as_str(), h.hash])?;
     }
     Ok(())
 }
 
 /// Why a change stands aside, if it does.
-pub fn why(c: &Connection, key: &DocKey, hash: &ChangeHash) -> Result<Option<String>> {
-    Ok(
-        c.prepare_cached("SELECT why FROM aside WHERE document = ? AND hash = ?")?
-            .query_row(params![key.as_str(), hash], |r| r.get(0))
-            .optional()?,
-    )
+pub fn why(c: &Connection, key: &DocKey, hash: &ChangeHash) -> Result<Option<Why>> {
+    let word: Option<String> = c
+        .prepare_cached("SELECT why FROM aside WHERE document = ? AND hash = ?")?
+        .query_row(params![key.as_str(), hash], |r| r.get(0))
+        .optional()?;
+    word.map(|w| Why::of(&w).ok_or(Error::BadRow("aside")))
+        .transpose()
 }
 
 /// Sets aside what the roll now puts beyond the end of any actor of `device`, in every document.

@@ -5,14 +5,15 @@
 //!
 //! All of it vouches for itself: the signatures of its authors go along. No peer stores it in a document.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sync::admission::{History, Offered};
+use sync::roll::Cut;
 use sync::tip::{BY_CUT, Tip};
 use sync::{ActorId, Change, ChangeHash, DocKey, NodeId, Roll};
 
-use crate::changes::Past;
+use crate::changes::{Past, actor_of};
 use crate::evidence::{self, Proof};
 use crate::reach::Reach;
 use crate::{Error, Result, cases, fixed};
@@ -84,8 +85,8 @@ pub fn proofs(
     Ok(lots)
 }
 
-/// What stands aside or waits beyond the cuts of `author`'s actors (`None`: of anybody's), without what `known`
-/// names.
+/// What stands aside or waits because of cuts and revocations, of `author` (`None`: of anybody), without what `known` names: what
+/// lies beyond the end of its own actors, and what it wrote on top of another's.
 pub fn beyond(
     c: &Connection,
     roll: &Roll,
@@ -94,26 +95,120 @@ pub fn beyond(
     known: impl Fn(&ChangeHash) -> bool,
 ) -> Result<Vec<Lot>> {
     let mut lots = Vec::new();
+    let of = |device: &NodeId| author.is_none_or(|a| a == device) && !roll.is_revoked(device);
+    let mut evident: BTreeMap<&DocKey, Kept> = BTreeMap::new();
     for (key, actor, cut) in roll.cuts() {
-        let asked = author.is_none_or(|a| *a == actor.device) && !roll.is_revoked(&actor.device);
-        if !asked || !reach.lets(key) {
+        if !reach.lets(key) {
             continue;
         }
         let evidence = in_evidence(c, key, actor)?;
+        if of(&actor.device) {
+            let mut going = HashSet::new();
+            for (seq, hash) in signed(c, key, actor, &evidence)? {
+                // What has been shown with its past need not be shown again with what came after it.
+                if known(&hash) {
+                    going.insert(hash);
+                }
+                let off = is_beyond(&Past(c), key, actor, cut, seq, &hash)?;
+                if off && !going.contains(&hash) && Past(c).header(key, &hash)?.is_none() {
+                    lots.extend(with_past(c, key, hash, &evidence, &mut going)?);
+                }
+            }
+        }
+        evident.entry(key).or_default().extend(evidence);
+    }
+    let nothing = Kept::new();
+    for (key, all) in kept_with_ends(c, roll, reach)? {
+        let evidence = evident.get(&key).unwrap_or(&nothing);
         let mut going = HashSet::new();
-        for (seq, hash) in signed(c, key, actor, &evidence)? {
-            let past = Past(c);
-            let off = seq > cut.seq || past.at(key, actor, seq)?.is_some_and(|here| here != hash);
-            // What has been shown with its past need not be shown again with what came after it.
+        for (_, actor, hash) in all {
+            if !of(&actor.device) || roll.end(&key, &actor).is_some() {
+                continue;
+            }
             if known(&hash) {
                 going.insert(hash);
             }
-            if off && !going.contains(&hash) && past.header(key, &hash)?.is_none() {
-                lots.extend(with_past(c, key, hash, &evidence, &mut going)?);
+            if going.contains(&hash) || Past(c).header(&key, &hash)?.is_some() {
+                continue;
+            }
+            let mut with = going.clone();
+            let Some(lot) = with_past(c, &key, hash, evidence, &mut with)? else {
+                continue;
+            };
+            if stands_beyond(c, roll, &key, &lot, &going)? {
+                going = with;
+                lots.push(lot);
             }
         }
     }
     Ok(lots)
+}
+
+/// Whether a change lies beyond the cut of its actor.
+fn is_beyond(
+    past: &Past<'_>,
+    key: &DocKey,
+    actor: &ActorId,
+    cut: &Cut,
+    seq: u64,
+    hash: &ChangeHash,
+) -> Result<bool> {
+    Ok(seq > cut.seq || past.at(key, actor, seq)?.is_some_and(|here| here != *hash))
+}
+
+/// Whether something in a lot lies beyond the end of its actor, or on what `going` says is shown already.
+fn stands_beyond(
+    c: &Connection,
+    roll: &Roll,
+    key: &DocKey,
+    lot: &Lot,
+    going: &HashSet<ChangeHash>,
+) -> Result<bool> {
+    for offered in &lot.changes {
+        let head = read(offered.body.clone())?.header;
+        if head.deps.iter().any(|d| going.contains(d)) {
+            return Ok(true);
+        }
+        if let Some(end) = roll.end(key, &head.actor)
+            && is_beyond(&Past(c), key, &head.actor, &end, head.seq, &head.hash)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Signed changes beside the documents: number, actor and hash.
+type Numbered = BTreeSet<(i64, ActorId, ChangeHash)>;
+
+/// Of each document in which an actor has an end: the signed changes that stand aside or wait, lowest numbers
+/// first.
+fn kept_with_ends(c: &Connection, roll: &Roll, reach: &Reach<'_>) -> Result<BTreeMap<DocKey, Numbered>> {
+    let mut found: BTreeMap<DocKey, Numbered> = BTreeMap::new();
+    let cut: HashSet<&DocKey> = roll.cuts().map(|(key, _, _)| key).collect();
+    if cut.is_empty() && roll.revoked().next().is_none() {
+        return Ok(found);
+    }
+    let mut statement = c.prepare_cached(
+        "SELECT document, actor_seq, actor, hash FROM aside WHERE tip <> ?1
+         UNION SELECT document, actor_seq, actor, hash FROM held WHERE tip <> ?1",
+    )?;
+    let mut ended = HashSet::new();
+    let mut rows = statement.query([BY_CUT])?;
+    while let Some(r) = rows.next()? {
+        let key = DocKey::parse(&r.get::<_, String>(0)?).ok_or(Error::BadRow("document key"))?;
+        if !reach.lets(&key) {
+            continue;
+        }
+        let actor = actor_of(&r.get::<_, Vec<u8>>(2)?)?;
+        if cut.contains(&key) || roll.is_revoked(&actor.device) {
+            ended.insert(key.clone());
+        }
+        let kept = (r.get(1)?, actor, fixed(r.get(3)?, "hash")?);
+        found.entry(key).or_default().insert(kept);
+    }
+    found.retain(|key, _| ended.contains(key));
+    Ok(found)
 }
 
 type Kept = HashMap<ChangeHash, (Change, Option<Tip>)>;

@@ -1,6 +1,7 @@
 //! Who may write and read a document, and which stored changes count: pure functions of the roll
 //! and of the document policy that the caller hands in as a table.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::change::Header;
@@ -58,6 +59,18 @@ impl Policy {
             key.as_str().split('/').count() != row.segments
                 || row.year.is_some_and(|i| !key.segment(i).is_some_and(is_year))
         })
+    }
+
+    /// Where a document stands among those that go out: by the priority of its kind, then the latest year first
+    /// (design.md §5). What this version does not know comes last.
+    pub fn order(&self, key: &DocKey) -> (u8, Reverse<Option<u16>>) {
+        match self.row(key) {
+            Some(row) => {
+                let year = row.year.and_then(|i| key.segment(i)?.parse().ok());
+                (row.priority, Reverse(year))
+            }
+            None => (u8::MAX, Reverse(None)),
+        }
     }
 
     fn of_kind(&self, key: &DocKey) -> Option<&PolicyRow> {
@@ -283,6 +296,31 @@ mod tests {
             );
         }
         assert!(!p.is_misnamed(&doc("unknown/a")) && !p.is_misnamed(&doc("log/a/1899")));
+    }
+
+    #[test]
+    fn decisions_go_before_records_and_this_year_before_the_last() {
+        let mut keys: Vec<DocKey> = [
+            "unknown/a",
+            "log/a/2024",
+            "log/a/2025",
+            "ledger/b/2024",
+            "ledger/a/2025",
+        ]
+        .map(doc)
+        .into();
+        keys.sort_by_key(|k| policy().order(k));
+        assert_eq!(
+            keys,
+            [
+                "ledger/a/2025",
+                "ledger/b/2024",
+                "log/a/2025",
+                "log/a/2024",
+                "unknown/a"
+            ]
+            .map(doc)
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@
 //! event, before the next frame is handed in; the caller applies all rights (who may read what) when it
 //! answers. Nothing is acknowledged before the caller says that it is stored.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::document::DocKey;
 use crate::identity::{ActorId, StoreId};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use node::{Error, Manner, Node, NodeId, Talk};
+use node::{Error, LINGER, Manner, Node, NodeId, Talk};
 use sha2::{Digest, Sha256};
 use sync::session::Event;
 use tokio::sync::watch;
@@ -95,6 +95,8 @@ pub enum What {
     Frame(u64, usize, Vec<u8>),
     /// A side learns that its connection is gone.
     Lost(u64, usize),
+    /// A side has waited long enough for the other one to hang up.
+    Leave(u64, usize),
     /// A side has something of its own to say.
     News(u64, usize),
     /// Views are brought up to date.
@@ -302,7 +304,7 @@ impl World {
         self.queue.retain(|_, what| {
             matches!(
                 what,
-                What::Frame(..) | What::Lost(..) | What::News(..) | What::Views(_)
+                What::Frame(..) | What::Lost(..) | What::Leave(..) | What::News(..) | What::Views(_)
             )
         });
     }
@@ -321,6 +323,12 @@ impl World {
             What::Dial(a, b) => self.dial(a, b),
             What::Frame(conn, side, frame) => self.arrive(conn, side, frame),
             What::Lost(conn, side) => self.end(conn, side),
+            What::Leave(conn, side) => {
+                let talk = self.conns.get(&conn).and_then(|c| c.sides[side].talk.as_ref());
+                if talk.is_some_and(Talk::may_leave) {
+                    self.hang_up(conn, side);
+                }
+            }
             What::News(conn, side) => self.news(conn, side),
             What::Views(m) => self.views(m),
             What::Start(m) => self.start(m),
@@ -634,7 +642,11 @@ impl World {
                     drop(talk);
                     self.hang_up(conn, at);
                 } else if let Some(c) = self.conns.get_mut(&conn) {
+                    let may_leave = talk.may_leave();
                     c.sides[at].talk = Some(talk);
+                    if may_leave {
+                        self.after(LINGER.as_millis() as u64, What::Leave(conn, at));
+                    }
                 }
             }
             Err(error) => {

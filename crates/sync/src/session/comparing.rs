@@ -180,22 +180,18 @@ impl Session {
         theirs
             .vectors
             .retain(|v| fits.contains(&v.document) || absent.contains(&key_hash(&v.document)));
-        let by_document = |list: &[Vector]| -> BTreeMap<DocKey, Vec<(ActorId, u64)>> {
+        // In the order of `list`, so that what either caller put first goes out first.
+        let fill = |list: &[Vector], from: &[Vector]| -> Vec<Vector> {
+            let from: HashMap<&DocKey, &Vec<(ActorId, u64)>> =
+                from.iter().map(|v| (&v.document, &v.actors)).collect();
             list.iter()
-                .map(|v| (v.document.clone(), v.actors.clone()))
-                .collect()
-        };
-        let (mine, yours) = (by_document(&ours), by_document(&theirs.vectors));
-        let fill = |keys: &BTreeMap<_, _>, from: &BTreeMap<DocKey, Vec<(ActorId, u64)>>| -> Vec<Vector> {
-            let vector = |d: &DocKey| from.get(d).cloned().unwrap_or_default();
-            keys.keys()
-                .map(|d| Vector {
-                    actors: vector(d),
-                    document: d.clone(),
+                .map(|v| Vector {
+                    actors: from.get(&v.document).map(|a| a.to_vec()).unwrap_or_default(),
+                    document: v.document.clone(),
                 })
                 .collect()
         };
-        let answer = fill(&yours, &mine);
+        let answer = fill(&theirs.vectors, &ours);
         send(
             out,
             Frame::Vectors(Vectors {
@@ -204,7 +200,7 @@ impl Session {
                 answer: false,
             }),
         );
-        self.push_missing(fill(&mine, &yours), out);
+        self.push_missing(fill(&ours, &theirs.vectors), out);
     }
 
     pub(super) fn push_missing(&mut self, peer_has: Vec<Vector>, out: &mut Vec<Effect>) {

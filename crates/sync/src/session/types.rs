@@ -131,7 +131,7 @@ pub enum Event {
     Digests(Vec<DocDigest>),
     /// Answers [`Effect::ReadVectors`].
     Vectors {
-        /// Ours, of the asked documents that both may read.
+        /// Ours, of the asked documents that both may read; what the peer lacks goes out in this order.
         vectors: Vec<Vector>,
         /// Asked, and not here.
         absent: Vec<[u8; 8]>,
