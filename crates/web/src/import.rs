@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use node::Node;
 use node::office::{self, By, ImportFile, Organisation, OrganisationInput, Teacher};
 
+use sha2::Digest;
+
 use crate::sheet::roster::{
     HomeSchool, KnownOrganisation, KnownTeacher, OrganisationFacts, OrganisationRow, RosterContext,
     RosterPlan, TeacherFacts,
@@ -46,6 +48,22 @@ pub(crate) fn home_school(node: &Node, organisations: &[Organisation]) -> Option
             id,
         }
     })
+}
+
+/// The digest that a file is known by.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(bytes))
+}
+
+/// A roster file by its bytes; `id` names the import.
+pub fn roster_file(id: String, name: &str, bytes: &[u8]) -> ImportFile {
+    ImportFile {
+        id,
+        what: "roster".into(),
+        about: String::new(),
+        name: name.to_owned(),
+        hash: digest(bytes),
+    }
 }
 
 /// Carries out a plan; how many organisations and teachers were new or changed. Doing it again

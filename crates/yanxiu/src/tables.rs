@@ -37,7 +37,8 @@ pub fn import(data: &Path, import: &Import) -> Result<(), Failure> {
         println!("没有写入 / nothing was written");
         return Ok(());
     }
-    let done = web::import::apply(&node, &by_command(), &plan, None)?;
+    let file = web::import::roster_file(node.new_id(), &name, &bytes);
+    let done = web::import::apply(&node, &by_command(), &plan, Some(&file))?;
     println!("已导入 {done} 条 / {done} records written");
     Ok(())
 }

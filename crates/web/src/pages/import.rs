@@ -10,7 +10,6 @@ use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use node::office::{self, ImportFile};
 use records::SchoolYear;
-use sha2::Digest;
 
 use crate::app::App;
 use crate::fault::Fault;
@@ -168,7 +167,11 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
         return import_page(&ctx, form);
     }
     let year = form.get("year").parse().unwrap_or(this_year().0);
-    let (name, hash) = (file_name.clone(), digest(&bytes));
+    let token = page::random_token()?;
+    let (name, file) = (
+        file_name.clone(),
+        import::roster_file(token.clone(), &file_name, &bytes),
+    );
     let planned = ctx
         .run(move |node| {
             Ok(match grid::read(&bytes, &name) {
@@ -184,18 +187,11 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
             return import_page(&ctx, form);
         }
     };
-    let token = page::random_token()?;
-    let shown = preview(&ctx, &plan, file_name.clone(), token.clone())?;
+    let shown = preview(&ctx, &plan, file_name, token.clone())?;
     if !plan.is_empty() {
         let account = ctx.who.account.id.clone();
         app.uploads.keep(Upload {
-            file: ImportFile {
-                id: token.clone(),
-                what: "roster".into(),
-                about: String::new(),
-                name: file_name,
-                hash,
-            },
+            file,
             token,
             account,
             plan: Plan::Roster(Arc::new(plan)),
@@ -203,11 +199,6 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
         });
     }
     Ok(shown)
-}
-
-/// The digest that a file is known by.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(bytes))
 }
 
 pub(crate) async fn read_upload(app: &App, request: Request) -> Result<(Form, String, Vec<u8>), Fault> {

@@ -233,6 +233,8 @@ pub struct Page {
     pub status: u16,
     pub path: String,
     pub body: String,
+    /// The same as it came, for a file.
+    pub bytes: Vec<u8>,
     pub headers: Vec<(String, String)>,
 }
 
@@ -309,6 +311,7 @@ impl Page {
             path,
             headers,
             body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 }
