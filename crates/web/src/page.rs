@@ -243,6 +243,14 @@ fn note(query: &str, l: Lang) -> Option<String> {
                 "This file was already confirmed; nothing was imported again.",
             )
             .to_owned(),
+        "expired" => l
+            .t(
+                "这份预览已经失效（超过一小时、程序重新启动过，或不是你上传的），没有再次导入；需要时请重新上传同一个文件。",
+                "This preview is no longer there (over an hour old, the program was restarted, or somebody else's); nothing was imported again. Upload the same file anew if it is wanted.",
+            )
+            .to_owned(),
+        "undone" if l.zh() => format!("已撤销 {n} 条。"),
+        "undone" => format!("{n} records taken back."),
         "decided" if l.zh() => format!("已审核 {n} 条。"),
         "decided" => format!("{n} claims decided."),
         "approved" => l.t("已批准这台设备。", "The device is approved.").to_owned(),

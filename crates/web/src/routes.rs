@@ -9,8 +9,9 @@ use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
     accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
-    listening, live, mine, observations, opening, overview, people, places, print, publishing, quarantine,
-    record_form, records, recovery, roster, session_form, sessions, sign, sign_in, sync, unlisted,
+    imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
+    publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
+    sync, unlisted,
 };
 use crate::{assets, guard};
 
@@ -76,6 +77,21 @@ fn school() -> Router<App> {
         .route("/countersign", get(mine::countersign))
         .route("/countersign/{id}", post(mine::answer))
         .route("/listening", get(listening::show))
+        .route(
+            "/sessions/{id}/import",
+            get(lists::form)
+                .post(lists::upload)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route(
+            "/import/outside",
+            get(lists::outside_form)
+                .post(lists::outside_upload)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route("/import/list", post(lists::confirm))
+        .route("/imports", get(imports::list))
+        .route("/imports/{id}", get(imports::show).post(imports::undo))
         .route("/claims", get(claims::list))
         .route("/opening", get(opening::show).post(opening::save))
         .route("/export", get(export::form))
@@ -88,6 +104,7 @@ fn county() -> Router<App> {
         .route("/schools", get(county::list))
         .route("/schools/{id}", get(county::show))
         .route("/schools/{id}/export/{what}", get(export::download_at_county))
+        .route("/schools/export/{what}", get(export::download_dashboard))
         .route("/audit", get(audit::queue).post(audit::recognise))
         .route("/audit/opening", get(opening::queue).post(opening::decide))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
@@ -141,6 +158,7 @@ fn office() -> Router<App> {
                 .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
         )
         .route("/photos/{id}", get(evidence::photo))
+        .route("/sessions/{id}/export/{what}", get(export::download_sign_in))
         .route("/teachers/{id}", get(card::show))
         .route(
             "/import",

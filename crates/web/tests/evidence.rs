@@ -91,21 +91,19 @@ fn a_photo_is_on_the_disk_before_it_is_said_to_be_saved_and_holds_only_the_pictu
         .has("name=\"viewport\"");
 
     // Faults: nothing is kept, and what was typed stays.
-    let refused = clerk.upload_to(&page, &page, &WORDS, "签到表.jpg", b"no picture at all");
+    let refused = clerk.upload_to(&page, &WORDS, "签到表.jpg", b"no picture at all");
     refused
         .has("不是能读的照片")
         .has("value=\"签到表（𬭊老师代签处已注明）\"");
-    clerk
-        .upload_to(&page, &page, &WORDS, "", b"")
-        .has("请选择或拍一张照片");
+    clerk.upload_to(&page, &WORDS, "", b"").has("请选择或拍一张照片");
     let bad = [("evidence_kind", "sign_in_sheet"), ("date", "昨天")];
     clerk
-        .upload_to(&page, &page, &bad, "a.jpg", &photo(10))
+        .upload_to(&page, &bad, "a.jpg", &photo(10))
         .has("date-error");
     assert!(files(&site.node.dir().join("blobs")).is_empty());
 
     clerk
-        .upload_to(&page, &page, &WORDS, "IMG_0001.jpg", &photo(10))
+        .upload_to(&page, &WORDS, "IMG_0001.jpg", &photo(10))
         .has("已保存在本校")
         .has("签到表 · 签到表（𬭊老师代签处已注明） · 2025-09-12")
         .has("李专管员");
@@ -132,9 +130,7 @@ fn a_photo_is_on_the_disk_before_it_is_said_to_be_saved_and_holds_only_the_pictu
     shown.is(200);
     assert_eq!(shown.header("content-type"), "image/jpeg");
     // The same photo again is the same evidence.
-    clerk
-        .upload_to(&page, &page, &WORDS, "IMG_0001.jpg", &photo(10))
-        .is(200);
+    clerk.upload_to(&page, &WORDS, "IMG_0001.jpg", &photo(10)).is(200);
     assert_eq!(site.node.count(&Filter::kind("evidence")).unwrap(), 1);
 
     // A teacher's account and a stranger see no photos; a leader adds none.
@@ -144,9 +140,7 @@ fn a_photo_is_on_the_disk_before_it_is_said_to_be_saved_and_holds_only_the_pictu
     site.browser().get(&format!("/photos/{}", entry.id)).has("登录");
     let leader = site.signed_in("周校长", Role::Leader);
     leader.get(&page).has("签到表").lacks("type=\"file\"");
-    leader
-        .upload_to(&page, &page, &WORDS, "a.jpg", &photo(30))
-        .is(403);
+    leader.upload_to(&page, &WORDS, "a.jpg", &photo(30)).is(403);
     // A damaged file is not shown as the photo.
     std::fs::write(&kept[0], "坏了").unwrap();
     clerk.get(&format!("/photos/{}", entry.id)).is(404);
@@ -160,7 +154,7 @@ fn the_auditor_sees_the_photo_where_it_is_here_and_is_told_where_it_is_not() {
     let here = session(&clerk, &site);
     let page = format!("{here}/evidence");
     clerk
-        .upload_to(&page, &page, &WORDS, "IMG_0002.jpg", &photo(50))
+        .upload_to(&page, &WORDS, "IMG_0002.jpg", &photo(50))
         .has("已保存在本校");
     clerk.submit(&here, &format!("{here}/end"), &[]);
     clerk

@@ -196,7 +196,7 @@ fn open_or(dir: &Path, init: impl FnOnce(&Path) -> Result<Node, node::Error>) ->
 
 fn import(node: &Node, bytes: &[u8]) -> Result<usize, Failure> {
     let plan = plan(node, bytes, "花名册.xlsx", Some(YEAR))?;
-    Ok(web::import::apply(node, &by_command(), &plan)?)
+    Ok(web::import::apply(node, &by_command(), &plan, None)?)
 }
 
 async fn start(node: Node, i: u16, stopped: watch::Receiver<bool>) -> Result<Running, Failure> {

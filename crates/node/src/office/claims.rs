@@ -205,7 +205,7 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
             .collect();
         let (returned, live): (Vec<_>, Vec<_>) = standing.into_iter().partition(|w| is_returned(w));
         if live.is_empty() {
-            let mut draft = content(&record, person, &rules)?.text("claimed_on", claimed_on);
+            let mut draft = content(session, &record.fields, person, &rules)?.text("claimed_on", claimed_on);
             if let Some(old) = returned.last() {
                 draft = draft.text("supersedes", &old.row.id);
             }
@@ -217,7 +217,7 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
         for old in live.iter().filter_map(|w| by_claim.get(&w.row.id)) {
             // What was registered under a version of the rules stays under it.
             let own = node.rules().get(old.text("rule_ref"));
-            let draft = content(&record, person, own.as_ref().unwrap_or(&rules))?;
+            let draft = content(session, &record.fields, person, own.as_ref().unwrap_or(&rules))?;
             if let Some(edit) = draft.change(node, old, by)? {
                 edits.push(&old.doc, edit);
                 touched = true;
@@ -241,18 +241,19 @@ pub(super) fn rules_in_use(node: &Node) -> Arc<RuleSet> {
 }
 
 /// What a claim of this person says, from the session as it is now.
-fn content(session: &Record, person: &str, rules: &RuleSet) -> Result<Draft, Error> {
-    let hours_c = session.int("hours_c");
+pub(super) fn content(id: &str, session: &Fields, person: &str, rules: &RuleSet) -> Result<Draft, Error> {
+    let text = |field: &str| session.get(field).and_then(Value::as_text).unwrap_or_default();
+    let hours_c = session.get("hours_c").and_then(Value::as_int).unwrap_or_default();
     let credits_c = rules
         .credits_of(hours_c)
         .map_err(|error| invalid("hours_c", &error.zh(), &error.to_string()))?;
     Ok(Draft::new("claim")
         .text("person", person)
-        .text("session", &session.id)
+        .text("session", id)
         .text("rule_ref", &rules.reference())
-        .text("category", session.text("category"))
-        .text("sub", session.text("sub"))
-        .text("channel", session.text("channel"))
+        .text("category", text("category"))
+        .text("sub", text("sub"))
+        .text("channel", text("channel"))
         .int("hours_c", Some(hours_c))
         .int("credits_c", Some(credits_c)))
 }

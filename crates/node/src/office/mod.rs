@@ -22,6 +22,7 @@ mod draft;
 mod entries;
 mod entry_save;
 mod evidence;
+mod imports;
 mod listening;
 mod lookup;
 mod names;
@@ -44,6 +45,7 @@ mod signatures;
 #[cfg(test)]
 mod tests;
 mod titles;
+mod undo;
 mod unlisted;
 mod versions;
 
@@ -53,7 +55,7 @@ use records::FieldError;
 
 use crate::{Error, Node};
 
-pub use attendance::{Mark, end_session, mark_attendance};
+pub use attendance::{Mark, MarkInput, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
 pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, other_cards};
@@ -68,6 +70,10 @@ pub use entries::{
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
 pub use evidence::{Photo, PhotoInput, add_photo, check_photo, photo, photos};
+pub use imports::{
+    ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import, import_attendance, import_list,
+    import_outside, import_passes, import_teachers, outside_claims, taken_rows,
+};
 pub use listening::{HeldBack, Listener, Listening, listening};
 pub use names::name_variants;
 pub use observations::{
@@ -87,14 +93,17 @@ pub use places::{Applicant, Places, Seat, places};
 pub use profile::ProfileRow;
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{
-    Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers, teacher,
+    RosterRow, Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers,
+    teacher,
 };
 pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons};
 pub use schools::{SchoolRow, schools, schools_on};
 pub use series::{InSeries, MonthHeld, SeriesPlan, enter_series, held_by_month, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
 pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
+pub use store::imports::Import;
 pub use titles::choices;
+pub use undo::{Fate, Undone, undo_import, undo_preview};
 pub use unlisted::{Unlisted, add_unlisted, link_unlisted, unlisted};
 pub use versions::{Difference, UnderVersion};
 

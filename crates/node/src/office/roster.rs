@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use records::FieldError;
 use sha2::{Digest, Sha256};
 
+use super::attendance::{Keyed, VOID};
 use super::draft::{Draft, year_of};
 use super::lookup::{Key, key, least, organisation_names, record_of};
 use super::people::People;
@@ -86,7 +87,7 @@ impl Teacher {
 }
 
 /// Codes of persons who no longer belong to the school's strength.
-pub(super) const GONE: [&str; 3] = ["retired", "transferred", "left"];
+pub(super) const GONE: [&str; 4] = ["retired", "transferred", "left", VOID];
 
 /// What a form or a roster file says about one teacher. Blank text means not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -140,7 +141,7 @@ impl TeacherInput {
 }
 
 /// Facts that this form does not have; a new dated row takes them over from the row before.
-const OTHER_FACTS: [&str; 4] = ["title_label", "novice_year", "weekly_lessons", "full_time"];
+pub(super) const OTHER_FACTS: [&str; 4] = ["title_label", "novice_year", "weekly_lessons", "full_time"];
 
 /// What the kinds say about a form, field by field; empty = good. For previews.
 pub fn check_teacher(input: &TeacherInput) -> Vec<FieldError> {
@@ -231,17 +232,44 @@ pub fn save_teachers(
 ) -> Result<usize, Error> {
     own_school(node, school)?;
     let _turn = turn();
-    let known = Known::load(node, school)?;
+    let teachers = teachers.into_iter().map(|(id, input)| (String::new(), id, input));
+    let (changed, rows) = teacher_edits(node, by, school, teachers.collect())?;
     let mut edits = Edits::default();
-    let mut changed = 0;
-    let mut keys = RowKeys::default();
-    for (at, (id, input)) in teachers.into_iter().enumerate() {
-        let id = id.map_or_else(|| known.target(keys.of(school, &input)), Target::Known);
-        let saved = known.save(node, by, school, &id, &input, &mut edits);
-        changed += usize::from(saved.map_err(|error| numbered(error, at + 1))?);
+    for (_, doc, edit) in rows {
+        edits.push(&doc, edit);
     }
     edits.commit(node)?;
     Ok(changed)
+}
+
+/// A row of a roster file: where it stands in the file, the person if known, what it says.
+pub type RosterRow = (String, Option<String>, TeacherInput);
+
+/// What saving these teachers writes, and how many of them it is new or changed for.
+pub(super) fn teacher_edits(
+    node: &Node,
+    by: &By,
+    school: &str,
+    teachers: Vec<RosterRow>,
+) -> Result<(usize, Vec<Keyed>), Error> {
+    let known = Known::load(node, school)?;
+    let mut rows = Vec::new();
+    let mut changed = 0;
+    let mut keys = RowKeys::default();
+    for (at, (key, id, input)) in teachers.into_iter().enumerate() {
+        let id = id.map_or_else(|| known.target(keys.of(school, &input)), Target::Known);
+        let mut edits = Edits::default();
+        let saved = known.save(node, by, school, &id, &input, &mut edits);
+        changed += usize::from(saved.map_err(|error| numbered(error, at + 1))?);
+        let own = edits.0.into_iter();
+        rows.extend(own.flat_map(|(doc, edits)| {
+            let key = key.clone();
+            edits
+                .into_iter()
+                .map(move |edit| (key.clone(), doc.clone(), edit))
+        }));
+    }
+    Ok((changed, rows))
 }
 
 /// Says in each message which entry of a batch it is about, counted from 1.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use records::kinds::Actor;
 
-use super::attendance::{Mark, PRESENT, own_session, tallies};
+use super::attendance::{Mark, PRESENT, VOID, own_session, tallies};
 use super::claims;
 use super::closing::Closed;
 use super::draft::{Draft, year_of};
@@ -298,6 +298,7 @@ fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<Key, Counts>, Error>
                   MAX(disputed) = 0 AND COUNT(DISTINCT status) = 1 AND MIN(status) IN ({present}) AS present
            FROM (SELECT school, about, person, disputed, COALESCE(json_extract(fields, '$.status'), '') AS status
                  FROM record WHERE kind = 'attendance' AND about IN (SELECT value FROM json_each(?1)))
+           WHERE disputed = 1 OR status <> '{VOID}'
            GROUP BY school, about, person)
          GROUP BY school, about"
     );

@@ -40,7 +40,8 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 46] = files![
+const BUILTIN: [(&str, &str); 48] = files![
+    "assessment.1.toml",
     "attendance.1.toml",
     "attendance.2.toml",
     "bulletin.1.toml",
@@ -65,6 +66,7 @@ const BUILTIN: [(&str, &str); 46] = files![
     "pair_act.1.toml",
     "pairing.1.toml",
     "person.1.toml",
+    "person.2.toml",
     "personal_plan.1.toml",
     "published.1.toml",
     "same_person.1.toml",
@@ -286,6 +288,7 @@ mod tests {
         assert_eq!(
             ids,
             [
+                "assessment/1",
                 "attendance/1",
                 "attendance/2",
                 "bulletin/1",
@@ -310,6 +313,7 @@ mod tests {
                 "pair_act/1",
                 "pairing/1",
                 "person/1",
+                "person/2",
                 "personal_plan/1",
                 "published/1",
                 "same_person/1",

@@ -106,7 +106,7 @@ struct SchoolPage {
     teachers: Vec<Teacher>,
     audit: bool,
     /// Code and name of each table that can be taken as a file.
-    tables: [[&'static str; 2]; 3],
+    tables: [[&'static str; 2]; 4],
     today: String,
 }
 
@@ -124,6 +124,24 @@ pub(crate) struct Search {
     contact: String,
     #[serde(default)]
     q: String,
+}
+
+impl Search {
+    /// Leaves the schools that were asked for.
+    pub(super) fn apply(&self, rows: &mut Vec<SchoolRow>) {
+        match self.contact.as_str() {
+            "silent" => rows.retain(silent),
+            "none" => rows.retain(|r| r.enrolled_devices == 0),
+            _ => {}
+        }
+        if !self.rural.is_empty() {
+            rows.retain(|r| r.rural == self.rural);
+        }
+        let q = self.q.trim();
+        if !q.is_empty() {
+            rows.retain(|r| r.name.contains(q));
+        }
+    }
 }
 
 /// After this many seconds without contact a school counts as silent.
@@ -156,19 +174,9 @@ pub(crate) fn rows(n: &Node) -> Result<Vec<SchoolRow>, node::Error> {
 pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Response, Fault> {
     ctx.county()?;
     ctx.need(Right::Read)?;
-    let Search { rural, contact, q } = search;
     let mut rows = ctx.run(rows).await?;
-    match contact.as_str() {
-        "silent" => rows.retain(silent),
-        "none" => rows.retain(|r| r.enrolled_devices == 0),
-        _ => {}
-    }
-    if !rural.is_empty() {
-        rows.retain(|r| r.rural == rural);
-    }
-    if !q.trim().is_empty() {
-        rows.retain(|r| r.name.contains(q.trim()));
-    }
+    search.apply(&mut rows);
+    let Search { rural, contact, q } = search;
     let l = ctx.l;
     html(&SchoolsPage {
         l,

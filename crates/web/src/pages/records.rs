@@ -49,11 +49,12 @@ const UNDER_OTHERS: [&str; 12] = [
 ];
 
 /// What is looked for first, in this order; a county's own forms follow.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "visit",
     "lesson",
     "observation",
     "trip",
+    "assessment",
     "filing_package",
     "series",
     "pairing",

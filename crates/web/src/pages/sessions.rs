@@ -232,7 +232,11 @@ async fn session_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault>
         l,
         c: Chrome::new(ctx, &s.row.title, "sessions"),
         enter: own && ctx.may(Right::Enter),
-        statuses: labels::choices(l, "attendance", "status"),
+        // A mark is taken back where it came from, not here.
+        statuses: labels::choices(l, "attendance", "status")
+            .into_iter()
+            .filter(|choice| choice.code != "void")
+            .collect(),
         own,
         unlisted,
         today: page::today(),

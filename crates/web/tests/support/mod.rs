@@ -238,6 +238,8 @@ pub struct Page {
     pub status: u16,
     pub path: String,
     pub body: String,
+    /// The same as it came, for a file.
+    pub bytes: Vec<u8>,
     pub headers: Vec<(String, String)>,
 }
 
@@ -314,6 +316,7 @@ impl Page {
             path,
             headers,
             body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 }
@@ -346,22 +349,15 @@ impl Browser {
 
     /// Uploads a file with the form of `/import`.
     pub fn upload(&self, file_name: &str, bytes: &[u8]) -> Page {
-        self.upload_to("/import", "/import", &[("year", "2025")], file_name, bytes)
+        self.upload_to("/import", &[("year", "2025")], file_name, bytes)
     }
 
-    /// Opens a page, takes its form's token, and sends these fields and a file.
-    pub fn upload_to(
-        &self,
-        page: &str,
-        action: &str,
-        fields: &[(&str, &str)],
-        file_name: &str,
-        bytes: &[u8],
-    ) -> Page {
+    /// Uploads a file with the form of a page.
+    pub fn upload_to(&self, page: &str, fields: &[(&str, &str)], file_name: &str, bytes: &[u8]) -> Page {
         let token = self.get(page).value("csrf");
         let mark = "----yanxiu-test";
         let mut body = Vec::new();
-        for (name, value) in [("csrf", token.as_str())].iter().chain(fields) {
+        for (name, value) in fields.iter().copied().chain([("csrf", token.as_str())]) {
             write!(
                 body,
                 "--{mark}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
@@ -375,7 +371,7 @@ impl Browser {
         .unwrap();
         body.extend_from_slice(bytes);
         write!(body, "\r\n--{mark}--\r\n").unwrap();
-        let request = self.agent.post(format!("{}{action}", self.base));
+        let request = self.agent.post(format!("{}{page}", self.base));
         let request = request.header("content-type", format!("multipart/form-data; boundary={mark}"));
         Page::read(request.send(&body[..]).unwrap())
     }

@@ -14,7 +14,7 @@ use super::paper::{Grid, Is, Least, Row};
 use super::{framed, heads, label, show as frame};
 use crate::fault::Fault;
 use crate::page;
-use crate::pages::{card, claims, export};
+use crate::pages::{card, claims, export_lines};
 use crate::sheet::write::ClaimLine;
 use crate::who::{Ctx, Right};
 
@@ -38,7 +38,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
                 return Ok(None);
             };
             let codes = HashMap::from([(person.clone(), view.teacher.teacher_code.clone())]);
-            let lines = export::claim_lines(n, &view.teacher.school, view.lines.clone(), &codes)?;
+            let lines = export_lines::claims(n, &view.teacher.school, view.lines.clone(), &codes)?;
             let counts = office::lesson_counts(n, &person)?;
             Ok(Some((view, lines, counts, pairs(n, &person)?)))
         })

@@ -65,7 +65,7 @@ pub(crate) async fn show(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Respo
             claims.sort_by(|a, b| {
                 (&a.date, &a.session, &a.person_name).cmp(&(&b.date, &b.session, &b.person_name))
             });
-            export::claim_lines(n, &school, claims, &codes)
+            export_lines::claims(n, &school, claims, &codes)
         })
         .await?;
     let table = claims_table(&lines, &heads);
