@@ -342,7 +342,7 @@ fn held_stands_against_planned_month_by_month() {
     };
     save_session(node, &by(), &school.id, None, on("2025-10-29")).unwrap();
     let void = save_session(node, &by(), &school.id, None, on("2025-11-12")).unwrap();
-    void_session(node, &by(), &void).unwrap();
+    void_session(node, &by(), &void, "重复登记").unwrap();
     let months = || -> Vec<(String, usize, usize)> {
         let all = held_by_month(node, &school.id).unwrap();
         all.into_iter().map(|m| (m.month, m.held, m.planned)).collect()

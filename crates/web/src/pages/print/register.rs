@@ -11,7 +11,7 @@ use super::paper::{Grid, Is, Row};
 use super::{framed, heads, show as frame};
 use crate::fault::Fault;
 use crate::pages::claims::{group, named};
-use crate::pages::export;
+use crate::pages::export_lines;
 use crate::pages::sessions::MOST;
 use crate::sheet::table::Out;
 use crate::sheet::write::claims_table;
