@@ -25,6 +25,7 @@ fn teacher(id: &str, name: &str, status: &str) -> Teacher {
         from: "2025-09-01".into(),
         school: "s".into(),
         way: Way::Saved,
+        whereabouts: node::office::Whereabouts::default(),
         disputed: false,
     }
 }
