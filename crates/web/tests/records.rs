@@ -326,7 +326,7 @@ fn the_county_publishes_a_form_and_the_school_has_it_without_a_new_program() {
         .has("第 20 行第 1 列：没有“max_length”这一项；可以写的是 id, zh")
         .has("max_length = 80")
         .has("value=\"试用\"");
-    send(&text.replace("c_visit", "visit"), "1").has("id 以 c_ 开头");
+    send(&text.replace("c_visit", "home_visit"), "1").has("id 以 c_ 开头");
     send(text, "")
         .has("检查通过")
         .has("家访记录")
@@ -414,6 +414,7 @@ fn a_teacher_moves_by_three_hands_that_never_meet() {
     let county = Site::county(true);
     let (old, new) = (county.enrol_school(SCHOOL), county.enrol_school("云岭县第一小学"));
     let person = teacher(&old, "欧阳㙇", "T001");
+    let there = teacher(&new, "欧阳㙇", "T001");
     let auditor = county.signed_in("王审核员", Role::Auditor);
     let (leaving, coming) = (
         old.signed_in("李专管员", Role::Clerk),
@@ -471,7 +472,12 @@ fn a_teacher_moves_by_three_hands_that_never_meet() {
         saved(&who.submit(
             &form,
             &action,
-            &[("about", &id), ("answer", word), ("date", "2025-10-28")],
+            &[
+                ("about", &id),
+                ("answer", word),
+                ("person", &there),
+                ("date", "2025-10-28"),
+            ],
         ));
         who.get(&links[0]).has("云教人〔2025〕17号").body.clone()
     };
@@ -487,4 +493,8 @@ fn a_teacher_moves_by_three_hands_that_never_meet() {
     for who in [&leaving, &coming] {
         until(who, "/records/transfer_order", "badge recognised\">生效<");
     }
+    leaving.get("/roster").has("2025-11-01 调往 云岭县第一小学");
+    coming
+        .get("/roster")
+        .has(&format!("2025-11-01 调入，原在 {SCHOOL}"));
 }

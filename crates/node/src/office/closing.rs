@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use data_encoding::HEXLOWER;
-use store::views::read_parts;
+use store::views::{Parts, read_parts};
 use sync::{ActorId, DocKey};
 
 use super::audit::decide_with;
@@ -91,10 +91,12 @@ pub struct LateRecord {
 
 type Cut = BTreeMap<String, BTreeMap<ActorId, u64>>;
 
-/// The school years that stand closed on this node.
+/// The school years that stand closed on this node: ids of their closings. The cut-offs, which are long, are read
+/// for the years that somebody asks about.
 #[derive(Default)]
-pub(super) struct Closed(BTreeMap<(String, i32), Standing>);
+pub(super) struct Closed(BTreeMap<(String, i32), Vec<String>>);
 
+/// What the closings of one school year say together.
 #[derive(Default)]
 struct Standing {
     closings: Vec<Record>,
@@ -105,40 +107,23 @@ struct Standing {
 
 impl Closed {
     pub(super) fn load(node: &Node) -> Result<Closed, Error> {
-        let filter = Filter::kind(KIND);
-        let mut closed = Closed::default();
-        if node.count(&filter)? == 0 {
-            return Ok(closed);
-        }
-        for record in node.records(&filter)? {
-            let (Some(school), Some(year)) = (record.school.clone(), record.year) else {
-                continue;
-            };
-            if record.text("state") != "closed" || i64::from(year) != record.int("year") {
-                continue;
+        node.read(|conn| {
+            let mut closed = Closed::default();
+            let mut query = conn.prepare_cached(
+                "SELECT school, year, id FROM record WHERE kind = ?1 AND school IS NOT NULL AND year IS NOT NULL
+                   AND json_extract(fields, '$.state') = 'closed' AND json_extract(fields, '$.year') = year
+                 ORDER BY id",
+            )?;
+            let mut found = query.query([KIND])?;
+            while let Some(row) = found.next()? {
+                let year = (row.get(0)?, row.get(1)?);
+                closed.0.entry(year).or_default().push(row.get(2)?);
             }
-            let standing = closed.0.entry((school, year)).or_default();
-            let first = standing.closings.first();
-            let same = first.is_none_or(|first| {
-                ["cut", "people", "hours_c", "credits_c"]
-                    .iter()
-                    .all(|field| first.fields.get(*field) == record.fields.get(*field))
-            });
-            let read = read_cut(record.text("cut"));
-            standing.differ |= !same || record.disputed || read.is_none();
-            for (key, actors) in read.unwrap_or_default() {
-                let known = standing.cut.entry(key).or_default();
-                for (actor, seq) in actors {
-                    let seen = known.entry(actor).or_default();
-                    *seen = (*seen).max(seq);
-                }
-            }
-            standing.closings.push(record);
-        }
-        Ok(closed)
+            Ok(closed)
+        })
     }
 
-    fn of(&self, document: &str) -> Option<&Standing> {
+    fn of(&self, document: &str) -> Option<&Vec<String>> {
         if self.0.is_empty() {
             return None;
         }
@@ -149,6 +134,35 @@ impl Closed {
     /// Whether the year of a document is closed.
     pub(super) fn is_closed(&self, document: &str) -> bool {
         self.of(document).is_some()
+    }
+
+    fn standing(&self, node: &Node, document: &str) -> Result<Option<Standing>, Error> {
+        let Some(ids) = self.of(document) else {
+            return Ok(None);
+        };
+        let mut standing = Standing::default();
+        for id in ids {
+            let Some(record) = record_of(node, KIND, id)? else {
+                continue;
+            };
+            let same = |first: &Record| {
+                ["cut", "people", "hours_c", "credits_c"]
+                    .iter()
+                    .all(|field| first.fields.get(*field) == record.fields.get(*field))
+            };
+            let read = read_cut(record.text("cut"));
+            standing.differ |=
+                !standing.closings.first().is_none_or(same) || record.disputed || read.is_none();
+            for (key, actors) in read.unwrap_or_default() {
+                let known = standing.cut.entry(key).or_default();
+                for (actor, seq) in actors {
+                    let seen = known.entry(actor).or_default();
+                    *seen = (*seen).max(seq);
+                }
+            }
+            standing.closings.push(record);
+        }
+        Ok(Some(standing))
     }
 
     /// Of records with these ids, those that hold something which came after their year was closed: document
@@ -164,25 +178,31 @@ impl Closed {
     fn late_where(&self, node: &Node, wanted: &str, value: &str) -> Result<HashSet<(String, String)>, Error> {
         let sql =
             format!("SELECT doc_key, id, parts FROM record WHERE {wanted} AND doc_key NOT LIKE 'ledger/%'");
-        node.read(|conn| {
-            let mut late = HashSet::new();
+        let rows = node.read(|conn| {
+            let mut rows: BTreeMap<String, Vec<(String, Parts)>> = BTreeMap::new();
             let mut query = conn.prepare_cached(&sql)?;
             let mut found = query.query([value])?;
             while let Some(row) = found.next()? {
                 let document: String = row.get(0)?;
-                let Some(standing) = self.of(&document) else {
-                    continue;
-                };
-                let known = standing.cut.get(&document);
-                let covered =
-                    |actor: &ActorId, seq: &u64| known.and_then(|k| k.get(actor)).is_some_and(|k| k >= seq);
-                let parts = read_parts(&row.get::<_, Vec<u8>>(2)?)?;
-                if !parts.iter().all(|(actor, seq)| covered(actor, seq)) {
-                    late.insert((document, row.get(1)?));
+                if self.is_closed(&document) {
+                    let parts = read_parts(&row.get::<_, Vec<u8>>(2)?)?;
+                    rows.entry(document).or_default().push((row.get(1)?, parts));
                 }
             }
-            Ok(late)
-        })
+            Ok(rows)
+        })?;
+        let mut late = HashSet::new();
+        for (document, records) in rows {
+            let standing = self.standing(node, &document)?.unwrap_or_default();
+            let known = standing.cut.get(&document);
+            let covered =
+                |(actor, seq): &(ActorId, u64)| known.and_then(|k| k.get(actor)).is_some_and(|k| k >= seq);
+            let beyond = records
+                .into_iter()
+                .filter(|(_, parts)| !parts.iter().all(covered));
+            late.extend(beyond.map(|(id, _)| (document.clone(), id)));
+        }
+        Ok(late)
     }
 }
 
@@ -200,7 +220,11 @@ pub fn closings(node: &Node) -> Result<Vec<Closing>, Error> {
         if stands && !seen.insert(same) {
             continue;
         }
-        let standing = closed.of(&record.doc).filter(|_| stands);
+        let several = closed.of(&record.doc).is_some_and(|ids| ids.len() > 1) || record.disputed;
+        let standing = match stands && several {
+            true => closed.standing(node, &record.doc)?,
+            false => None,
+        };
         all.push(Closing {
             school_name: schools.get(&school).cloned().unwrap_or_default(),
             school,
@@ -329,9 +353,9 @@ pub(super) fn correction(
     made_on: &str,
 ) -> Result<(String, crate::Edit), Error> {
     let closed = Closed::load(node)?;
-    let standing = closed.of(&weighed.claim.doc);
+    let standing = closed.standing(node, &weighed.claim.doc)?;
     let closing = standing
-        .and_then(|standing| standing.closings.first())
+        .and_then(|standing| standing.closings.into_iter().next())
         .ok_or_else(|| {
             invalid(
                 "claim",

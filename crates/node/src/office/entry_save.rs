@@ -358,7 +358,7 @@ pub fn take_step(
         "year_close" => reopened_with(node, &record)?,
         _ => vec![record],
     };
-    let mut edits = Edits::default();
+    let mut drafts = Vec::new();
     for record in &taking {
         let beneath = beneath(node, &kinds, record)?;
         let mut around = around(node, record)?;
@@ -372,11 +372,20 @@ pub fn take_step(
             related: &related,
         };
         let said = scene.take(actor, to, reason).map_err(Error::Invalid)?;
-        let mut draft = said.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
+        let draft = said.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
             draft.value(name, value.clone())
         });
-        if form.id == TRANSFER && to == "effective" {
-            draft = draft.text("to_person", &accepted_as(node, &taking)?);
+        drafts.push((record, draft));
+    }
+    // What both copies allow says from then on who the person is at the new school.
+    let moved = match form.id == TRANSFER && to == "effective" {
+        true => Some(accepted_as(node, &taking)?),
+        false => None,
+    };
+    let mut edits = Edits::default();
+    for (record, mut draft) in drafts {
+        if let Some(person) = &moved {
+            draft = draft.text("to_person", person);
         }
         if let Some(edit) = draft.change(node, record, by)? {
             edits.push(&record.doc, edit);
