@@ -37,6 +37,15 @@ const CURSOR_MOVES: u64 = 1_000;
 /// How long the side that was called waits for its caller to hang up first: a round trip on a bad link.
 pub const LINGER: Duration = Duration::from_secs(3);
 
+/// What was shown to a peer beside the documents, and not answered yet.
+#[derive(Debug)]
+struct Showing {
+    about: ChangeHash,
+    all: Vec<ChangeHash>,
+    /// That an actor signed two histories.
+    proof: bool,
+}
+
 /// What one event led to.
 #[derive(Default, Debug)]
 pub struct Step {
@@ -73,7 +82,7 @@ pub struct Talk {
     known_store: Option<StoreId>,
     /// What this conversation has shown beside the documents and no answer has come to: what it is about, and
     /// all its changes.
-    showing: Vec<(ChangeHash, Vec<ChangeHash>)>,
+    showing: Vec<Showing>,
     /// Our roll when all of that had been shown.
     showed: Option<[u8; 8]>,
     /// Our roll when the conversation began: the peer was told all of that.
@@ -247,7 +256,9 @@ impl Talk {
                 };
                 return Ok(Some(Event::RollRead(all)));
             }
-            Effect::ReadOutgoing { source, base } => return self.outgoing(&source, base).map(Some),
+            Effect::ReadOutgoing { source, base, last } => {
+                return self.outgoing(&source, base, last).map(Some);
+            }
             Effect::ReadBase(name) => {
                 let roll = self.node.roll();
                 let reach = self.shared(&roll);
@@ -387,14 +398,14 @@ impl Talk {
         shared(&self.node, roll, &self.peer)
     }
 
-    fn outgoing(&mut self, source: &Source, base: bool) -> Result<Event, Error> {
+    fn outgoing(&mut self, source: &Source, base: bool, last: bool) -> Result<Event, Error> {
         let roll = self.node.roll();
         let mut read = self
             .node
             .store()
             .read(|c| outgoing::read(c, source, base, &self.peer, &self.shared(&roll)))?;
         // Also in a repair: two that cannot be made equal part behind it.
-        if !read.more {
+        if last && !read.more {
             self.show(&roll, &mut read)?;
         }
         if self.stream_seat.is_none() {
@@ -415,18 +426,24 @@ impl Talk {
         let county = self.node.is_county_store(&self.peer);
         let author = Some(&self.peer).filter(|_| !county);
         let known = |about: &ChangeHash| {
-            self.showing.iter().any(|(shown, _)| shown == about) || self.node.has_shown(&store, about)
+            self.showing.iter().any(|s| s.about == *about) || self.node.has_shown(&store, about)
         };
         let lots = self.node.store().read(|c| {
             let reach = self.shared(roll);
-            let mut lots = shown::beyond(c, roll, &reach, author, known)?;
-            if county {
-                lots.extend(shown::proofs(c, roll, &reach, known)?);
-            }
-            Ok::<_, Error>(lots)
+            let beyond = shown::beyond(c, roll, &reach, author, known)?;
+            let proofs = match county {
+                true => shown::proofs(c, roll, &reach, known)?,
+                false => Vec::new(),
+            };
+            let beyond = beyond.into_iter().map(|lot| (lot, false));
+            Ok::<_, Error>(
+                beyond
+                    .chain(proofs.into_iter().map(|lot| (lot, true)))
+                    .collect::<Vec<_>>(),
+            )
         })?;
         let mut bytes: usize = read.changes.iter().map(|o| o.body.len()).sum();
-        for lot in lots {
+        for (lot, proof) in lots {
             // What came in one piece goes in one.
             if lot.bytes() > limits::PIECE_BYTES * 3 / 4 || lot.changes.len() > limits::PIECE_CHANGES {
                 continue;
@@ -437,7 +454,11 @@ impl Talk {
             }
             bytes += lot.bytes();
             read.changes.extend(lot.changes);
-            self.showing.push((lot.about, lot.hashes));
+            self.showing.push(Showing {
+                about: lot.about,
+                all: lot.hashes,
+                proof,
+            });
         }
         self.showed = Some(roll.digest());
         Ok(())
@@ -446,10 +467,15 @@ impl Talk {
     /// What the peer did not store was shown to it, some of it on purpose.
     fn note_shown(&mut self, verdicts: &[(DocKey, ChangeHash, Verdict)]) {
         let Some(store) = self.store else { return };
-        self.showing.retain(|(about, all)| {
-            let answered = verdicts.iter().any(|(_, hash, _)| all.contains(hash));
+        self.showing.retain(|s| {
+            // Who lacks what a proof is about cannot see yet that it is one: next time.
+            let too_early = |(_, hash, verdict): &(DocKey, ChangeHash, Verdict)| {
+                s.proof && *hash == s.about && *verdict == Verdict::Held(Wait::Dependency)
+            };
+            let answered = verdicts.iter().any(|(_, hash, _)| s.all.contains(hash));
+            let answered = answered && !verdicts.iter().any(too_early);
             if answered {
-                self.node.keep_shown(store, *about);
+                self.node.keep_shown(store, s.about);
             }
             !answered
         });

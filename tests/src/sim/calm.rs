@@ -8,7 +8,7 @@ use sync::authority::{counted, may_read};
 use sync::{DocKey, Roll};
 
 use super::county::Post;
-use super::law::{set_aside, standing};
+use super::law::{held, set_aside, standing};
 use super::world::{Saved, What, World};
 
 /// Rounds in which everybody meets everybody; the county is at most a few hops wide.
@@ -144,9 +144,10 @@ impl World {
         let roll = hub.roll();
         let at_hub = by_document(standing(&hub).unwrap_or_default());
         let shown_at_hub = shown(&hub);
-        let mut aside = BTreeSet::new();
+        let (mut aside, mut anywhere) = (BTreeSet::new(), BTreeSet::new());
         for node in self.machines.iter().filter_map(|m| m.node.as_ref()) {
             aside.extend(set_aside(node).unwrap_or_default());
+            anywhere.extend(held(node).unwrap_or_default());
         }
         for m in 0..self.machines.len() {
             let Some(node) = self.machines[m].node.clone() else {
@@ -160,7 +161,7 @@ impl World {
                 self.break_law(format!("machine {m} has another roll than the hub"));
             }
             self.judge_documents(m, &node, &roll, (&at_hub, &shown_at_hub));
-            self.judge_table(m, &node, &aside);
+            self.judge_table(m, &node, &aside, &anywhere);
         }
         self.judge_views(&hub, &shown_at_hub);
         self.judge_saved(&hub, &at_hub, &shown_at_hub, &aside);
@@ -209,7 +210,7 @@ impl World {
     }
 
     /// Quarantine and waiting changes are where a device contradicted itself or is out; the table is sound.
-    fn judge_table(&mut self, m: usize, node: &Node, aside: &BTreeSet<Saved>) {
+    fn judge_table(&mut self, m: usize, node: &Node, aside: &BTreeSet<Saved>, anywhere: &BTreeSet<Saved>) {
         for q in node.quarantines().unwrap_or_default() {
             self.count("quarantines");
             let device = &q.actor.device;
@@ -224,16 +225,19 @@ impl World {
         let roll = node.roll();
         let waiting = node.read(|c| {
             let mut statement =
-                c.prepare_cached("SELECT document, hash, substr(actor, 1, 32), wait FROM held")?;
-            let rows =
-                statement.query_map([], |r| Ok(((r.get(0)?, r.get(1)?), NodeId(r.get(2)?), r.get(3)?)))?;
-            Ok(rows.collect::<Result<Vec<(Saved, NodeId, String)>, _>>()?)
+                c.prepare_cached("SELECT document, hash, substr(actor, 1, 32), wait, needs FROM held")?;
+            let rows = statement.query_map([], |r| {
+                let change: Saved = (r.get(0)?, r.get(1)?);
+                Ok((change, NodeId(r.get(2)?), r.get(3)?, r.get(4)?))
+            })?;
+            Ok(rows.collect::<Result<Vec<(Saved, NodeId, String, Option<[u8; 32]>)>, _>>()?)
         });
-        for (change, author, wait) in waiting.unwrap_or_default() {
+        for (change, author, wait, needs) in waiting.unwrap_or_default() {
             // What a device wrote after its end, what its author has taken back and said again, and what
             // came here alone before the disk broke that held what it stands on.
+            let gone = needs.is_some_and(|needed| !anywhere.contains(&(change.0.clone(), needed)));
             let excused = roll.is_revoked(&author) || aside.contains(&change) || self.lost.contains(&change);
-            if !excused {
+            if !excused && !gone {
                 self.show(&change.0);
                 self.break_law(format!("machine {m}: a change of {} waits: {wait}", change.0));
             }

@@ -174,12 +174,14 @@ impl Session {
                     after: self.repair_after,
                 },
                 base: false,
+                last: self.repair.len() == 1,
             });
         } else if known && !self.exhausted {
             self.reading = true;
             out.push(Effect::ReadOutgoing {
                 source: Source::Since(self.sent),
                 base: self.speaks.bases() && !self.writer.is_open(),
+                last: true,
             });
         } else if known && !self.slow && self.phase != Phase::Live && !self.negotiating && self.quick() {
             if self.state_sent.is_none() && !self.state_due && (ready || self.opens_with_state()) {

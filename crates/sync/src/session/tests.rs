@@ -380,7 +380,7 @@ impl Memory {
                 };
                 return Some(Event::RollRead(all.iter().map(Statement::to_bytes).collect()));
             }
-            Effect::ReadOutgoing { source, base } => {
+            Effect::ReadOutgoing { source, base, .. } => {
                 let mut read = self.outgoing(peer, &source);
                 if let Some(first) = read.changes.first().filter(|_| base) {
                     read.base = self.acknowledged(peer, first);

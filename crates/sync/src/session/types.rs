@@ -182,6 +182,8 @@ pub enum Effect {
         source: Source,
         /// With a base for them.
         base: bool,
+        /// As far as is known, nothing else will be read after it.
+        last: bool,
     },
     /// *Asks.* What a stream of the peer stands on, if it is in a document that the peer may read.
     ReadBase(BaseName),
