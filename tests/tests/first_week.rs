@@ -49,7 +49,7 @@ async fn one_device_keeps_a_name_and_another_that_was_apart_says_who_it_is() {
     .await;
     // The name is the same, and still nobody is matched by it.
     let waiting = office::unlisted(&b.node, &school, None).unwrap().remove(0);
-    assert_eq!(waiting.same_name, [person.clone()]);
+    assert_eq!(waiting.same_name, std::slice::from_ref(&person));
     assert_eq!(
         office::session(&b.node, &session).unwrap().unwrap().row.present,
         0
