@@ -21,6 +21,7 @@ fn teacher(id: &str, name: &str, code: &str) -> Teacher {
         from: String::new(),
         school: "s".into(),
         way: Way::Saved,
+        whereabouts: node::office::Whereabouts::default(),
         disputed: false,
     }
 }
