@@ -12,7 +12,7 @@ CREATE TABLE import (
     undone_at INTEGER,            -- the last time that something of it was taken back
     undone_by TEXT,
     reason    TEXT
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX import_hash ON import (hash);
 

@@ -106,7 +106,7 @@ pub fn list(c: &Connection, limit: u32) -> Result<Vec<(Import, u64, u64)>> {
     let sql = format!(
         "SELECT {COLUMNS}, (SELECT COUNT(*) FROM import_row r WHERE r.import = import.id),
                 (SELECT COUNT(*) FROM import_row r WHERE r.import = import.id AND r.undone = 1)
-         FROM import ORDER BY at DESC, id DESC LIMIT ?"
+         FROM import ORDER BY at DESC, rowid DESC LIMIT ?"
     );
     let mut query = c.prepare_cached(&sql)?;
     let rows = query.query_map([limit], |row| {

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use records::Value;
 use records::kinds::Actor;
 
-use super::entries::{Entry, EntryDetail, entry, rows};
+use super::entries::{Entry, EntryDetail, Next, entry, rows};
 use super::entry_save::{EntryInput, save_entry, take_step};
 use super::lookup::record_of;
 use super::signatures::{Hand, sign};
@@ -179,20 +179,13 @@ pub fn sign_own(
         };
         save_entry(node, by, actor, input)?;
     }
-    sign(node, by, actor, id, part, date, Hand::SignedIn)?;
-    // The steps that nothing stands against any more.
-    for to in ["debriefed", "signed"] {
-        let detail = entry(node, actor, KIND, id)?;
-        let open = detail.is_some_and(|detail| {
-            detail
-                .steps
-                .iter()
-                .any(|step| step.to == to && step.refused.is_empty() && !step.reason)
-        });
-        if open {
-            take_step(node, by, actor, KIND, id, to, "")?;
-        }
+    // The step that nothing stands against any more; that of the last signature is taken with it.
+    let detail = entry(node, actor, KIND, id)?;
+    let debriefed = |step: &Next| step.to == "debriefed" && step.refused.is_empty() && !step.reason;
+    if detail.is_some_and(|detail| detail.steps.iter().any(debriefed)) {
+        take_step(node, by, actor, KIND, id, "debriefed", "")?;
     }
+    sign(node, by, actor, id, part, date, Hand::SignedIn)?;
     Ok(())
 }
 
