@@ -98,19 +98,17 @@ async fn row_09_observers_who_disagree_are_no_conflict() {
 }
 
 fn sign(place: &Place, by: &By, observation: &str, person: &str, role: &str) {
-    entry(
-        place,
+    let hand = office::Hand::Paper(person.into());
+    office::sign(
+        &place.node,
         by,
-        "signature",
-        None,
-        &[
-            ("about", observation),
-            ("person", person),
-            ("sign_role", role),
-            ("means", "on_paper"),
-            ("signed_on", "2025-10-16"),
-        ],
-    );
+        Actor::Clerk,
+        observation,
+        role,
+        "2025-10-16",
+        hand,
+    )
+    .unwrap();
 }
 
 fn step(place: &Place, kind: &str, id: &str, to: &str, reason: &str) {
@@ -128,7 +126,6 @@ async fn row_10_an_observation_that_is_edited_while_it_is_being_signed() {
     // On one computer both sign; on the other the advice is changed meanwhile.
     sign(&all.a, &clerk(), &id, &taught, "teacher");
     sign(&all.a, &clerk(), &id, &observer, "observer");
-    step(&all.a, "observation", &id, "signed", "");
     let stand = |place: &Place| {
         let found = office::entry(&place.node, Actor::Clerk, "observation", &id)
             .unwrap()

@@ -78,6 +78,7 @@ pub async fn meet(county: &mut Place, others: &mut [&mut Place]) {
         until("both sides hold the same", 30, || {
             (place.node.is_auditor() || place.node.not_at_county().unwrap() == 0)
                 && in_step(&place.node, &county.node)
+                && nothing_waits(county, place)
                 && place.node.views_behind().unwrap() == 0
         })
         .await;
@@ -90,6 +91,14 @@ pub async fn meet(county: &mut Place, others: &mut [&mut Place]) {
         place.down().await;
     }
     county.down().await;
+}
+
+/// Whether the county has sent a place all that it may read.
+fn nothing_waits(county: &Place, place: &Place) -> bool {
+    let peers = county.node.peers().unwrap();
+    peers
+        .iter()
+        .any(|o| o.node == place.node.id() && o.waiting.0 == 0)
 }
 
 /// Whether every document that the smaller one holds has the same heads at the county, and the county has no

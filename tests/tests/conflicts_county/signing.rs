@@ -90,16 +90,18 @@ async fn row_19_what_both_sign_on_the_spot_holds_without_a_network() {
     let observation = enter(&pc, Actor::Clerk, "observation", &observation).unwrap();
     step(&pc, Actor::Clerk, "observation", &observation, "debriefed", "").unwrap();
     for (role, person) in [("teacher", &teacher), ("observer", &principal)] {
-        let values = [
-            ("about", observation.as_str()),
-            ("person", person),
-            ("sign_role", role),
-            ("means", "on_paper"),
-            ("signed_on", "2025-10-15"),
-        ];
-        enter(&pc, Actor::Clerk, "signature", &values).unwrap();
+        let hand = office::Hand::Paper(person.clone());
+        office::sign(
+            &pc.node,
+            &clerk(),
+            Actor::Clerk,
+            &observation,
+            role,
+            "2025-10-15",
+            hand,
+        )
+        .unwrap();
     }
-    step(&pc, Actor::Clerk, "observation", &observation, "signed", "").unwrap();
 
     meet(&mut county, &mut [&mut pc, &mut mentor]).await;
     let key = |place: &Place| data_encoding::HEXLOWER.encode(&place.node.id().0);
