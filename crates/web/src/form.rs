@@ -100,6 +100,13 @@ impl Form {
         }
     }
 
+    /// The same on a page with one field: what no other field stands for is said beside it.
+    pub fn fail_at(&mut self, field: &str, errors: &[FieldError]) {
+        for e in errors {
+            self.fail(field, &e.zh, &e.en);
+        }
+    }
+
     /// Puts an error beside each of these fields that is empty and that the kind requires.
     pub fn require(&mut self, kind: &str, fields: &[&str]) {
         let kind = Kinds::builtin().latest(kind);

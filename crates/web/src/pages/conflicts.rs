@@ -147,7 +147,10 @@ pub(crate) async fn settle(Post { ctx, mut form }: Post) -> Result<Response, Fau
             Ok(Redirect::to("/conflicts?done=settled").into_response())
         }
         Err(node::Error::Invalid(errors)) => {
-            form.fail_all(&errors);
+            // Nothing chosen: the Enter key was pressed in the reason, and that is where people look.
+            let (date, rest): (Vec<_>, Vec<_>) = errors.into_iter().partition(|e| e.field == "decided_on");
+            form.fail_all(&date);
+            form.fail_at("reason", &rest);
             conflicts_page(&ctx, Search::default(), form).await
         }
         Err(other) => Err(other.into()),

@@ -74,6 +74,9 @@ pub(crate) struct Begin {
     to: String,
 }
 
+/// Says that a form is about one record from the beginning: another cannot be chosen in it.
+const FIXED: &str = "_fixed";
+
 /// `GET /records/{kind}/new`
 pub(crate) async fn new(
     ctx: Ctx,
@@ -84,6 +87,7 @@ pub(crate) async fn new(
     let mut pairs = vec![(set, to)];
     if let Some(field) = form.view.about.as_deref().filter(|_| !about.is_empty()) {
         pairs.push((field.to_owned(), about));
+        pairs.push((FIXED.to_owned(), "1".to_owned()));
     }
     let today = form.view.date.iter().map(|field| (field.clone(), page::today()));
     pairs.extend(today);
@@ -115,7 +119,7 @@ async fn stored(ctx: &Ctx, kind: &str, id: &str) -> Result<(Kind, Vec<(String, S
     if !may_enter(ctx, &form) || !entry.editable {
         return Err(Fault::Forbidden);
     }
-    let mut pairs = Vec::new();
+    let mut pairs = vec![(FIXED.to_owned(), "1".to_owned())];
     for field in &form.fields {
         let Some(value) = entry.record.fields.get(&field.id) else {
             continue;
@@ -138,7 +142,7 @@ async fn form_page(ctx: &Ctx, form: &Kind, f: Form, id: Option<String>) -> Resul
         if field.id == BINDS || office::filled_by_program(form, &field.id) {
             continue;
         }
-        let fixed = about.as_deref() == Some(&field.id) && !f.get(&field.id).is_empty();
+        let fixed = about.as_deref() == Some(&field.id) && !f.get(&field.id).is_empty() && f.has(FIXED);
         let named = if fixed {
             named(ctx, f.get(&field.id)).await?
         } else {

@@ -297,7 +297,7 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
     let edit = e.editable && e.kind.as_ref().is_some_and(|kind| may_enter(ctx, kind));
     let own = match e.entry.kind.as_str() {
         "session" => Some(format!("/sessions/{}", e.entry.id)),
-        "person" => Some(format!("/teachers/{}", e.entry.id)),
+        "person" if !ctx.app.schoolless() => Some(format!("/teachers/{}", e.entry.id)),
         "training_group" => Some(format!("/places/{}", e.entry.id)),
         "year_close" => Some(format!("/closing/{}", e.entry.id)),
         "observation" if !ctx.app.county() => Some(format!("/observations/{}", e.entry.id)),

@@ -197,7 +197,7 @@ pub(crate) async fn void(Path(id): Path<String>, Post { ctx, mut form }: Post) -
     match done {
         Ok(()) => Ok(Redirect::to(&format!("/sessions/{id}?done=saved")).into_response()),
         Err(node::Error::Invalid(errors)) => {
-            form.fail_all(&errors);
+            form.fail_at("reason", &errors);
             void_page(&ctx, &id, form).await
         }
         Err(other) => Err(other.into()),
