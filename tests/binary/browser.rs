@@ -12,6 +12,8 @@ mod chromium;
 mod county;
 #[path = "browser/every.rs"]
 mod every;
+#[path = "browser/forms.rs"]
+mod forms;
 mod support;
 #[path = "browser/tab.rs"]
 mod tab;

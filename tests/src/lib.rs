@@ -1,6 +1,7 @@
 //! What the scenarios share: a county of real nodes in one process, each with its own directory, keys and
 //! QUIC endpoint on loopback.
 
+pub mod apart;
 pub mod siege;
 pub mod sim;
 pub mod villain;

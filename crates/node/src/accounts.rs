@@ -258,6 +258,55 @@ pub fn login(node: &Node, name: &str, secret: &str, remote: &str, now: i64) -> R
     Ok(outcome)
 }
 
+/// Proves that the person at this page holds another account (a signature on a device at which somebody else is
+/// signed in); opens no session. A wrong PIN is a fault beside `secret` and counts towards the lock-out. The access
+/// log says who signed `object`, or failed to.
+pub fn prove(
+    node: &Node,
+    name: &str,
+    secret: &str,
+    object: &str,
+    remote: &str,
+    now: i64,
+) -> Result<Account, Error> {
+    let name = plain(name);
+    let (proved, act, id) = match attempt(node, &name, secret, now)? {
+        Checked::Good(row) => {
+            let id = row.id.clone();
+            (Account::from_row(row).ok_or_else(|| wrong("secret")), "sign", id)
+        }
+        Checked::Wrong => (Err(wrong("secret")), "sign_failed", String::new()),
+        Checked::Locked { seconds } => (Err(locked("secret", seconds)), "sign_locked", String::new()),
+    };
+    let line = AccessRow {
+        at: now,
+        account: id,
+        name: name.chars().take(MAX_CHARS).collect(),
+        act: act.into(),
+        object: object.into(),
+        remote: remote.into(),
+    };
+    log(node, line)?;
+    proved
+}
+
+fn wrong(field: &str) -> Error {
+    invalid(
+        field,
+        "账号或 PIN（密码）不对",
+        "The account or its PIN (password) is wrong",
+    )
+}
+
+fn locked(field: &str, seconds: i64) -> Error {
+    let minutes = (seconds + 59) / 60;
+    Error::Invalid(vec![FieldError {
+        field: field.into(),
+        zh: format!("错误次数过多，请 {minutes} 分钟后再试"),
+        en: format!("Too many failures; try again in {minutes} min"),
+    }])
+}
+
 /// The session of a cookie's token, if it is alive at `now`.
 pub fn session(node: &Node, token: &str, now: i64) -> Result<Option<Session>, Error> {
     let hash = hash_token(token);
@@ -303,23 +352,22 @@ pub fn change_secret(
     now: i64,
 ) -> Result<(), Error> {
     let secret = hash_secret(&checked_secret("new", new)?)?;
+    own(node, account, "old", old, now)?;
+    node.local(|conn| {
+        sql::set_secret(conn, account, &secret)?;
+        sql::delete_web_sessions_of(conn, account, Some(&hash_token(token)))
+    })
+}
+
+/// The account whose own PIN or password was typed in `field`. A wrong one counts towards the lock-out.
+fn own(node: &Node, account: &str, field: &str, typed: &str, now: i64) -> Result<sql::AccountRow, Error> {
     let Some(row) = node.read(|conn| sql::account(conn, account))? else {
         return Err(no_account());
     };
-    match attempt(node, &row.name, old, now)? {
-        Checked::Good(_) => node.local(|conn| {
-            sql::set_secret(conn, account, &secret)?;
-            sql::delete_web_sessions_of(conn, account, Some(&hash_token(token)))
-        }),
-        Checked::Wrong => Err(invalid("old", "原密码不对", "The old PIN or password is wrong")),
-        Checked::Locked { seconds } => {
-            let minutes = (seconds + 59) / 60;
-            Err(Error::Invalid(vec![FieldError {
-                field: "old".into(),
-                zh: format!("错误次数过多，请 {minutes} 分钟后再试"),
-                en: format!("Too many failures; try again in {minutes} min"),
-            }]))
-        }
+    match attempt(node, &row.name, typed, now)? {
+        Checked::Good(row) => Ok(row),
+        Checked::Wrong => Err(invalid(field, "PIN 或密码不对", "The PIN or password is wrong")),
+        Checked::Locked { seconds } => Err(locked(field, seconds)),
     }
 }
 
@@ -494,9 +542,23 @@ fn invalid(field: &str, zh: &str, en: &str) -> Error {
     }])
 }
 
+/// The same faults, said of the field of this name on the page.
+fn said_of(error: Error, field: &str, page: &str) -> Error {
+    match error {
+        Error::Invalid(mut faults) => {
+            for fault in faults.iter_mut().filter(|fault| fault.field == field) {
+                fault.field = page.into();
+            }
+            Error::Invalid(faults)
+        }
+        other => other,
+    }
+}
+
 fn no_account() -> Error {
     invalid("account", "没有这个账号", "There is no such account")
 }
 
+pub mod recovery;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! device.key        the device's secret key, 64 hexadecimal digits; readable by its owner alone
 //! yanxiu.db         everything recorded and received (SQLite, with -wal and -shm beside it)
 //! life              a random number that the database holds too; a copy of either does not fit (`life`)
+//! blobs/            photos, by their content (`blobs`)
 //! serve.lock        held by the one running `yanxiu serve`
 //! county-root/      only where the county was founded: root.key and successor.key, to be taken offline
 //! ```

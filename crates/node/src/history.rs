@@ -1,12 +1,13 @@
 //! The history of a record: who, when, what stood there before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use records::Value;
 use store::changes;
 use sync::{DocKey, NodeId};
 
-use crate::{Error, Node};
+use crate::documents::Deed;
+use crate::{Error, Node, Record};
 
 /// One act on a record.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,16 +29,35 @@ pub struct Act {
 impl Node {
     /// All acts on a record, the oldest first; empty when it is not here.
     pub fn history(&self, id: &str) -> Result<Vec<Act>, Error> {
-        let Some(record) = self.record(id)? else {
-            return Ok(Vec::new());
-        };
-        let key = DocKey::parse(&record.doc).ok_or_else(|| Error::Unreadable(record.doc.clone()))?;
-        let (past, times) = self.past(&key, id)?;
+        Ok(match self.record(id)? {
+            Some(record) => self.histories(&[&record])?.pop().unwrap_or_default(),
+            None => Vec::new(),
+        })
+    }
+
+    /// The acts on each of these records; those of one document cost little more than one of them.
+    pub fn histories(&self, records: &[&Record]) -> Result<Vec<Vec<Act>>, Error> {
+        let mut all: Vec<Vec<Act>> = records.iter().map(|_| Vec::new()).collect();
+        let mut by_document: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, record) in records.iter().enumerate() {
+            by_document.entry(&record.doc).or_default().push(at);
+        }
+        for (document, places) in by_document {
+            let key = DocKey::parse(document).ok_or_else(|| Error::Unreadable(document.to_owned()))?;
+            let ids: Vec<&str> = places.iter().map(|at| records[*at].id.as_str()).collect();
+            let (pasts, times) = self.past(&key, &ids)?;
+            for (at, past) in places.into_iter().zip(pasts) {
+                all[at] = self.acts(past, &times);
+            }
+        }
+        Ok(all)
+    }
+
+    fn acts(&self, past: Vec<(i64, Deed)>, times: &HashMap<i64, i64>) -> Vec<Act> {
         // A change names its account only where it differs from what stood there.
         let mut last = String::new();
         let mut of_device: HashMap<NodeId, String> = HashMap::new();
-        Ok(past
-            .into_iter()
+        past.into_iter()
             .map(|(seq, deed)| {
                 let by = deed
                     .by
@@ -54,24 +74,24 @@ impl Node {
                     fields: deed.fields,
                 }
             })
-            .collect())
+            .collect()
     }
 
-    /// What was done to a record of a document, and when each change was stored.
-    fn past(&self, key: &DocKey, id: &str) -> Result<Past, Error> {
+    /// What was done to records of a document, and when each change was stored.
+    fn past(&self, key: &DocKey, ids: &[&str]) -> Result<Pasts, Error> {
         let found = self.store().read(|c| changes::find(c, key))?;
         let Some(doc) = found else {
-            return Ok(Past::default());
+            return Ok(Pasts::default());
         };
         let (roll, kinds) = (self.roll(), self.kinds());
         let mut cache = self.documents();
         let past = self
             .store()
-            .read(|c| cache.past(&self.around(c, &roll, &kinds), doc, key, id))?;
+            .read(|c| cache.past(&self.around(c, &roll, &kinds), doc, key, ids))?;
         drop(cache);
         let times = self.store().read(|c| changes::times(c, doc))?;
         Ok((past, times))
     }
 }
 
-type Past = (Vec<(i64, crate::documents::Deed)>, HashMap<i64, i64>);
+type Pasts = (Vec<Vec<(i64, Deed)>>, HashMap<i64, i64>);

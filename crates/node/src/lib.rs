@@ -6,6 +6,7 @@
 //! and holds one `conversation` per peer, which runs a [`Talk`] over its link. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
+pub mod blobs;
 mod care;
 mod cases;
 mod clocks;
@@ -25,6 +26,7 @@ mod node;
 pub mod office;
 mod peers;
 mod policy;
+mod practice;
 mod published;
 mod record;
 mod roll;

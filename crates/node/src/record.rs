@@ -104,6 +104,14 @@ impl Filter {
         })
     }
 
+    /// Of every kind, of one person.
+    pub fn all_of(person: &str) -> Filter {
+        Filter(views::Filter {
+            person: Some(person.into()),
+            ..views::Filter::default()
+        })
+    }
+
     /// At most so many.
     pub fn limit(mut self, limit: u32) -> Filter {
         self.0.limit = Some(limit);

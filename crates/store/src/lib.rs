@@ -5,8 +5,8 @@
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
 //! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
 //! [`outgoing`] (what goes out, within a peer's [`reach`]), [`shown`] (what a peer is shown beside it), [`roll`],
-//! [`peers`] (cursors and receipts), [`events`], [`views`] (tables computed from documents) and [`accounts`]
-//! (local people).
+//! [`peers`] (cursors and receipts), [`events`], [`imports`] (what tables of the office wrote), [`views`] (tables
+//! computed from documents), [`accounts`] and [`recovery`] (local people).
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,11 @@ pub mod cases;
 pub mod changes;
 pub mod events;
 pub mod evidence;
+pub mod imports;
 pub mod outgoing;
 pub mod peers;
 pub mod reach;
+pub mod recovery;
 pub mod roll;
 pub mod shown;
 pub mod views;
@@ -129,6 +131,8 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/004_documents.sql")),
         M::up(include_str!("../migrations/002_mend.sql")),
         M::up(include_str!("../migrations/006_unreadable.sql")),
+        M::up(include_str!("../migrations/007_imports.sql")),
+        M::up(include_str!("../migrations/008_first_week.sql")),
     ])
 }
 

@@ -159,8 +159,8 @@ pub fn list(c: &Connection, f: &Filter) -> Result<Vec<Row>> {
     })
     .collect()
 }
-
-fn read_parts(bytes: &[u8]) -> Result<Parts> {
+/// Reads the parts of a record as the table holds them.
+pub fn read_parts(bytes: &[u8]) -> Result<Parts> {
     bytes
         .chunks_exact(ActorId::LEN + 8)
         .map(|part| {

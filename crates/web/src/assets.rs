@@ -13,8 +13,11 @@ const STYLE: &str = concat!(
     include_str!("../static/base.css"),
     include_str!("../static/parts.css"),
     include_str!("../static/records.css"),
+    include_str!("../static/charts.css"),
     include_str!("../static/print.css")
 );
+/// Of printed forms alone: the size of their pages must not reach other pages.
+const FORMS: &str = include_str!("../static/forms.css");
 const SCRIPT: &str = include_str!("../static/app.js");
 const ICON: &str = include_str!("../static/icon.svg");
 
@@ -23,7 +26,7 @@ pub(crate) fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
         let mut hash = Sha256::new();
-        for part in [STYLE, SCRIPT, ICON] {
+        for part in [STYLE, FORMS, SCRIPT, ICON] {
             hash.update(part.as_bytes());
         }
         let digest = hash.finalize();
@@ -35,6 +38,7 @@ pub(crate) fn version() -> &'static str {
 pub(crate) async fn serve(Path(name): Path<String>) -> Result<Response, Fault> {
     let (kind, body) = match name.as_str() {
         "app.css" => ("text/css; charset=utf-8", STYLE),
+        "forms.css" => ("text/css; charset=utf-8", FORMS),
         "app.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "icon.svg" => ("image/svg+xml", ICON),
         _ => return Err(Fault::NotFound),

@@ -100,6 +100,13 @@ impl Form {
         }
     }
 
+    /// The same on a page with one field: what no other field stands for is said beside it.
+    pub fn fail_at(&mut self, field: &str, errors: &[FieldError]) {
+        for e in errors {
+            self.fail(field, &e.zh, &e.en);
+        }
+    }
+
     /// Puts an error beside each of these fields that is empty and that the kind requires.
     pub fn require(&mut self, kind: &str, fields: &[&str]) {
         let kind = Kinds::builtin().latest(kind);
@@ -171,6 +178,20 @@ pub fn date(form: &mut Form, field: &str) -> String {
         Ok(date) => date.to_string(),
         Err(error) => {
             form.fail(field, &error.zh(), &error.to_string());
+            String::new()
+        }
+    }
+}
+
+/// A time of the day that may be left out, as `08:30`; an error beside the field when it cannot be read.
+pub fn time(form: &mut Form, field: &str) -> String {
+    if form.get(field).is_empty() {
+        return String::new();
+    }
+    match records::minute_of_day(form.get(field)) {
+        Some(minute) => format!("{:02}:{:02}", minute / 60, minute % 60),
+        None => {
+            form.fail(field, "请填几点几分，如 08:30", "Enter a time such as 08:30");
             String::new()
         }
     }

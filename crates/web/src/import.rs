@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use node::Node;
-use node::office::{self, By, Organisation, OrganisationInput, Teacher};
+use node::office::{self, By, ImportFile, Organisation, OrganisationInput, Teacher};
+
+use sha2::Digest;
 
 use crate::sheet::roster::{
     HomeSchool, KnownOrganisation, KnownTeacher, OrganisationFacts, OrganisationRow, RosterContext,
@@ -15,12 +17,23 @@ use crate::sheet::roster::{
 /// which the school year of the import begins.
 pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Error> {
     let organisations = office::organisations(node)?;
-    let home = node.home_school();
-    let teachers = match &home {
-        Some(school) => office::roster(node, school)?,
+    let teachers = match node.home_school() {
+        Some(school) => office::roster(node, &school)?,
         None => Vec::new(),
     };
-    let home_school = home.map(|id| {
+    let home_school = home_school(node, &organisations);
+    Ok(RosterContext {
+        home_school,
+        is_county: node.is_county(),
+        organisations: organisations.into_iter().map(known_organisation).collect(),
+        teachers: teachers.into_iter().map(known_teacher).collect(),
+        school_year,
+    })
+}
+
+/// The node's own school, as the registry or the answer to its enrolment names it.
+pub(crate) fn home_school(node: &Node, organisations: &[Organisation]) -> Option<HomeSchool> {
+    node.home_school().map(|id| {
         let known = organisations.iter().find(|o| o.id == id);
         let text = |of: fn(&Organisation) -> &String| known.map(|o| of(o).clone()).unwrap_or_default();
         let on_answer = known
@@ -34,26 +47,47 @@ pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Err
             code,
             id,
         }
-    });
-    Ok(RosterContext {
-        home_school,
-        is_county: node.is_county(),
-        organisations: organisations.into_iter().map(known_organisation).collect(),
-        teachers: teachers.into_iter().map(known_teacher).collect(),
-        school_year,
     })
 }
 
+/// The digest that a file is known by.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(bytes))
+}
+
+/// A roster file by its bytes; `id` names the import.
+pub fn roster_file(id: String, name: &str, bytes: &[u8]) -> ImportFile {
+    ImportFile {
+        id,
+        what: "roster".into(),
+        about: String::new(),
+        name: name.to_owned(),
+        hash: digest(bytes),
+    }
+}
+
 /// Carries out a plan; how many organisations and teachers were new or changed. Doing it again
-/// changes nothing.
-pub fn apply(node: &Node, by: &By, plan: &RosterPlan) -> Result<usize, node::Error> {
+/// changes nothing. What teachers' rows of a `file` write is noted, so that it can be taken back.
+pub fn apply(
+    node: &Node,
+    by: &By,
+    plan: &RosterPlan,
+    file: Option<&ImportFile>,
+) -> Result<usize, node::Error> {
     let mut done = organisations(node, by, plan)?;
     if let Some(school) = &plan.school {
         let rows = plan.teachers.new.iter().chain(&plan.teachers.changed);
-        let teachers: Vec<_> = rows.map(|row| (row.id.clone(), row.facts.clone())).collect();
-        if !teachers.is_empty() {
-            done += office::save_teachers(node, by, school, teachers)?;
-        }
+        let teachers: Vec<_> = rows
+            .map(|row| (row.at.clone(), row.id.clone(), row.facts.clone()))
+            .collect();
+        done += match file {
+            _ if teachers.is_empty() => 0,
+            Some(file) => office::import_teachers(node, by, file, school, teachers)?,
+            None => {
+                let teachers = teachers.into_iter().map(|(_, id, facts)| (id, facts)).collect();
+                office::save_teachers(node, by, school, teachers)?
+            }
+        };
     }
     Ok(done)
 }

@@ -15,6 +15,7 @@
 
 mod app;
 mod assets;
+mod chart;
 mod fault;
 mod form;
 mod guard;
@@ -23,6 +24,7 @@ mod labels;
 mod lang;
 mod page;
 mod pages;
+mod picture;
 mod routes;
 pub mod sheet;
 mod who;

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use node::Way;
+use node::accounts::Role;
 use node::office::{ClaimState, Stand};
 use records::Kinds;
 
@@ -11,6 +12,7 @@ use crate::app::{App, Desk};
 use crate::assets;
 use crate::fault::Fault;
 use crate::lang::Lang;
+use crate::pages::mine;
 use crate::who::{Ctx, Right};
 
 /// Renders a template into an answer.
@@ -44,6 +46,8 @@ pub(crate) struct Chrome {
     pub(crate) mark: String,
     /// This computer's clock, when it can be right; `None` puts a line on every page.
     pub(crate) clock: Option<i64>,
+    /// The county is one to learn in: said at the top of every page and on every sheet.
+    pub(crate) practice: bool,
     /// Digest of the assets, so that a new version of the program is never shown with old styles.
     pub(crate) version: &'static str,
 }
@@ -63,6 +67,7 @@ impl Chrome {
             note: None,
             mark: String::new(),
             clock: app.node.clock_is_plausible().then(|| app.node.clock()),
+            practice: app.node.practice(),
             version: assets::version(),
         }
     }
@@ -107,12 +112,14 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
     // Only the hub approves devices and keeps the registry; only a school has records of its own.
     let hub = ctx.app.node.is_county();
     let mentor = ctx.app.desk() == Desk::Mentor;
+    let host = !ctx.app.node.scopes(node::Role::Host).is_empty();
     // Before a computer is enrolled it has no records either.
     let schoolless = ctx.app.schoolless() || ctx.app.desk() == Desk::Open;
     let fits = |href: &str, right: Right| match href {
         "/" => true,
         "/devices" | "/publishing" => hub && ctx.may(right),
         "/sessions" | "/records" if mentor => ctx.may(right),
+        "/records" if host => ctx.may(right),
         "/import" => (hub || !ctx.app.county()) && !schoolless && ctx.may(right),
         _ => ctx.may(right) && (!schoolless || right == Right::Manage),
     };
@@ -123,6 +130,9 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/sessions", l.t("活动", "Sessions"), Right::Read),
             ("/audit", l.t("学分审核", "Audit"), Right::Audit),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
+            ("/people", l.t("同一人", "Same person"), Right::Read),
+            ("/closing", l.t("结账", "Closing"), Right::Read),
+            ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
             (
                 "/publishing",
                 l.t("表单与规则", "Forms and rules"),
@@ -133,6 +143,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/quarantine", l.t("隔离与截断", "Quarantine"), Right::Manage),
             ("/import", l.t("导入", "Import"), Right::Registry),
             ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+            ("/recovery", l.t("恢复码与交接", "Recovery"), Right::Recover),
         ]
     } else {
         &[
@@ -140,16 +151,32 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/sessions", l.t("活动", "Sessions"), Right::Read),
             ("/roster", l.t("花名册", "Roster"), Right::Read),
             ("/claims", l.t("学分登记", "Claims"), Right::Read),
+            ("/observations", l.t("听评课", "Observations"), Right::Observe),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
+            ("/closing", l.t("结账", "Closing"), Right::Read),
+            ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
+            ("/listening", l.t("听课定额", "Lessons heard"), Right::Read),
             ("/import", l.t("导入", "Import"), Right::Enter),
             ("/export", l.t("导出", "Export"), Right::Read),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
             ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+            ("/recovery", l.t("恢复码与交接", "Recovery"), Right::Recover),
         ]
     };
+    let own = [
+        ("/mine", l.t("我的记录", "My records"), mine::has_own(ctx)),
+        (
+            "/countersign",
+            l.t("待我审签", "To countersign"),
+            ctx.who.account.role == Role::Leader && !ctx.app.county() && !schoolless,
+        ),
+    ];
+    let own = own.into_iter().filter(|(_, _, shown)| *shown);
     all.iter()
         .filter(|(href, _, right)| fits(href, *right))
-        .map(|&(href, label, _)| Nav {
+        .map(|&(href, label, _)| (href, label))
+        .chain(own.map(|(href, label, _)| (href, label)))
+        .map(|(href, label)| Nav {
             href,
             label,
             current: href.trim_start_matches('/') == here,
@@ -171,6 +198,15 @@ fn note(query: &str, l: Lang) -> Option<String> {
     Some(match value("done")? {
         "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
         "record" | "step" => l.t("已保存在本机。", "Saved on this computer.").to_owned(),
+        "settled" => l
+            .t(
+                "已选定并保存在本机；没选的那种说法留在历史里。",
+                "Settled and saved here; what was not chosen stays in the history.",
+            )
+            .to_owned(),
+        "signed" => l
+            .t("已签字，保存在本校。", "Signed, and saved at this school.")
+            .to_owned(),
         "series" if l.zh() => format!("已登记 {n} 次活动（草稿）。"),
         "series" => format!("{n} sessions entered as drafts."),
         "published" => l
@@ -181,12 +217,22 @@ fn note(query: &str, l: Lang) -> Option<String> {
             .to_owned(),
         "attendance" if l.zh() => format!("考勤已保存在本校：{n} 人。"),
         "attendance" => format!("Attendance saved at this school: {n} people."),
+        "linked" => l
+            .t(
+                "已对上，这场的考勤记到这位教师名下。",
+                "Linked: the attendance is this teacher's.",
+            )
+            .to_owned(),
         "ended" => l
             .t(
                 "活动已结束，可以登分了。",
                 "The session is ended; credits can be registered.",
             )
             .to_owned(),
+        "opening" if l.zh() => format!("已保存在本校：{n} 格。县里核准后才计入。"),
+        "opening" => {
+            format!("Saved at this school: {n} cells. They count once the county has confirmed them.")
+        }
         "claims" if l.zh() => format!("已登分 {n} 人。有网时会自动送到县里。"),
         "claims" => format!("Credits registered for {n} people. They go to the county when a link appears."),
         "imported" if l.zh() => format!("已导入 {n} 行。"),
@@ -197,6 +243,14 @@ fn note(query: &str, l: Lang) -> Option<String> {
                 "This file was already confirmed; nothing was imported again.",
             )
             .to_owned(),
+        "expired" => l
+            .t(
+                "这份预览已经失效（超过一小时、程序重新启动过，或不是你上传的），没有再次导入；需要时请重新上传同一个文件。",
+                "This preview is no longer there (over an hour old, the program was restarted, or somebody else's); nothing was imported again. Upload the same file anew if it is wanted.",
+            )
+            .to_owned(),
+        "undone" if l.zh() => format!("已撤销 {n} 条。"),
+        "undone" => format!("{n} records taken back."),
         "decided" if l.zh() => format!("已审核 {n} 条。"),
         "decided" => format!("{n} claims decided."),
         "approved" => l.t("已批准这台设备。", "The device is approved.").to_owned(),
@@ -234,6 +288,29 @@ const fn badge(class: &'static str, zh: &'static str, en: &'static str) -> Badge
 
 /// The mark of a record whose counting fields have two values; it counts nothing until one is chosen.
 pub(crate) const DISPUTED: Badge = badge("disputed", "待核", "To be settled");
+
+/// The mark of what came after its school year was closed.
+pub(crate) const LATE: Badge = badge("reduced", "迟报", "Late");
+
+/// A school year that was closed.
+pub(crate) fn closing(reopened: bool, differ: bool) -> Badge {
+    match (reopened, differ) {
+        (true, _) => badge("reduced", "已重开", "Reopened"),
+        (false, true) => DISPUTED,
+        (false, false) => badge("recognised", "已结账", "Closed"),
+    }
+}
+
+/// A bulletin: whether it is the one to go by.
+pub(crate) fn bulletin(state: &str, in_force: bool, replaced: bool) -> Badge {
+    match state {
+        "issued" if in_force => badge("recognised", "有效", "In force"),
+        "issued" if replaced => badge("rejected", "已被替代", "Replaced"),
+        "issued" => DISPUTED,
+        "dropped" => badge("rejected", "不签发", "Not issued"),
+        _ => badge("saved", "草拟", "Draft"),
+    }
+}
 
 /// The way of a record to the county, as receipts say it.
 pub(crate) fn way(way: &Way) -> Badge {

@@ -8,8 +8,10 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, card, claims, county, devices, export, import, live, overview, publishing, quarantine,
-    record_form, records, roster, session_form, sessions, sign_in, sync,
+    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
+    imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
+    publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
+    sync, unlisted,
 };
 use crate::{assets, guard};
 
@@ -23,6 +25,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(school())
         .merge(county())
         .merge(office())
+        .merge(forms())
         .fallback(|| async { Fault::NotFound })
         .method_not_allowed_fallback(|| async { Fault::NotFound })
         .layer(DefaultBodyLimit::max(FORM_BYTES))
@@ -39,6 +42,7 @@ fn open() -> Router<App> {
         .route("/lang/{code}", get(sign_in::language))
         .route("/login", get(sign_in::login_form).post(sign_in::login))
         .route("/setup/{token}", get(sign_in::setup_form).post(sign_in::setup))
+        .route("/recover", get(recovery::use_form).post(recovery::use_code))
         .route("/state.json", get(live::state))
 }
 
@@ -64,7 +68,32 @@ fn school() -> Router<App> {
         .route("/sessions/{id}/attendance", post(sessions::mark))
         .route("/sessions/{id}/end", post(sessions::end))
         .route("/sessions/{id}/claims", post(sessions::register))
+        .route("/sessions/{id}/unlisted", post(unlisted::add))
+        .route("/unlisted", get(unlisted::show))
+        .route("/unlisted/{id}", post(unlisted::link))
+        .route("/mine", get(mine::list))
+        .route("/mine/{kind}/{id}", get(mine::show))
+        .route("/mine/{kind}/{id}/{act}", post(mine::act))
+        .route("/countersign", get(mine::countersign))
+        .route("/countersign/{id}", post(mine::answer))
+        .route("/listening", get(listening::show))
+        .route(
+            "/sessions/{id}/import",
+            get(lists::form)
+                .post(lists::upload)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route(
+            "/import/outside",
+            get(lists::outside_form)
+                .post(lists::outside_upload)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route("/import/list", post(lists::confirm))
+        .route("/imports", get(imports::list))
+        .route("/imports/{id}", get(imports::show).post(imports::undo))
         .route("/claims", get(claims::list))
+        .route("/opening", get(opening::show).post(opening::save))
         .route("/export", get(export::form))
         .route("/export/{what}", get(export::download))
 }
@@ -75,8 +104,12 @@ fn county() -> Router<App> {
         .route("/schools", get(county::list))
         .route("/schools/{id}", get(county::show))
         .route("/schools/{id}/export/{what}", get(export::download_at_county))
+        .route("/schools/export/{what}", get(export::download_dashboard))
         .route("/audit", get(audit::queue).post(audit::recognise))
+        .route("/audit/opening", get(opening::queue).post(opening::decide))
         .route("/audit/{id}", get(audit::show).post(audit::decide))
+        .route("/people", get(people::list))
+        .route("/people/same", get(people::ask).post(people::decide))
         .route("/publishing", get(publishing::show).post(publishing::publish))
         .route("/publishing/{name}", get(publishing::begin))
         .route("/devices", get(devices::list).post(devices::approve))
@@ -90,12 +123,42 @@ fn county() -> Router<App> {
         )
 }
 
+/// Printed forms, and what people sign.
+fn forms() -> Router<App> {
+    Router::new()
+        .route("/observations", get(observations::list))
+        .route(
+            "/observations/new",
+            get(observations::new).post(observations::create),
+        )
+        .route("/observations/{id}", get(observations::show))
+        .route(
+            "/observations/{id}/edit",
+            get(observations::edit).post(observations::change),
+        )
+        .route("/observations/{id}/answer", post(observations::answer))
+        .route("/sign/{id}", get(sign::show).post(sign::act))
+        .route("/print/sign-in/{id}", get(print::sign_in))
+        .route("/print/card/{id}", get(print::portfolio))
+        .route("/print/observation/{id}", get(print::observation))
+        .route("/print/filing/{id}", get(print::filing))
+        .route("/print/register", get(print::register))
+}
+
 /// Of every node.
 fn office() -> Router<App> {
     Router::new()
         .route("/", get(overview::show))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::show))
+        .route(
+            "/sessions/{id}/evidence",
+            get(evidence::show)
+                .post(evidence::add)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
+        .route("/photos/{id}", get(evidence::photo))
+        .route("/sessions/{id}/export/{what}", get(export::download_sign_in))
         .route("/teachers/{id}", get(card::show))
         .route(
             "/import",
@@ -103,6 +166,10 @@ fn office() -> Router<App> {
                 .post(import::upload)
                 .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
         )
+        .route("/closing", get(closing::list).post(closing::close))
+        .route("/closing/{id}", get(closing::show))
+        .route("/bulletins", get(bulletins::list).post(bulletins::draft))
+        .route("/places/{group}", get(places::show))
         .route("/records", get(records::kinds))
         .route("/records/{kind}", get(records::list))
         .route(
@@ -116,12 +183,15 @@ fn office() -> Router<App> {
         )
         .route("/series/{id}/sessions", post(records::enter_series))
         .route("/records/{kind}/{id}/step", post(records::step))
+        .route("/conflicts", get(conflicts::list).post(conflicts::settle))
         .route("/import/confirm", post(import::confirm))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}/evidence", get(quarantine::evidence))
         .route("/sync", get(sync::show).post(sync::act))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))
+        .route("/recovery", get(recovery::show).post(recovery::new_sheet))
+        .route("/recovery/{account}", post(recovery::give))
         .route("/password", get(sign_in::password_form).post(sign_in::password))
         .route("/logout", post(sign_in::logout))
 }

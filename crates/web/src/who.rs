@@ -26,12 +26,16 @@ pub(crate) enum Right {
     Read,
     /// Enter and change a school's records (师训专管员).
     Enter,
+    /// Write what one heard in a lesson, and sign it (听评课): observers with the own account, the officer for any.
+    Observe,
     /// Decide on claims (县级学分审核员).
     Audit,
     /// Keep the county's list of organisations (县级管理员).
     Registry,
     /// Devices, enrolment and accounts of this node (系统管理员).
     Manage,
+    /// Recovery codes and handovers of accounts: whoever reads records here, but no bare administrator.
+    Recover,
 }
 
 /// A signed-in account and the token that every form of its sign-in carries.
@@ -46,9 +50,14 @@ impl Who {
     /// a school's account never audits: the one who earns cannot award.
     pub(crate) fn may(&self, right: Right, county: bool) -> bool {
         match (self.account.role, right) {
-            (Role::Clerk, Right::Read | Right::Enter | Right::Manage) => !county,
+            (Role::Clerk, Right::Read | Right::Enter | Right::Manage | Right::Recover) => !county,
             (Role::Leader, Right::Read) => true,
-            (Role::Auditor, Right::Read | Right::Audit | Right::Registry | Right::Manage) => county,
+            (Role::Leader, Right::Recover) => !county,
+            (Role::Clerk | Role::Leader | Role::Teacher, Right::Observe) => !county,
+            (
+                Role::Auditor,
+                Right::Read | Right::Audit | Right::Registry | Right::Manage | Right::Recover,
+            ) => county,
             (Role::Admin, Right::Manage) => true,
             (Role::Admin, Right::Registry) => county,
             _ => false,
@@ -174,7 +183,8 @@ impl Ctx {
     /// Whether the account holds the right at this node.
     pub(crate) fn may(&self, right: Right) -> bool {
         // A mentor's laptop belongs to no school whose records it could enter.
-        (right != Right::Enter || !self.app.schoolless()) && self.who.may(right, self.app.county())
+        let entering = matches!(right, Right::Enter | Right::Observe);
+        (!entering || !self.app.schoolless()) && self.who.may(right, self.app.county())
     }
 
     /// The school of this node, for pages that only a school's node has.
@@ -315,6 +325,11 @@ mod tests {
             );
             assert!(!who(role).may(Right::Enter, true), "{role:?}");
         }
+        // Whoever may give codes could take over an account with its rights.
+        assert!(
+            !who(Role::Admin).may(Right::Recover, false) && !who(Role::Teacher).may(Right::Recover, false)
+        );
+        assert!(who(Role::Leader).may(Right::Recover, false) && !who(Role::Leader).may(Right::Recover, true));
         assert!(!who(Role::Admin).may(Right::Read, false));
         assert!(!who(Role::Clerk).may(Right::Read, true));
         assert!(!who(Role::Teacher).may(Right::Read, false));

@@ -18,6 +18,13 @@ document.addEventListener("click", (event) => {
   show("unsaved");
 });
 
+// 打印 on a form; without the script one presses Ctrl+P.
+const print = document.querySelector("[data-print]");
+if (print) {
+  print.hidden = false;
+  print.addEventListener("click", () => window.print());
+}
+
 // One box that ticks all boxes of the audit queue.
 const all = document.querySelector("[data-tick-all]");
 if (all) {

@@ -121,31 +121,32 @@ fn a_lesson_is_heard_debriefed_and_signed_and_an_edit_voids_the_signatures() {
     saved(&clerk.submit(&edit, &edit, &whole));
     saved(&clerk.submit(&observation, &step, &[("to", "debriefed")]));
 
-    // Both sign; nobody signs under another's account.
+    // Both sign, on a page of its own; nobody signs under another's account or through the form of any kind.
     let about = observation.rsplit('/').next().unwrap();
-    let sign = format!("/records/signature/new?about={about}");
-    let signature = |person: &str, role: &str, means: &str| {
-        clerk.submit(
-            &sign,
-            "/records/signature/new",
-            &[
-                ("about", about),
-                ("person", person),
-                ("sign_role", role),
-                ("means", means),
-                ("signed_on", "2025-10-16"),
-            ],
-        )
+    clerk
+        .get(&format!("/records/signature/new?about={about}"))
+        .is(403);
+    let sign = format!("/sign/{about}");
+    clerk.get(&observation).has(&format!("href=\"{sign}\""));
+    let signature = |person: &str, role: &str, hand: &str| {
+        let on = format!("on-{role}");
+        let fields = [
+            ("role", role),
+            ("person", person),
+            ("hand", hand),
+            (&on, "2025年10月16日"),
+        ];
+        clerk.submit(&sign, &sign, &fields)
     };
-    signature(&taught, "teacher", "own_account").has("id=\"means-error\">现在登录的不是签字人本人的账号");
-    saved(&signature(&taught, "teacher", "on_paper"));
+    signature(&taught, "teacher", "own").has("id=\"on-teacher-error\">这个账号没有对应本校花名册上的人");
+    signature(&heard, "teacher", "paper").has("要由欧阳㙇本人签");
+    signature(&taught, "teacher", "paper").has("已签字");
     clerk.get(&observation).has("还没有：听课人签字");
-    saved(&signature(&heard, "observer", "on_paper"));
+    signature(&heard, "observer", "paper").has("已签字");
     clerk
         .get(&observation)
         .has("对现在的内容有效")
         .lacks("内容已改，失效");
-    saved(&clerk.submit(&observation, &step, &[("to", "signed")]));
     clerk.get(&observation).has("双方已签").lacks("待重签");
     clerk.get("/records/observation").has("双方已签").lacks("待重签");
 
@@ -162,6 +163,11 @@ fn a_lesson_is_heard_debriefed_and_signed_and_an_edit_voids_the_signatures() {
         .has("<del>板书清楚</del>")
         .has("<ins>板书清楚，提问偏少</ins>")
         .has("李专管员");
+    clerk
+        .get(&sign)
+        .has("已失效的签字")
+        .has("<del>板书清楚</del>")
+        .has("板书清楚，提问偏少");
 }
 
 #[test]
@@ -192,7 +198,14 @@ fn a_trip_needs_the_leader_its_reason_and_its_report_back() {
     saved(&leader.submit(&trip, &step, &[("to", "dispatched")]));
     leader.get(&format!("{trip}/edit")).is(403);
     // What has rules of its own is written by no general form.
-    for kind in ["claim", "attendance", "evidence", "person", "decision"] {
+    for kind in [
+        "claim",
+        "attendance",
+        "evidence",
+        "person",
+        "decision",
+        "signature",
+    ] {
         clerk.get(&format!("/records/{kind}/new")).is(403);
     }
     saved(&clerk.submit(&trip, &step, &[("to", "returned")]));
@@ -313,7 +326,7 @@ fn the_county_publishes_a_form_and_the_school_has_it_without_a_new_program() {
         .has("第 20 行第 1 列：没有“max_length”这一项；可以写的是 id, zh")
         .has("max_length = 80")
         .has("value=\"试用\"");
-    send(&text.replace("c_visit", "visit"), "1").has("id 以 c_ 开头");
+    send(&text.replace("c_visit", "home_visit"), "1").has("id 以 c_ 开头");
     send(text, "")
         .has("检查通过")
         .has("家访记录")
@@ -401,6 +414,7 @@ fn a_teacher_moves_by_three_hands_that_never_meet() {
     let county = Site::county(true);
     let (old, new) = (county.enrol_school(SCHOOL), county.enrol_school("云岭县第一小学"));
     let person = teacher(&old, "欧阳㙇", "T001");
+    let there = teacher(&new, "欧阳㙇", "T001");
     let auditor = county.signed_in("王审核员", Role::Auditor);
     let (leaving, coming) = (
         old.signed_in("李专管员", Role::Clerk),
@@ -458,7 +472,12 @@ fn a_teacher_moves_by_three_hands_that_never_meet() {
         saved(&who.submit(
             &form,
             &action,
-            &[("about", &id), ("answer", word), ("date", "2025-10-28")],
+            &[
+                ("about", &id),
+                ("answer", word),
+                ("person", &there),
+                ("date", "2025-10-28"),
+            ],
         ));
         who.get(&links[0]).has("云教人〔2025〕17号").body.clone()
     };
@@ -474,4 +493,8 @@ fn a_teacher_moves_by_three_hands_that_never_meet() {
     for who in [&leaving, &coming] {
         until(who, "/records/transfer_order", "badge recognised\">生效<");
     }
+    leaving.get("/roster").has("2025-11-01 调往 云岭县第一小学");
+    coming
+        .get("/roster")
+        .has(&format!("2025-11-01 调入，原在 {SCHOOL}"));
 }

@@ -176,8 +176,20 @@ fn a_changed_and_a_void_session_are_said_to_be_so() {
         .has("不能改到另一学年");
     clerk.get(&format!("{here}/void")).has("作废后它仍然可以查看");
     clerk
-        .submit(&format!("{here}/void"), &format!("{here}/void"), &[])
+        .submit(
+            &format!("{here}/void"),
+            &format!("{here}/void"),
+            &[("reason", "")],
+        )
+        .has("id=\"reason-error\">请写明理由");
+    clerk
+        .submit(
+            &format!("{here}/void"),
+            &format!("{here}/void"),
+            &[("reason", "停电没有开")],
+        )
         .has("已作废")
+        .has("停电没有开")
         .lacks("保存考勤");
 }
 

@@ -49,6 +49,8 @@ pub enum Command {
     Import(Import),
     /// 导出花名册或学时学分登记表 / export the roster or the credit register
     Export(Export),
+    /// 练习县：和演示一样的县，每页都标明是练习，与真的县不通 / a county to learn in, marked on every page
+    Practice(Demo),
     /// 演示：一个县中心和三所学校，全在本机 / a hub and three schools on this computer
     Demo(Demo),
 }

@@ -25,8 +25,19 @@ const SCHOOLS: usize = 3;
 
 pub fn demo(dir: &Path, demo: &Demo) -> Result<(), Failure> {
     println!("研修演示 demo · 数据 data: {}", dir.display());
+    play(dir, demo, County::generate(demo.seed))
+}
+
+/// The same county to learn in: another root, and a name by which every node of it knows what it is.
+pub fn practice(dir: &Path, demo: &Demo) -> Result<(), Failure> {
+    println!("研修练习县 practice · 数据 data: {}", dir.display());
+    let mut county = County::generate(demo.seed);
+    county.name = format!("练习县（{}）", county.name);
+    play(dir, demo, county)
+}
+
+fn play(dir: &Path, demo: &Demo, county: County) -> Result<(), Failure> {
     std::fs::create_dir_all(dir)?;
-    let county = County::generate(demo.seed);
     let runtime = runtime()?;
     // Ctrl-C ends it cleanly also while it is still at work.
     runtime.block_on(async {
@@ -185,7 +196,7 @@ fn open_or(dir: &Path, init: impl FnOnce(&Path) -> Result<Node, node::Error>) ->
 
 fn import(node: &Node, bytes: &[u8]) -> Result<usize, Failure> {
     let plan = plan(node, bytes, "花名册.xlsx", Some(YEAR))?;
-    Ok(web::import::apply(node, &by_command(), &plan)?)
+    Ok(web::import::apply(node, &by_command(), &plan, None)?)
 }
 
 async fn start(node: Node, i: u16, stopped: watch::Receiver<bool>) -> Result<Running, Failure> {
@@ -264,6 +275,7 @@ fn record_term(
             lecturers: sample.lecturers.clone(),
             minutes: Some(sample.minutes),
             lecture_minutes: Some(sample.lecture_minutes),
+            ..SessionInput::default()
         };
         let by = by_demo();
         let session = office::save_session(node, &by, &school, None, input)?;

@@ -100,6 +100,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Import(import) => tables::import(&data, &import),
         Command::Export(export) => tables::export(&data, &export),
         Command::Demo(demo) => demo::demo(&data.join("demo"), &demo),
+        Command::Practice(demo) => demo::practice(&data.join("practice"), &demo),
     }
 }
 

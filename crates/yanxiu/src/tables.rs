@@ -37,7 +37,8 @@ pub fn import(data: &Path, import: &Import) -> Result<(), Failure> {
         println!("没有写入 / nothing was written");
         return Ok(());
     }
-    let done = web::import::apply(&node, &by_command(), &plan)?;
+    let file = web::import::roster_file(node.new_id(), &name, &bytes);
+    let done = web::import::apply(&node, &by_command(), &plan, Some(&file))?;
     println!("已导入 {done} 条 / {done} records written");
     Ok(())
 }
@@ -53,7 +54,7 @@ fn show(plan: &RosterPlan) {
     for line in plan.summary_zh() {
         println!("{line}");
     }
-    for p in &plan.problems {
+    for p in &plan.found.problems {
         let mark = if p.severity == Severity::Error { "✗" } else { "!" };
         println!("{mark} {} {} “{}”：{} / {}", p.sheet, p.cell, p.value, p.zh, p.en);
     }

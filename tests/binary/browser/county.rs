@@ -129,11 +129,16 @@ impl County {
         let credited = self.session("第三次校本研修：读懂学生的错误", "2025-10-16");
         self.claims(&credited);
         let long = self.session("高年级语文大单元教学设计与学习任务群的整体推进研讨", "2025-11-06");
+        self.observation();
         let ended = self.session("集体备课", "2025-11-13");
         self.post(&school, &format!("{ended}/end"), &[]);
         let void = self.session("停电没有开成的讲座", "2025-11-20");
         self.quick
-            .submit(&format!("{school}{void}/void"), &format!("{void}/void"), &[])
+            .submit(
+                &format!("{school}{void}/void"),
+                &format!("{void}/void"),
+                &[("reason", "停电没有开")],
+            )
             .is(200);
         // The county recognises one claim, reduces one, returns one, and has two left.
         let audit = format!("{hub}/audit");
@@ -174,6 +179,35 @@ impl County {
                    FROM change c JOIN document d ON d.id = c.doc WHERE d.key LIKE 'log/%' LIMIT 1";
         assert_eq!(database.execute(sql, []).unwrap(), 1);
         self
+    }
+
+    /// A lesson that [`TEACHER`] heard and debriefed, which nobody has signed yet.
+    fn observation(&self) {
+        let new = format!("{}/observations/new", self.school.pages);
+        let form = self.quick.open(&new);
+        let people = form.between("<option value=\"", "</option>");
+        let person = |name: &str| {
+            let found = people.iter().find_map(|o| o.strip_suffix(&format!("\">{name}")));
+            found.unwrap().split('"').next().unwrap().to_string()
+        };
+        let (teacher, observer) = (person("李𬭊"), person(TEACHER));
+        let fields = [
+            ("teacher", teacher.as_str()),
+            ("date", "2025-11-12"),
+            ("topic", "分数的初步认识"),
+            ("subject", "数学"),
+            ("lesson_kind", "open"),
+            ("observer", observer.as_str()),
+            ("observer_role", "peer"),
+            ("process", "8:05｜出示月饼图｜观察、说想法"),
+            ("points", "88"),
+            ("debrief_by", TEACHER),
+            ("debrief_on", "2025-11-12"),
+            ("debrief_place", "数学组办公室"),
+        ];
+        self.quick
+            .submit(&new, "/observations/new", &fields)
+            .has("已评课");
     }
 
     /// Has two computers of the school, apart from one another, write different things about a session.

@@ -359,6 +359,21 @@ impl<'a> Tab<'a> {
         picture(shot["data"].as_str().unwrap(), path);
     }
 
+    /// Shows the page as it goes to paper, or as on a screen again.
+    pub fn paper(&self, on: bool) {
+        let media = if on { "print" } else { "" };
+        self.order("Emulation.setEmulatedMedia", json!({"media": media}));
+    }
+
+    /// The page as a PDF, on the paper that it asks for.
+    pub fn pdf(&self) -> Vec<u8> {
+        let wishes = json!({"preferCSSPageSize": true, "printBackground": true});
+        let pdf = self.order("Page.printToPDF", wishes);
+        data_encoding::BASE64
+            .decode(pdf["data"].as_str().unwrap().as_bytes())
+            .unwrap()
+    }
+
     /// Signs in by mouse and keys.
     pub fn sign_in(&self, pages: &str, who: &str, pin: &str) {
         self.open(&format!("{pages}/login"));

@@ -19,6 +19,8 @@ pub struct Page {
     /// The address that answered.
     pub url: String,
     pub body: String,
+    /// The same as it came, for a file.
+    pub bytes: Vec<u8>,
     /// Where it sends the browser next.
     pub location: Option<String>,
 }
@@ -73,11 +75,15 @@ impl Browser {
 
     /// Uploads a file with the form of `/import`; the preview.
     pub fn upload(&self, pages: &str, name: &str, bytes: &[u8]) -> Page {
-        let url = format!("{pages}/import");
-        let token = self.open(&url).value("csrf");
+        self.upload_to(&format!("{pages}/import"), &[("year", "2025")], name, bytes)
+    }
+
+    /// Uploads a file with the form of a page; the preview.
+    pub fn upload_to(&self, url: &str, fields: &[(&str, &str)], name: &str, bytes: &[u8]) -> Page {
+        let token = self.open(url).value("csrf");
         let mark = "----yanxiu-binary-test";
         let mut body = Vec::new();
-        for (field, value) in [("csrf", token.as_str()), ("year", "2025")] {
+        for (field, value) in fields.iter().copied().chain([("csrf", token.as_str())]) {
             let head =
                 format!("--{mark}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
             body.extend_from_slice(head.as_bytes());
@@ -87,9 +93,9 @@ impl Browser {
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(bytes);
         body.extend_from_slice(format!("\r\n--{mark}--\r\n").as_bytes());
-        let request = self.agent.post(&url).header("origin", origin(&url));
+        let request = self.agent.post(url).header("origin", origin(url));
         let request = request.header("content-type", format!("multipart/form-data; boundary={mark}"));
-        self.follow(read(&url, request.send(&body[..])).unwrap())
+        self.follow(read(url, request.send(&body[..])).unwrap())
     }
 
     /// Makes the first account with the link that `serve` printed, and signs in.
@@ -162,6 +168,7 @@ fn read(url: &str, answer: Answer) -> Result<Page, ureq::Error> {
         status: response.status().as_u16(),
         url: url.to_string(),
         body,
+        bytes,
         location,
     })
 }

@@ -1,8 +1,9 @@
-//! What was done to one record, change by change: its history for people.
+//! What was done to a record, change by change: its history for people.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use automerge::ExpandedChange;
 use automerge::legacy::{Key, ObjectId, OpId, OpType};
 use records::Value;
 use store::changes::{self, Stored};
@@ -23,97 +24,117 @@ pub(crate) struct Deed {
     pub fields: Vec<(String, Vec<Value>, Option<Value>)>,
 }
 
+/// One record while its past is read.
+#[derive(Default)]
+struct Followed {
+    objects: HashSet<ObjectId>,
+    said: HashMap<OpId, Option<Value>>,
+    /// What stands in each field.
+    standing: HashMap<String, Vec<OpId>>,
+    past: Vec<(i64, Deed)>,
+}
+
+impl Followed {
+    fn take(&mut self, id: &str, seq: i64, device: NodeId, change: &ExpandedChange) {
+        let Followed {
+            objects,
+            said,
+            standing,
+            past,
+        } = self;
+        let mut deed = Deed {
+            device,
+            by: None,
+            made: false,
+            fields: Vec::new(),
+        };
+        for (n, op) in (change.start_op.get()..).zip(&change.operations) {
+            let name = OpId::new(n, &change.actor_id);
+            match (&op.obj, &op.key, &op.action) {
+                (ObjectId::Root, Key::Map(record), OpType::Make(_)) if record.as_str() == id => {
+                    objects.insert(ObjectId::Id(name));
+                    deed.made = true;
+                }
+                (object, Key::Map(field), OpType::Put(value)) if objects.contains(object) => {
+                    let value = read_scalar(value);
+                    let before = op.pred.iter().filter_map(|p| said.get(p).cloned().flatten());
+                    let mut before: Vec<Value> = before.collect();
+                    before.dedup();
+                    if field.as_str() == "_by" {
+                        deed.by = value.as_ref().and_then(Value::as_text).map(str::to_owned);
+                    } else if !field.starts_with('_') {
+                        deed.fields.push((field.to_string(), before, value.clone()));
+                    }
+                    let here = standing.entry(field.to_string()).or_default();
+                    here.retain(|id| !op.pred.iter().any(|p| p == id));
+                    here.push(name.clone());
+                    said.insert(name, value);
+                }
+                // Who chooses the one of two values that Automerge shows takes the other away.
+                (object, Key::Map(field), OpType::Delete) if objects.contains(object) => {
+                    let here = standing.entry(field.to_string()).or_default();
+                    let value = |id: &OpId| said.get(id).cloned().flatten();
+                    let mut before: Vec<Value> = op.pred.iter().chain(&*here).filter_map(value).collect();
+                    here.retain(|id| !op.pred.iter().any(|p| p == id));
+                    let after = here.iter().find_map(value);
+                    let mut seen = Vec::new();
+                    before.retain(|v| {
+                        !seen.contains(v) && {
+                            seen.push(v.clone());
+                            true
+                        }
+                    });
+                    if !field.starts_with('_') {
+                        deed.fields.push((field.to_string(), before, after));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if deed.made || deed.by.is_some() || !deed.fields.is_empty() {
+            past.push((seq, deed));
+        }
+    }
+}
+
 impl Loaded {
-    /// What the counting changes among `stored` did to one record, in the order in which they came here.
-    fn past(&self, id: &str, stored: &[Stored]) -> Option<Vec<(i64, Deed)>> {
-        let mut objects: HashSet<ObjectId> = HashSet::new();
-        let mut said: HashMap<OpId, Option<Value>> = HashMap::new();
-        // What stands in each field.
-        let mut standing: HashMap<String, Vec<OpId>> = HashMap::new();
-        let mut past = Vec::new();
+    /// What the counting changes among `stored` did to each of these records, in the order in which they came here.
+    fn past(&self, ids: &[&str], stored: &[Stored]) -> Option<Vec<Vec<(i64, Deed)>>> {
+        let mut followed: Vec<Followed> = ids.iter().map(|_| Followed::default()).collect();
         for s in stored
             .iter()
             .filter(|s| self.counted.contains(&s.change.header.hash))
         {
             let decoded = automerge::Change::from_bytes(s.change.to_chunk()).ok()?.decode();
-            let mut deed = Deed {
-                device: s.change.header.actor.device,
-                by: None,
-                made: false,
-                fields: Vec::new(),
-            };
-            for (n, op) in (decoded.start_op.get()..).zip(&decoded.operations) {
-                let name = OpId::new(n, &decoded.actor_id);
-                match (&op.obj, &op.key, &op.action) {
-                    (ObjectId::Root, Key::Map(record), OpType::Make(_)) if record.as_str() == id => {
-                        objects.insert(ObjectId::Id(name));
-                        deed.made = true;
-                    }
-                    (object, Key::Map(field), OpType::Put(value)) if objects.contains(object) => {
-                        let value = read_scalar(value);
-                        let before = op.pred.iter().filter_map(|p| said.get(p).cloned().flatten());
-                        let mut before: Vec<Value> = before.collect();
-                        before.dedup();
-                        if field.as_str() == "_by" {
-                            deed.by = value.as_ref().and_then(Value::as_text).map(str::to_owned);
-                        } else if !field.starts_with('_') {
-                            deed.fields.push((field.to_string(), before, value.clone()));
-                        }
-                        let here = standing.entry(field.to_string()).or_default();
-                        here.retain(|id| !op.pred.iter().any(|p| p == id));
-                        here.push(name.clone());
-                        said.insert(name, value);
-                    }
-                    // Who chooses the one of two values that Automerge shows takes the other away.
-                    (object, Key::Map(field), OpType::Delete) if objects.contains(object) => {
-                        let here = standing.entry(field.to_string()).or_default();
-                        let value = |id: &OpId| said.get(id).cloned().flatten();
-                        let mut before: Vec<Value> = op.pred.iter().chain(&*here).filter_map(value).collect();
-                        here.retain(|id| !op.pred.iter().any(|p| p == id));
-                        let after = here.iter().find_map(value);
-                        let mut seen = Vec::new();
-                        before.retain(|v| {
-                            !seen.contains(v) && {
-                                seen.push(v.clone());
-                                true
-                            }
-                        });
-                        if !field.starts_with('_') {
-                            deed.fields.push((field.to_string(), before, after));
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            if deed.made || deed.by.is_some() || !deed.fields.is_empty() {
-                past.push((s.seq, deed));
+            for (id, record) in ids.iter().zip(&mut followed) {
+                record.take(id, s.seq, s.change.header.actor.device, &decoded);
             }
         }
-        Some(past)
+        Some(followed.into_iter().map(|record| record.past).collect())
     }
 }
 
 impl Cache {
-    /// What was done to one record of a document, with the local sequence of each change. A second look at the
-    /// same document costs only its decoding.
+    /// What was done to each of these records of a document, with the local sequence of each change. A second look
+    /// at the same document costs only its decoding.
     pub fn past(
         &mut self,
         around: &Around<'_>,
         doc: i64,
         key: &DocKey,
-        record: &str,
-    ) -> Result<Vec<(i64, Deed)>, Error> {
+        records: &[&str],
+    ) -> Result<Vec<Vec<(i64, Deed)>>, Error> {
         let unreadable = || Error::Unreadable(key.to_string());
         let viewed = changes::viewed(around.conn, doc)?;
         self.load(around, doc, key, viewed)?;
         if viewed <= 0 {
             // Being read anew: there is nothing to show of the record itself yet either.
-            return Ok(Vec::new());
+            return Ok(records.iter().map(|_| Vec::new()).collect());
         }
         let loaded = self.take(doc).ok_or_else(unreadable)?;
         let mut stored = changes::after(around.conn, doc, 0)?;
         stored.retain(|s| s.seq <= loaded.upto);
-        let past = catch_unwind(AssertUnwindSafe(|| loaded.past(record, &stored)));
+        let past = catch_unwind(AssertUnwindSafe(|| loaded.past(records, &stored)));
         self.give_back(doc, loaded);
         past.ok().flatten().ok_or_else(unreadable)
     }

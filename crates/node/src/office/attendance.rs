@@ -10,7 +10,7 @@ use super::entries::state_of;
 use super::lookup::{Key, Row, by_about, record_of};
 use super::roster::Edits;
 use super::{By, invalid, no_such, own_school, turn};
-use crate::{Error, Filter, Node, Record};
+use crate::{Edit, Error, Filter, Node, Record};
 
 /// One person's line in a session.
 #[derive(Clone, Debug)]
@@ -28,6 +28,26 @@ pub struct Mark {
     /// The person's claim for this session.
     pub claim: Option<ClaimRow>,
 }
+
+/// What a list says of one person. Blank text means that it says nothing of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MarkInput {
+    /// Where the row stands in the file.
+    pub key: String,
+    /// Record id of the person.
+    pub person: String,
+    /// Code of the status.
+    pub status: String,
+    /// 到达, as typed: 08:05.
+    pub arrived: String,
+    /// 离开.
+    pub left: String,
+    /// 事由.
+    pub reason: String,
+}
+
+/// The status of a mark that was taken back: it says nothing, as if nobody had marked the person.
+pub(super) const VOID: &str = "void";
 
 /// Statuses that earn a claim.
 pub(super) const PRESENT: [&str; 3] = ["present", "late", "left_early"];
@@ -54,6 +74,9 @@ pub(super) fn tally(rows: &[Row]) -> BTreeMap<String, Tally> {
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     for row in rows {
         let status = row.text("status");
+        if status == VOID && !row.disputed {
+            continue;
+        }
         match tallies.get_mut(&row.person) {
             Some(tally) => tally.disputed |= row.disputed || tally.status != status,
             None => {
@@ -91,9 +114,34 @@ pub fn mark_attendance(
     marks: &[(String, String)],
 ) -> Result<usize, Error> {
     let _turn = turn();
+    let marks = marks.iter().map(|(person, status)| MarkInput {
+        person: person.clone(),
+        status: status.clone(),
+        ..MarkInput::default()
+    });
+    let (changed, rows) = mark_edits(node, by, session, marks.collect(), "roll_call")?;
+    let mut edits = Edits::default();
+    for (_, doc, edit) in rows {
+        edits.push(&doc, edit);
+    }
+    edits.commit(node)?;
+    Ok(changed)
+}
+
+/// An edit with its document and the row of a file that it comes from.
+pub(super) type Keyed = (String, String, Edit);
+
+/// What marking these persons writes, and how many of them it is new or changed for.
+pub(super) fn mark_edits(
+    node: &Node,
+    by: &By,
+    session: &str,
+    marks: Vec<MarkInput>,
+    source: &str,
+) -> Result<(usize, Vec<Keyed>), Error> {
     let record = own_session(node, session)?;
     let state = state_of(node, &record)?;
-    if state == "void" {
+    if state == VOID {
         return Err(invalid("state", "活动已作废", "The session is void"));
     }
     let school = record.school.as_deref().unwrap_or_default();
@@ -104,47 +152,87 @@ pub fn mark_attendance(
         .map(|person| person.id)
         .collect();
     // The last mark of a person in one form is the one meant.
-    let wanted: BTreeMap<&str, &str> = marks
-        .iter()
-        .map(|(person, status)| (person.as_str(), status.as_str()))
+    let wanted: BTreeMap<String, MarkInput> = marks
+        .into_iter()
+        .map(|mark| (mark.person.clone(), mark))
         .collect();
-    let mut edits = Edits::default();
+    let mut edits = Vec::new();
     let mut changed = 0;
-    for (person, status) in wanted {
+    let mut first = None;
+    for (person, input) in wanted {
+        let before = edits.len();
         let mut any = false;
-        let mut touched = false;
         for mark in known.iter().filter(|mark| mark.text("person") == person) {
             any = true;
-            if let Some(edit) = Draft::new("attendance")
-                .text("status", status)
-                .change(node, mark, by)?
-            {
-                edits.push(&mark.doc, edit);
-                touched = true;
+            if let Some(edit) = said(&input, mark).change(node, mark, by)? {
+                edits.push((input.key.clone(), mark.doc.clone(), edit));
             }
         }
         if !any {
-            if !persons.contains(person) {
+            if !persons.contains(&person) {
                 return Err(no_such("person", "教师", "teacher of this school"));
             }
             let draft = Draft::new("attendance")
                 .text("session", session)
-                .text("person", person)
-                .text("status", status)
-                .text("source", "roll_call");
-            edits.push(&record.doc, draft.create(node, node.new_id(), by)?);
-            touched = true;
+                .text("person", &person)
+                .text("status", &input.status)
+                .text("arrived", &input.arrived)
+                .text("left", &input.left)
+                .text("reason", &input.reason)
+                .text("source", source);
+            let edit = draft.create(node, node.new_id(), by)?;
+            edits.push((input.key.clone(), record.doc.clone(), edit));
         }
-        changed += usize::from(touched);
+        if edits.len() > before {
+            changed += 1;
+            first.get_or_insert(input.key);
+        }
     }
-    if changed > 0 && may_move(&state, "held") {
+    if let Some(key) = first
+        && may_move(&state, "held")
+    {
         let begun = Draft::new("session")
             .text("state", "held")
             .change(node, &record, by)?;
-        begun.into_iter().for_each(|edit| edits.push(&record.doc, edit));
+        edits.extend(begun.map(|edit| (key, record.doc.clone(), edit)));
     }
-    edits.commit(node)?;
-    Ok(changed)
+    Ok((changed, edits))
+}
+
+/// What a list changes in a mark that is there: it empties nothing that it does not speak of.
+fn said(input: &MarkInput, mark: &Record) -> Draft {
+    let mut draft = Draft::new("attendance").text("status", &input.status);
+    for (field, text) in [("arrived", &input.arrived), ("left", &input.left)] {
+        // The first version of the form has no place for it.
+        if !text.is_empty() && mark.version > 1 {
+            draft = draft.text(field, text);
+        }
+    }
+    // A mark that was taken back carries why; that is past when it is made again.
+    if !input.reason.is_empty() || mark.text("status") == VOID {
+        draft = draft.text("reason", &input.reason);
+    }
+    draft
+}
+
+/// Brings marks of one person and session to this status, twins made on two devices too.
+pub(super) fn remark(
+    node: &Node,
+    by: &By,
+    marks: &[&Record],
+    status: &str,
+    edits: &mut Edits,
+) -> Result<(), Error> {
+    let input = MarkInput {
+        status: status.to_owned(),
+        ..MarkInput::default()
+    };
+    for mark in marks {
+        if let Some(edit) = said(&input, mark).change(node, mark, by)? {
+            edits.push(&mark.doc, edit);
+        }
+    }
+    Ok(())
 }
 
 /// Ends a session (进行中 → 已结束), after which its claims may be registered. Ending it again
@@ -181,7 +269,7 @@ pub fn end_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
     }
 }
 
-fn may_move(from: &str, to: &str) -> bool {
+pub(super) fn may_move(from: &str, to: &str) -> bool {
     Kinds::builtin()
         .latest("session")
         .is_some_and(|kind| kind.may_move(Some(from), to))

@@ -1,14 +1,17 @@
 //! The county's audit of claims: 认定, 核减, 不予认定, 退回补正.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
 
 use records::{Fields, Kinds, claim_digest_with};
 
+use super::carry::follow;
 use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh};
+use super::closing::correction;
+use super::conflicts::Rivals;
 use super::draft::Draft;
-use super::lookup::{By as Pick, Row, record_of, rows};
+use super::lookup::{By as Pick, Row, key, record_of, rows};
+use super::per_school::PerSchool;
 use super::roster::Edits;
 use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node};
@@ -52,6 +55,24 @@ pub fn decide(
     note: &str,
     decided_on: &str,
 ) -> Result<(), Error> {
+    decide_with(
+        node, by, claim, verdict, credits_c, reason, note, decided_on, false,
+    )
+}
+
+/// [`decide`], or for a claim of a closed year with the correction that stands beside the closing.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn decide_with(
+    node: &Node,
+    by: &By,
+    claim: &str,
+    verdict: &str,
+    credits_c: Option<i64>,
+    reason: &str,
+    note: &str,
+    decided_on: &str,
+    correcting: bool,
+) -> Result<(), Error> {
     if !node.is_auditor() {
         return Err(invalid(
             "verdict",
@@ -72,6 +93,13 @@ pub fn decide(
         .pop()
         .ok_or_else(|| no_such("claim", "登分", "claim"))?;
     allowed(node, by, &weighed, verdict)?;
+    if weighed.row.closed && !correcting {
+        return Err(invalid(
+            "claim",
+            "这一学年已经结账：请作“结账后更正”，或先重开学年",
+            "This school year is closed: make a correction, or reopen the year first",
+        ));
+    }
     let (hours_c, credits_c) = amounts(&weighed.row, verdict, credits_c)?;
     if verdict != "recognised" && reason.trim().is_empty() {
         return Err(invalid("reason", "请选择理由", "Give a reason"));
@@ -114,7 +142,14 @@ pub fn decide(
             draft().text("claim", claim).create(node, node.new_id(), by)?,
         );
     }
-    edits.commit(node)
+    if correcting {
+        let (doc, edit) = correction(node, by, &weighed, (hours_c, credits_c), note, decided_on)?;
+        edits.push(&doc, edit);
+    }
+    edits.commit(node)?;
+    // What is recognised at one school is said to the one where the person is now.
+    follow(node, by, &key(&weighed.row.school, &weighed.row.person))?;
+    Ok(())
 }
 
 /// Who may give this verdict on this claim, and whether it may have it now.
@@ -164,6 +199,25 @@ fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str) -> Result<(),
             "同一人同一活动已有认定的学分（重复）",
             "Credit for this person and session has already been given (duplicate)",
         ));
+    }
+    let rivals = Rivals::of_day(node, &row.school, &row.date)?;
+    for rival in rivals.of(&row.session, &row.person) {
+        let claims = node.records(&Filter::kind("claim").about(rival).school(&row.school))?;
+        let claims = claims.into_iter().filter(|c| c.text("person") == row.person);
+        let claims = weigh(node, claims.map(Row::from).collect())?;
+        if let Some(given) = claims.iter().find(|c| !c.superseded && c.given().is_some()) {
+            return Err(invalid(
+                "claim",
+                &format!(
+                    "同一人同一时间的“{}”已经认定（一个学时只计一次）；请先在“待核”页选定",
+                    given.row.session_title
+                ),
+                &format!(
+                    "“{}” of the same person at the same time is recognised already (an hour counts once); settle it on the page of conflicts first",
+                    given.row.session_title
+                ),
+            ));
+        }
     }
     Ok(())
 }
@@ -237,58 +291,14 @@ pub(super) fn reopened(node: &Node, home: &str, limit: u32) -> Result<Vec<String
     Ok(waiting)
 }
 
-/// What the suspects of a school were computed from: the roll, and how far the views of the
-/// school's documents had come.
-type Stand = ([u8; 8], Vec<(String, i64)>);
-
-/// By store and school. A digest of every decided claim of a county takes seconds, of one school
-/// milliseconds, and between two looks at the queue hardly any school has changed.
-static SUSPECTS: Mutex<Suspects> = Mutex::new(BTreeMap::new());
-
-type Suspects = BTreeMap<([u8; 16], String), (Stand, Vec<String>)>;
+/// A digest of every decided claim of a county takes seconds, of one school milliseconds.
+static SUSPECTS: PerSchool<Vec<String>> = PerSchool::new();
 
 /// Per school: ids of claims that are not what their decision binds, or have several decisions.
 fn suspects(node: &Node, home: &str) -> Result<Vec<Vec<String>>, Error> {
-    let (roll, kinds) = (node.roll().digest(), node.kinds());
-    let mut known = SUSPECTS.lock().unwrap_or_else(PoisonError::into_inner);
-    node.read(|conn| {
-        let mut schools: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
-        let mut query = conn.prepare_cached(
-            "SELECT key, viewed FROM document
-             WHERE key LIKE 'log/%' OR key LIKE 'ledger/%' OR key = 'registry' ORDER BY key",
-        )?;
-        let mut found = query.query(())?;
-        let mut registry = 0;
-        while let Some(row) = found.next()? {
-            let key: String = row.get(0)?;
-            // What a digest covers is said by the kinds, which the county publishes there.
-            if key == "registry" {
-                registry = row.get(1)?;
-            }
-            if let Some(school) = key.split('/').nth(1).filter(|school| *school != home) {
-                schools
-                    .entry(school.to_owned())
-                    .or_default()
-                    .push((key.clone(), row.get(1)?));
-            }
-        }
-        let mut all = Vec::new();
-        for (school, mut documents) in schools {
-            documents.push(("registry".to_owned(), registry));
-            let stand = (roll, documents);
-            let key = (node.store_id().0, school);
-            let fresh = match known.get(&key).filter(|(of, _)| *of == stand) {
-                Some((_, ids)) => ids.clone(),
-                None => {
-                    let ids = suspects_of(conn, &kinds, &key.1)?;
-                    known.insert(key, (stand, ids.clone()));
-                    ids
-                }
-            };
-            all.push(fresh);
-        }
-        Ok(all)
-    })
+    let kinds = node.kinds();
+    let make = |school: &str| node.read(|conn| suspects_of(conn, &kinds, school));
+    SUSPECTS.all(node, |school| school != home, make)
 }
 
 fn suspects_of(conn: &store::Connection, kinds: &Kinds, school: &str) -> store::Result<Vec<String>> {

@@ -1,14 +1,21 @@
 //! A teacher's credit card: what the county has recognised, laid out under the rule set.
 
+use std::collections::BTreeSet;
+
 use records::date::parse_stored_date;
 use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3};
 use records::{CreditCard, Date, SchoolYear};
 
-use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use, weigh};
-use super::lookup::{Row, record_of};
+use super::carry::{carried, claims_of};
+use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use};
+use super::conflicts::Rivals;
+use super::lookup::{key, organisation_names, record_of};
+use super::opening::{self, OpeningRow};
+use super::people::People;
+use super::profile::{ProfileRow, in_use, profile};
 use super::roster::{Teacher, newest, teacher};
 use super::versions::{Difference, UnderVersion, under_versions};
-use crate::{Error, Filter, Node, Record};
+use crate::{Error, Node, Record};
 
 /// A teacher's credit card with the claims behind it.
 #[derive(Clone, Debug)]
@@ -19,12 +26,18 @@ pub struct CardView {
     pub card: CreditCard,
     /// All claims of the person, newest session first, also those that do not count.
     pub lines: Vec<ClaimRow>,
+    /// 期初学分: what was earned in earlier years, from paper; also what does not count yet.
+    pub opening: Vec<OpeningRow>,
     /// The versions of the rules that the claims were registered under, and the one in use; the newest last.
     pub versions: Vec<UnderVersion>,
     /// What comes out differently under the first and the last of them.
     pub differences: Vec<Difference>,
     /// Chinese title of the rule set; the card has both languages.
     pub ruleset_title: String,
+    /// All names of this person where there are several, with the school of each: by transfer, or as 同一人.
+    pub elsewhere: Vec<(String, String)>,
+    /// The dated facts of work, each by its author; more than one school's after a transfer.
+    pub profile: Vec<ProfileRow>,
     /// What the figures rest on, so that two printed cards can be compared: the date of the latest
     /// decision that counts and a digest over all that count, as `2026-01-10 #1a2b3c4d`.
     pub cutoff: String,
@@ -33,7 +46,15 @@ pub struct CardView {
 /// The credit card of a person, `None` if this node has no such person.
 pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error> {
     let rules = &*rules_in_use(node);
-    let Some((teacher, mut weighed, entries)) = ground(node, person)? else {
+    let Some(Ground {
+        teacher,
+        mut weighed,
+        opening,
+        entries,
+        brought,
+        elsewhere,
+    }) = ground(node, person)?
+    else {
         return Ok(None);
     };
     let facts = facts(node, &teacher, rules)?;
@@ -46,12 +67,15 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
     let all = node.rules().versions(&rules.head.id);
     let (versions, differences) = under_versions(&all, rules, &facts, &entries);
     let cutoff = card.cut_off.to_string();
-    let mut lines: Vec<ClaimRow> = weighed.into_iter().map(|w| w.row).collect();
+    let mut lines: Vec<ClaimRow> = weighed.into_iter().map(|w| w.row).chain(brought).collect();
     lines.sort_by(|a, b| (&b.date, &b.id).cmp(&(&a.date, &a.id)));
     Ok(Some(CardView {
+        profile: profile(node, &teacher)?,
+        elsewhere,
         teacher,
         card,
         lines,
+        opening,
         versions,
         differences,
         ruleset_title: rules.head.title_zh.clone(),
@@ -62,7 +86,7 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
 /// The same claims under the other rule sets for teachers, R2 and R3, in the cycles that hold the day
 /// `on`: for comparison, through class-hours. Empty if this node has no such person.
 pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard>, Error> {
-    let Some((teacher, _, entries)) = ground(node, person)? else {
+    let Some(Ground { teacher, entries, .. }) = ground(node, person)? else {
         return Ok(Vec::new());
     };
     let when = When {
@@ -76,20 +100,95 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
 }
 
 /// A person, all claims of that person, and what they put before the rules.
-fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
-    let Some(teacher) = teacher(node, person)? else {
-        return Ok(None);
-    };
-    let claims = node.records(&Filter::kind("claim").person(person))?;
-    let weighed = weigh(node, claims.into_iter().map(Row::from).collect())?;
-    let entries = weighed.iter().filter_map(entry).collect();
-    Ok(Some((teacher, weighed, entries)))
+struct Ground {
+    teacher: Teacher,
+    weighed: Vec<Weighed>,
+    /// 期初学分 of earlier years, under every name.
+    opening: Vec<OpeningRow>,
+    entries: Vec<Entry>,
+    /// What the county has brought over from schools that are not read here.
+    brought: Vec<ClaimRow>,
+    elsewhere: Vec<(String, String)>,
 }
 
-type Ground = (Teacher, Vec<Weighed>, Vec<Entry>);
+fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
+    let Some(asked) = teacher(node, person)? else {
+        return Ok(None);
+    };
+    // Whoever has several names has one card: that of the present place, if it is read here.
+    let people = People::load(node)?;
+    let of = key(&asked.school, &asked.id);
+    let names = people.names(&of);
+    let present = people.present(&of);
+    let teacher = match present == of {
+        true => asked,
+        false => teacher(node, &present.1)?
+            .filter(|t| t.school == present.0)
+            .unwrap_or(asked),
+    };
+    let mut weighed = claims_of(node, &names)?;
+    hold_back(node, &mut weighed)?;
+    let (brought, carried): (Vec<_>, Vec<_>) = carried(node, &names, &weighed)?.into_iter().unzip();
+    let mut opening = Vec::new();
+    for (school, person) in &names {
+        opening.extend(opening::of_person(node, person, school)?);
+    }
+    let of_earlier = opening.iter().filter_map(|row| row.entry.clone());
+    let entries = weighed
+        .iter()
+        .filter_map(entry)
+        .chain(carried)
+        .chain(of_earlier)
+        .collect();
+    let mut elsewhere = Vec::new();
+    if names.len() > 1 {
+        let schools = organisation_names(node)?;
+        let others = names.into_iter().filter(|name| name.1 != teacher.id);
+        elsewhere.extend(others.map(|(school, id)| (schools.get(&school).cloned().unwrap_or_default(), id)));
+    }
+    Ok(Some(Ground {
+        teacher,
+        weighed,
+        opening,
+        entries,
+        brought,
+        elsewhere,
+    }))
+}
+
+/// Of two claims for one time that were both recognised before anybody saw it, the later one waits: an hour counts
+/// once.
+fn hold_back(node: &Node, weighed: &mut [Weighed]) -> Result<(), Error> {
+    let schools: BTreeSet<String> = weighed.iter().map(|w| w.row.school.clone()).collect();
+    for school in schools {
+        let rivals = Rivals::of_school(node, &school)?;
+        let mut given: Vec<(String, String, usize)> = Vec::new();
+        for (at, w) in weighed.iter().enumerate() {
+            if let (ClaimState::Decided { on, .. }, Some(_), false) = (&w.row.state, w.given(), w.superseded)
+                && w.row.school == school
+            {
+                given.push((on.clone(), w.row.id.clone(), at));
+            }
+        }
+        given.sort();
+        let mut stand: BTreeSet<String> = BTreeSet::new();
+        for (_, _, at) in given {
+            let row = &mut weighed[at].row;
+            if rivals
+                .of(&row.session, &row.person)
+                .any(|rival| stand.contains(rival))
+            {
+                row.disputed = true;
+            } else {
+                stand.insert(row.session.clone());
+            }
+        }
+    }
+    Ok(())
+}
 
 /// What a claim puts before the rules, if the county has given something for it.
-fn entry(weighed: &Weighed) -> Option<Entry> {
+pub(super) fn entry(weighed: &Weighed) -> Option<Entry> {
     let (hours_c, credits_c) = weighed.given().filter(|_| !weighed.superseded)?;
     let session = weighed.session.as_ref()?;
     let row = &weighed.row;
@@ -120,12 +219,8 @@ fn entry(weighed: &Weighed) -> Option<Entry> {
 }
 
 /// What the rules ask about the person.
-fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
-    let rows = node.records(
-        &Filter::kind("staff_fact")
-            .person(&teacher.id)
-            .school(&teacher.school),
-    )?;
+pub(super) fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
+    let rows = in_use(node, teacher)?;
     let school = record_of(node, "organisation", &teacher.school)?;
     let year = |year: i64| i32::try_from(year).ok().map(SchoolYear);
     Ok(PersonFacts {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use records::rules::{RuleSet, r1};
-use records::{Kinds, claim_digest_with};
+use records::{Fields, Kinds, Value, claim_digest_with, show_hundredths};
 
 use super::attendance::{Tally, own_session, tallies};
+use super::closing::Closed;
 use super::draft::{Draft, kind_of};
 use super::lookup::{Key, Row, by_about, by_id, key, newest, organisation_names};
 use super::roster::Edits;
@@ -78,6 +79,10 @@ pub struct ClaimRow {
     pub state: ClaimState,
     /// 待核: it rests on something that is in dispute, void, missing or no longer so. Counts zero.
     pub disputed: bool,
+    /// 迟报: it, or a change of it, came after its school year was closed.
+    pub late: bool,
+    /// Its school year is closed: only a correction decides on it.
+    pub closed: bool,
 }
 
 /// A claim with everything that decides what it is worth.
@@ -166,6 +171,19 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
             "Two devices say different things about this session; choose first",
         ));
     }
+    if let Some(filed) = beyond_filing(&record.fields) {
+        return Err(invalid(
+            "hours_c",
+            &format!(
+                "学时超过备案的 {}；请改正学时，或重新备案",
+                show_hundredths(filed)
+            ),
+            &format!(
+                "More class-hours than the {} filed; correct them, or file anew",
+                show_hundredths(filed)
+            ),
+        ));
+    }
     let school = record.school.clone().unwrap_or_default();
     let marks = tallies(node, &[session])?
         .remove(&key(&school, session))
@@ -187,7 +205,7 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
             .collect();
         let (returned, live): (Vec<_>, Vec<_>) = standing.into_iter().partition(|w| is_returned(w));
         if live.is_empty() {
-            let mut draft = content(&record, person, &rules)?.text("claimed_on", claimed_on);
+            let mut draft = content(session, &record.fields, person, &rules)?.text("claimed_on", claimed_on);
             if let Some(old) = returned.last() {
                 draft = draft.text("supersedes", &old.row.id);
             }
@@ -199,7 +217,7 @@ pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) ->
         for old in live.iter().filter_map(|w| by_claim.get(&w.row.id)) {
             // What was registered under a version of the rules stays under it.
             let own = node.rules().get(old.text("rule_ref"));
-            let draft = content(&record, person, own.as_ref().unwrap_or(&rules))?;
+            let draft = content(session, &record.fields, person, own.as_ref().unwrap_or(&rules))?;
             if let Some(edit) = draft.change(node, old, by)? {
                 edits.push(&old.doc, edit);
                 touched = true;
@@ -223,18 +241,19 @@ pub(super) fn rules_in_use(node: &Node) -> Arc<RuleSet> {
 }
 
 /// What a claim of this person says, from the session as it is now.
-fn content(session: &Record, person: &str, rules: &RuleSet) -> Result<Draft, Error> {
-    let hours_c = session.int("hours_c");
+pub(super) fn content(id: &str, session: &Fields, person: &str, rules: &RuleSet) -> Result<Draft, Error> {
+    let text = |field: &str| session.get(field).and_then(Value::as_text).unwrap_or_default();
+    let hours_c = session.get("hours_c").and_then(Value::as_int).unwrap_or_default();
     let credits_c = rules
         .credits_of(hours_c)
         .map_err(|error| invalid("hours_c", &error.zh(), &error.to_string()))?;
     Ok(Draft::new("claim")
         .text("person", person)
-        .text("session", &session.id)
+        .text("session", id)
         .text("rule_ref", &rules.reference())
-        .text("category", session.text("category"))
-        .text("sub", session.text("sub"))
-        .text("channel", session.text("channel"))
+        .text("category", text("category"))
+        .text("sub", text("sub"))
+        .text("channel", text("channel"))
         .int("hours_c", Some(hours_c))
         .int("credits_c", Some(credits_c)))
 }
@@ -260,6 +279,8 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
     let county = node.is_county() || node.is_auditor();
     let home = node.home_school();
     let kinds = node.kinds();
+    let closed = Closed::load(node)?;
+    let late = closed.late(node, &ids)?;
 
     Ok(claims
         .into_iter()
@@ -305,6 +326,8 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 claimed_on: text("claimed_on"),
                 state: decided(&kinds, &claim, session, &decisions).unwrap_or(way),
                 disputed: decisions_differ || !sound,
+                late: late.contains(&key(&claim.doc, &claim.id)),
+                closed: closed.is_closed(&claim.doc),
             };
             Weighed {
                 row,
@@ -325,7 +348,14 @@ fn sound(kinds: &Kinds, claim: &Row, session: Option<&Row>, mark: Option<&Tally>
         as_kind(kinds, "claim", claim)
             && as_kind(kinds, "session", session)
             && session.text("state") != "void"
+            && beyond_filing(&session.fields).is_none()
     }) && mark.is_some_and(Tally::present)
+}
+
+/// The class-hours that were filed (备案) for a session, if it claims more.
+fn beyond_filing(session: &Fields) -> Option<i64> {
+    let number = |field: &str| session.get(field).and_then(Value::as_int);
+    number("hours_filed_c").filter(|filed| number("hours_c").is_some_and(|hours| hours > *filed))
 }
 
 /// Whether a row is undisputed and as its kind allows; anything else is shown and counts zero.

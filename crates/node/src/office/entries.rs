@@ -1,16 +1,18 @@
 //! Records of any kind, as their kind's file says: list, one with what stands around it, saving, steps.
 //!
-//! Nothing here knows a kind by its name but for the signature, whose means must be true. What a kind asks is
-//! in its file; `records::kinds` says what is wrong and which steps lead on, and this applies it.
+//! Nothing here knows a kind by its name. What a kind asks is in its file; `records::kinds` says what is wrong and which steps lead on, and this applies it.
 
 use std::collections::{BTreeSet, HashMap};
 
-use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene, split_reference};
-use records::{Kinds, Lang, record_digest_with};
+use records::kinds::{Actor, BINDS, FieldType, Format, Kind, Related, Scene, split_reference};
+use records::{Kinds, Lang, Value, record_digest_with};
+use sync::NodeId;
 
+use super::closing::Closed;
 use super::lookup::{Key, Row, by_about, key, newest, organisation_names, record_of};
+use super::signatures::{beneath, binds_beneath, covers};
 use super::titles::Titles;
-use crate::{Act, Error, Filter, Node, Record, Way};
+use crate::{Act, Error, Filter, Node, Record, Role, Way};
 
 /// Where a record stands, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct Entry {
     pub stand: Option<Stand>,
     /// Two devices say different things.
     pub disputed: bool,
+    /// 迟报: it, or a change of it, came after its school year was closed.
+    pub late: bool,
     /// How far it has come.
     pub way: Way,
     /// The account that wrote it last.
@@ -156,19 +160,34 @@ pub struct Changed {
     pub after: [String; 2],
 }
 
+/// The field of a signature that names the device on which it was given.
+pub(super) const KEY: &str = "key";
+
+/// A device's key as records write it: 64 digits.
+pub(super) fn device_key(device: &NodeId) -> String {
+    data_encoding::HEXLOWER.encode(&device.0)
+}
+
 /// Fields that the program fills: the state, its reason, the round, the digest.
 pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
     let states = kind.states.as_ref();
     field == BINDS
+        || kind.field(field).is_some_and(|field| field.program)
         || states.is_some_and(|s| {
             s.field == field || s.reason.as_deref() == Some(field) || s.round.as_deref() == Some(field)
         })
 }
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
-/// evidence): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 8] = [
+/// evidence, a person's own hand behind a signature): they are written on their own pages and by no general form.
+const OWN_ACTS: [&str; 18] = [
+    "bulletin",
+    "carried_credit",
+    "correction",
     "person",
+    "same_person",
+    "year_close",
+    "year_statement",
     "staff_fact",
     "organisation",
     "attendance",
@@ -176,6 +195,10 @@ const OWN_ACTS: [&str; 8] = [
     "claim",
     "decision",
     "published",
+    "settlement",
+    "opening_balance",
+    "unlisted",
+    "signature",
 ];
 
 /// Whether records of a kind are written by acts of their own alone.
@@ -189,6 +212,8 @@ pub fn may_write_kind(node: &Node, kind: &Kind) -> bool {
         "school" => node.home_school().is_some(),
         "county" => node.is_county(),
         "auditor" => node.is_auditor(),
+        "mentor" => !node.scopes(Role::Mentor).is_empty(),
+        "host" => !node.scopes(Role::Host).is_empty(),
         _ => false,
     })
 }
@@ -208,11 +233,13 @@ pub fn entry_counts(node: &Node) -> Result<HashMap<String, u64>, Error> {
     })
 }
 
-fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
+pub(super) fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
     let kinds = node.kinds();
     let names = organisation_names(node)?;
     let words = words(node, &kinds, records)?;
     let mut titles = Titles::new(node, &kinds);
+    let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let late = Closed::load(node)?.late(node, &ids)?;
     records
         .iter()
         .map(|record| {
@@ -234,6 +261,7 @@ fn rows(node: &Node, records: &[Record]) -> Result<Vec<Entry>, Error> {
                 school_name: names.get(&school).cloned().unwrap_or_default(),
                 stand: known.and_then(|kind| stand(&kinds, kind, record, about.unwrap_or_default())),
                 disputed: record.disputed,
+                late: late.contains(&key(&record.doc, &record.id)),
                 way: record.way,
                 by: record.text("_by").to_owned(),
                 school,
@@ -257,6 +285,16 @@ fn words(node: &Node, kinds: &Kinds, records: &[Record]) -> Result<HashMap<Key, 
     for kind in wanted {
         for (about, rows) in by_about(node, kind, &ids)? {
             words.entry(about).or_default().extend(rows);
+        }
+    }
+    for record in records {
+        let school = record.school.clone().unwrap_or_default();
+        let Some(rows) = words.get_mut(&key(&school, &record.id)) else {
+            continue;
+        };
+        if rows.iter().any(|row| binds_beneath(&row.fields)) {
+            let beneath = beneath(node, kinds, record)?;
+            rows.retain(|row| covers(&row.fields, beneath.as_deref()));
         }
     }
     Ok(words)
@@ -285,6 +323,23 @@ fn stand(kinds: &Kinds, kind: &Kind, record: &Record, about: &[Row]) -> Option<S
     })
 }
 
+/// Where each of these records stands, in their order.
+pub(super) fn stands(node: &Node, records: &[Record]) -> Result<Vec<Option<Stand>>, Error> {
+    let kinds = node.kinds();
+    let words = words(node, &kinds, records)?;
+    let of = |record: &Record| {
+        let school = record.school.clone().unwrap_or_default();
+        let about = words.get(&key(&school, &record.id)).map(Vec::as_slice);
+        stand(
+            &kinds,
+            kinds.get(&reference(record))?,
+            record,
+            about.unwrap_or_default(),
+        )
+    };
+    Ok(records.iter().map(of).collect())
+}
+
 pub(super) fn stand_of(
     node: &Node,
     kinds: &Kinds,
@@ -307,7 +362,7 @@ pub(super) fn state_of(node: &Node, record: &Record) -> Result<String, Error> {
     Ok(stand.map_or_else(|| record.text("state").to_owned(), |stand| stand.code))
 }
 
-fn related(row: &Row) -> Related<'_> {
+pub(super) fn related(row: &Row) -> Related<'_> {
     let reference = row.text("_kind");
     Related {
         kind: split_reference(reference).map_or("", |(id, _)| id),
@@ -333,11 +388,14 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
     let form = kinds.get(&reference(&record));
     let around = around(node, &record)?;
     let digest = record_digest_with(&kinds, &record.fields);
+    let beneath = beneath(node, &kinds, &record)?;
     let bound = |record: &Record| {
-        record
-            .fields
-            .get(BINDS)
-            .map(|binds| binds.as_text() == Some(&digest))
+        // A signature is that of the device whose key it names.
+        let key = record.fields.get(KEY).and_then(Value::as_text);
+        let own = key.is_none_or(|key| key == device_key(&record.author));
+        let covers = own && covers(&record.fields, beneath.as_deref());
+        let binds = record.fields.get(BINDS)?;
+        Some(covers && binds.as_text() == Some(&digest))
     };
     let about_rows = rows(node, &around)?;
     let about = around
@@ -349,10 +407,13 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
             entry,
         })
         .collect();
-    let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &around, actor));
+    let mut standing = around;
+    standing.retain(|other| covers(&other.fields, beneath.as_deref()));
+    let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &standing, actor));
     let home = node.home_school();
-    let ours =
-        record.school.is_none() || home == record.school || form.is_some_and(|f| f.document == "ledger");
+    let ours = record.school.is_none()
+        || home == record.school
+        || form.is_some_and(|f| ["ledger", "visits"].contains(&f.document.as_str()));
     let editable = ours
         && form.is_some_and(|form| may_write_kind(node, form) && !has_own_acts(&form.id))
         && !entry.stand.as_ref().is_some_and(|stand| stand.closed);
@@ -455,7 +516,9 @@ fn shown(node: &Node, kinds: &Kinds, form: Option<&Kind>, record: &Record) -> Re
         let field = form.and_then(|form| form.field(name));
         let value = record.fields.get(name);
         let others = record.others.get(name).map(Vec::as_slice).unwrap_or_default();
-        if (value.is_none() && others.is_empty()) || name == BINDS {
+        // A snapshot is for the program to read.
+        let snapshot = field.is_some_and(|field| field.format == Some(Format::Hex) && field.min_len == 0);
+        if (value.is_none() && others.is_empty()) || name == BINDS || snapshot {
             continue;
         }
         let link = field

@@ -1,18 +1,25 @@
 //! Saving a record of any kind, and taking steps with it, as its kind's file allows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use records::kinds::{Actor, BINDS, FieldType, Kind, Related, Scene};
 use records::{Kinds, Value, record_digest_with};
 
+use super::bulletins::may_issue;
+use super::carry::follow;
+use super::closing::reopened_with;
 use super::draft::{Draft, year_of};
 use super::entries::{
-    around, as_related, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
+    KEY, around, as_related, device_key, filled_by_program, has_own_acts, may_write_kind, reference, stand_of,
 };
-use super::lookup::record_of;
+use super::lookup::{key, record_of};
+use super::places::may_confirm;
 use super::roster::Edits;
+use super::same_person::follow_act;
+use super::signatures::{beneath, covers};
 use super::{By, fault, invalid, no_such, own_school, turn};
-use crate::{Error, Filter, Node, Record};
+use crate::{Error, Filter, Node, Record, Role};
 
 /// What a form says.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +84,7 @@ pub fn save_entry(node: &Node, by: &By, actor: Actor, input: EntryInput) -> Resu
     };
     targets(node, form, &whole, old.as_ref())?;
     if let Some(about) = &about {
-        draft = said_of(node, by, actor, &kinds, form, about, old.as_ref(), draft)?;
+        draft = said_of(node, actor, &kinds, form, about, old.as_ref(), draft)?;
     }
     let Some(old) = old else {
         if let Some(states) = &form.states {
@@ -185,7 +192,6 @@ fn targets(node: &Node, form: &Kind, whole: &records::Fields, old: Option<&Recor
 #[allow(clippy::too_many_arguments)]
 fn said_of(
     node: &Node,
-    by: &By,
     actor: Actor,
     kinds: &Kinds,
     form: &Kind,
@@ -201,17 +207,6 @@ fn said_of(
             "Nobody decides on records of the own school",
         ));
     }
-    if form.id == "signature" && whole.get("means").and_then(Value::as_text) == Some("own_account") {
-        let account = node.read(|conn| store::accounts::account_named(conn, &by.account))?;
-        let person = account.and_then(|account| account.person).unwrap_or_default();
-        if person.is_empty() || whole.get("person").and_then(Value::as_text) != Some(person.as_str()) {
-            return Err(invalid(
-                "means",
-                "现在登录的不是签字人本人的账号；请本人登录后签，或选“纸上签字”",
-                "The account signed in is not the signer's own; sign in as the signer, or choose “on paper”",
-            ));
-        }
-    }
     if let Some(of) = kinds.get(&reference(about)) {
         // The word that is renewed does not stand against itself.
         let mut around = around(node, about)?;
@@ -226,6 +221,11 @@ fn said_of(
         };
         scene.word(actor, &form.id, &whole).map_err(Error::Invalid)?;
     }
+    // A signature says on which device it was given.
+    let draft = match form.field(KEY) {
+        Some(_) => draft.text(KEY, &device_key(&node.id())),
+        None => draft,
+    };
     Ok(match form.field(BINDS) {
         Some(_) => draft.text(BINDS, &record_digest_with(kinds, &about.fields)),
         None => draft,
@@ -272,6 +272,39 @@ fn document(
             own_school(node, &school)?;
             Ok(format!("{family}/{school}/{}", year()?))
         }
+        // One plan of a person stands beside the other, by school.
+        "portfolio" => {
+            let school = node.home_school().unwrap_or_default();
+            own_school(node, &school)?;
+            let person = form
+                .view
+                .person
+                .as_deref()
+                .and_then(|field| fields.get(field)?.as_text());
+            Ok(format!("portfolio/{school}/{}", person.unwrap_or_default()))
+        }
+        // What a mentor writes about a sheet goes beside it; a sheet goes to the school that it names.
+        "visits" if about.is_some() => Ok(about.map(|about| about.doc.clone()).unwrap_or_default()),
+        "visits" => {
+            let host = fields.get("host").and_then(Value::as_text).unwrap_or_default();
+            let scope = node.scopes(Role::Mentor).into_iter().find(|scope| {
+                let school = scope.rsplit_once('/').map(|(_, school)| school);
+                school == Some(host)
+            });
+            let scope = scope.ok_or_else(|| {
+                invalid(
+                    "host",
+                    "县里没有把这所学校分给这台设备；请选分给的学校",
+                    "The county has not assigned this school to this device; choose one that it has",
+                )
+            })?;
+            Ok(format!("visits/{scope}/{}", year()?))
+        }
+        "group" if about.is_some() => Ok(about.map(|about| about.doc.clone()).unwrap_or_default()),
+        "group" => {
+            let scope = node.scopes(Role::Host).into_iter().next().unwrap_or_default();
+            Ok(format!("group/{scope}/{}", year()?))
+        }
         _ => Err(invalid(
             "_kind",
             "这种记录还不能在这里登记",
@@ -313,15 +346,23 @@ pub fn take_step(
     if matches!(form.document.as_str(), "log" | "base") {
         own_school(node, record.school.as_deref().unwrap_or_default())?;
     }
+    match (form.id.as_str(), to) {
+        ("bulletin", "issued") => may_issue(node, &record)?,
+        ("enrolment", "confirmed") => may_confirm(node, &record)?,
+        _ => {}
+    }
     // Both copies of a transfer's order take the step, or none: it needs the old school's release and the new
     // one's acceptance.
     let taking = match form.id.as_str() {
         TRANSFER => copies(node, record.text("order_no"))?,
+        "year_close" => reopened_with(node, &record)?,
         _ => vec![record],
     };
-    let mut edits = Edits::default();
+    let mut drafts = Vec::new();
     for record in &taking {
-        let around = around(node, record)?;
+        let beneath = beneath(node, &kinds, record)?;
+        let mut around = around(node, record)?;
+        around.retain(|other| covers(&other.fields, beneath.as_deref()));
         let related: Vec<Related<'_>> = around.iter().map(as_related).collect();
         let scene = Scene {
             kinds: &kinds,
@@ -334,11 +375,58 @@ pub fn take_step(
         let draft = said.iter().fold(Draft::new(&form.id), |draft, (name, value)| {
             draft.value(name, value.clone())
         });
+        drafts.push((record, draft));
+    }
+    // What both copies allow says from then on who the person is at the new school.
+    let moved = match form.id == TRANSFER && to == "effective" {
+        true => Some(accepted_as(node, &taking)?),
+        false => None,
+    };
+    let mut edits = Edits::default();
+    for (record, mut draft) in drafts {
+        if let Some(person) = &moved {
+            draft = draft.text("to_person", person);
+        }
         if let Some(edit) = draft.change(node, record, by)? {
             edits.push(&record.doc, edit);
         }
     }
-    edits.commit(node)
+    edits.commit(node)?;
+    // Credits go where the county now says that a person is.
+    match (taking.first(), form.id.as_str(), to) {
+        (Some(order), TRANSFER, "effective") => {
+            follow(node, by, &key(order.text("from"), order.text("person"))).map(drop)?;
+        }
+        (Some(act), "same_person", _) => follow_act(node, by, act)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whom the new school has named in its acceptance.
+fn accepted_as(node: &Node, copies: &[Record]) -> Result<String, Error> {
+    let there = copies
+        .iter()
+        .find(|copy| copy.school.as_deref() == Some(copy.text("to")));
+    let mut named = BTreeSet::new();
+    if let Some(copy) = there {
+        for word in around(node, copy)?
+            .into_iter()
+            .filter(|word| word.kind == "transfer_accept")
+        {
+            if !word.disputed && word.text("person") != copy.text("person") {
+                named.insert(word.text("person").to_owned());
+            }
+        }
+    }
+    match (named.pop_first(), named.is_empty()) {
+        (Some(person), true) => Ok(person),
+        _ => Err(invalid(
+            "state",
+            "新学校的接收还没有写明本校花名册上是哪一位，或写了不同的人",
+            "The new school’s acceptance does not name one person of its roster yet",
+        )),
+    }
 }
 
 /// The kind of the county's order that a teacher moves.

@@ -12,21 +12,41 @@
 
 mod attendance;
 mod audit;
+mod bulletins;
 mod card;
+mod carry;
 mod claims;
+mod closing;
+mod conflicts;
 mod draft;
 mod entries;
 mod entry_save;
+mod evidence;
+mod imports;
+mod listening;
 mod lookup;
+mod names;
+mod observations;
+mod opening;
+mod opinions;
 mod organisations;
+mod own;
+mod people;
+mod per_school;
+mod places;
+mod profile;
 mod publishing;
 mod roster;
+mod same_person;
 mod schools;
 mod series;
 mod sessions;
+mod signatures;
 #[cfg(test)]
 mod tests;
 mod titles;
+mod undo;
+mod unlisted;
 mod versions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,24 +55,56 @@ use records::FieldError;
 
 use crate::{Error, Node};
 
-pub use attendance::{Mark, end_session, mark_attendance};
+pub use attendance::{Mark, MarkInput, end_session, mark_attendance};
 pub use audit::{audit_queue, decide};
+pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, claims, register_claims};
+pub use closing::{Closing, LateRecord, Statement, close_year, closings, correct, late_records, statements};
+pub use conflicts::{
+    Choice, Conflict, Found, Matter, Proof, Said, conflict, conflicts, open_conflicts, settle,
+};
 pub use entries::{
     About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
+pub use evidence::{Photo, PhotoInput, add_photo, check_photo, photo, photos};
+pub use imports::{
+    ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import, import_attendance, import_list,
+    import_outside, import_passes, import_teachers, outside_claims, taken_rows,
+};
+pub use listening::{HeldBack, Listener, Listening, listening};
+pub use names::name_variants;
+pub use observations::{
+    Observation, ObservationInput, ObservationRow, answer_observation, lesson_counts, observation,
+    observations, save_observation,
+};
+pub use opening::{
+    Cell, OpeningColumn, OpeningInput, OpeningRow, decide_openings, opening_queue, opening_table, openings,
+    save_openings,
+};
+pub use opinions::{Opinion, Opinions, opinions};
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
+pub use own::{answer_objection, dispute, own_entries, own_entry, sign_own, withdraw_objection};
+pub use places::{Applicant, Places, Seat, places};
+pub use profile::ProfileRow;
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
-pub use roster::{Teacher, TeacherInput, check_teacher, roster, save_teacher, save_teachers, teacher};
-pub use schools::{SchoolRow, schools};
-pub use series::{InSeries, SeriesPlan, enter_series, series_plan};
+pub use roster::{
+    RosterRow, Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers,
+    teacher,
+};
+pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons};
+pub use schools::{SchoolRow, schools, schools_on};
+pub use series::{InSeries, MonthHeld, SeriesPlan, enter_series, held_by_month, series_plan};
 pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
+pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
+pub use store::imports::Import;
 pub use titles::choices;
+pub use undo::{Fate, Undone, undo_import, undo_preview};
+pub use unlisted::{Unlisted, add_unlisted, link_unlisted, unlisted};
 pub use versions::{Difference, UnderVersion};
 
 /// Who typed a record.

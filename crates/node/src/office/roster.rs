@@ -3,12 +3,15 @@
 //! A person is one record; facts are dated rows in the base document of the school year of their
 //! `from`, so that history is kept. The roster shows the newest row.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use records::FieldError;
+use sha2::{Digest, Sha256};
 
+use super::attendance::{Keyed, VOID};
 use super::draft::{Draft, year_of};
-use super::lookup::{least, record_of};
+use super::lookup::{Key, key, least, organisation_names, record_of};
+use super::people::People;
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Edit, Error, Filter, Node, Record, Way};
 
@@ -47,9 +50,36 @@ pub struct Teacher {
     pub way: Way,
     /// Two devices say different things.
     pub disputed: bool,
+    /// Where else the county says that this person was, is or is kept.
+    pub whereabouts: Whereabouts,
+}
+
+/// What the county's acts say about a person on a roster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Days on this school's strength: the first, and the day after the last; empty text is open. None at all:
+    /// the person is kept under another school's entry.
+    pub stays: Vec<(String, String)>,
+    /// The transfer that led here last: day, and name of the old school.
+    pub came: Option<(String, String)>,
+    /// The transfer that led away last: day, and name of the new school.
+    pub went: Option<(String, String)>,
+    /// The school whose entry of this person is kept (同一人).
+    pub kept_at: Option<String>,
 }
 
 impl Teacher {
+    /// Whether this person is on the school's strength on a day, `YYYY-MM-DD`. The effective date of a transfer
+    /// decides, so that what was held before it still has its people.
+    pub fn on_strength(&self, day: &str) -> bool {
+        let transferred = self.status == "transferred" && self.whereabouts.went.is_some();
+        let stays = &self.whereabouts.stays;
+        (self.in_service() || transferred)
+            && stays
+                .iter()
+                .any(|(from, to)| from.as_str() <= day && (to.is_empty() || day < to.as_str()))
+    }
+
     /// Whether this person is on the school's strength: not retired, transferred or gone.
     pub fn in_service(&self) -> bool {
         !GONE.contains(&self.status.as_str())
@@ -57,10 +87,10 @@ impl Teacher {
 }
 
 /// Codes of persons who no longer belong to the school's strength.
-pub(super) const GONE: [&str; 3] = ["retired", "transferred", "left"];
+pub(super) const GONE: [&str; 4] = ["retired", "transferred", "left", VOID];
 
 /// What a form or a roster file says about one teacher. Blank text means not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TeacherInput {
     /// 教师编号.
     pub teacher_code: String,
@@ -111,7 +141,7 @@ impl TeacherInput {
 }
 
 /// Facts that this form does not have; a new dated row takes them over from the row before.
-const OTHER_FACTS: [&str; 4] = ["title_label", "novice_year", "weekly_lessons", "full_time"];
+pub(super) const OTHER_FACTS: [&str; 4] = ["title_label", "novice_year", "weekly_lessons", "full_time"];
 
 /// What the kinds say about a form, field by field; empty = good. For previews.
 pub fn check_teacher(input: &TeacherInput) -> Vec<FieldError> {
@@ -132,11 +162,12 @@ const SOMEBODY: &str = "00000000-0000-7000-8000-000000000000";
 /// The teachers of a school, by teacher code, then name.
 pub fn roster(node: &Node, school: &str) -> Result<Vec<Teacher>, Error> {
     let mut facts = facts_of(node.records(&Filter::kind("staff_fact").school(school))?);
+    let joined = Joined::load(node)?;
     let mut teachers: Vec<Teacher> = persons(node, school)?
         .into_values()
         .map(|person| {
             let own = facts.remove(&person.id).unwrap_or_default();
-            shown(person, &own)
+            shown(person, &own, &joined)
         })
         .collect();
     teachers.sort_by(|a, b| {
@@ -156,7 +187,7 @@ pub fn teacher(node: &Node, id: &str) -> Result<Option<Teacher>, Error> {
     };
     let school = person.school.clone().unwrap_or_default();
     let facts = node.records(&Filter::kind("staff_fact").person(id).school(&school))?;
-    Ok(Some(shown(person, &facts)))
+    Ok(Some(shown(person, &facts, &Joined::load(node)?)))
 }
 
 /// Saves one teacher of the node's own school; returns the record id. A new teacher must not have
@@ -191,7 +222,8 @@ pub fn save_teacher(
 }
 
 /// Saves many teachers, as from a roster file, in few large changes; how many were new or changed.
-/// Nothing is written if one of them is invalid (see [`check_teacher`]).
+/// Nothing is written if one of them is invalid (see [`check_teacher`]). One row that two computers of a school
+/// import while they are apart is one person: the id of a new one is the key of the row.
 pub fn save_teachers(
     node: &Node,
     by: &By,
@@ -200,16 +232,44 @@ pub fn save_teachers(
 ) -> Result<usize, Error> {
     own_school(node, school)?;
     let _turn = turn();
-    let known = Known::load(node, school)?;
+    let teachers = teachers.into_iter().map(|(id, input)| (String::new(), id, input));
+    let (changed, rows) = teacher_edits(node, by, school, teachers.collect())?;
     let mut edits = Edits::default();
-    let mut changed = 0;
-    for (at, (id, input)) in teachers.into_iter().enumerate() {
-        let id = id.map_or_else(|| Target::New(node.new_id()), Target::Known);
-        let saved = known.save(node, by, school, &id, &input, &mut edits);
-        changed += usize::from(saved.map_err(|error| numbered(error, at + 1))?);
+    for (_, doc, edit) in rows {
+        edits.push(&doc, edit);
     }
     edits.commit(node)?;
     Ok(changed)
+}
+
+/// A row of a roster file: where it stands in the file, the person if known, what it says.
+pub type RosterRow = (String, Option<String>, TeacherInput);
+
+/// What saving these teachers writes, and how many of them it is new or changed for.
+pub(super) fn teacher_edits(
+    node: &Node,
+    by: &By,
+    school: &str,
+    teachers: Vec<RosterRow>,
+) -> Result<(usize, Vec<Keyed>), Error> {
+    let known = Known::load(node, school)?;
+    let mut rows = Vec::new();
+    let mut changed = 0;
+    let mut keys = RowKeys::default();
+    for (at, (key, id, input)) in teachers.into_iter().enumerate() {
+        let id = id.map_or_else(|| known.target(keys.of(school, &input)), Target::Known);
+        let mut edits = Edits::default();
+        let saved = known.save(node, by, school, &id, &input, &mut edits);
+        changed += usize::from(saved.map_err(|error| numbered(error, at + 1))?);
+        let own = edits.0.into_iter();
+        rows.extend(own.flat_map(|(doc, edits)| {
+            let key = key.clone();
+            edits
+                .into_iter()
+                .map(move |edit| (key.clone(), doc.clone(), edit))
+        }));
+    }
+    Ok((changed, rows))
 }
 
 /// Says in each message which entry of a batch it is about, counted from 1.
@@ -247,7 +307,60 @@ impl Edits {
     }
 }
 
+/// Ids of persons and facts by what the row of a file says of them, and how often it says so. Not by the file's
+/// bytes: a sheet that was opened and saved again is still the same roster.
+#[derive(Default)]
+pub(super) struct RowKeys(HashMap<TeacherInput, u32>);
+
+impl RowKeys {
+    pub(super) fn of(&mut self, school: &str, row: &TeacherInput) -> String {
+        let times = self.0.entry(row.clone()).or_default();
+        *times += 1;
+        let number = |number: Option<i64>| number.map(|n| n.to_string()).unwrap_or_default();
+        let (born, since, times) = (
+            number(row.birth_year),
+            number(row.teaching_from),
+            times.to_string(),
+        );
+        key_of(&[
+            "person",
+            school,
+            &row.teacher_code,
+            &row.name,
+            &row.sex,
+            &born,
+            &row.status,
+            &row.post,
+            &row.title,
+            &row.subject,
+            &row.stage,
+            if row.homeroom { "1" } else { "0" },
+            &since,
+            &row.from,
+            &times,
+        ])
+    }
+}
+
+/// An id made of a key (a UUID of version 8: of no clock).
+fn key_of(parts: &[&str]) -> String {
+    let mut hash = Sha256::new_with_prefix("yanxiu.row-key.1\0");
+    for part in parts {
+        let part = part.trim();
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    uuid::Builder::from_custom_bytes(bytes)
+        .into_uuid()
+        .hyphenated()
+        .to_string()
+}
+
 enum Target {
+    /// A row of a file that no person is known by.
+    Row(String),
     New(String),
     Known(String),
 }
@@ -255,7 +368,7 @@ enum Target {
 impl Target {
     fn id(&self) -> &str {
         match self {
-            Target::New(id) | Target::Known(id) => id,
+            Target::Row(id) | Target::New(id) | Target::Known(id) => id,
         }
     }
 }
@@ -275,6 +388,14 @@ impl Known {
         })
     }
 
+    /// The person with the id of a row, who may be here already.
+    fn target(&self, id: String) -> Target {
+        match self.persons.contains_key(&id) {
+            true => Target::Known(id),
+            false => Target::Row(id),
+        }
+    }
+
     /// Adds the edits for one teacher; whether there are any.
     fn save(
         &self,
@@ -292,7 +413,7 @@ impl Known {
         let year_doc = format!("base/{school}/{}", year_of("from", &input.from)?);
         let mut changed = false;
         match target {
-            Target::New(id) => {
+            Target::Row(id) | Target::New(id) => {
                 edits.push(&year_doc, input.person().create(node, id.clone(), by)?);
                 changed = true;
             }
@@ -325,7 +446,11 @@ impl Known {
             if let Some(row) = in_force {
                 facts = facts.keep(&row.fields, &OTHER_FACTS);
             }
-            edits.push(&year_doc, facts.create(node, node.new_id(), by)?);
+            let id = match target {
+                Target::Row(person) => key_of(&["facts", person, from]),
+                Target::New(_) | Target::Known(_) => node.new_id(),
+            };
+            edits.push(&year_doc, facts.create(node, id, by)?);
             changed = true;
         }
         Ok(changed)
@@ -362,7 +487,60 @@ pub(super) fn newest<'a>(facts: impl Iterator<Item = &'a Record>) -> Option<&'a 
     facts.max_by(|a, b| (a.text("from"), &a.id).cmp(&(b.text("from"), &b.id)))
 }
 
-fn shown(person: Record, facts: &[Record]) -> Teacher {
+/// The county's acts on persons, with the names of the schools in them.
+struct Joined {
+    people: People,
+    names: BTreeSet<Key>,
+    schools: HashMap<String, String>,
+}
+
+impl Joined {
+    fn load(node: &Node) -> Result<Joined, Error> {
+        let people = People::load(node)?;
+        let names = people.joined();
+        let schools = match names.is_empty() {
+            true => HashMap::new(),
+            false => organisation_names(node)?,
+        };
+        Ok(Joined {
+            people,
+            names,
+            schools,
+        })
+    }
+
+    fn whereabouts(&self, of: &Key) -> Whereabouts {
+        let stays = self.people.stays(of);
+        if !self.names.contains(of) {
+            return Whereabouts {
+                stays,
+                ..Whereabouts::default()
+            };
+        }
+        let school = |name: &Key| self.schools.get(&name.0).cloned().unwrap_or_default();
+        let kept = self.people.kept(of);
+        let places = self.people.places(&kept);
+        let steps = || {
+            places
+                .windows(2)
+                .filter_map(|step| Some((step.first()?, step.get(1)?)))
+        };
+        Whereabouts {
+            stays,
+            came: steps()
+                .filter(|(_, (_, to))| to == of)
+                .map(|((_, from), (on, _))| (on.clone(), school(from)))
+                .next_back(),
+            went: steps()
+                .filter(|((_, from), _)| from == of)
+                .map(|(_, (on, to))| (on.clone(), school(to)))
+                .next_back(),
+            kept_at: (kept != *of).then(|| school(&kept)),
+        }
+    }
+}
+
+fn shown(person: Record, facts: &[Record], joined: &Joined) -> Teacher {
     let fact = newest(facts.iter());
     let text = |field: &str| fact.map_or_else(String::new, |f| f.text(field).to_owned());
     // Two rows of one day that say different things are a dispute like two values of one field.
@@ -389,6 +567,7 @@ fn shown(person: Record, facts: &[Record]) -> Teacher {
         from: text("from"),
         way: least([person.way].into_iter().chain(fact.map(|f| f.way))),
         disputed: person.disputed || fact.is_some_and(|f| f.disputed) || twins_differ,
+        whereabouts: joined.whereabouts(&key(person.school.as_deref().unwrap_or_default(), &person.id)),
         school: person.school.unwrap_or_default(),
         id: person.id,
     }

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::lookup::by_id;
 use super::organisations::{Organisation, organisations};
+use super::people::People;
 use super::roster::GONE;
 use crate::{Device, Error, Node, Role};
 
@@ -46,9 +48,16 @@ const NO_SCHOOL: [&str; 8] = [
     "feature_base",
 ];
 
-/// All schools in use, and every other organisation from which there are devices or records.
+/// All schools in use, and every other organisation from which there are devices or records; teachers where they
+/// are after every transfer that the county has put into effect.
 pub fn schools(node: &Node) -> Result<Vec<SchoolRow>, Error> {
+    schools_on(node, "9999-12-31")
+}
+
+/// [`schools`] with the teachers where they are on a day, `YYYY-MM-DD`: the effective date of a transfer decides.
+pub fn schools_on(node: &Node, day: &str) -> Result<Vec<SchoolRow>, Error> {
     let mut counts = counts(node)?;
+    place_teachers(node, day, &mut counts)?;
     let mut contact = HashMap::new();
     for peer in node.read(store::peers::list)? {
         contact.insert(peer.node, peer.seen_at);
@@ -106,6 +115,29 @@ struct Counts {
     attendances: u64,
     claims: u64,
     decided: u64,
+}
+
+/// Of a person with several names the one counts that stands on the day.
+fn place_teachers(node: &Node, day: &str, counts: &mut HashMap<String, Counts>) -> Result<(), Error> {
+    let people = People::load(node)?;
+    let joined = people.joined();
+    let ids: Vec<&str> = joined.iter().map(|name| name.1.as_str()).collect();
+    let persons = by_id(node, "person", &ids)?;
+    for name in joined {
+        let Some(person) = persons.get(&name) else {
+            continue;
+        };
+        let status = person.text("status");
+        let counted = !GONE.contains(&status);
+        let here = people.on(&name, day) == name && (counted || status == "transferred");
+        let entry = counts.entry(name.0).or_default();
+        match (counted, here) {
+            (true, false) => entry.teachers = entry.teachers.saturating_sub(1),
+            (false, true) => entry.teachers += 1,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn counts(node: &Node) -> Result<HashMap<String, Counts>, Error> {

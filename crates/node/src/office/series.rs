@@ -1,6 +1,6 @@
-//! A series (周次计划) makes its sessions, and tells which were held.
+//! A series (周次计划) makes its sessions, and tells which were held; planned and held sessions by month.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use records::date::parse_stored_date;
 use records::series::days;
@@ -36,6 +36,55 @@ pub struct SeriesPlan {
     pub held: usize,
 }
 
+/// States of sessions that took place, or do.
+const HELD: [&str; 5] = ["held", "ended", "credited", "audited", "archived"];
+
+/// Sessions of one month.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MonthHeld {
+    /// `YYYY-MM`.
+    pub month: String,
+    /// Entered or planned by a series, void ones left out.
+    pub planned: usize,
+    /// Of these, how many were held.
+    pub held: usize,
+}
+
+/// Planned and held sessions of a school by month, in the school year of its latest session, months without any
+/// left out.
+pub fn held_by_month(node: &Node, school: &str) -> Result<Vec<MonthHeld>, Error> {
+    let mut months: BTreeMap<String, MonthHeld> = BTreeMap::new();
+    let mut count = |date: &str, held: bool| {
+        let Some(name) = date.get(..7) else { return };
+        let month = months.entry(name.to_owned()).or_default();
+        month.month = name.to_owned();
+        month.planned += 1;
+        month.held += usize::from(held);
+    };
+    let all = node.records(&Filter::kind("session").school(school))?;
+    let newest = all.iter().filter_map(|session| session.year).max();
+    for session in all.iter().filter(|session| session.year == newest) {
+        let state = session.text("state");
+        if state != "void" {
+            count(session.text("date"), HELD.contains(&state));
+        }
+    }
+    for series in node.records(&Filter::kind("series").school(school))? {
+        if series.year != newest || series.disputed || series.text("state") == "void" {
+            continue;
+        }
+        let of_series = |session: &&Record| session.text("series") == series.id;
+        let there: BTreeSet<&str> = all.iter().filter(of_series).map(|s| s.text("date")).collect();
+        for day in planned(&series)?
+            .iter()
+            .filter(|day| !there.contains(day.as_str()))
+        {
+            count(day, false);
+        }
+    }
+    Ok(months.into_values().collect())
+}
+
 /// The sessions of a series beside its plan.
 pub fn series_plan(node: &Node, series: &str) -> Result<SeriesPlan, Error> {
     let record = series_record(node, series)?;
@@ -49,12 +98,7 @@ pub fn series_plan(node: &Node, series: &str) -> Result<SeriesPlan, Error> {
             .collect(),
         held: sessions
             .iter()
-            .filter(|session| {
-                matches!(
-                    session.state.as_str(),
-                    "held" | "ended" | "credited" | "audited" | "archived"
-                )
-            })
+            .filter(|session| HELD.contains(&session.state.as_str()))
             .count(),
         sessions,
     })

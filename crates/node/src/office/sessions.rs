@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::attendance::{Mark, PRESENT, own_session, tallies};
+use records::kinds::Actor;
+
+use super::attendance::{Mark, PRESENT, VOID, own_session, tallies};
 use super::claims;
+use super::closing::Closed;
 use super::draft::{Draft, year_of};
 use super::lookup::{Key, json_list, key, newest, organisation_names, record_of};
 use super::roster::roster;
-use super::{By, invalid, own_school, turn};
+use super::{By, invalid, own_school, take_step, turn};
 use crate::{Error, Node, Record, Way};
 
 /// What a form says about a session. Blank text means not known.
@@ -19,6 +22,10 @@ pub struct SessionInput {
     pub theme: String,
     /// `YYYY-MM-DD`, typed by a person.
     pub date: String,
+    /// 开始时间, as `08:30`.
+    pub begins: String,
+    /// 结束时间.
+    pub ends: String,
     /// 地点.
     pub place: String,
     /// Code of the form of learning.
@@ -45,6 +52,8 @@ impl SessionInput {
             .text("title", &self.title)
             .text("theme", &self.theme)
             .text("date", &self.date)
+            .text("begins", &self.begins)
+            .text("ends", &self.ends)
             .text("place", &self.place)
             .text("form", &self.form)
             .text("category", &self.category)
@@ -96,6 +105,8 @@ pub struct SessionRow {
     pub way: Way,
     /// Two devices say different things about the session itself.
     pub disputed: bool,
+    /// 迟报: it, or a change of it, came after its school year was closed.
+    pub late: bool,
 }
 
 /// A session with its people.
@@ -111,6 +122,10 @@ pub struct SessionDetail {
     pub minutes: Option<i64>,
     /// Minutes of it that were lectures.
     pub lecture_minutes: Option<i64>,
+    /// 开始时间 and 结束时间, as `08:30`; empty when not known.
+    pub times: [String; 2],
+    /// Why it stands where it does, such as the reason why it is void.
+    pub state_reason: String,
     /// Everyone in service at the school, and everyone else who was marked.
     pub marks: Vec<Mark>,
 }
@@ -155,17 +170,10 @@ pub fn save_session(
     Ok(record.id)
 }
 
-/// Voids a session (已作废): it stays readable, and its claims count no longer.
-pub fn void_session(node: &Node, by: &By, session: &str) -> Result<(), Error> {
-    let _turn = turn();
-    let record = own_session(node, session)?;
-    match Draft::new("session")
-        .text("state", "void")
-        .change(node, &record, by)?
-    {
-        Some(edit) => node.commit(&record.doc, vec![edit]),
-        None => Ok(()),
-    }
+/// Voids a session (已作废), with the reason: it stays readable with its marks, its claims count no longer, and a
+/// step of its kind restores it.
+pub fn void_session(node: &Node, by: &By, session: &str, reason: &str) -> Result<(), Error> {
+    take_step(node, by, Actor::Clerk, "session", session, "void", reason)
 }
 
 /// Sessions, newest first; of all schools that this node reads if `school` is `None`.
@@ -185,6 +193,8 @@ pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
         record.text("lecturers").to_owned(),
     );
     let (minutes, lecture_minutes) = (number("minutes"), number("lecture_minutes"));
+    let times = ["begins", "ends"].map(|field| record.text(field).to_owned());
+    let state_reason = record.text("state_reason").to_owned();
     let school = record.school.clone().unwrap_or_default();
     let Some(row) = rows(node, vec![record])?.pop() else {
         return Ok(None);
@@ -197,7 +207,7 @@ pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
     let mut marks = Vec::new();
     for teacher in roster(node, &school)? {
         let tally = tallies.remove(&teacher.id);
-        if tally.is_none() && !teacher.in_service() {
+        if tally.is_none() && !teacher.on_strength(&row.date) {
             continue;
         }
         marks.push(Mark {
@@ -228,6 +238,8 @@ pub fn session(node: &Node, id: &str) -> Result<Option<SessionDetail>, Error> {
         lecturers,
         minutes,
         lecture_minutes,
+        times,
+        state_reason,
         marks,
     }))
 }
@@ -245,6 +257,7 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let counts = counts(node, &ids)?;
     let names = organisation_names(node)?;
+    let late = Closed::load(node)?.late(node, &ids)?;
     Ok(records
         .into_iter()
         .map(|record| {
@@ -269,6 +282,7 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
                 decided: counts.decided,
                 way: record.way,
                 disputed: record.disputed,
+                late: late.contains(&key(&record.doc, &record.id)),
                 id: record.id,
             }
         })
@@ -284,6 +298,7 @@ fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<Key, Counts>, Error>
                   MAX(disputed) = 0 AND COUNT(DISTINCT status) = 1 AND MIN(status) IN ({present}) AS present
            FROM (SELECT school, about, person, disputed, COALESCE(json_extract(fields, '$.status'), '') AS status
                  FROM record WHERE kind = 'attendance' AND about IN (SELECT value FROM json_each(?1)))
+           WHERE disputed = 1 OR status <> '{VOID}'
            GROUP BY school, about, person)
          GROUP BY school, about"
     );

@@ -184,6 +184,9 @@ pub struct Field {
     pub max: Option<i64>,
     /// Numbers must be a multiple of this.
     pub step: Option<i64>,
+    /// Whether the program fills it (a key, a snapshot); nobody types it.
+    #[serde(default)]
+    pub program: bool,
     /// Said below the field on forms, in Chinese.
     #[serde(default)]
     pub hint_zh: String,
@@ -619,13 +622,14 @@ mod tests {
             ("held", "ended"),
             ("ended", "credited"),
             ("ended", "void"),
+            ("void", "held"),
         ] {
             assert!(session.may_move(Some(from), to), "{from} → {to}");
         }
         for (from, to) in [
             ("ended", "held"),
             ("archived", "draft"),
-            ("void", "held"),
+            ("void", "ended"),
             ("draft", "credited"),
         ] {
             assert!(!session.may_move(Some(from), to), "{from} → {to}");

@@ -64,6 +64,8 @@ pub struct Entry {
     pub partial: bool,
     /// Id of the held session.
     pub session: String,
+    /// The paper that it was taken from, where the school used no program yet (期初学分).
+    pub source: String,
     /// Kinds of evidence that were accepted.
     pub evidence: BTreeSet<String>,
     /// What was confirmed: `debriefed`, `signed`, `both_records`.

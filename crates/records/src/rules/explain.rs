@@ -7,6 +7,7 @@ use super::entry::{Entry, Excluded};
 use super::figures::{Each, Figure};
 use super::formula::Verdict;
 use super::schema::{RuleSet, Unit};
+use crate::date::SchoolYear;
 use crate::fixed::{Amount, show_hundredths};
 use crate::kinds::Kinds;
 use crate::lang::Lang;
@@ -302,6 +303,11 @@ pub(super) fn account(
     if !entry.session.is_empty() {
         zh += &format!("；活动 {}", entry.session);
         en += &format!("; session {}", entry.session);
+    }
+    if !entry.source.is_empty() {
+        let year = SchoolYear::of(entry.date);
+        zh += &format!("；期初学分（{}），依据：{}", year.zh(), entry.source);
+        en += &format!("; opening balance of {}, from: {}", year.en(), entry.source);
     }
     if !entry.decision.is_empty() {
         let day = entry.decided_on.map_or_else(String::new, |day| format!(" {day}"));

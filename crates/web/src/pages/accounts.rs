@@ -72,6 +72,12 @@ fn act(l: Lang, code: &str) -> &str {
         "revoke" => l.t("撤销设备", "revoked a device"),
         "cut" => l.t("截断文档", "cut a device in a document"),
         "evidence" => l.t("下载证据", "downloaded evidence"),
+        "recover" => l.t("用恢复码设新 PIN", "set a PIN with a recovery code"),
+        "recover_failed" => l.t("恢复码不对", "wrong recovery code"),
+        "recover_locked" => l.t("恢复码被锁", "recovery locked"),
+        "recovery_sheet" => l.t("制作恢复码", "made recovery codes"),
+        "recovery_code" => l.t("给恢复码", "gave a recovery code"),
+        "handover" => l.t("账号交接", "handover of an account"),
         "enrol" => l.t("加入本县", "joined the county"),
         other => other,
     }

@@ -1,5 +1,7 @@
 //! The county's audit (学分审核): the queue, recognising several at once, and one claim in full.
 
+use std::collections::{BTreeSet, HashMap};
+
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -13,6 +15,7 @@ use crate::form::{self, Form};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, DISPUTED, html};
+use crate::pages::evidence::{Shown, shown};
 use crate::pages::sessions::{MOST, more};
 use crate::who::{Ctx, Post, Right};
 
@@ -26,6 +29,8 @@ struct QueuePage {
     c: Chrome,
     f: Form,
     rows: Vec<ClaimRow>,
+    /// Photos about claims and sessions, by school and record.
+    photos: Photos,
     /// All that wait, also those beyond this page.
     total: u64,
     schools: Vec<Choice>,
@@ -39,6 +44,12 @@ struct QueuePage {
 impl QueuePage {
     fn label(&self, field: &str, code: &str) -> String {
         labels::label(self.l, "claim", field, code)
+    }
+
+    /// The photos about a claim and its session.
+    fn photos(&self, r: &ClaimRow) -> impl Iterator<Item = &Shown> {
+        let about = [&r.id, &r.session].map(|id| self.photos.get(&(r.school.clone(), id.clone())));
+        about.into_iter().flatten().flatten()
     }
 
     /// Ticked in the form that came back with an error.
@@ -55,6 +66,7 @@ struct OnePage {
     f: Form,
     r: ClaimRow,
     s: SessionDetail,
+    photos: Vec<Shown>,
     /// How the person was marked at the session.
     attendance: String,
     verdicts: Vec<Choice>,
@@ -66,6 +78,19 @@ impl OnePage {
     fn label(&self, kind: &str, field: &str, code: &str) -> String {
         labels::label(self.l, kind, field, code)
     }
+}
+
+type Photos = HashMap<(String, String), Vec<Shown>>;
+
+/// The photos about these claims and their sessions.
+fn photos_of(node: &Node, l: Lang, rows: &[ClaimRow]) -> Result<Photos, node::Error> {
+    let about = rows.iter().flat_map(|r| [r.id.as_str(), r.session.as_str()]);
+    let about: BTreeSet<&str> = about.collect();
+    let found = office::photos(node, &about.into_iter().collect::<Vec<_>>())?;
+    Ok(found
+        .into_iter()
+        .map(|(about, photos)| (about, shown(l, photos)))
+        .collect())
 }
 
 #[derive(Deserialize)]
@@ -96,7 +121,7 @@ fn seen(r: &ClaimRow) -> String {
         hash.update(part.len().to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.update([u8::from(r.disputed)]);
+    hash.update([r.disputed, r.closed].map(u8::from));
     data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 
@@ -141,13 +166,20 @@ async fn queue_page(
         (false, listed) => listed.max(counted.map(|s| s.open_claims).sum()),
     };
     rows.truncate(limit as usize);
-    let more = more(&path, rows.len(), limit).filter(|_| total > rows.len() as u64);
     let l = ctx.l;
+    let (rows, photos) = ctx
+        .run(move |n| {
+            let photos = photos_of(n, l, &rows)?;
+            Ok((rows, photos))
+        })
+        .await?;
+    let more = more(&path, rows.len(), limit).filter(|_| total > rows.len() as u64);
     html(&QueuePage {
         l,
         c: Chrome::new(ctx, l.t("学分审核", "Audit"), "audit"),
         f,
         rows,
+        photos,
         total,
         schools,
         school: search.school,
@@ -256,10 +288,22 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
 }
 
 async fn one_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault> {
-    let Some((r, s, status)) = ctx.run(move |n| one(n, &id)).await? else {
+    let l = ctx.l;
+    let found = ctx.run(move |n| {
+        let Some((r, s, status)) = one(n, &id)? else {
+            return Ok(None);
+        };
+        let photos = photos_of(n, l, std::slice::from_ref(&r))?;
+        Ok(Some((
+            r,
+            s,
+            status,
+            photos.into_values().flatten().collect::<Vec<_>>(),
+        )))
+    });
+    let Some((r, s, status, photos)) = found.await? else {
         return Err(Fault::NotFound);
     };
-    let l = ctx.l;
     let attendance = if status.is_empty() {
         "—".to_owned()
     } else {
@@ -271,6 +315,7 @@ async fn one_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault> {
         f,
         r,
         s,
+        photos,
         attendance,
         verdicts: labels::choices(l, "decision", "verdict"),
         reasons: labels::choices(l, "decision", "reason"),
@@ -302,6 +347,9 @@ pub(crate) async fn decide(Path(id): Path<String>, Post { ctx, mut form }: Post)
     let done = ctx
         .app
         .attempt(move |n| match unchanged(n, &claim, &shown)? {
+            Some(row) if row.closed => {
+                office::correct(n, &by, &claim, &verdict, credits_c, &reason, &note, &on)
+            }
             Some(_) => office::decide(n, &by, &claim, &verdict, credits_c, &reason, &note, &on),
             None => Err(moved()),
         })

@@ -4,10 +4,11 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use node::accounts::Role;
-use node::office::{self, CardView, ClaimRow, ClaimState, Difference};
+use node::office::{self, CardView, ClaimRow, ClaimState, Difference, OpeningRow};
 use records::rules::{Outcome, SpanOutcome};
-use records::{CreditCard, Date};
+use records::{CreditCard, Date, SchoolYear};
 
+use crate::chart::Bar;
 use crate::fault::Fault;
 use crate::labels;
 use crate::lang::Lang;
@@ -20,6 +21,8 @@ struct CardPage<'a> {
     l: Lang,
     c: Chrome,
     v: &'a CardView,
+    /// What else the person was called.
+    variants: String,
     /// The same claims under other rule sets.
     others: &'a [CreditCard],
     rows: &'a [ClaimRow],
@@ -54,6 +57,23 @@ impl CardPage<'_> {
 
     fn label(&self, kind: &str, field: &str, code: &str) -> String {
         labels::label(self.l, kind, field, code)
+    }
+
+    /// What is there against what is wanted, requirement by requirement; the total first.
+    fn progress(&self) -> Vec<Bar> {
+        let of = |o: &Outcome| {
+            let (have, want) = (page::amount(&o.earned_c), page::amount(&o.min_c));
+            let most = o.earned_c.max(o.min_c);
+            let figures = match (o.met, self.l.zh()) {
+                (true, true) => format!("{have} / {want} 达到"),
+                (false, true) => format!("{have} / {want} 还差 {}", page::amount(&o.gap_c)),
+                (true, false) => format!("{have} / {want} met"),
+                (false, false) => format!("{have} / {want}, {} missing", page::amount(&o.gap_c)),
+            };
+            Bar::new(o.label(self.r()), figures, o.earned_c, Some(o.min_c), most)
+        };
+        let open = |o: &&Outcome| !o.waived && o.min_c > 0;
+        self.v.card.requirements.iter().filter(open).map(of).collect()
     }
 
     /// The language as the rule engine names it, for its labels and sentences.
@@ -123,6 +143,31 @@ impl CardPage<'_> {
         format!("{}{}", l.t("计入：", "counts in "), named.join(l.t("、", ", ")))
     }
 
+    /// What a balance of an earlier year says, and what became of it.
+    fn opening(&self, row: &OpeningRow) -> String {
+        let (l, card) = (self.l, &self.v.card);
+        if let Some(account) = card.account(&row.id) {
+            return l.pick(&account.text_zh, &account.text_en).to_owned();
+        }
+        let year = SchoolYear(row.year);
+        let state = match row.disputed {
+            true => l.t("待核", "to be settled"),
+            false => l.pick(&row.stand.zh, &row.stand.en),
+        };
+        format!(
+            "{}{}{} {}{}{}",
+            l.pick(&year.zh(), &year.en()),
+            l.t("，", ", "),
+            page::amount(&row.credits_c),
+            l.t("学分；不计：", "credits; counts zero: "),
+            state,
+            match row.source.as_str() {
+                "" => String::new(),
+                source => format!("{}{source}", l.t("；依据：", "; from: ")),
+            }
+        )
+    }
+
     /// The cycle of a card.
     fn period(&self, card: &CreditCard) -> String {
         let period = card.period.as_ref();
@@ -148,18 +193,27 @@ impl CardPage<'_> {
     }
 }
 
+/// Whether this is the own card of the teacher who is signed in.
+pub(crate) fn own(ctx: &Ctx, id: &str) -> bool {
+    ctx.who.account.role == Role::Teacher && ctx.who.account.person.as_deref() == Some(id)
+}
+
 /// `GET /teachers/{id}`
 pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
-    let own = ctx.who.account.role == Role::Teacher && ctx.who.account.person.as_deref() == Some(id.as_str());
+    let own = own(&ctx, &id);
     if !own {
         ctx.need(Right::Read)?;
     }
     let today = jiff::Zoned::now().date();
     let found = ctx.run(move |n| {
         let view = office::credit_card(n, &id)?;
-        Ok((view, office::other_cards(n, &id, today)?))
+        Ok((
+            view,
+            office::other_cards(n, &id, today)?,
+            office::name_variants(n, &id)?,
+        ))
     });
-    let (Some(view), others) = found.await? else {
+    let (Some(view), others, variants) = found.await? else {
         return Err(Fault::NotFound);
     };
     // Decisions do not go to a mentor's laptop: a card without them would say nothing was recognised.
@@ -180,6 +234,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         printed: today.to_string(),
         today,
         v: &view,
+        variants: variants.join(ctx.l.t("、", ", ")),
         others: &others,
     })
 }

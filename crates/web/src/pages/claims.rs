@@ -55,6 +55,12 @@ pub(crate) fn group(claim: &ClaimRow) -> &'static str {
     }
 }
 
+/// Whether a claim is of the person or session that was looked for.
+pub(crate) fn named(claim: &ClaimRow, q: &str) -> bool {
+    let wanted = records::text::person_name(q);
+    wanted.is_empty() || claim.person_name.contains(&wanted) || claim.session_title.contains(q.trim())
+}
+
 /// The words of the filter.
 fn groups(l: Lang) -> Vec<Choice> {
     let all = [
@@ -86,10 +92,7 @@ pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Respo
     if !state.is_empty() {
         rows.retain(|r| group(r) == state);
     }
-    let wanted = records::text::person_name(&q);
-    if !wanted.is_empty() {
-        rows.retain(|r| r.person_name.contains(&wanted) || r.session_title.contains(q.trim()));
-    }
+    rows.retain(|r| named(r, &q));
     let l = ctx.l;
     html(&ClaimsPage {
         l,

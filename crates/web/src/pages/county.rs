@@ -9,12 +9,13 @@ use node::office::{self, SchoolRow, SessionRow, Teacher};
 use node::{Node, NodeId, Role};
 use serde::Deserialize;
 
+use crate::chart::Bar;
 use crate::fault::Fault;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
 use crate::pages::export;
-use crate::pages::sessions::PAGE;
+use crate::pages::sessions::{PAGE, month_bars};
 use crate::who::{Ctx, Right};
 
 #[derive(Template)]
@@ -29,6 +30,38 @@ struct SchoolsPage {
     contact: String,
     q: String,
     sum: Sum,
+    /// Schools beside each other: sessions, and how much of what was claimed is decided.
+    sessions: Vec<Bar>,
+    decided: Vec<Bar>,
+}
+
+/// The schools beside each other, those with most first; what a school has none of is left out.
+fn compare(rows: &[SchoolRow], figures: impl Fn(&SchoolRow) -> (u64, Option<u64>, String)) -> Vec<Bar> {
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut all: Vec<(u64, Option<u64>, String, &SchoolRow)> = rows
+        .iter()
+        .map(|school| {
+            let (have, want, words) = figures(school);
+            (have, want, words, school)
+        })
+        .filter(|(have, want, ..)| have.max(&want.unwrap_or(0)) > &0)
+        .collect();
+    all.sort_by(|a, b| (b.1, b.0, &a.3.name).cmp(&(a.1, a.0, &b.3.name)));
+    let most = all
+        .iter()
+        .map(|(have, want, ..)| whole(want.unwrap_or(0).max(*have)))
+        .max();
+    let bar = |(have, want, words, school): (u64, Option<u64>, String, &SchoolRow)| {
+        let bar = Bar::new(
+            &school.name,
+            words,
+            whole(have),
+            want.map(whole),
+            most.unwrap_or(0),
+        );
+        bar.leading(format!("/schools/{}", school.id))
+    };
+    all.into_iter().map(bar).collect()
 }
 
 /// The last line of the table.
@@ -68,10 +101,12 @@ struct SchoolPage {
     c: Chrome,
     s: SchoolRow,
     sessions: Vec<SessionRow>,
+    /// Held against planned, by month.
+    months: Vec<Bar>,
     teachers: Vec<Teacher>,
     audit: bool,
     /// Code and name of each table that can be taken as a file.
-    tables: [[&'static str; 2]; 3],
+    tables: [[&'static str; 2]; 4],
     today: String,
 }
 
@@ -89,6 +124,24 @@ pub(crate) struct Search {
     contact: String,
     #[serde(default)]
     q: String,
+}
+
+impl Search {
+    /// Leaves the schools that were asked for.
+    pub(super) fn apply(&self, rows: &mut Vec<SchoolRow>) {
+        match self.contact.as_str() {
+            "silent" => rows.retain(silent),
+            "none" => rows.retain(|r| r.enrolled_devices == 0),
+            _ => {}
+        }
+        if !self.rural.is_empty() {
+            rows.retain(|r| r.rural == self.rural);
+        }
+        let q = self.q.trim();
+        if !q.is_empty() {
+            rows.retain(|r| r.name.contains(q));
+        }
+    }
 }
 
 /// After this many seconds without contact a school counts as silent.
@@ -121,24 +174,30 @@ pub(crate) fn rows(n: &Node) -> Result<Vec<SchoolRow>, node::Error> {
 pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Response, Fault> {
     ctx.county()?;
     ctx.need(Right::Read)?;
-    let Search { rural, contact, q } = search;
     let mut rows = ctx.run(rows).await?;
-    match contact.as_str() {
-        "silent" => rows.retain(silent),
-        "none" => rows.retain(|r| r.enrolled_devices == 0),
-        _ => {}
-    }
-    if !rural.is_empty() {
-        rows.retain(|r| r.rural == rural);
-    }
-    if !q.trim().is_empty() {
-        rows.retain(|r| r.name.contains(q.trim()));
-    }
+    search.apply(&mut rows);
+    let Search { rural, contact, q } = search;
     let l = ctx.l;
     html(&SchoolsPage {
         l,
         c: Chrome::new(&ctx, l.t("学校", "Schools"), "schools"),
         sum: Sum::of(&rows),
+        sessions: compare(&rows, |s| {
+            let words = if l.zh() {
+                format!("{} 场", s.sessions)
+            } else {
+                s.sessions.to_string()
+            };
+            (s.sessions, None, words)
+        }),
+        decided: compare(&rows, |s| {
+            let all = s.decided_claims + s.open_claims;
+            let words = match l.zh() {
+                true => format!("已审 {} / 登分 {all}", s.decided_claims),
+                false => format!("{} decided of {all}", s.decided_claims),
+            };
+            (s.decided_claims, Some(all), words)
+        }),
         rows,
         rurals: labels::choices(l, "organisation", "rural"),
         rural,
@@ -160,10 +219,11 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
                 school,
                 office::sessions(n, Some(&id), PAGE)?,
                 office::roster(n, &id)?,
+                office::held_by_month(n, &id)?,
             )))
         })
         .await?;
-    let Some((s, sessions, teachers)) = found else {
+    let Some((s, sessions, teachers, months)) = found else {
         return Err(Fault::NotFound);
     };
     html(&SchoolPage {
@@ -171,6 +231,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         c: Chrome::new(&ctx, &s.name, "schools"),
         s,
         sessions,
+        months: month_bars(ctx.l, &months),
         teachers,
         audit: ctx.may(Right::Audit),
         tables: export::tables(ctx.l).map(|[code, name, _]| [code, name]),

@@ -1,5 +1,6 @@
-//! Exporting a school's tables as XLSX (for print and WPS) or CSV: the roster, the register of
-//! class-hours and credits (F8), the school's summary (F2).
+//! Exporting tables as XLSX (for print and WPS) or CSV: a school's roster, its register of class-hours and credits
+//! (F8), its summary (F2), its trainings as the national system takes them; a session's sign-in sheet (F9); the
+//! county's dashboard (F3). What they say is gathered in `export_lines`.
 
 use std::collections::HashMap;
 
@@ -7,8 +8,8 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use node::office::{self, ClaimRow};
-use node::{Filter, Node};
+use node::Node;
+use node::office;
 use records::rules::r1;
 use serde::Deserialize;
 
@@ -16,10 +17,11 @@ use crate::fault::{Fault, encode};
 use crate::form::{self, Form};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
-use crate::pages::county;
 use crate::pages::sessions::MOST;
+use crate::pages::{county, export_lines};
 use crate::sheet::SheetError;
-use crate::sheet::write::{self, ClaimLine, Heads, SchoolSummary};
+use crate::sheet::table::to_file;
+use crate::sheet::write::{self, Heads, SchoolSummary};
 use crate::who::{Ctx, Right};
 
 #[derive(Template)]
@@ -29,7 +31,7 @@ struct ExportPage {
     c: Chrome,
     f: Form,
     /// Code, name and use of each table.
-    tables: [[&'static str; 3]; 3],
+    tables: [[&'static str; 3]; 4],
 }
 
 #[derive(Deserialize)]
@@ -46,7 +48,7 @@ pub(crate) async fn form(ctx: Ctx) -> Result<Response, Fault> {
 }
 
 /// Code, name and use of each table.
-pub(crate) fn tables(l: Lang) -> [[&'static str; 3]; 3] {
+pub(crate) fn tables(l: Lang) -> [[&'static str; 3]; 4] {
     [
         [
             "roster",
@@ -67,6 +69,14 @@ pub(crate) fn tables(l: Lang) -> [[&'static str; 3]; 3] {
             l.t(
                 "达标人数、各类别学分",
                 "people who meet the requirements, credits by category",
+            ),
+        ],
+        [
+            "training",
+            l.t("国内培训信息", "Trainings for the national system"),
+            l.t(
+                "县已认定的，按全国教师管理信息系统的栏目",
+                "what the county recognised, in the columns of the national teachers' system",
             ),
         ],
     ]
@@ -119,8 +129,122 @@ pub(crate) async fn download_at_county(
     send(&ctx, id, &what, made_on, Some(cutoff)).await
 }
 
-/// Sends a table and notes it in the access log. `cutoff` says up to when the data go, for a node
-/// that has them from others.
+/// `GET /sessions/{id}/export/{what}`: `signin.xlsx`, `signin.csv`.
+pub(crate) async fn download_sign_in(
+    ctx: Ctx,
+    Path((id, what)): Path<(String, String)>,
+    Query(made): Query<Made>,
+) -> Result<Response, Fault> {
+    ctx.need(Right::Read)?;
+    let own = if ctx.app.county() {
+        None
+    } else {
+        Some(ctx.school()?)
+    };
+    let found = ctx.run(move |n| office::session(n, &id)).await?;
+    // A school exports its own sessions; the county those that it has received.
+    let session = found
+        .filter(|s| own.is_none() || own.as_deref() == Some(s.row.school.as_str()))
+        .ok_or(Fault::NotFound)?;
+    let made_on = typed_or_today(made.made_on);
+    let kind = Kind::of(&what, &["signin"])?.1;
+    let file = ctx
+        .run(move |n| {
+            let heads = heads(n, &session.row.school, &made_on)?;
+            let lines = export_lines::sign_ins(n, &session)?;
+            let bytes = to_file(write::sign_in(&session, &lines, &heads), kind == Kind::Xlsx);
+            Ok(File {
+                name: format!("{}签到表{}", session.row.title, session.row.date),
+                of: heads.school_name,
+                bytes,
+            })
+        })
+        .await?;
+    answer(&ctx, &what, kind, file).await
+}
+
+/// `GET /schools/export/{what}`: `dashboard.xlsx`, `dashboard.csv`, with the filters of the list of schools.
+pub(crate) async fn download_dashboard(
+    ctx: Ctx,
+    Path(what): Path<String>,
+    Query(search): Query<county::Search>,
+    Query(made): Query<Made>,
+) -> Result<Response, Fault> {
+    ctx.county()?;
+    ctx.need(Right::Read)?;
+    let made_on = typed_or_today(made.made_on);
+    let kind = Kind::of(&what, &["dashboard"])?.1;
+    let place = page::place(&ctx.app, ctx.l);
+    let file = ctx
+        .run(move |n| {
+            let mut rows = county::rows(n)?;
+            search.apply(&mut rows);
+            let heads = Heads {
+                school_name: n.county_name().unwrap_or(place),
+                school_code: String::new(),
+                ..heads(n, "", &made_on)?
+            };
+            let lines = export_lines::dashboard(n, &rows)?;
+            let bytes = to_file(write::dashboard(&lines, &heads), kind == Kind::Xlsx);
+            let name = format!("{}达标看板{made_on}", heads.school_name);
+            Ok(File {
+                name,
+                of: heads.school_name,
+                bytes,
+            })
+        })
+        .await?;
+    answer(&ctx, &what, kind, file).await
+}
+
+/// The page sends today's date; a link without one means the same.
+fn typed_or_today(typed: String) -> String {
+    let mut f = Form::filled([("made_on", typed)]);
+    let made_on = form::date(&mut f, "made_on");
+    if f.ok() { made_on } else { page::today() }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Xlsx,
+    Csv,
+}
+
+impl Kind {
+    /// The table and kind that a name such as `claims.csv` means.
+    fn of<'a>(what: &'a str, known: &[&str]) -> Result<(&'a str, Kind), Fault> {
+        match what.split_once('.') {
+            Some((table, "xlsx")) if known.contains(&table) => Ok((table, Kind::Xlsx)),
+            Some((table, "csv")) if known.contains(&table) => Ok((table, Kind::Csv)),
+            _ => Err(Fault::NotFound),
+        }
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Kind::Xlsx => "xlsx",
+            Kind::Csv => "csv",
+        }
+    }
+
+    fn mime(self) -> &'static str {
+        match self {
+            Kind::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Kind::Csv => "text/csv; charset=utf-8",
+        }
+    }
+}
+
+/// A table on its way to the browser.
+struct File {
+    /// Its name, without the ending.
+    name: String,
+    /// Whose it is, for the access log.
+    of: String,
+    bytes: Written,
+}
+
+/// Sends a table of a school. `cutoff` says up to when the data go, for a node that has them from others.
 async fn send(
     ctx: &Ctx,
     school: String,
@@ -128,47 +252,52 @@ async fn send(
     made_on: String,
     cutoff: Option<String>,
 ) -> Result<Response, Fault> {
-    let (table, kind) = what.split_once('.').ok_or(Fault::NotFound)?;
-    let title = match table {
-        "roster" => "教师花名册",
-        "claims" => "学时学分登记表",
-        "summary" => "学校学分汇总表",
-        _ => return Err(Fault::NotFound),
-    };
-    let mime = match kind {
-        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "csv" => "text/csv; charset=utf-8",
-        _ => return Err(Fault::NotFound),
-    };
-    let (wanted, xlsx) = (table.to_owned(), kind == "xlsx");
-    let (bytes, name, school_name) = ctx
+    let known = tables(ctx.l).map(|[code, ..]| code);
+    let (table, kind) = Kind::of(what, &known)?;
+    let title = tables(Lang::Zh)
+        .iter()
+        .find(|[code, ..]| *code == table)
+        .map_or("", |[_, title, _]| *title);
+    let wanted = table.to_owned();
+    let file = ctx
         .run(move |n| {
             let mut heads = heads(n, &school, &made_on)?;
             if let Some(cutoff) = cutoff {
                 heads.cutoff = cutoff;
             }
+            let bytes = write_table(n, &school, &heads, &wanted, kind == Kind::Xlsx)?;
             let name = format!("{}{title}{made_on}", heads.school_name);
-            let bytes = write_table(n, &school, &heads, &wanted, xlsx)?;
-            Ok((bytes, name, heads.school_name))
+            Ok(File {
+                name,
+                of: heads.school_name,
+                bytes,
+            })
         })
         .await?;
-    let bytes = bytes.map_err(|e| Fault::Inside(e.to_string()))?;
-    ctx.log("export", &format!("{school_name} {what}")).await;
+    answer(ctx, what, kind, file).await
+}
+
+/// Sends a file and notes it in the access log.
+async fn answer(ctx: &Ctx, what: &str, kind: Kind, file: File) -> Result<Response, Fault> {
+    let bytes = file.bytes.map_err(|e| Fault::Inside(e.to_string()))?;
+    ctx.log("export", &format!("{} {what}", file.of)).await;
     let disposition = format!(
-        "attachment; filename=\"{what}\"; filename*=UTF-8''{}.{kind}",
-        encode(&name).replace('/', "%2F")
+        "attachment; filename=\"{what}\"; filename*=UTF-8''{}.{}",
+        encode(&file.name).replace('/', "%2F"),
+        kind.ending()
     );
     let disposition = HeaderValue::from_str(&disposition).map_err(|e| Fault::Inside(e.to_string()))?;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(mime)),
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind.mime())),
         (header::CONTENT_DISPOSITION, disposition),
     ];
     Ok((headers, bytes).into_response())
 }
 
-fn heads(node: &Node, school: &str, made_on: &str) -> Result<Heads, node::Error> {
+pub(crate) fn heads(node: &Node, school: &str, made_on: &str) -> Result<Heads, node::Error> {
     let known = office::organisations(node)?.into_iter().find(|o| o.id == school);
-    let rules = &r1().head;
+    let rules = node.rules().newest(&r1().head.id);
+    let rules = rules.as_deref().map_or(&r1().head, |rules| &rules.head);
     // A school's own page shows everything that is here, so the data end with the moment of printing.
     Ok(Heads {
         // Before the registry has arrived, the name that the device was given.
@@ -180,8 +309,8 @@ fn heads(node: &Node, school: &str, made_on: &str) -> Result<Heads, node::Error>
     })
 }
 
-/// One table of a school as a file, for the page and the command line: `what` is `roster`, `claims` or
-/// `summary`, `made_on` the date printed on it (`YYYY-MM-DD`).
+/// One table of a school as a file, for the page and the command line: `what` is `roster`, `claims`,
+/// `summary` or `training`, `made_on` the date printed on it (`YYYY-MM-DD`).
 pub fn table(
     node: &Node,
     school: &str,
@@ -203,6 +332,8 @@ fn write_table(
 ) -> Result<Written, node::Error> {
     let teachers = office::roster(node, school)?;
     if what == "roster" {
+        // Whoever was entered by mistake stands on no list.
+        let teachers: Vec<_> = teachers.into_iter().filter(|t| t.status != "void").collect();
         return Ok(if xlsx {
             write::roster_xlsx(&teachers, heads)
         } else {
@@ -210,13 +341,13 @@ fn write_table(
         });
     }
     let claims = office::claims(node, Some(school), MOST)?;
-    if what == "claims" {
+    if what == "claims" || what == "training" {
         let codes: HashMap<String, String> = teachers.into_iter().map(|t| (t.id, t.teacher_code)).collect();
-        let lines = claim_lines(node, school, claims, &codes)?;
-        return Ok(if xlsx {
-            write::claims_xlsx(&lines, heads)
-        } else {
-            write::claims_csv(&lines, heads)
+        let lines = export_lines::claims(node, school, claims, &codes)?;
+        return Ok(match what {
+            "training" => to_file(write::training(&lines, heads), xlsx),
+            _ if xlsx => write::claims_xlsx(&lines, heads),
+            _ => write::claims_csv(&lines, heads),
         });
     }
     let mut summary = SchoolSummary::of(&heads.school_name, &teachers, &claims);
@@ -228,38 +359,11 @@ fn write_table(
         }
     }
     summary.met = Some(met);
+    export_lines::around(node, school, &claims, &mut summary)?;
     let one = [summary];
     Ok(if xlsx {
         write::school_summary_xlsx(&one, heads)
     } else {
         write::school_summary_csv(&one, heads)
     })
-}
-
-fn claim_lines(
-    node: &Node,
-    school: &str,
-    claims: Vec<ClaimRow>,
-    codes: &HashMap<String, String>,
-) -> Result<Vec<ClaimLine>, node::Error> {
-    let sessions: HashMap<String, (String, String)> = node
-        .records(&Filter::kind("session").school(school))?
-        .into_iter()
-        .map(|r| {
-            (
-                r.id.clone(),
-                (r.text("theme").to_owned(), r.text("form").to_owned()),
-            )
-        })
-        .collect();
-    let line = |claim: ClaimRow| {
-        let (theme, form) = sessions.get(&claim.session).cloned().unwrap_or_default();
-        ClaimLine {
-            teacher_code: codes.get(&claim.person).cloned().unwrap_or_default(),
-            theme,
-            form,
-            claim,
-        }
-    };
-    Ok(claims.into_iter().map(line).collect())
 }

@@ -2,12 +2,13 @@
 //! confirmation the plan waits here under a random token; it is carried out once.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
 use axum::RequestExt;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use node::office::{self, ImportFile};
 use records::SchoolYear;
 
 use crate::app::App;
@@ -18,8 +19,9 @@ use crate::import;
 use crate::labels::Choice;
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
+use crate::pages::lists::Listed;
 use crate::sheet::grid;
-use crate::sheet::roster::{RosterPlan, Severity, plan_roster};
+use crate::sheet::roster::{RosterPlan, plan_roster};
 use crate::who::{Ctx, Post, Right, check_token};
 
 /// The largest file; a county's roster of 6,000 teachers is under 1 MB.
@@ -33,12 +35,21 @@ const KEPT_SECONDS: i64 = 3_600;
 #[derive(Default)]
 pub(crate) struct Uploads(Mutex<VecDeque<Upload>>);
 
-struct Upload {
-    token: String,
-    account: String,
-    file: String,
-    plan: RosterPlan,
-    at: i64,
+/// A file between preview and confirmation.
+#[derive(Clone)]
+pub(crate) struct Upload {
+    pub(crate) token: String,
+    pub(crate) account: String,
+    pub(crate) file: ImportFile,
+    pub(crate) plan: Plan,
+    pub(crate) at: i64,
+}
+
+/// What it would do.
+#[derive(Clone)]
+pub(crate) enum Plan {
+    Roster(Arc<RosterPlan>),
+    List(Arc<Listed>),
 }
 
 impl Uploads {
@@ -49,7 +60,7 @@ impl Uploads {
         kept
     }
 
-    fn keep(&self, upload: Upload) {
+    pub(crate) fn keep(&self, upload: Upload) {
         let mut kept = self.lock();
         if kept.len() >= KEPT {
             kept.pop_front();
@@ -58,12 +69,20 @@ impl Uploads {
     }
 
     /// Hands out a plan, once, and only to the account that uploaded it.
-    fn take(&self, token: &str, account: &str) -> Option<Upload> {
+    pub(crate) fn take(&self, token: &str, account: &str) -> Option<Upload> {
         let mut kept = self.lock();
         let at = kept
             .iter()
             .position(|u| u.token == token && u.account == account)?;
         kept.remove(at)
+    }
+
+    /// Shows a plan that stays: what was chosen in its preview may have to be corrected.
+    pub(crate) fn look(&self, token: &str, account: &str) -> Option<Upload> {
+        let kept = self.lock();
+        kept.iter()
+            .find(|u| u.token == token && u.account == account)
+            .cloned()
     }
 }
 
@@ -89,12 +108,6 @@ struct PreviewPage<'a> {
     summary: Vec<String>,
 }
 
-impl PreviewPage<'_> {
-    fn bad(&self, severity: &Severity) -> bool {
-        *severity == Severity::Error
-    }
-}
-
 /// Rows of each list that the preview shows; the summary counts all of them.
 const SHOWN: usize = 200;
 
@@ -117,12 +130,7 @@ pub(crate) async fn form(ctx: Ctx) -> Result<Response, Fault> {
 
 fn import_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     let l = ctx.l;
-    let this = this_year();
-    let label = |y: SchoolYear| if l.zh() { y.zh() } else { y.en() };
-    let years = [0, -1, 1]
-        .map(|d| SchoolYear(this.0 + d))
-        .map(|y| Choice::new(y.0.to_string(), label(y)))
-        .to_vec();
+    let (this, years) = (this_year(), years(l));
     html(&ImportPage {
         l,
         c: Chrome::new(ctx, l.t("从表格导入", "Import a table"), "import"),
@@ -132,7 +140,16 @@ fn import_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     })
 }
 
-fn this_year() -> SchoolYear {
+/// The school years that a table may be of, this one first.
+pub(crate) fn years(l: Lang) -> Vec<Choice> {
+    let label = |y: SchoolYear| if l.zh() { y.zh() } else { y.en() };
+    [0, -1, 1]
+        .map(|d| SchoolYear(this_year().0 + d))
+        .map(|y| Choice::new(y.0.to_string(), label(y)))
+        .to_vec()
+}
+
+pub(crate) fn this_year() -> SchoolYear {
     SchoolYear::of(jiff::Zoned::now().date())
 }
 
@@ -150,7 +167,11 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
         return import_page(&ctx, form);
     }
     let year = form.get("year").parse().unwrap_or(this_year().0);
-    let name = file_name.clone();
+    let token = page::random_token()?;
+    let (name, file) = (
+        file_name.clone(),
+        import::roster_file(token.clone(), &file_name, &bytes),
+    );
     let planned = ctx
         .run(move |node| {
             Ok(match grid::read(&bytes, &name) {
@@ -166,22 +187,22 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
             return import_page(&ctx, form);
         }
     };
-    let token = page::random_token()?;
-    let shown = preview(&ctx, &plan, file_name.clone(), token.clone())?;
+    let shown = preview(&ctx, &plan, file_name, token.clone())?;
     if !plan.is_empty() {
         let account = ctx.who.account.id.clone();
         app.uploads.keep(Upload {
+            file,
             token,
             account,
-            file: file_name,
-            plan,
+            plan: Plan::Roster(Arc::new(plan)),
             at: page::now(),
         });
     }
     Ok(shown)
 }
 
-async fn read_upload(app: &App, request: Request) -> Result<(Form, String, Vec<u8>), Fault> {
+/// The fields of a form with one file, the file's name, and the file.
+pub(crate) async fn read_upload(app: &App, request: Request) -> Result<(Form, String, Vec<u8>), Fault> {
     let broken = |_| {
         Fault::Unreadable(
             "文件没有完整传到，或者太大（最多 16 MB）。",
@@ -233,17 +254,19 @@ pub(crate) async fn confirm(Post { ctx, form }: Post) -> Result<Response, Fault>
     };
     // Pressed twice, or the program was restarted in between: nothing is written again.
     let Some(upload) = ctx.app.uploads.take(form.get("token"), &ctx.who.account.id) else {
-        return Ok(Redirect::to(&format!("{back}?done=again")).into_response());
+        return gone(&ctx, form.get("token"), back).await;
     };
-    let by = ctx.who.by();
-    let plan = upload.plan;
+    let Plan::Roster(plan) = upload.plan else {
+        return gone(&ctx, form.get("token"), back).await;
+    };
+    let (by, file) = (ctx.who.by(), upload.file.clone());
     let done = ctx
         .app
-        .attempt(move |node| import::apply(node, &by, &plan))
+        .attempt(move |node| import::apply(node, &by, &plan, Some(&file)))
         .await?;
     match done {
         Ok(n) => {
-            ctx.log("import", &upload.file).await;
+            ctx.log("import", &upload.file.name).await;
             Ok(Redirect::to(&format!("{back}?done=imported&n={n}")).into_response())
         }
         Err(node::Error::Invalid(errors)) => {
@@ -255,6 +278,19 @@ pub(crate) async fn confirm(Post { ctx, form }: Post) -> Result<Response, Fault>
     }
 }
 
+/// Answers the confirmation of a preview that is not here: it was confirmed before, or it is lost.
+pub(crate) async fn gone(ctx: &Ctx, token: &str, back: &str) -> Result<Response, Fault> {
+    let id = token.to_owned();
+    let known = ctx.run(move |node| office::import(node, &id)).await?;
+    // The county's lists of schools are not noted as imports.
+    let note = if known.is_some() || ctx.app.county() {
+        "again"
+    } else {
+        "expired"
+    };
+    Ok(Redirect::to(&format!("{back}?done={note}")).into_response())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,8 +299,8 @@ mod tests {
         Upload {
             token: token.into(),
             account: account.into(),
-            file: String::new(),
-            plan: RosterPlan::default(),
+            file: ImportFile::default(),
+            plan: Plan::Roster(Arc::default()),
             at,
         }
     }

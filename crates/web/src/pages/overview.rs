@@ -60,6 +60,8 @@ struct CountyPage {
     /// How many such schools there are.
     silent_all: usize,
     wishes: usize,
+    /// What is to be settled, at the schools or here.
+    conflicts: usize,
     /// The sessions with the latest dates, of all schools.
     recent: Vec<SessionRow>,
 }
@@ -137,7 +139,10 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
             let sessions = office::sessions(node, Some(&school), MOST)?;
             let claims = office::claims(node, Some(&school), MOST)?;
             let in_service = teachers.iter().filter(|t| t.in_service()).count();
+            conflicts(l, office::open_conflicts(node)?.len(), &mut todo);
             work(l, in_service, &sessions, &claims, &mut todo);
+            unlisted(node, l, &school, &mut todo)?;
+            recovery_codes(node, l, &mut todo)?;
             Ok((figures(in_service, &sessions, &claims), todo, link))
         })
         .await?;
@@ -242,6 +247,70 @@ fn standing(node: &Node, l: Lang, todo: &mut Vec<Todo>) {
     });
 }
 
+/// What two devices say differently, and a person settles.
+fn conflicts(l: Lang, open: usize, todo: &mut Vec<Todo>) {
+    if open > 0 {
+        todo.push(Todo {
+            text: l
+                .pick(&format!("待核 {open} 处"), &format!("{open} to be settled"))
+                .to_owned(),
+            hint: l.t(
+                "两处记录不一样，选定之前不计学分。",
+                "Two records differ; they count nothing until one is chosen.",
+            ),
+            href: "/conflicts".to_owned(),
+            action: l.t("去核对", "Settle"),
+        });
+    }
+}
+
+/// Who took part and has no roster entry, or has one by now that nobody has said it is.
+fn unlisted(node: &Node, l: Lang, school: &str, todo: &mut Vec<Todo>) -> Result<(), node::Error> {
+    let waiting = office::unlisted(node, school, None)?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let n = waiting.len();
+    let named = waiting.iter().any(|one| !one.same_name.is_empty());
+    todo.push(Todo {
+        text: l
+            .pick(
+                &format!("待登记 {n} 人次"),
+                &format!("{n} attendances without a roster entry"),
+            )
+            .to_owned(),
+        hint: match named {
+            true => l.t(
+                "花名册上已有同名的人，请核对是不是本人。",
+                "The roster has somebody of that name: check whether it is the same person.",
+            ),
+            false => l.t(
+                "加到花名册后，选定是哪一位，考勤才算数。",
+                "Put them on the roster, then say who it is; only then the attendance counts.",
+            ),
+        },
+        href: "/unlisted".to_owned(),
+        action: l.t("去核对", "Check"),
+    });
+    Ok(())
+}
+
+/// Without codes on paper a forgotten PIN stops the office until the county comes.
+fn recovery_codes(node: &Node, l: Lang, todo: &mut Vec<Todo>) -> Result<(), node::Error> {
+    if node::accounts::recovery::sheet(node)?.left == 0 {
+        todo.push(Todo {
+            text: l.t("还没有恢复码", "There are no recovery codes").to_owned(),
+            hint: l.t(
+                "印在纸上交校长保管；忘了 PIN 或换人时，不用网络也能重设。",
+                "Print them for the head of the school: a forgotten PIN or a handover then needs no network.",
+            ),
+            href: "/recovery".to_owned(),
+            action: l.t("打印恢复码", "Print them"),
+        });
+    }
+    Ok(())
+}
+
 /// What the clerk should do next, most pressing first.
 fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], todo: &mut Vec<Todo>) {
     let mut add = |zh: String,
@@ -281,18 +350,17 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
             ("查看", "Open"),
         );
     }
-    let disputed =
-        claims.iter().filter(|c| c.disputed).count() + sessions.iter().filter(|s| s.disputed).count();
+    let disputed = claims.iter().filter(|c| c.disputed).count();
     if disputed > 0 {
         add(
-            format!("待核 {disputed} 处"),
-            format!("{disputed} to be settled"),
+            format!("{disputed} 条登分待核"),
+            format!("{disputed} claims are to be settled"),
             (
-                "两处记录不一样，选定之前不计学分。",
-                "Two records differ; they count nothing until one is chosen.",
+                "所依据的活动或考勤有争议、已作废或已改，先不计学分。",
+                "What they rest on is in dispute, void or changed; they count nothing meanwhile.",
             ),
             "/claims?state=disputed".into(),
-            ("去核对", "Settle"),
+            ("查看", "Open"),
         );
     }
     for s in sessions
@@ -335,7 +403,7 @@ fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], 
 async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
     let l = ctx.l;
     let (read, manage) = (ctx.may(Right::Read), ctx.may(Right::Manage));
-    let (rows, recent, wishes) = ctx
+    let (rows, recent, wishes, conflicts) = ctx
         .run(move |node| {
             let rows = if read { county::rows(node)? } else { Vec::new() };
             let recent = if read {
@@ -349,7 +417,12 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
             } else {
                 0
             };
-            Ok((rows, recent, wishes))
+            let conflicts = if read {
+                office::open_conflicts(node)?.len()
+            } else {
+                0
+            };
+            Ok((rows, recent, wishes, conflicts))
         })
         .await?;
     let n = county_figures(&rows);
@@ -366,6 +439,7 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
         silent,
         silent_all,
         wishes,
+        conflicts,
         recent,
     })
 }

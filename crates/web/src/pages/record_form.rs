@@ -4,8 +4,8 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use node::office::{self, EntryInput};
-use records::Kind;
 use records::kinds::{BINDS, Field, FieldType};
+use records::{Kind, Value};
 use serde::Deserialize;
 
 use crate::fault::Fault;
@@ -74,6 +74,9 @@ pub(crate) struct Begin {
     to: String,
 }
 
+/// Says that a form is about one record from the beginning: another cannot be chosen in it.
+const FIXED: &str = "_fixed";
+
 /// `GET /records/{kind}/new`
 pub(crate) async fn new(
     ctx: Ctx,
@@ -84,6 +87,7 @@ pub(crate) async fn new(
     let mut pairs = vec![(set, to)];
     if let Some(field) = form.view.about.as_deref().filter(|_| !about.is_empty()) {
         pairs.push((field.to_owned(), about));
+        pairs.push((FIXED.to_owned(), "1".to_owned()));
     }
     let today = form.view.date.iter().map(|field| (field.clone(), page::today()));
     pairs.extend(today);
@@ -115,7 +119,7 @@ async fn stored(ctx: &Ctx, kind: &str, id: &str) -> Result<(Kind, Vec<(String, S
     if !may_enter(ctx, &form) || !entry.editable {
         return Err(Fault::Forbidden);
     }
-    let mut pairs = Vec::new();
+    let mut pairs = vec![(FIXED.to_owned(), "1".to_owned())];
     for field in &form.fields {
         let Some(value) = entry.record.fields.get(&field.id) else {
             continue;
@@ -138,7 +142,7 @@ async fn form_page(ctx: &Ctx, form: &Kind, f: Form, id: Option<String>) -> Resul
         if field.id == BINDS || office::filled_by_program(form, &field.id) {
             continue;
         }
-        let fixed = about.as_deref() == Some(&field.id) && !f.get(&field.id).is_empty();
+        let fixed = about.as_deref() == Some(&field.id) && !f.get(&field.id).is_empty() && f.has(FIXED);
         let named = if fixed {
             named(ctx, f.get(&field.id)).await?
         } else {
@@ -246,14 +250,19 @@ pub(crate) async fn change(
     save(ctx, kind, form, Some(id)).await
 }
 
-async fn save(ctx: Ctx, kind: Kind, mut form: Form, id: Option<String>) -> Result<Response, Fault> {
+/// What was typed into those fields of a form that are asked for; what is wrong stands beside its field.
+pub(crate) fn read(
+    kind: &Kind,
+    asked: impl Fn(&str) -> bool,
+    form: &mut Form,
+) -> Vec<(String, Option<Value>)> {
     let mut values = Vec::new();
     let mut faults = Vec::new();
-    for field in kind
+    let fields = kind
         .fields
         .iter()
-        .filter(|f| !office::filled_by_program(&kind, &f.id))
-    {
+        .filter(|f| !office::filled_by_program(kind, &f.id));
+    for field in fields.filter(|f| asked(&f.id)) {
         let typed: Vec<&str> = match field.field_type {
             FieldType::Codes => form.all(&field.id).collect(),
             _ => vec![form.raw(&field.id)],
@@ -273,6 +282,11 @@ async fn save(ctx: Ctx, kind: Kind, mut form: Form, id: Option<String>) -> Resul
         }
     }
     form.fail_all(&faults);
+    values
+}
+
+async fn save(ctx: Ctx, kind: Kind, mut form: Form, id: Option<String>) -> Result<Response, Fault> {
+    let values = read(&kind, |_| true, &mut form);
     if !form.ok() {
         return form_page(&ctx, &kind, form, id).await;
     }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
-use node::office::{self, Entry, EntryDetail, SeriesPlan};
+use node::office::{self, Entry, EntryDetail, Opinions, SeriesPlan};
 use records::Kind;
 use records::kinds::{Actor, COUNTY_PREFIX, COUNTY_VERSIONS};
 use serde::Deserialize;
@@ -20,7 +20,10 @@ use crate::who::{Ctx, Post, Right};
 const PAGE: u32 = 100;
 
 /// Kinds whose lists have pages of their own, and that page.
-const OWN_LISTS: [(&str, &str); 6] = [
+const OWN_LISTS: [(&str, &str); 9] = [
+    ("bulletin", "/bulletins"),
+    ("same_person", "/people"),
+    ("year_close", "/closing"),
     ("session", "/sessions"),
     ("person", "/roster"),
     ("claim", "/claims"),
@@ -30,7 +33,11 @@ const OWN_LISTS: [(&str, &str); 6] = [
 ];
 
 /// Kinds that stand under others and have no list of their own.
-const UNDER_OTHERS: [&str; 8] = [
+const UNDER_OTHERS: [&str; 12] = [
+    "carried_credit",
+    "correction",
+    "visit_signature",
+    "year_statement",
     "attendance",
     "evidence",
     "staff_fact",
@@ -42,10 +49,12 @@ const UNDER_OTHERS: [&str; 8] = [
 ];
 
 /// What is looked for first, in this order; a county's own forms follow.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 21] = [
+    "visit",
     "lesson",
     "observation",
     "trip",
+    "assessment",
     "filing_package",
     "series",
     "pairing",
@@ -59,6 +68,9 @@ const ORDER: [&str; 16] = [
     "waiver",
     "unmet_need",
     "transfer_order",
+    "personal_plan",
+    "training_group",
+    "enrolment",
 ];
 
 /// Who acts, as steps ask it.
@@ -79,9 +91,15 @@ pub(crate) fn may_enter(ctx: &Ctx, kind: &Kind) -> bool {
     let right = match kind.document.as_str() {
         "ledger" => Right::Audit,
         "registry" | "plan" => Right::Registry,
+        // On the laptop of a mentor or host, which belongs to no school.
+        "visits" | "group" => return ctx.who.may(Right::Enter, ctx.app.county()) && writes(ctx, kind),
         _ => Right::Enter,
     };
-    ctx.may(right) && office::may_write_kind(&ctx.app.node, kind) && !office::has_own_acts(&kind.id)
+    ctx.may(right) && writes(ctx, kind)
+}
+
+fn writes(ctx: &Ctx, kind: &Kind) -> bool {
+    office::may_write_kind(&ctx.app.node, kind) && !office::has_own_acts(&kind.id)
 }
 
 /// One line of the list of kinds.
@@ -135,6 +153,8 @@ struct RecordPage {
     tried: String,
     /// The sessions of a series beside its plan.
     plan: Option<SeriesPlan>,
+    /// What the observers say of a lesson.
+    opinions: Option<Opinions>,
     /// What the kinds of the records about it are called.
     labels: Vec<(String, String)>,
 }
@@ -143,6 +163,13 @@ impl RecordPage {
     fn label(&self, kind: &str) -> String {
         let label = self.labels.iter().find(|(id, _)| id == kind);
         label.map_or_else(|| kind.to_owned(), |(_, label)| label.clone())
+    }
+
+    /// Whether its steps need people's signatures.
+    fn signed(&self) -> bool {
+        let states = self.e.kind.as_ref().and_then(|kind| kind.states.as_ref());
+        let mut needs = states.iter().flat_map(|s| &s.moves).flat_map(|each| &each.needs);
+        needs.any(|need| need.record.as_deref() == Some("signature"))
     }
 
     fn state_field(&self, id: &str) -> bool {
@@ -270,7 +297,10 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
     let edit = e.editable && e.kind.as_ref().is_some_and(|kind| may_enter(ctx, kind));
     let own = match e.entry.kind.as_str() {
         "session" => Some(format!("/sessions/{}", e.entry.id)),
-        "person" => Some(format!("/teachers/{}", e.entry.id)),
+        "person" if !ctx.app.schoolless() => Some(format!("/teachers/{}", e.entry.id)),
+        "training_group" => Some(format!("/places/{}", e.entry.id)),
+        "year_close" => Some(format!("/closing/{}", e.entry.id)),
+        "observation" if !ctx.app.county() => Some(format!("/observations/{}", e.entry.id)),
         _ => None,
     };
     let plan = match (e.entry.kind.as_str(), e.entry.known) {
@@ -280,12 +310,20 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
         }
         _ => None,
     };
+    let opinions = match e.entry.kind.as_str() {
+        "lesson" => {
+            let id = e.entry.id.clone();
+            Some(ctx.run(move |n| office::opinions(n, &id)).await?)
+        }
+        _ => None,
+    };
     let label = |kind: &Kind| (kind.id.clone(), kind.label(ctx.l.into()).to_owned());
     let labels = known.newest().map(label).collect();
     html(&RecordPage {
         l: ctx.l,
         labels,
         plan,
+        opinions,
         c: Chrome::new(ctx, &title, "records"),
         tried: f.text("to"),
         f,

@@ -44,6 +44,7 @@ impl FormPage {
 struct VoidPage {
     l: Lang,
     c: Chrome,
+    f: Form,
     s: SessionDetail,
 }
 
@@ -64,10 +65,13 @@ pub(crate) async fn edit(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     let s = own(&ctx, &id).await?;
     let minutes = |m: Option<i64>| m.map(|m| m.to_string()).unwrap_or_default();
     let claimed = s.row.claims > 0;
+    let [begins, ends] = s.times;
     let f = Form::filled([
         ("title", s.row.title),
         ("theme", s.theme),
         ("date", s.row.date),
+        ("begins", begins),
+        ("ends", ends),
         ("place", s.row.place),
         ("form", s.row.form),
         ("category", s.row.category),
@@ -152,6 +156,8 @@ fn read(form: &mut Form) -> SessionInput {
         title: line(form, "title"),
         theme: line(form, "theme"),
         date: form::date(form, "date"),
+        begins: form::time(form, "begins"),
+        ends: form::time(form, "ends"),
         place: line(form, "place"),
         form: form.text("form"),
         category: form.text("category"),
@@ -164,21 +170,36 @@ fn read(form: &mut Form) -> SessionInput {
     }
 }
 
-/// `GET /sessions/{id}/void`: asks first.
+/// `GET /sessions/{id}/void`: asks first, and for the reason.
 pub(crate) async fn ask_void(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
-    let s = own(&ctx, &id).await?;
+    void_page(&ctx, &id, Form::default()).await
+}
+
+async fn void_page(ctx: &Ctx, id: &str, f: Form) -> Result<Response, Fault> {
+    let s = own(ctx, id).await?;
     let l = ctx.l;
     html(&VoidPage {
         l,
-        c: Chrome::new(&ctx, l.t("作废这场活动？", "Void this session?"), "sessions"),
+        c: Chrome::new(ctx, l.t("作废这场活动？", "Void this session?"), "sessions"),
+        f,
         s,
     })
 }
 
 /// `POST /sessions/{id}/void`
-pub(crate) async fn void(Path(id): Path<String>, Post { ctx, .. }: Post) -> Result<Response, Fault> {
+pub(crate) async fn void(Path(id): Path<String>, Post { ctx, mut form }: Post) -> Result<Response, Fault> {
     own(&ctx, &id).await?;
-    let (by, session) = (ctx.who.by(), id.clone());
-    ctx.run(move |n| office::void_session(n, &by, &session)).await?;
-    Ok(Redirect::to(&format!("/sessions/{id}?done=saved")).into_response())
+    let (by, session, reason) = (ctx.who.by(), id.clone(), form.text("reason"));
+    let done = ctx
+        .app
+        .attempt(move |n| office::void_session(n, &by, &session, &reason))
+        .await?;
+    match done {
+        Ok(()) => Ok(Redirect::to(&format!("/sessions/{id}?done=saved")).into_response()),
+        Err(node::Error::Invalid(errors)) => {
+            form.fail_at("reason", &errors);
+            void_page(&ctx, &id, form).await
+        }
+        Err(other) => Err(other.into()),
+    }
 }

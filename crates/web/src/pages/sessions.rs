@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
-use node::office::{self, Mark, SessionDetail, SessionRow};
+use node::office::{self, Mark, MonthHeld, SessionDetail, SessionRow};
 use node::{Filter, Node};
 use records::Kinds;
 use serde::Deserialize;
 
+use crate::chart::Bar;
 use crate::fault::Fault;
 use crate::form::{self, Form};
 use crate::labels::{self, Choice};
@@ -36,6 +37,23 @@ struct SessionsPage {
     school: String,
     /// Address of the longer list, if there is more.
     more: Option<String>,
+    /// Held against planned, by month.
+    months: Vec<Bar>,
+}
+
+/// Held against planned sessions by month, the longest bar for the month with most.
+pub(crate) fn month_bars(l: Lang, months: &[MonthHeld]) -> Vec<Bar> {
+    let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let most = months.iter().map(|m| whole(m.planned)).max().unwrap_or(0);
+    let bar = |m: &MonthHeld| {
+        let (held, planned) = (m.held, m.planned);
+        let figures = match l.zh() {
+            true => format!("已开 {held} / 计划 {planned}"),
+            false => format!("{held} held of {planned} planned"),
+        };
+        Bar::new(&m.month, figures, whole(held), Some(whole(planned)), most)
+    };
+    months.iter().map(bar).collect()
 }
 
 impl SessionsPage {
@@ -54,6 +72,10 @@ struct SessionPage {
     /// Whether this person may enter here: the session is one of this node's own school.
     enter: bool,
     statuses: Vec<Choice>,
+    /// Whether it is a session of this node's own school.
+    own: bool,
+    /// People who took part and are not on the roster yet.
+    unlisted: usize,
     /// For a disputed mark, what the recorders said.
     said: BTreeMap<String, String>,
     /// Fields of the session itself with two values: label and both.
@@ -155,14 +177,18 @@ pub(crate) async fn list(ctx: Ctx, Query(limit): Query<Limit>) -> Result<Respons
         None => (Some(ctx.school()?), "/sessions".to_owned()),
     };
     let limit = limit.rows();
-    let (rows, schools) = ctx
+    let (rows, schools, months) = ctx
         .run(move |n| {
             let mut schools = Vec::new();
             if !assigned.is_empty() {
                 schools = office::organisations(n)?;
                 schools.retain(|o| assigned.contains(&o.id));
             }
-            Ok((office::sessions(n, school.as_deref(), limit)?, schools))
+            let months = match &school {
+                Some(school) => office::held_by_month(n, school)?,
+                None => Vec::new(),
+            };
+            Ok((office::sessions(n, school.as_deref(), limit)?, schools, months))
         })
         .await?;
     let l = ctx.l;
@@ -170,6 +196,7 @@ pub(crate) async fn list(ctx: Ctx, Query(limit): Query<Limit>) -> Result<Respons
         l,
         c: Chrome::new(&ctx, l.t("研修活动", "Sessions"), "sessions"),
         more: more(&path, rows.len(), limit),
+        months: month_bars(l, &months),
         rows,
         enter: ctx.may(Right::Enter),
         schools: schools.into_iter().map(|o| Choice::new(o.id, o.name)).collect(),
@@ -185,8 +212,15 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
 
 async fn session_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault> {
     let l = ctx.l;
-    let found = ctx.run(move |n| load(n, &id, l)).await?;
-    let Some((s, said, differing)) = found else {
+    let found = ctx
+        .run(move |n| {
+            let found = load(n, &id, l)?;
+            let school = found.as_ref().map_or("", |(s, _, _)| s.row.school.as_str());
+            let unlisted = office::unlisted(n, school, Some(&id))?.len();
+            Ok(found.map(|found| (found, unlisted)))
+        })
+        .await?;
+    let Some(((s, said, differing), unlisted)) = found else {
         return Err(Fault::NotFound);
     };
     let own = ctx
@@ -198,7 +232,13 @@ async fn session_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault>
         l,
         c: Chrome::new(ctx, &s.row.title, "sessions"),
         enter: own && ctx.may(Right::Enter),
-        statuses: labels::choices(l, "attendance", "status"),
+        // A mark is taken back where it came from, not here.
+        statuses: labels::choices(l, "attendance", "status")
+            .into_iter()
+            .filter(|choice| choice.code != "void")
+            .collect(),
+        own,
+        unlisted,
         today: page::today(),
         s,
         f,

@@ -64,7 +64,7 @@ struct PasswordPage {
 }
 
 /// A page with a form that is shown before signing in: sets the form cookie if there is none.
-fn open_page(
+pub(crate) fn open_page(
     visit: &Visit,
     title: &str,
     fill: impl FnOnce(Chrome) -> Result<Response, Fault>,

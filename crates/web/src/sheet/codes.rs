@@ -290,10 +290,101 @@ const RURAL: Aliases = &[
     ("village", &["村", "乡村", "农村", "村级"]),
 ];
 
-fn aliases(field: &str) -> Aliases {
+const ATTENDANCE: Aliases = &[
+    (
+        "present",
+        &[
+            "√",
+            "✓",
+            "✔",
+            "v",
+            "出勤",
+            "出席",
+            "已到",
+            "实到",
+            "签到",
+            "已签到",
+            "参加",
+            "已参加",
+            "到会",
+            "正常",
+            "是",
+            "1",
+            "全勤",
+        ],
+    ),
+    ("late", &["迟", "晚到"]),
+    ("left_early", &["早", "提前离开"]),
+    ("on_duty", &["公", "公差", "出差", "因公请假", "公务"]),
+    ("sick", &["病", "因病请假"]),
+    ("personal", &["事", "请假", "因事请假"]),
+    (
+        "absent",
+        &[
+            "×",
+            "✗",
+            "✘",
+            "x",
+            "缺",
+            "缺勤",
+            "旷",
+            "旷会",
+            "未到",
+            "没到",
+            "未参加",
+            "未出席",
+            "否",
+            "0",
+        ],
+    ),
+];
+
+const RESULT: Aliases = &[
+    ("excellent", &["优", "优等"]),
+    ("good", &["良", "良等"]),
+    ("passed", &["及格", "通过", "达标", "中", "是", "√", "✓"]),
+    (
+        "failed",
+        &["不及格", "未通过", "不通过", "未达标", "差", "否", "×"],
+    ),
+];
+
+const FORM: Aliases = &[
+    ("intensive", &["集中培训", "集中面授", "面授", "脱产培训", "集中"]),
+    (
+        "online",
+        &["网络培训", "远程培训", "网络", "线上", "线上培训", "网上学习"],
+    ),
+    ("shadowing", &["跟岗", "影子培训", "跟岗研修", "跟岗培训"]),
+    ("lecture", &["专题讲座", "报告会"]),
+    ("on_post", &["岗位实践", "在岗研修"]),
+    ("school_based", &["校本", "校本培训"]),
+];
+
+const CATEGORY: Aliases = &[
+    ("ethics_literacy", &["师德", "素养", "师德素养", "师德与素养类"]),
+    ("knowledge_skill", &["知识技能", "专业知识", "知识与技能类"]),
+    ("practice", &["实践", "实践体验类"]),
+];
+
+const CHANNEL: Aliases = &[
+    ("city", &["市", "市培", "市级培训", "地市级"]),
+    (
+        "district",
+        &["县", "区", "县级", "区级", "县培", "县级培训", "区县级", "县区级"],
+    ),
+    ("school", &["校", "校级", "校本", "校本研修"]),
+];
+
+fn aliases(kind: &str, field: &str) -> Aliases {
     match field {
         "sex" => SEX,
+        "status" if kind == "attendance" => ATTENDANCE,
         "status" => STATUS,
+        "result" => RESULT,
+        "form" => FORM,
+        "category" => CATEGORY,
+        "channel" => CHANNEL,
         "post" => POST,
         "title" => TITLE,
         "stage" => STAGE,
@@ -343,7 +434,9 @@ fn exact(kind: &str, field: &str, text: &str) -> Option<String> {
         .find(|c| c.id == text || plain(&c.zh) == text)
         .map(|c| c.id.clone());
     own.or_else(|| {
-        let found = aliases(field).iter().find(|(_, names)| names.contains(&text));
+        let found = aliases(kind, field)
+            .iter()
+            .find(|(_, names)| names.contains(&text));
         found.map(|(id, _)| (*id).to_owned())
     })
 }
@@ -404,10 +497,13 @@ mod tests {
             ("person", &["sex", "status"][..]),
             ("staff_fact", &["post", "title", "stage"]),
             ("organisation", &["org_kind", "rural"]),
+            ("attendance", &["status"]),
+            ("assessment", &["result"]),
+            ("session", &["form", "category", "channel"]),
         ] {
             for field in fields {
                 let known = Kinds::builtin().latest(kind).unwrap().field(field).unwrap();
-                for (code, names) in aliases(field) {
+                for (code, names) in aliases(kind, field) {
                     assert!(known.code(code).is_some(), "{field} {code}");
                     for name in *names {
                         assert_eq!(

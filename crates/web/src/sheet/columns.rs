@@ -45,6 +45,55 @@ pub enum Column {
     Status,
     /// 生效日期: from when the facts of the row hold.
     From,
+    /// 出勤.
+    Attendance,
+    /// 到达.
+    Arrived,
+    /// 离开.
+    Left,
+    /// 签名.
+    Signature,
+    /// 备注.
+    Remark,
+    /// 考核结果.
+    Result,
+    /// 成绩.
+    Points,
+    /// 证书编号.
+    Certificate,
+    /// 培训项目名称.
+    Project,
+    /// 培训机构名称.
+    Organiser,
+    /// 培训方式.
+    Form,
+    /// 课程类别.
+    Category,
+    /// 课程小类.
+    Sub,
+    /// 培训渠道.
+    Channel,
+    /// 学时.
+    Hours,
+    /// 学分: not read, it follows from the class-hours.
+    Credits,
+    /// 起止时间.
+    Span,
+    /// 开始日期.
+    Begin,
+    /// 结束日期.
+    Until,
+    /// 培训年度: not read, it follows from the dates.
+    TrainingYear,
+}
+
+/// Which headings are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vocabulary {
+    /// Of rosters and lists of schools.
+    Roster,
+    /// Of lists of people with what they did: attendance, outside hours, pass lists.
+    List,
 }
 
 impl Column {
@@ -52,6 +101,7 @@ impl Column {
     pub fn zh(self) -> &'static str {
         SYNONYMS
             .iter()
+            .chain(LIST_SYNONYMS)
             .find(|(c, _)| *c == self)
             .and_then(|(_, names)| names.first())
             .copied()
@@ -81,6 +131,26 @@ impl Column {
             Self::TeachingFrom => "teaching since",
             Self::Status => "status",
             Self::From => "valid from",
+            Self::Attendance => "attendance",
+            Self::Arrived => "arrived",
+            Self::Left => "left",
+            Self::Signature => "signature",
+            Self::Remark => "remark",
+            Self::Result => "result",
+            Self::Points => "points",
+            Self::Certificate => "certificate number",
+            Self::Project => "training",
+            Self::Organiser => "organiser",
+            Self::Form => "form",
+            Self::Category => "category",
+            Self::Sub => "sub-category",
+            Self::Channel => "channel",
+            Self::Hours => "class-hours",
+            Self::Credits => "credits",
+            Self::Span => "from and until",
+            Self::Begin => "first day",
+            Self::Until => "last day",
+            Self::TrainingYear => "year of training",
         }
     }
 }
@@ -280,6 +350,157 @@ const SYNONYMS: &[(Column, &[&str])] = &[
     (Column::From, &["生效日期", "起始日期", "任现岗时间"]),
 ];
 
+/// Headings of lists of people; the first of each is ours.
+const LIST_SYNONYMS: &[(Column, &[&str])] = &[
+    (
+        Column::Attendance,
+        &[
+            "出勤",
+            "考勤",
+            "签到",
+            "签到情况",
+            "出勤情况",
+            "考勤情况",
+            "到会情况",
+            "是否到会",
+            "是否参加",
+            "出席情况",
+            "attendance",
+        ],
+    ),
+    (
+        Column::Arrived,
+        &["到达", "到达时间", "签到时间", "签入时间", "到会时间"],
+    ),
+    (
+        Column::Left,
+        &["离开", "离开时间", "签退", "签退时间", "离会时间"],
+    ),
+    (Column::Signature, &["签名", "本人签名", "教师签名", "签字"]),
+    (Column::Remark, &["备注", "事由", "说明", "请假事由"]),
+    (
+        Column::Result,
+        &[
+            "考核结果",
+            "考核等级",
+            "等级",
+            "结果",
+            "考核结论",
+            "结业等次",
+            "等次",
+            "是否合格",
+            "考核情况",
+            "考核",
+        ],
+    ),
+    (Column::Points, &["成绩", "得分", "分数", "考核成绩", "考试成绩"]),
+    (
+        Column::Certificate,
+        &[
+            "证书编号",
+            "证书号",
+            "合格证号",
+            "结业证号",
+            "合格证编号",
+            "结业证书编号",
+        ],
+    ),
+    (
+        Column::Project,
+        &[
+            "培训项目名称",
+            "培训项目",
+            "项目名称",
+            "项目/活动名称",
+            "培训名称",
+            "培训班名称",
+            "活动名称",
+            "培训内容",
+            "项目",
+            "课程名称",
+        ],
+    ),
+    (
+        Column::Organiser,
+        &[
+            "培训机构名称",
+            "培训机构",
+            "主办单位",
+            "承办单位",
+            "组织单位",
+            "举办单位",
+            "培训单位",
+            "主办",
+        ],
+    ),
+    (
+        Column::Form,
+        &["培训方式", "培训形式", "形式", "方式", "研修形式"],
+    ),
+    (Column::Category, &["课程类别", "类别", "学分类别"]),
+    (Column::Sub, &["课程小类", "小类"]),
+    (
+        Column::Channel,
+        &["培训渠道", "渠道", "培训级别", "级别", "层级", "培训层级"],
+    ),
+    (
+        Column::Hours,
+        &[
+            "学时",
+            "培训获得学时",
+            "获得学时",
+            "学时数",
+            "培训学时",
+            "课时",
+            "认定学时",
+            "登记学时",
+        ],
+    ),
+    (
+        Column::Credits,
+        &[
+            "学分",
+            "培训获得学分",
+            "获得学分",
+            "折算学分",
+            "登记学分",
+            "认定学分",
+        ],
+    ),
+    (
+        Column::Span,
+        &[
+            "起止",
+            "起止时间",
+            "起止日期",
+            "培训时间",
+            "培训起止时间",
+            "时间",
+            "培训日期",
+            "日期",
+        ],
+    ),
+    (
+        Column::Begin,
+        &["开始日期", "开始时间", "起始日期", "培训开始日期", "开始"],
+    ),
+    (
+        Column::Until,
+        &["结束日期", "结束时间", "终止日期", "培训结束日期", "结束"],
+    ),
+    (Column::TrainingYear, &["培训年度", "年度", "培训类别"]),
+];
+
+/// Columns of a roster that lists of people have too.
+const SHARED: [Column; 6] = [
+    Column::Serial,
+    Column::Name,
+    Column::TeacherCode,
+    Column::School,
+    Column::SchoolCode,
+    Column::Subject,
+];
+
 /// Parts of headings of personal data that is not needed here and therefore never read
 /// (domain.md §7.1, §7.3: minimum necessity).
 const PRIVATE: &[&str] = &[
@@ -312,7 +533,7 @@ const PRIVATE: &[&str] = &[
 
 /// The meaning of a heading, if it is known: spaces, full-width forms, stars and bracketed
 /// remarks do not matter (“＊出生年月（如1985.09）”).
-pub fn recognise(heading: &str) -> Option<Column> {
+pub fn recognise(vocabulary: Vocabulary, heading: &str) -> Option<Column> {
     if heading.chars().count() > 40 {
         return None;
     }
@@ -327,10 +548,15 @@ pub fn recognise(heading: &str) -> Option<Column> {
             _ => {}
         }
     }
-    SYNONYMS
-        .iter()
-        .find(|(_, names)| names.contains(&plain.as_str()))
-        .map(|(c, _)| *c)
+    let named = |(_, names): &&(Column, &[&str])| names.contains(&plain.as_str());
+    let found = match vocabulary {
+        Vocabulary::Roster => SYNONYMS.iter().find(named),
+        Vocabulary::List => {
+            let shared = SYNONYMS.iter().filter(|(column, _)| SHARED.contains(column));
+            LIST_SYNONYMS.iter().chain(shared).find(named)
+        }
+    };
+    found.map(|(column, _)| *column)
 }
 
 /// Whether a heading is one of [`PRIVATE`].

@@ -4,7 +4,7 @@ use super::columns::is_private;
 use super::grid::Sheet;
 use std::collections::BTreeMap;
 
-pub use super::columns::{Column, recognise};
+pub use super::columns::{Column, Vocabulary, recognise};
 
 /// What a sheet is a table of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Table {
 /// A sheet's heading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// Which headings were looked for.
+    pub vocabulary: Vocabulary,
     /// What the rows are.
     pub table: Table,
     /// Index of the first row below the heading.
@@ -42,19 +44,19 @@ const SEARCHED: usize = 40;
 
 /// Finds the heading: the row, or rows, with most known names among the first ones. Titles above it,
 /// group headings (基本信息 over 姓名, 性别) and blank rows are passed over.
-pub fn find(sheet: &Sheet) -> Option<Header> {
+pub fn find(vocabulary: Vocabulary, sheet: &Sheet) -> Option<Header> {
     let mut best: Option<(usize, usize, BTreeMap<Column, usize>)> = None;
     for row in 0..sheet.rows.len().min(SEARCHED) {
-        let (last, columns) = joined(sheet, row);
+        let (last, columns) = joined(sheet, row, vocabulary);
         let more = best
             .as_ref()
             .is_none_or(|(_, _, most)| columns.len() > most.len());
-        if more && kind(&columns).is_some() {
+        if more && kind(&columns, vocabulary).is_some() {
             best = Some((row, last, columns));
         }
     }
     let (row, last, columns) = best?;
-    let table = kind(&columns)?;
+    let table = kind(&columns, vocabulary)?;
     let used: Vec<usize> = columns.values().copied().collect();
     let (mut private, mut unused) = (Vec::new(), Vec::new());
     let width = (row..=last)
@@ -79,6 +81,7 @@ pub fn find(sheet: &Sheet) -> Option<Header> {
         }
     }
     Some(Header {
+        vocabulary,
         table,
         first: last + 1,
         columns,
@@ -95,13 +98,15 @@ pub fn is_repeat(header: &Header, sheet: &Sheet, row: usize) -> bool {
     };
     header
         .index(key)
-        .is_some_and(|index| recognise(&sheet.cell(row, index).text()) == Some(key))
+        .is_some_and(|index| recognise(header.vocabulary, &sheet.cell(row, index).text()) == Some(key))
 }
 
-fn kind(columns: &BTreeMap<Column, usize>) -> Option<Table> {
+fn kind(columns: &BTreeMap<Column, usize>, vocabulary: Vocabulary) -> Option<Table> {
     let has = |c| columns.contains_key(&c);
     let facts = columns.keys().filter(|c| **c != Column::Serial).count();
-    if facts < 2 {
+    // A list of those who came may hold nothing but their names.
+    let enough = if vocabulary == Vocabulary::List { 1 } else { 2 };
+    if facts < enough {
         None
     } else if has(Column::Name) {
         Some(Table::Teachers)
@@ -113,17 +118,18 @@ fn kind(columns: &BTreeMap<Column, usize>) -> Option<Table> {
 }
 
 /// Known headings of a row and of up to two rows below that carry the heading on.
-fn joined(sheet: &Sheet, row: usize) -> (usize, BTreeMap<Column, usize>) {
-    let mut columns = known(sheet, row);
+fn joined(sheet: &Sheet, row: usize, vocabulary: Vocabulary) -> (usize, BTreeMap<Column, usize>) {
+    let mut columns = known(sheet, row, vocabulary);
     let mut last = row;
     while !columns.is_empty() && last < row + 2 {
-        let below = known(sheet, last + 1);
+        let below = known(sheet, last + 1, vocabulary);
         let taken: Vec<usize> = columns.values().copied().collect();
         // Under a heading stands the same one again (merged over both rows) or nothing; in a row of
         // data there is a name under 姓名.
         let free = taken.iter().all(|index| {
             let cell = sheet.cell(last + 1, *index);
-            cell.is_blank() || recognise(&cell.text()).is_some_and(|c| columns.get(&c) == Some(index))
+            cell.is_blank()
+                || recognise(vocabulary, &cell.text()).is_some_and(|c| columns.get(&c) == Some(index))
         });
         if below.is_empty() || !free {
             break;
@@ -137,11 +143,11 @@ fn joined(sheet: &Sheet, row: usize) -> (usize, BTreeMap<Column, usize>) {
 }
 
 /// Known headings of a row; of two columns with one meaning the first counts.
-fn known(sheet: &Sheet, row: usize) -> BTreeMap<Column, usize> {
+fn known(sheet: &Sheet, row: usize, vocabulary: Vocabulary) -> BTreeMap<Column, usize> {
     let mut columns = BTreeMap::new();
     let cells = sheet.rows.get(row).map_or(&[][..], Vec::as_slice);
     for (index, cell) in cells.iter().enumerate() {
-        if let Some(column) = recognise(&cell.text()) {
+        if let Some(column) = recognise(vocabulary, &cell.text()) {
             columns.entry(column).or_insert(index);
         }
     }
@@ -176,22 +182,25 @@ mod tests {
             ("参加工作\n时间", Column::TeachingFrom),
             ("在岗情况：", Column::Status),
         ] {
-            assert_eq!(recognise(heading), Some(column), "{heading}");
+            assert_eq!(recognise(Vocabulary::Roster, heading), Some(column), "{heading}");
         }
         for heading in ["", "联系电话", "张三", "校长姓名"] {
-            assert_eq!(recognise(heading), None, "{heading}");
+            assert_eq!(recognise(Vocabulary::Roster, heading), None, "{heading}");
         }
     }
 
     #[test]
     fn titles_and_blank_rows_above() {
-        let found = find(&sheet(&[
-            &["青禾县2025学年教师花名册", "青禾县2025学年教师花名册"],
-            &[],
-            &["填表单位：示例小学", "", "2025.9.1"],
-            &["序号", "姓名", "性别", "身份证号", "联系电话", "爱好"],
-            &["1", "张三", "男"],
-        ]))
+        let found = find(
+            Vocabulary::Roster,
+            &sheet(&[
+                &["青禾县2025学年教师花名册", "青禾县2025学年教师花名册"],
+                &[],
+                &["填表单位：示例小学", "", "2025.9.1"],
+                &["序号", "姓名", "性别", "身份证号", "联系电话", "爱好"],
+                &["1", "张三", "男"],
+            ]),
+        )
         .unwrap();
         assert_eq!((found.table, found.first), (Table::Teachers, 4));
         assert_eq!(found.index(Column::Name), Some(1));
@@ -201,20 +210,26 @@ mod tests {
 
     #[test]
     fn headings_over_two_rows() {
-        let found = find(&sheet(&[
-            &["序号", "基本信息", "基本信息", "任教情况", "任教情况", "职称"],
-            &["序号", "姓名", "性别", "学科", "学段", "职称"],
-            &["1", "张三", "男", "语文", "小学", "一级"],
-        ]))
+        let found = find(
+            Vocabulary::Roster,
+            &sheet(&[
+                &["序号", "基本信息", "基本信息", "任教情况", "任教情况", "职称"],
+                &["序号", "姓名", "性别", "学科", "学段", "职称"],
+                &["1", "张三", "男", "语文", "小学", "一级"],
+            ]),
+        )
         .unwrap();
         assert_eq!(found.first, 2);
         assert_eq!(found.columns.len(), 6);
         // Unmerged corners stand only in the upper row.
-        let found = find(&sheet(&[
-            &["姓名", "任教情况", "", "", "职称"],
-            &["", "学科", "学段", "班主任", ""],
-            &["张三", "语文", "小学", "是", "一级"],
-        ]))
+        let found = find(
+            Vocabulary::Roster,
+            &sheet(&[
+                &["姓名", "任教情况", "", "", "职称"],
+                &["", "学科", "学段", "班主任", ""],
+                &["张三", "语文", "小学", "是", "一级"],
+            ]),
+        )
         .unwrap();
         assert_eq!(found.first, 2);
         assert_eq!(
@@ -225,8 +240,15 @@ mod tests {
 
     #[test]
     fn tables_of_schools() {
-        let found = find(&sheet(&[&["学校名称", "学校标识码", "教师数"]])).unwrap();
+        let found = find(
+            Vocabulary::Roster,
+            &sheet(&[&["学校名称", "学校标识码", "教师数"]]),
+        )
+        .unwrap();
         assert_eq!(found.table, Table::Organisations);
-        assert_eq!(find(&sheet(&[&["项目", "金额"], &["书", "20"]])), None);
+        assert_eq!(
+            find(Vocabulary::Roster, &sheet(&[&["项目", "金额"], &["书", "20"]])),
+            None
+        );
     }
 }

@@ -74,6 +74,10 @@ pub struct Table {
     pub total: Vec<Out>,
     /// Line under the table for names, dates and the seal.
     pub signatures: String,
+    /// Least height of a row in points, where people write by hand; 0 = one line of print.
+    pub row_height: f64,
+    /// Upright on the paper; tables with many columns lie across.
+    pub upright: bool,
 }
 
 /// Writes tables as the sheets of one workbook.
@@ -108,18 +112,28 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
     // "@" keeps a code text when somebody edits the cell later.
     let text = Format::new()
         .set_border(FormatBorder::Thin)
+        .set_align(FormatAlign::VerticalCenter)
         .set_num_format("@")
         .set_text_wrap();
-    let count = Format::new().set_border(FormatBorder::Thin).set_num_format("0");
+    let count = Format::new()
+        .set_border(FormatBorder::Thin)
+        .set_align(FormatAlign::VerticalCenter)
+        .set_num_format("0");
     let amount = Format::new()
         .set_border(FormatBorder::Thin)
+        .set_align(FormatAlign::VerticalCenter)
         .set_num_format("0.0#");
     let last = u16::try_from(table.heads.len().saturating_sub(1)).unwrap_or(u16::MAX);
     sheet.set_name(&table.sheet)?;
+    if table.upright {
+        sheet.set_portrait();
+    } else {
+        sheet.set_landscape();
+    }
     sheet
-        .set_landscape()
         .set_paper_size(9)
-        .set_print_fit_to_pages(1, 0);
+        .set_print_fit_to_pages(1, 0)
+        .set_margins(0.4, 0.4, 0.5, 0.6, 0.3, 0.3);
     sheet.set_footer("&C第 &P 页　共 &N 页");
     let mut row = 0;
     let across = |sheet: &mut Worksheet, row: u32, words: &str, format: &Format| {
@@ -141,6 +155,8 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
         sheet.write_string_with_format(row, column, *name, &head)?;
         sheet.set_column_width(column, *width)?;
     }
+    let words = table.heads.iter().map(|(name, _)| *name);
+    sheet.set_row_height(row, height(words.zip(widths(table)), LINE))?;
     sheet.set_repeat_rows(row, row)?;
     sheet.set_freeze_panes(row + 1, 0)?;
     row += 1;
@@ -159,12 +175,48 @@ fn fill(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
                 }
             };
         }
+        let words = cells.iter().map(|cell| match cell {
+            Out::Text(words) => words.as_str(),
+            _ => "",
+        });
+        sheet.set_row_height(row, height(words.zip(widths(table)), table.row_height.max(LINE)))?;
         row += 1;
     }
     if !table.signatures.is_empty() {
         across(sheet, row + 1, &table.signatures, &line)?;
     }
     Ok(())
+}
+
+/// Height of a line of print in points.
+const LINE: f64 = 15.0;
+
+fn widths(table: &Table) -> impl Iterator<Item = f64> {
+    table.heads.iter().map(|(_, width)| *width)
+}
+
+/// Height of a row in points, so that wrapped text is seen whole: not every program finds it by itself.
+fn height<'a>(cells: impl Iterator<Item = (&'a str, f64)>, least: f64) -> f64 {
+    let lines = |(words, width): (&str, f64)| {
+        let of = |line: &str| {
+            // A Han character is as wide as two digits.
+            let wide: f64 = line.chars().map(|c| if c.is_ascii() { 1.0 } else { 2.0 }).sum();
+            (wide / (width - 1.0).max(1.0)).ceil().max(1.0)
+        };
+        words.split('\n').map(of).sum::<f64>()
+    };
+    // Excel takes no row over 409 points.
+    (cells.map(lines).fold(1.0, f64::max) * LINE)
+        .max(least)
+        .min(400.0)
+}
+
+/// Writes one table, as a workbook or as CSV.
+///
+/// # Errors
+/// [`SheetError::Write`].
+pub fn to_file(table: Table, xlsx: bool) -> Result<Vec<u8>, SheetError> {
+    if xlsx { to_xlsx(&[table]) } else { to_csv(&table) }
 }
 
 /// Writes a table as CSV.
@@ -253,6 +305,7 @@ mod tests {
             ],
             total: vec!["合计".into()],
             signatures: "填表人：　　　审核人：　　　（公章）".into(),
+            ..Table::default()
         }
     }
 

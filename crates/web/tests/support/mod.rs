@@ -94,8 +94,13 @@ impl Site {
 
     /// A county's hub with two schools in its registry; `network` also listens for schools.
     pub fn county(network: bool) -> Site {
+        Site::county_named("云岭县教师进修学校", network)
+    }
+
+    /// The same under another name.
+    pub fn county_named(name: &str, network: bool) -> Site {
         let dir = tempfile::tempdir().unwrap();
-        let node = Node::init_county(dir.path(), "云岭县教师进修学校").unwrap();
+        let node = Node::init_county(dir.path(), name).unwrap();
         let school = |name: &str, code: &str, rural: &str| {
             let input = OrganisationInput {
                 name: name.into(),
@@ -233,6 +238,8 @@ pub struct Page {
     pub status: u16,
     pub path: String,
     pub body: String,
+    /// The same as it came, for a file.
+    pub bytes: Vec<u8>,
     pub headers: Vec<(String, String)>,
 }
 
@@ -309,6 +316,7 @@ impl Page {
             path,
             headers,
             body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 }
@@ -341,10 +349,15 @@ impl Browser {
 
     /// Uploads a file with the form of `/import`.
     pub fn upload(&self, file_name: &str, bytes: &[u8]) -> Page {
-        let token = self.get("/import").value("csrf");
+        self.upload_to("/import", &[("year", "2025")], file_name, bytes)
+    }
+
+    /// Uploads a file with the form of a page.
+    pub fn upload_to(&self, page: &str, fields: &[(&str, &str)], file_name: &str, bytes: &[u8]) -> Page {
+        let token = self.get(page).value("csrf");
         let mark = "----yanxiu-test";
         let mut body = Vec::new();
-        for (name, value) in [("csrf", token.as_str()), ("year", "2025")] {
+        for (name, value) in fields.iter().copied().chain([("csrf", token.as_str())]) {
             write!(
                 body,
                 "--{mark}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
@@ -358,7 +371,7 @@ impl Browser {
         .unwrap();
         body.extend_from_slice(bytes);
         write!(body, "\r\n--{mark}--\r\n").unwrap();
-        let request = self.agent.post(format!("{}/import", self.base));
+        let request = self.agent.post(format!("{}{page}", self.base));
         let request = request.header("content-type", format!("multipart/form-data; boundary={mark}"));
         Page::read(request.send(&body[..]).unwrap())
     }

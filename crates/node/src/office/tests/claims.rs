@@ -483,7 +483,7 @@ fn what_a_claim_rests_on_must_still_be_so() {
     carry(&school.node, &world.hub);
     assert_eq!(totals(&world.hub), [0, 15, 0]);
     assert_eq!(refused(recognise(&world.hub, &a)), ["claim"]);
-    void_session(&school.node, &by(), &session).unwrap();
+    void_session(&school.node, &by(), &session, "没有开").unwrap();
     carry(&school.node, &world.hub);
     assert_eq!(totals(&world.hub), [0, 0, 0]);
 }

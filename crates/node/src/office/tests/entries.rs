@@ -9,7 +9,7 @@ fn account(name: &str) -> By {
     By { account: name.into() }
 }
 
-fn input(kind: &str, id: Option<&str>, values: &[(&str, Value)]) -> EntryInput {
+pub(super) fn input(kind: &str, id: Option<&str>, values: &[(&str, Value)]) -> EntryInput {
     EntryInput {
         kind: kind.into(),
         id: id.map(str::to_owned),

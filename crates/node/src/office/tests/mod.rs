@@ -6,6 +6,7 @@ mod entries;
 mod roster;
 mod scale;
 mod sessions;
+mod signatures;
 
 use store::{admitting, peers};
 use sync::DocKey;

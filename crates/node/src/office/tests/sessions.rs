@@ -166,7 +166,7 @@ fn a_void_session_takes_no_marks() {
     let world = World::new();
     let school = world.school_with_teachers();
     let id = school.ended_session();
-    void_session(&school.node, &by(), &id).unwrap();
+    void_session(&school.node, &by(), &id, "没有开").unwrap();
     assert_eq!(row(&school.node, &id).state, "void");
     let mark = [(school.persons[0].clone(), "late".to_owned())];
     assert_eq!(

@@ -5,14 +5,13 @@
 
 mod organisations;
 mod plan;
-mod row;
 mod teachers;
 #[cfg(test)]
 mod tests;
 mod told;
 
+pub use super::findings::{Findings, MAX_PROBLEMS, Note, Problem, Severity, Skipped};
 pub use plan::plan_roster;
-use std::collections::BTreeMap;
 
 /// What is known at this node before the import.
 #[derive(Clone, Debug, Default)]
@@ -128,63 +127,6 @@ pub struct TeacherPlan {
     pub not_in_file: usize,
 }
 
-/// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// The row is imported, without the value.
-    Warn,
-    /// The row is not imported.
-    Error,
-}
-
-/// Something wrong with one cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Name of the sheet.
-    pub sheet: String,
-    /// Address of the cell: `C17`.
-    pub cell: String,
-    /// What stands there, shortened; long numbers are masked.
-    pub value: String,
-    /// What is wrong, in Chinese.
-    pub zh: String,
-    /// What is wrong, in English.
-    pub en: String,
-    /// Whether the row is left out.
-    pub severity: Severity,
-}
-
-/// Something to know about the whole file or a sheet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// In Chinese.
-    pub zh: String,
-    /// In English.
-    pub en: String,
-}
-
-/// Rows that are no data, or not ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// Blank rows between or below the data.
-    pub blank: usize,
-    /// 合计, 小计, 总计.
-    pub totals: usize,
-    /// The heading again (printed page by page), and remarks at the foot (制表人 …).
-    pub remarks: usize,
-    /// Rows of other schools, by the name that stands there.
-    pub other_schools: BTreeMap<String, usize>,
-    /// Teachers in a file that the county imports: their names belong to the schools' documents only.
-    pub teachers_at_county: usize,
-}
-
-impl Skipped {
-    /// Rows of all other schools.
-    pub fn other_school_rows(&self) -> usize {
-        self.other_schools.values().sum()
-    }
-}
-
 /// What the import would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RosterPlan {
@@ -194,20 +136,9 @@ pub struct RosterPlan {
     pub organisations: OrganisationPlan,
     /// Teachers, at their own school only.
     pub teachers: TeacherPlan,
-    /// By cell; at most [`MAX_PROBLEMS`].
-    pub problems: Vec<Problem>,
-    /// Problems beyond those listed.
-    pub more_problems: usize,
-    /// Problems that keep a row out, listed or not.
-    pub errors: usize,
-    /// About the file as a whole.
-    pub notes: Vec<Note>,
-    /// Rows passed over.
-    pub skipped: Skipped,
+    /// What was wrong, and passed over.
+    pub found: Findings,
 }
-
-/// Problems that a plan lists one by one.
-pub const MAX_PROBLEMS: usize = 500;
 
 impl RosterPlan {
     /// True when applying the plan would write nothing.
@@ -239,22 +170,7 @@ impl RosterPlan {
                 t.not_in_file
             ));
         }
-        let s = &self.skipped;
-        lines.push(format!(
-            "略过：空行 {}，合计行 {}，表头和附注 {}，外校 {}",
-            s.blank,
-            s.totals,
-            s.remarks,
-            s.other_school_rows()
-        ));
-        if !self.problems.is_empty() {
-            lines.push(format!(
-                "问题：{} 处，其中 {} 处使该行不能导入",
-                self.problems.len() + self.more_problems,
-                self.errors
-            ));
-        }
-        lines.extend(self.notes.iter().map(|n| n.zh.clone()));
+        lines.extend(self.found.summary_zh());
         lines
     }
 
@@ -279,22 +195,7 @@ impl RosterPlan {
                 t.not_in_file
             ));
         }
-        let s = &self.skipped;
-        lines.push(format!(
-            "Passed over: {} blank rows, {} totals, {} headings and remarks, {} of other schools",
-            s.blank,
-            s.totals,
-            s.remarks,
-            s.other_school_rows()
-        ));
-        if !self.problems.is_empty() {
-            lines.push(format!(
-                "Problems: {}, of which {} keep their row out",
-                self.problems.len() + self.more_problems,
-                self.errors
-            ));
-        }
-        lines.extend(self.notes.iter().map(|n| n.en.clone()));
+        lines.extend(self.found.summary_en());
         lines
     }
 }

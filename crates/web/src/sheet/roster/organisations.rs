@@ -1,9 +1,9 @@
 //! Schools of a file against the registry.
 
-use super::row::Row;
 use super::{Change, KnownOrganisation, OrganisationFacts, OrganisationRow, RosterPlan};
 use crate::sheet::codes::kind_from_name;
 use crate::sheet::header::Column;
+use crate::sheet::row::Row;
 use crate::sheet::text::{address, squeeze};
 use records::text::person_name;
 use records::{Fields, Kinds, Lang, Value};
@@ -254,7 +254,7 @@ impl<'a> Organisations<'a> {
                 } else if let Some(above) = added.iter().find(|o| fits(o, &name)) {
                     row.parent_name = above.name.clone();
                 } else {
-                    plan.problem(super::Problem {
+                    plan.found.problem(super::Problem {
                         sheet: parent.sheet,
                         cell: parent.cell,
                         value: parent.name,

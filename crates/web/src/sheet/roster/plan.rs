@@ -1,11 +1,11 @@
 //! The walk over all sheets of a file.
 
 use super::organisations::Organisations;
-use super::row::{Row, RowKind, classify};
 use super::teachers::Teachers;
 use super::{RosterContext, RosterPlan};
 use crate::sheet::grid::{Sheet, Workbook};
-use crate::sheet::header::{self, Column, Header, Table};
+use crate::sheet::header::{self, Column, Header, Table, Vocabulary};
+use crate::sheet::row::{Row, RowKind, classify};
 use crate::sheet::text::squeeze;
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
         ..RosterPlan::default()
     };
     if context.home_school.is_none() && !context.is_county {
-        plan.note(
+        plan.found.note(
             "本机尚未加入县网，不能导入；请先完成入网".into(),
             "This node has not been enrolled; nothing can be imported before".into(),
         );
@@ -29,9 +29,9 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
         .sheets
         .iter()
         .filter_map(|sheet| {
-            let found = header::find(sheet);
+            let found = header::find(Vocabulary::Roster, sheet);
             if found.is_none() && sheet.rows.iter().flatten().any(|c| !c.is_blank()) {
-                plan.note(
+                plan.found.note(
                     format!(
                         "工作表“{}”没有认出表头（需要“姓名”或“学校名称”等列），未读取",
                         sheet.name
@@ -46,7 +46,7 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
         })
         .collect();
     for (sheet, header) in &tables {
-        note_columns(&mut plan, sheet, header);
+        plan.found.columns(sheet, header);
     }
     let rows = |plan: &mut RosterPlan, table: Table, each: &mut dyn FnMut(Row<'_>)| {
         for (sheet, header) in tables.iter().filter(|(_, h)| h.table == table) {
@@ -56,12 +56,12 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
                         sheet,
                         header,
                         row,
-                        plan,
+                        found: &mut plan.found,
                         failed: false,
                     }),
-                    RowKind::Blank => plan.skipped.blank += 1,
-                    RowKind::Total => plan.skipped.totals += 1,
-                    RowKind::Remark => plan.skipped.remarks += 1,
+                    RowKind::Blank => plan.found.skipped.blank += 1,
+                    RowKind::Total => plan.found.skipped.totals += 1,
+                    RowKind::Remark => plan.found.skipped.remarks += 1,
                 }
             }
         }
@@ -75,26 +75,26 @@ pub fn plan_roster(book: &Workbook, context: &RosterContext) -> RosterPlan {
         let mut people = 0;
         let counts_people = context.home_school.is_none();
         // A roster without a sheet of schools still names the schools.
-        let before = plan.skipped.clone();
+        let before = plan.found.skipped.clone();
         rows(&mut plan, Table::Teachers, &mut |row| {
             people += 1;
             organisations.read_mention(row);
         });
         organisations.finish(&mut plan);
         if counts_people {
-            plan.skipped.teachers_at_county = people;
+            plan.found.skipped.teachers_at_county = people;
             if people > 0 {
-                plan.note(
+                plan.found.note(
                     format!("教师姓名只存各校，共 {people} 人未导入；请各校导入本校花名册"),
                     format!("Names of teachers are kept at their schools only: {people} were not imported; each school imports its own"),
                 );
             }
         } else {
             // The same rows are counted again below.
-            plan.skipped = before;
+            plan.found.skipped = before;
         }
     } else if tables.iter().any(|(_, h)| h.table == Table::Organisations) {
-        plan.note(
+        plan.found.note(
             "学校信息由县里登记，文件中的学校表未导入".into(),
             "Schools are registered by the county; the file's table of schools was not imported".into(),
         );
@@ -124,21 +124,4 @@ fn codes(tables: &[(&Sheet, Header)]) -> HashSet<String> {
         })
         .filter(|code| !code.is_empty())
         .collect()
-}
-
-fn note_columns(plan: &mut RosterPlan, sheet: &Sheet, header: &Header) {
-    if !header.private.is_empty() {
-        let list = header.private.join("、");
-        plan.note(
-            format!("工作表“{}”的“{list}”列没有读取，不会保存（本系统不需要这些个人信息）", sheet.name),
-            format!("Sheet “{}”: the columns “{list}” were not read and are not stored; this personal data is not needed", sheet.name),
-        );
-    }
-    if !header.unused.is_empty() {
-        let list = header.unused.join("、");
-        plan.note(
-            format!("工作表“{}”的“{list}”列没有用到", sheet.name),
-            format!("Sheet “{}”: the columns “{list}” are not used", sheet.name),
-        );
-    }
 }

@@ -1,9 +1,9 @@
 //! Teachers of a file against the roster of the home school.
 
-use super::row::Row;
 use super::told::{Told, changes, check, told};
 use super::{HomeSchool, KnownOrganisation, KnownTeacher, RosterPlan, TeacherFacts, TeacherRow};
 use crate::sheet::header::Column;
+use crate::sheet::row::Row;
 use crate::sheet::text::squeeze;
 use records::SchoolYear;
 use std::collections::{HashMap, HashSet};
@@ -123,13 +123,17 @@ impl<'a> Teachers<'a> {
     }
 
     pub(super) fn finish(self, plan: &mut RosterPlan) {
-        if self.home.name.is_empty() && self.home.code.is_empty() && plan.skipped.other_school_rows() > 0 {
-            plan.note(
+        if self.home.name.is_empty()
+            && self.home.code.is_empty()
+            && plan.found.skipped.other_school_rows() > 0
+        {
+            plan.found.note(
                 "本机还没有收到县里的机构登记，不知道本校名称；请先与县里同步，再导入".into(),
                 "This node has not received the county's list of schools and does not know its own name; sync first".into(),
             );
-        } else if self.rows_of_home == 0 && plan.skipped.other_school_rows() > 0 {
+        } else if self.rows_of_home == 0 && plan.found.skipped.other_school_rows() > 0 {
             let names: Vec<&str> = plan
+                .found
                 .skipped
                 .other_schools
                 .keys()
@@ -137,7 +141,7 @@ impl<'a> Teachers<'a> {
                 .map(String::as_str)
                 .collect();
             let (home, names) = (&self.home.name, names.join("、"));
-            plan.note(
+            plan.found.note(
                 format!("文件中没有本校（{home}）的教师；文件里的学校有：{names}"),
                 format!("The file has no teachers of this school ({home}); its schools are: {names}"),
             );
@@ -184,7 +188,7 @@ impl<'a> Teachers<'a> {
                     .flatten()
                     .any(|n| self.schools.contains(n));
                 let shown = name.or(code).unwrap_or_default();
-                let rows = row.plan.skipped.other_schools.entry(shown).or_default();
+                let rows = row.found.skipped.other_schools.entry(shown).or_default();
                 *rows += 1;
                 // Perhaps this school's own name, misspelt: said once for each name.
                 if *rows == 1 && !listed && !self.schools.is_empty() {
@@ -330,6 +334,10 @@ impl<'a> Teachers<'a> {
             status: "serving".into(),
             ..TeacherFacts::default()
         });
+        // Whoever was entered by mistake and stands on the list again is there after all.
+        if facts.status == "void" {
+            facts.status = "serving".into();
+        }
         facts.name.clone_from(&told.name);
         for (place, new) in [
             (&mut facts.teacher_code, &told.teacher_code),

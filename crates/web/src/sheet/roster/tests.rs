@@ -66,8 +66,8 @@ fn organisations_after(plan: &RosterPlan) -> Vec<KnownOrganisation> {
 }
 
 fn at(plan: &RosterPlan, cell: &str) -> Problem {
-    let found: Vec<&Problem> = plan.problems.iter().filter(|p| p.cell == cell).collect();
-    assert_eq!(found.len(), 1, "{cell} in {:#?}", plan.problems);
+    let found: Vec<&Problem> = plan.found.problems.iter().filter(|p| p.cell == cell).collect();
+    assert_eq!(found.len(), 1, "{cell} in {:#?}", plan.found.problems);
     found[0].clone()
 }
 
@@ -87,7 +87,7 @@ const ROSTER: &str = "\
 #[test]
 fn a_roster_of_the_office() {
     let plan = plan_roster(&csv(ROSTER), &school(vec![]));
-    assert_eq!(plan.problems, []);
+    assert_eq!(plan.found.problems, []);
     let names: Vec<&str> = plan.teachers.new.iter().map(|t| t.facts.name.as_str()).collect();
     assert_eq!(names, ["张三", "李𬭊", "㙇玉"]);
     assert_eq!(
@@ -116,17 +116,24 @@ fn a_roster_of_the_office() {
     assert!(plan.teachers.new[2].facts.homeroom);
     assert_eq!(plan.teachers.new[2].at, "花名册!B8");
     assert_eq!(
-        (plan.skipped.blank, plan.skipped.totals, plan.skipped.remarks),
+        (
+            plan.found.skipped.blank,
+            plan.found.skipped.totals,
+            plan.found.skipped.remarks
+        ),
         (2, 1, 1)
     );
     assert_eq!(
-        plan.skipped.other_schools,
+        plan.found.skipped.other_schools,
         [("云岭县第一中学".to_owned(), 1)].into()
     );
     assert!(
-        plan.notes.iter().any(|n| n.zh.contains("身份证号、联系电话")),
+        plan.found
+            .notes
+            .iter()
+            .any(|n| n.zh.contains("身份证号、联系电话")),
         "{:?}",
-        plan.notes
+        plan.found.notes
     );
 }
 
@@ -226,12 +233,13 @@ fn bad_rows_are_named_by_cell_and_stop_no_other() {
         assert_eq!(problem.sheet, "花名册");
     }
     assert!(
-        plan.problems
+        plan.found
+            .problems
             .iter()
             .any(|p| p.cell == "A10" && p.severity == Severity::Error)
     );
     assert!(
-        !plan.problems.iter().any(|p| p.value.contains("1980010112")),
+        !plan.found.problems.iter().any(|p| p.value.contains("1980010112")),
         "numbers are masked"
     );
     assert_eq!(plan.teachers.new[1].facts.title, "");
@@ -325,7 +333,7 @@ fn schools_at_the_county() {
         ("central_school", "township")
     );
     assert_eq!(second.parent_name, "云岭县教师进修学校");
-    assert_eq!(plan.skipped.totals, 1);
+    assert_eq!(plan.found.skipped.totals, 1);
     assert!(at(&plan, "C6").zh.contains("学校类别"));
     assert!(at(&plan, "B7").zh.contains("学校标识码"));
     assert!(at(&plan, "B8").zh.contains("重复"));
@@ -364,11 +372,11 @@ fn two_schools_of_one_name() {
 fn the_county_takes_schools_but_no_names() {
     let plan = plan_roster(&csv(ROSTER), &county(vec![]));
     assert!(plan.teachers.new.is_empty());
-    assert_eq!(plan.skipped.teachers_at_county, 4);
+    assert_eq!(plan.found.skipped.teachers_at_county, 4);
     assert!(
-        plan.notes.iter().any(|n| n.zh.contains("共 4 人未导入")),
+        plan.found.notes.iter().any(|n| n.zh.contains("共 4 人未导入")),
         "{:?}",
-        plan.notes
+        plan.found.notes
     );
     let names: Vec<&str> = plan
         .organisations
@@ -377,7 +385,7 @@ fn the_county_takes_schools_but_no_names() {
         .map(|o| o.facts.name.as_str())
         .collect();
     assert_eq!(names, ["河口中心小学", "云岭县河口镇中心小学", "云岭县第一中学"]);
-    assert!(plan.problems.iter().all(|p| p.severity == Severity::Warn));
+    assert!(plan.found.problems.iter().all(|p| p.severity == Severity::Warn));
     assert!(!format!("{:?}", plan.organisations).contains("张三"));
 }
 
@@ -385,10 +393,10 @@ fn the_county_takes_schools_but_no_names() {
 fn a_school_takes_no_schools_and_no_unenrolled_node_anything() {
     let plan = plan_roster(&csv(SCHOOLS), &school(vec![]));
     assert!(plan.is_empty());
-    assert!(plan.notes.iter().any(|n| n.zh.contains("由县里登记")));
+    assert!(plan.found.notes.iter().any(|n| n.zh.contains("由县里登记")));
     let plan = plan_roster(&csv(ROSTER), &RosterContext::default());
     assert!(plan.is_empty());
-    assert!(plan.notes[0].zh.contains("尚未加入"));
+    assert!(plan.found.notes[0].zh.contains("尚未加入"));
 }
 
 #[test]
@@ -398,8 +406,8 @@ fn a_file_of_other_schools_only() {
         &school(vec![]),
     );
     assert!(plan.is_empty());
-    assert_eq!(plan.skipped.other_school_rows(), 2);
-    assert!(plan.notes.iter().any(|n| n.zh.contains("云岭一中")));
+    assert_eq!(plan.found.skipped.other_school_rows(), 2);
+    assert!(plan.found.notes.iter().any(|n| n.zh.contains("云岭一中")));
     assert!(at(&plan, "B4").zh.contains("没有写学校"));
 }
 
@@ -422,7 +430,11 @@ fn very_many_problems_are_counted() {
     }
     let plan = plan_roster(&csv(&text), &school(vec![]));
     assert_eq!(
-        (plan.problems.len(), plan.more_problems, plan.errors),
+        (
+            plan.found.problems.len(),
+            plan.found.more_problems,
+            plan.found.errors
+        ),
         (MAX_PROBLEMS, 7, 507)
     );
     assert!(
@@ -442,9 +454,9 @@ fn a_school_that_does_not_know_its_own_name_yet() {
     let plan = plan_roster(&csv(ROSTER), &context);
     assert!(plan.is_empty());
     assert!(
-        plan.notes.iter().any(|n| n.zh.contains("先与县里同步")),
+        plan.found.notes.iter().any(|n| n.zh.contains("先与县里同步")),
         "{:?}",
-        plan.notes
+        plan.found.notes
     );
 }
 
@@ -487,7 +499,7 @@ fn a_workbook_with_merged_cells_and_numbers() {
     sheet.write_string(6, 6, "中级").unwrap();
     let bytes = book.save_to_buffer().unwrap();
     let plan = plan_roster(&read(&bytes, "x.xlsx").unwrap(), &school(vec![]));
-    assert_eq!(plan.problems, []);
+    assert_eq!(plan.found.problems, []);
     let seen: Vec<_> = plan
         .teachers
         .new
@@ -509,8 +521,8 @@ fn a_workbook_with_merged_cells_and_numbers() {
             ("㙇玉", "21002", Some(1990), Some(2012), "花名册!B7"),
         ]
     );
-    assert_eq!((plan.skipped.blank, plan.skipped.totals), (1, 1));
-    assert!(plan.notes.iter().any(|n| n.zh.contains("身份证号码")));
+    assert_eq!((plan.found.skipped.blank, plan.found.skipped.totals), (1, 1));
+    assert!(plan.found.notes.iter().any(|n| n.zh.contains("身份证号码")));
     assert!(
         !format!("{plan:?}").contains("68012319"),
         "the number is nowhere in the plan"

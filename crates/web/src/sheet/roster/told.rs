@@ -1,9 +1,9 @@
 //! What one row says about a teacher, and how it differs from what is known.
 
-use super::row::Row;
 use super::{Change, TeacherFacts};
 use crate::sheet::codes::{code_of, truth};
 use crate::sheet::header::Column;
+use crate::sheet::row::Row;
 use records::text::{is_han, person_name};
 use records::{Fields, Kinds, Lang, SchoolYear, Value};
 

@@ -17,35 +17,55 @@ pub struct ClaimLine {
     pub theme: String,
     /// Code of the session's form.
     pub form: String,
+    /// What else the register says of it.
+    pub more: ClaimMore,
+}
+
+/// What stands around a claim. Empty parts are filled in by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimMore {
+    /// 主办单位 of a training outside the school.
+    pub organiser: String,
+    /// Last day of a training of several days.
+    pub until: String,
+    /// 证明材料: kinds of evidence.
+    pub evidence: String,
+    /// 考核结果.
+    pub result: String,
+    /// 专管员: the account that registered it.
+    pub clerk: String,
+    /// 异议: where objections stand.
+    pub objection: String,
 }
 
 /// 序号 … 登记号 in the order of form F8. What is filled in by hand stays blank.
 const CLAIM_HEADS: [(&str, f64); 22] = [
-    ("序号", 5.0),
-    ("姓名", 10.0),
-    ("教师编号", 12.0),
-    ("项目/活动名称", 26.0),
-    ("主题", 20.0),
-    ("形式", 10.0),
-    ("主办单位", 18.0),
-    ("起止", 12.0),
-    ("学时", 7.0),
-    ("类别", 12.0),
-    ("渠道", 10.0),
-    ("折算学分", 9.0),
-    ("证明材料", 10.0),
-    ("考核结果", 9.0),
-    ("专管员", 9.0),
-    ("校长", 9.0),
-    ("公示起止", 10.0),
-    ("异议", 7.0),
-    ("县审核意见", 16.0),
-    ("审核人", 9.0),
+    ("序号", 4.5),
+    ("姓名", 9.0),
+    ("教师编号", 11.0),
+    ("项目/活动名称", 18.0),
+    ("主题", 12.0),
+    ("形式", 9.0),
+    ("主办单位", 13.0),
+    ("起止", 11.5),
+    ("学时", 6.0),
+    ("类别", 9.0),
+    ("渠道", 9.0),
+    ("折算学分", 6.0),
+    ("证明材料", 9.0),
+    ("考核结果", 7.0),
+    ("专管员", 8.0),
+    ("校长", 7.0),
+    ("公示起止", 9.0),
+    ("异议", 6.0),
+    ("县审核意见", 13.0),
+    ("审核人", 8.0),
     ("审核日期", 11.0),
-    ("登记号", 14.0),
+    ("登记号", 13.0),
 ];
 
-fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
+/// 学时学分登记表 (F8), for a file or for paper.
+pub(crate) fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
     let rows = (1usize..).zip(lines).map(|(number, line)| {
         let c = &line.claim;
         let (opinion, by, on) = opinion(c);
@@ -56,18 +76,25 @@ fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
             c.session_title.as_str().into(),
             line.theme.as_str().into(),
             label("session", "form", &line.form),
-            c.school_name.as_str().into(),
-            c.date.as_str().into(),
+            match line.more.organiser.as_str() {
+                "" => c.school_name.as_str().into(),
+                organiser => organiser.into(),
+            },
+            match line.more.until.as_str() {
+                "" => c.date.as_str().into(),
+                until => format!("{} 至 {until}", c.date).into(),
+            },
             Out::Hundredths(c.hours_c),
             label("claim", "category", &c.category),
             label("claim", "channel", &c.channel),
             Out::Hundredths(c.credits_c),
+            line.more.evidence.as_str().into(),
+            line.more.result.as_str().into(),
+            line.more.clerk.as_str().into(),
+            // The head signs, and the dates of the notice are written in by hand.
             Out::Blank,
             Out::Blank,
-            Out::Blank,
-            Out::Blank,
-            Out::Blank,
-            Out::Blank,
+            line.more.objection.as_str().into(),
             opinion.into(),
             by.into(),
             on.into(),
@@ -92,6 +119,7 @@ fn claims_table(lines: &[ClaimLine], heads: &Heads) -> Table {
         rows: rows.collect(),
         total,
         signatures: SIGNATURES.into(),
+        ..Table::default()
     }
 }
 

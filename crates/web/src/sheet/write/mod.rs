@@ -1,10 +1,14 @@
-//! The office's forms as tables: 花名册, 学时学分登记表 (F8), 学校学分汇总表 (F2) of domain.md §6.
+//! The office's forms as tables: 花名册, 学校学分汇总表 (F2), 县达标看板 (F3), 学时学分登记表 (F8), 签到表 (F9) of domain.md
+//! §6, and the row 国内培训 of §7.1.
 
 mod claims;
 mod county;
+mod dashboard;
+mod signin;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod training;
 
 use super::error::SheetError;
 use super::roster::TeacherFacts;
@@ -12,9 +16,13 @@ use super::table::{Out, Table, to_csv, to_xlsx};
 use node::office::Teacher;
 use records::{Kinds, Lang};
 
-pub use claims::{ClaimLine, claims_csv, claims_xlsx};
+pub(crate) use claims::claims_table;
+pub use claims::{ClaimLine, ClaimMore, claims_csv, claims_xlsx};
 pub use county::county_roster;
+pub use dashboard::{SchoolLine, dashboard};
+pub use signin::{SignIn, sign_in};
 pub use summary::{SchoolSummary, school_summary_csv, school_summary_xlsx};
+pub use training::training;
 
 /// What every exported sheet says about itself. Empty parts are left out.
 #[derive(Clone, Debug, Default)]

@@ -23,6 +23,10 @@ pub struct SchoolSummary {
     pub unmet: Vec<String>,
     /// 校本研修学时: class-hours recognised in the school channel, in hundredths.
     pub school_hours_c: i64,
+    /// 讲座占比: lecture minutes and all minutes of the sessions that were held.
+    pub lecture: Option<(i64, i64)>,
+    /// 证据缺失数: claims with no evidence of theirs or of their session.
+    pub no_evidence: Option<usize>,
     /// 待审.
     pub waiting: usize,
     /// 退回补正.
@@ -80,7 +84,7 @@ impl SchoolSummary {
     }
 }
 
-const SUMMARY_HEADS: [(&str, f64); 16] = [
+const SUMMARY_HEADS: [(&str, f64); 18] = [
     ("学校", 26.0),
     ("应参加人数", 10.0),
     ("实际人数", 9.0),
@@ -93,6 +97,8 @@ const SUMMARY_HEADS: [(&str, f64); 16] = [
     ("达标率", 8.0),
     ("未达标名单", 24.0),
     ("校本研修学时", 10.0),
+    ("讲座占比", 8.0),
+    ("证据缺失数", 9.0),
     ("待审", 7.0),
     ("退回", 7.0),
     ("认定", 7.0),
@@ -110,10 +116,8 @@ fn summary_table(schools: &[SchoolSummary], heads: &Heads) -> Table {
         } else {
             Out::Hundredths(sum / people)
         };
-        let rate = match (s.met, s.due) {
-            (Some(met), due @ 1..) => Out::text(format!("{}%", show_tenths(met * 1000 / due))),
-            _ => Out::Blank,
-        };
+        let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let rate = s.met.map_or(Out::Blank, |met| percent(whole(met), whole(s.due)));
         vec![
             s.school.as_str().into(),
             s.due.into(),
@@ -127,6 +131,8 @@ fn summary_table(schools: &[SchoolSummary], heads: &Heads) -> Table {
             rate,
             s.unmet.join("、").into(),
             Out::Hundredths(s.school_hours_c),
+            s.lecture.map_or(Out::Blank, |(part, all)| percent(part, all)),
+            s.no_evidence.map_or(Out::Blank, Out::from),
             s.waiting.into(),
             s.returned.into(),
             s.recognised.into(),
@@ -144,8 +150,13 @@ fn summary_table(schools: &[SchoolSummary], heads: &Heads) -> Table {
     }
 }
 
-fn show_tenths(tenths: usize) -> String {
-    format!("{}.{}", tenths / 10, tenths % 10)
+/// A share as `33.3%`, rounded down; nothing of nothing stays blank.
+pub(super) fn percent(part: i64, all: i64) -> Out {
+    if all <= 0 {
+        return Out::Blank;
+    }
+    let tenths = part.saturating_mul(1000) / all;
+    Out::text(format!("{}.{}%", tenths / 10, tenths % 10))
 }
 
 /// 学校学分汇总表 (F2) as a workbook, one row per school.

@@ -25,6 +25,7 @@ fn teacher(id: &str, name: &str, status: &str) -> Teacher {
         from: "2025-09-01".into(),
         school: "s".into(),
         way: Way::Saved,
+        whereabouts: node::office::Whereabouts::default(),
         disputed: false,
     }
 }
@@ -65,13 +66,13 @@ fn the_countys_workbook_is_imported_whole() {
         ..RosterContext::default()
     };
     let plan = plan_roster(&book, &at_county);
-    assert_eq!(plan.problems, []);
+    assert_eq!(plan.found.problems, []);
     assert_eq!(plan.organisations.add.len(), county.schools.len());
-    assert_eq!(plan.skipped.teachers_at_county, county.teachers.len());
+    assert_eq!(plan.found.skipped.teachers_at_county, county.teachers.len());
     assert!(
-        plan.notes.iter().any(|n| n.zh.contains("1640")),
+        plan.found.notes.iter().any(|n| n.zh.contains("1640")),
         "{:?}",
-        plan.notes
+        plan.found.notes
     );
     for (row, school) in plan.organisations.add.iter().zip(&county.schools) {
         assert_eq!(row.facts.name, school.name);
@@ -96,9 +97,9 @@ fn the_countys_workbook_is_imported_whole() {
         };
         let plan = plan_roster(&book, &context);
         assert!(
-            plan.problems.iter().all(|p| p.severity == Severity::Warn),
+            plan.found.problems.iter().all(|p| p.severity == Severity::Warn),
             "{:?}",
-            plan.problems
+            plan.found.problems
         );
         let expected: Vec<TeacherFacts> = county
             .teachers_of(index)
@@ -133,7 +134,7 @@ fn an_exported_roster_comes_back_unchanged() {
     ] {
         let book = read(&bytes, "花名册.csv").unwrap();
         let first = plan_roster(&book, &school_context(vec![]));
-        assert_eq!(first.problems, []);
+        assert_eq!(first.found.problems, []);
         let got: Vec<TeacherFacts> = first.teachers.new.iter().map(|t| t.facts.clone()).collect();
         assert_eq!(got, teachers.iter().map(facts).collect::<Vec<_>>());
         let known = teachers
@@ -167,6 +168,8 @@ fn claim(person: &str, state: ClaimState) -> ClaimRow {
         claimed_on: "2025-10-16".into(),
         state,
         disputed: false,
+        late: false,
+        closed: false,
     }
 }
 
@@ -196,6 +199,7 @@ fn claims_in_the_order_of_form_f8() {
         teacher_code: "2168012001".into(),
         theme: "朗读教学".into(),
         form: "mutual_inquiry".into(),
+        more: ClaimMore::default(),
     };
     let lines = [line("1", decided("reduced", 10)), line("2", ClaimState::AtCounty)];
     let csv = read(&claims_csv(&lines, &heads()).unwrap(), "x.csv").unwrap();
@@ -310,7 +314,7 @@ fn the_countys_file_twice_through_a_real_node() {
     let book = read(&county_roster(&county).unwrap(), "花名册.xlsx").unwrap();
     let plan = plan_roster(&book, &crate::import::context(&node, 2025).unwrap());
     assert!(plan.organisations.add.iter().any(|o| !o.parent_name.is_empty()));
-    assert_eq!(crate::import::apply(&node, &by, &plan).unwrap(), 45);
+    assert_eq!(crate::import::apply(&node, &by, &plan, None).unwrap(), 45);
     let known = node::office::organisations(&node).unwrap();
     assert_eq!(known.len(), 45);
     for school in &county.schools {
@@ -322,5 +326,5 @@ fn the_countys_file_twice_through_a_real_node() {
     let again = plan_roster(&book, &crate::import::context(&node, 2025).unwrap());
     assert!(again.is_empty(), "{:?}", again.organisations.change);
     assert_eq!(again.organisations.same, 45);
-    assert_eq!(crate::import::apply(&node, &by, &again).unwrap(), 0);
+    assert_eq!(crate::import::apply(&node, &by, &again, None).unwrap(), 0);
 }

@@ -1,6 +1,6 @@
 //! Reading the cells of one row, and collecting what is wrong with them.
 
-use super::{MAX_PROBLEMS, Note, Problem, RosterPlan, Severity};
+use super::findings::{Findings, Problem, Severity};
 use crate::sheet::codes;
 use crate::sheet::dates::parse_cell;
 use crate::sheet::grid::{Cell, Sheet};
@@ -11,28 +11,6 @@ use records::{Fields, Kinds, SchoolYear};
 
 /// Longer texts in a cell come from an unpaired quotation mark that swallowed the rows below.
 const MAX_TEXT: usize = 200;
-
-impl RosterPlan {
-    pub(super) fn problem(&mut self, problem: Problem) {
-        // A cell that is read twice is named once.
-        if self.problems.iter().rev().take(20).any(|known| *known == problem) {
-            return;
-        }
-        self.errors += usize::from(problem.severity == Severity::Error);
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(problem);
-        } else {
-            self.more_problems += 1;
-        }
-    }
-
-    pub(super) fn note(&mut self, zh: String, en: String) {
-        let note = Note { zh, en };
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
-        }
-    }
-}
 
 /// What a row is, before its cells are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +87,7 @@ fn is_total(text: &str) -> bool {
 fn is_remark(text: &str) -> bool {
     [
         "制表",
+        "记录人",
         "填表",
         "审核",
         "负责人",
@@ -126,12 +105,12 @@ fn is_remark(text: &str) -> bool {
         || (text.starts_with('第') && text.ends_with('页'))
 }
 
-/// One row with the plan that its problems go to.
+/// One row with the findings that its problems go to.
 pub(super) struct Row<'a> {
     pub(super) sheet: &'a Sheet,
     pub(super) header: &'a Header,
     pub(super) row: usize,
-    pub(super) plan: &'a mut RosterPlan,
+    pub(super) found: &'a mut Findings,
     /// An error was found: the row is not imported.
     pub(super) failed: bool,
 }
@@ -160,7 +139,7 @@ impl Row<'_> {
             shown
         };
         self.failed |= severity == Severity::Error;
-        self.plan.problem(Problem {
+        self.found.problem(Problem {
             sheet: self.sheet.name.clone(),
             cell: address(self.row, index),
             value,

@@ -1,0 +1,450 @@
+//! Which conflicts are open, by the views of a school. Equal values are none.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use records::kinds::{Kind, Scene};
+use records::{Kinds, Occasion, Value, minute_of_day};
+
+use super::{Found, Matter};
+use crate::office::attendance::tallies;
+use crate::office::audit::reopened;
+use crate::office::claims::{ClaimState, Weighed, weigh};
+use crate::office::entries::related;
+use crate::office::lookup::{By, Row, by_about, key, rows};
+use crate::office::per_school::PerSchool;
+use crate::{Error, Node};
+
+static FOUND: PerSchool<Vec<Found>> = PerSchool::new();
+
+/// Decisions that a page lists at most.
+const DECISIONS: u32 = 200;
+
+/// Everything that is open at this node: at a school its own, at the county that of all schools.
+pub fn open_conflicts(node: &Node) -> Result<Vec<Found>, Error> {
+    let home = node.home_school();
+    let county = node.is_county() || node.is_auditor();
+    let wanted = |school: &str| county || home.as_deref() == Some(school);
+    let found = FOUND.all(node, wanted, |school| of_school(node, school))?;
+    let mut all: Vec<Found> = found.into_iter().flatten().collect();
+    let ids = reopened(node, "", DECISIONS)?;
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    all.extend(
+        rows(node, "claim", By::Id, &ids)?
+            .into_iter()
+            .filter(|claim| wanted(&claim.school))
+            .map(|claim| Found {
+                person: claim.person,
+                ..found_of(&claim.school, Matter::Decision, &claim.id)
+            }),
+    );
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// Two sessions of which a person can have one alone: at one time, or perhaps the same. An hour counts once, so of
+/// their claims one alone is recognised until somebody settles it.
+#[derive(Debug)]
+pub(in crate::office) struct Rivals(Vec<Found>);
+
+impl Rivals {
+    /// Of all days of a school.
+    pub(in crate::office) fn of_school(node: &Node, school: &str) -> Result<Rivals, Error> {
+        let found = FOUND.all(node, |one| one == school, |school| of_school(node, school))?;
+        Ok(Rivals(found.into_iter().flatten().collect()))
+    }
+
+    /// Of one day.
+    pub(in crate::office) fn of_day(node: &Node, school: &str, date: &str) -> Result<Rivals, Error> {
+        let mut found = Vec::new();
+        pairs(node, school, Some(date), &Settled::of(node, school)?, &mut found)?;
+        Ok(Rivals(found))
+    }
+
+    /// The sessions that stand against this one for a person.
+    pub(in crate::office) fn of(&self, session: &str, person: &str) -> impl Iterator<Item = &str> {
+        let stands = move |one: &&Found| match one.matter {
+            Matter::Duplicate => true,
+            Matter::Overlap => one.person == person,
+            _ => false,
+        };
+        self.0.iter().filter(stands).filter_map(move |one| {
+            match (one.about == session, one.other == session) {
+                (true, _) => Some(one.other.as_str()),
+                (_, true) => Some(one.about.as_str()),
+                _ => None,
+            }
+        })
+    }
+}
+
+fn found_of(school: &str, matter: Matter, about: &str) -> Found {
+    Found {
+        school: school.to_owned(),
+        matter,
+        about: about.to_owned(),
+        other: String::new(),
+        person: String::new(),
+        field: String::new(),
+    }
+}
+
+fn of_school(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
+    let kinds = node.kinds();
+    let settled = Settled::of(node, school)?;
+    let mut all = marks(node, school)?;
+    values(node, &kinds, school, &mut all)?;
+    pairs(node, school, None, &settled, &mut all)?;
+    claims(node, school, &mut all)?;
+    signatures(node, &kinds, school, &mut all)?;
+    groups(node, school, &settled, &mut all)?;
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// Two columns of a query about one school.
+fn two_columns(node: &Node, sql: &str, school: &str) -> Result<Vec<(String, String)>, Error> {
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(sql)?;
+        let rows = query.query_map([school], |row| {
+            let text = |at: usize| row.get::<_, Option<String>>(at);
+            Ok((text(0)?.unwrap_or_default(), text(1)?.unwrap_or_default()))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    })
+}
+
+/// Sessions of a school that are void.
+fn void(node: &Node, school: &str) -> Result<BTreeSet<String>, Error> {
+    let sql = "SELECT id, NULL FROM record WHERE kind = 'session' AND school = ?1
+         AND disputed = 0 AND json_extract(fields, '$.state') = 'void'";
+    Ok(two_columns(node, sql, school)?
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect())
+}
+
+fn marks(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
+    let sql = "SELECT about, person FROM record WHERE kind = 'attendance' AND school = ?1
+         GROUP BY about, person HAVING COUNT(DISTINCT json_extract(fields, '$.status')) > 1
+            OR MAX(json_extract(others, '$.status') IS NOT NULL) = 1";
+    let void = void(node, school)?;
+    let found = two_columns(node, sql, school)?.into_iter();
+    Ok(found
+        .filter(|(session, _)| !void.contains(session))
+        .map(|(session, person)| Found {
+            person,
+            ..found_of(school, Matter::Mark, &session)
+        })
+        .collect())
+}
+
+fn values(node: &Node, kinds: &Kinds, school: &str, all: &mut Vec<Found>) -> Result<(), Error> {
+    // The county's word is its own affair, and what contradicts a settlement shows as what it settles.
+    let sql = "SELECT id || ' ' || kind || '/' || version, others FROM record
+         WHERE school = ?1 AND disputed = 1 AND kind NOT IN ('settlement', 'decision')";
+    for (record, others) in two_columns(node, sql, school)? {
+        let Some((id, reference)) = record.split_once(' ') else {
+            continue;
+        };
+        let others: BTreeMap<String, Vec<Value>> = serde_json::from_str(&others).unwrap_or_default();
+        let form = kinds.get(reference);
+        for field in others.into_keys() {
+            let mark = reference.starts_with("attendance/") && field == "status";
+            if !mark && form.and_then(|form| form.field(&field)).is_some_and(|f| f.counts) {
+                all.push(Found {
+                    field,
+                    ..found_of(school, Matter::Value, id)
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What settlements say of two records, by matter, both ids and person.
+struct Settled(HashMap<[String; 4], BTreeSet<String>>);
+
+impl Settled {
+    fn of(node: &Node, school: &str) -> Result<Settled, Error> {
+        let sql = "SELECT id, NULL FROM record WHERE kind = 'settlement' AND school = ?1";
+        let ids = two_columns(node, sql, school)?;
+        let ids: Vec<&str> = ids.iter().map(|(id, _)| id.as_str()).collect();
+        let mut said: HashMap<[String; 4], BTreeSet<String>> = HashMap::new();
+        for row in rows(node, "settlement", By::Id, &ids)? {
+            let texts = ["matter", "about", "other", "person"].map(|field| row.text(field).to_owned());
+            let chosen = said.entry(texts).or_default();
+            chosen.insert(row.text("chosen").to_owned());
+            if row.disputed {
+                // Two choices of one settlement: as good as two settlements.
+                chosen.insert(String::new());
+            }
+        }
+        Ok(Settled(said))
+    }
+
+    fn chosen(&self, found: &Found) -> Option<&BTreeSet<String>> {
+        let Found {
+            about, other, person, ..
+        } = found;
+        let key = [found.matter.code(), about, other, person].map(str::to_owned);
+        self.0.get(&key)
+    }
+
+    /// Whether everybody who settled it said that both stand.
+    fn both_stand(&self, found: &Found) -> bool {
+        self.chosen(found)
+            .is_some_and(|chosen| chosen.len() == 1 && chosen.contains(super::settle::BOTH))
+    }
+
+    /// Whether it was settled in different ways.
+    fn differ(&self, found: &Found) -> bool {
+        self.chosen(found).is_some_and(|chosen| chosen.len() > 1)
+    }
+}
+
+/// Two sessions of one day that look like one, or that one person cannot have been in both of.
+fn pairs(
+    node: &Node,
+    school: &str,
+    day: Option<&str>,
+    settled: &Settled,
+    all: &mut Vec<Found>,
+) -> Result<(), Error> {
+    let sql = "SELECT id, date FROM record WHERE kind = 'session' AND school = ?1 AND date IN
+         (SELECT date FROM record WHERE kind = 'session' AND school = ?1 GROUP BY date HAVING COUNT(*) > 1)";
+    let mut crowded = two_columns(node, sql, school)?;
+    crowded.retain(|(_, date)| day.is_none_or(|day| day == date));
+    let ids: Vec<&str> = crowded.iter().map(|(id, _)| id.as_str()).collect();
+    let mut tallies = tallies(node, &ids)?;
+    let mut days: BTreeMap<String, Vec<(Row, Occasion)>> = BTreeMap::new();
+    for row in rows(node, "session", By::Id, &ids)? {
+        if row.school != school {
+            continue;
+        }
+        let people = tallies.remove(&key(school, &row.id)).unwrap_or_default();
+        let people = people.into_iter().filter(|(_, mark)| mark.present());
+        let occasion = occasion(&row, people.map(|(person, _)| person).collect());
+        days.entry(occasion.date.clone())
+            .or_default()
+            .push((row, occasion));
+    }
+    for day in days.values() {
+        for (at, (one, a)) in day.iter().enumerate() {
+            for (two, b) in day.iter().skip(at + 1) {
+                pair(node, school, settled, [one, two], [a, b], all)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn pair(
+    node: &Node,
+    school: &str,
+    settled: &Settled,
+    rows: [&Row; 2],
+    occasions: [&Occasion; 2],
+    all: &mut Vec<Found>,
+) -> Result<(), Error> {
+    let [a, b] = occasions;
+    let mut ids = rows.map(|row| row.id.as_str());
+    ids.sort_unstable();
+    let duplicate = Found {
+        other: ids[1].to_owned(),
+        ..found_of(school, Matter::Duplicate, ids[0])
+    };
+    // Somebody voided one of them as the same, and somebody else said that they are two.
+    if settled.differ(&duplicate) {
+        all.push(duplicate);
+        return Ok(());
+    }
+    if rows
+        .iter()
+        .any(|row| row.text("state") == "void" && !row.disputed)
+    {
+        return Ok(());
+    }
+    if a.resembles(b) && !settled.both_stand(&duplicate) {
+        all.push(duplicate);
+        return Ok(());
+    }
+    if !a.overlaps(b) {
+        return Ok(());
+    }
+    let both: Vec<&String> = a.people.intersection(&b.people).collect();
+    if both.is_empty() {
+        return Ok(());
+    }
+    let claims = by_about(node, "claim", &ids)?.into_values().flatten();
+    let claims = weigh(
+        node,
+        claims
+            .filter(|claim| claim.school == school && both.contains(&&claim.person))
+            .collect(),
+    )?;
+    for person in both {
+        let one = Found {
+            matter: Matter::Overlap,
+            person: person.clone(),
+            ..duplicate.clone()
+        };
+        let refused = claims
+            .iter()
+            .any(|claim| claim.row.person == *person && is_refused(claim));
+        if settled.differ(&one) || !(refused || settled.both_stand(&one)) {
+            all.push(one);
+        }
+    }
+    Ok(())
+}
+
+/// The county has said of what stands there now that it gives nothing.
+fn is_refused(claim: &Weighed) -> bool {
+    matches!(&claim.row.state, ClaimState::Decided { verdict, .. } if verdict == "rejected")
+        && !claim.decisions_differ
+}
+
+fn occasion(row: &Row, people: BTreeSet<String>) -> Occasion {
+    let begins = minute_of_day(row.text("begins"));
+    let length = u16::try_from(row.int("minutes"))
+        .ok()
+        .filter(|minutes| *minutes > 0);
+    Occasion {
+        host: row.text("host").to_owned(),
+        date: row.text("date").to_owned(),
+        title: row.text("title").to_owned(),
+        ends: minute_of_day(row.text("ends")).or_else(|| begins?.checked_add(length?)),
+        begins,
+        hours_c: row.int("hours_c"),
+        people,
+    }
+}
+
+/// Claims of one person for one session that say different things.
+fn claims(node: &Node, school: &str, all: &mut Vec<Found>) -> Result<(), Error> {
+    let sql = "SELECT about, person FROM record WHERE kind = 'claim' AND school = ?1
+         GROUP BY about, person HAVING COUNT(*) > 1";
+    let void = void(node, school)?;
+    let several = two_columns(node, sql, school)?;
+    let several: BTreeSet<(String, String)> = several
+        .into_iter()
+        .filter(|(session, _)| !void.contains(session))
+        .collect();
+    let sessions: Vec<&str> = several.iter().map(|(session, _)| session.as_str()).collect();
+    let rows = by_about(node, "claim", &sessions)?.into_values().flatten();
+    let rows =
+        rows.filter(|row| row.school == school && several.contains(&(row.about.clone(), row.person.clone())));
+    let mut contents: BTreeMap<(String, String), BTreeSet<[String; 6]>> = BTreeMap::new();
+    for claim in weigh(node, rows.collect())? {
+        if !claim.superseded && !is_refused(&claim) {
+            let name = (claim.row.session.clone(), claim.row.person.clone());
+            contents.entry(name).or_default().insert(content(&claim));
+        }
+    }
+    let differing = contents.into_iter().filter(|(_, contents)| contents.len() > 1);
+    all.extend(differing.map(|((session, person), _)| Found {
+        person,
+        ..found_of(school, Matter::Claims, &session)
+    }));
+    Ok(())
+}
+
+/// What of a claim must be the same on every device.
+pub(super) fn content(claim: &Weighed) -> [String; 6] {
+    let row = &claim.row;
+    [
+        row.channel.clone(),
+        row.category.clone(),
+        row.sub.clone(),
+        row.hours_c.to_string(),
+        row.credits_c.to_string(),
+        // Credits of two versions of the rules are not the same credits.
+        claim.claim.text("rule_ref").to_owned(),
+    ]
+}
+
+/// The kinds that come into a state by signatures.
+fn signed_kinds(kinds: &Kinds) -> impl Iterator<Item = &Kind> {
+    kinds.newest().filter(|kind| {
+        let needs = kind.states.iter().flat_map(|states| &states.moves);
+        needs.flat_map(|each| &each.needs).any(|need| need.binds)
+    })
+}
+
+/// Records whose signatures are on other content than stands there now.
+fn signatures(node: &Node, kinds: &Kinds, school: &str, all: &mut Vec<Found>) -> Result<(), Error> {
+    let sql = "SELECT DISTINCT about, NULL FROM record WHERE kind = 'signature' AND school = ?1";
+    let signed = two_columns(node, sql, school)?;
+    let ids: Vec<&str> = signed.iter().map(|(id, _)| id.as_str()).collect();
+    let words = by_about(node, "signature", &ids)?;
+    for kind in signed_kinds(kinds) {
+        for row in rows(node, &kind.id, By::Id, &ids)? {
+            let form = kinds.get(row.text("_kind"));
+            let about = words.get(&key(school, &row.id)).map(Vec::as_slice);
+            let related: Vec<_> = about.unwrap_or_default().iter().map(related).collect();
+            let standing = form.and_then(|form| {
+                let scene = Scene {
+                    kinds,
+                    kind: form,
+                    fields: &row.fields,
+                    disputed: row.disputed,
+                    related: &related,
+                };
+                Some(scene.standing()?.unsigned)
+            });
+            if row.school == school && standing == Some(true) {
+                all.push(found_of(school, Matter::Signature, &row.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Kinds of groups that train somebody for years: one at a time, as far as the county's rules say nothing else
+/// (R4, D4). Data may say two; a person says that it is meant.
+const TEAMS: [&str; 2] = ["studio", "team"];
+
+fn groups(node: &Node, school: &str, settled: &Settled, all: &mut Vec<Found>) -> Result<(), Error> {
+    let sql = "SELECT about, person FROM record WHERE kind = 'group_member' AND school = ?1
+         AND person IN (SELECT person FROM record WHERE kind = 'group_member' AND school = ?1
+            GROUP BY person HAVING COUNT(DISTINCT about) > 1)";
+    let several = two_columns(node, sql, school)?;
+    let groups: Vec<&str> = several.iter().map(|(group, _)| group.as_str()).collect();
+    let teams: BTreeSet<String> = rows(node, "group", By::Id, &groups)?
+        .into_iter()
+        .filter(|group| group.school == school && TEAMS.contains(&group.text("group_kind")))
+        .map(|group| group.id)
+        .collect();
+    let teams: Vec<&str> = teams.iter().map(String::as_str).collect();
+    let mut members: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for row in by_about(node, "group_member", &teams)?.into_values().flatten() {
+        if row.school == school {
+            members.entry(row.person.clone()).or_default().push(row);
+        }
+    }
+    let ends = |row: &Row| match row.text("to") {
+        "" => "9999".to_owned(),
+        to => to.to_owned(),
+    };
+    for rows in members.values_mut() {
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        for (at, one) in rows.iter().enumerate() {
+            for two in rows.iter().skip(at + 1) {
+                let found = Found {
+                    other: two.id.clone(),
+                    person: one.person.clone(),
+                    ..found_of(school, Matter::Groups, &one.id)
+                };
+                let together = one.about != two.about
+                    && *one.text("from") <= *ends(two)
+                    && *two.text("from") <= *ends(one);
+                if together && !settled.both_stand(&found) {
+                    all.push(found);
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! The lesson-listening quotas of leaders by week (R6 听课定额), from the observations of a school.
+
+use std::collections::{BTreeMap, HashMap};
+
+use records::Date;
+use records::date::parse_stored_date;
+use records::rules::{Entry, Per, RuleSet, SpanOutcome, When, evaluate, r6};
+
+use super::card::facts;
+use super::entries::stands;
+use super::roster::{Teacher, roster};
+use crate::{Error, Filter, Node, Record};
+
+/// One leader's quota.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Who.
+    pub teacher: Teacher,
+    /// Label of the requirement, in Chinese and English.
+    pub label: [String; 2],
+    /// How every teaching week stands; those to come are marked so.
+    pub weeks: Vec<SpanOutcome>,
+    /// Lessons that do not count for want of something: the week's first day, record id, Chinese and English names
+    /// of what is missing.
+    pub held_back: Vec<HeldBack>,
+}
+
+/// A lesson that was heard and does not count yet.
+#[derive(Clone, Debug)]
+pub struct HeldBack {
+    /// Record id of the observation.
+    pub id: String,
+    /// Its day.
+    pub date: Date,
+    /// What is missing, in Chinese and English.
+    pub missing: Vec<[String; 2]>,
+}
+
+/// What the page of a school shows.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// The leaders, in the order of the roster.
+    pub leaders: Vec<Listener>,
+    /// Rule set and version.
+    pub rule_ref: String,
+    /// Its Chinese title.
+    pub title: String,
+    /// What the rules leave open, as the file says it.
+    pub notice: [String; 2],
+    /// Observations that count for nobody until a person chooses (待核).
+    pub disputed: usize,
+}
+
+/// The quotas in the year that holds the day `on`, as they stand on the day `today`.
+pub fn listening(node: &Node, school: &str, on: Date, today: Date) -> Result<Listening, Error> {
+    let rules = node.rules().newest(&r6().head.id);
+    let rules: &RuleSet = rules.as_deref().unwrap_or_else(|| r6());
+    let (entries, disputed) = entries(node, school)?;
+    let when = When {
+        on: Some(on),
+        as_of: Some(today),
+        ..When::default()
+    };
+    let mut leaders = Vec::new();
+    for teacher in roster(node, school)?.into_iter().filter(Teacher::in_service) {
+        let own = entries.get(&teacher.id).map_or(&[][..], Vec::as_slice);
+        let mut card = evaluate(rules, &facts(node, &teacher, rules)?, &when, own);
+        let weekly = card
+            .requirements
+            .iter()
+            .position(|each| each.per == Some(Per::Week));
+        let Some(quota) = weekly.map(|at| card.requirements.swap_remove(at)) else {
+            continue;
+        };
+        let day = |id: &str| own.iter().find(|entry| entry.id == id).map(|entry| entry.date);
+        let held_back = quota.held_back.iter().filter_map(|held| {
+            let named = |code: &String| {
+                let mark = rules.marks.iter().find(|mark| mark.id == *code);
+                mark.map_or_else(
+                    || [code.clone(), code.clone()],
+                    |mark| [mark.zh.clone(), mark.en.clone()],
+                )
+            };
+            Some(HeldBack {
+                id: held.id.clone(),
+                date: day(&held.id)?,
+                missing: held.missing.iter().map(named).collect(),
+            })
+        });
+        leaders.push(Listener {
+            held_back: held_back.collect(),
+            label: [quota.zh, quota.en],
+            weeks: quota.spans,
+            teacher,
+        });
+    }
+    Ok(Listening {
+        leaders,
+        rule_ref: rules.reference(),
+        title: rules.head.title_zh.clone(),
+        notice: [rules.reading.notice_zh.clone(), rules.reading.notice_en.clone()],
+        disputed,
+    })
+}
+
+/// The observations of a school as entries of their observers, and how many are in dispute. A lesson is one lesson,
+/// however often one observer's sheet of it was entered.
+fn entries(node: &Node, school: &str) -> Result<(HashMap<String, Vec<Entry>>, usize), Error> {
+    let records = node.records(&Filter::kind("observation").school(school))?;
+    let stands = stands(node, &records)?;
+    let mut of: HashMap<String, Vec<Entry>> = HashMap::new();
+    let mut disputed = 0;
+    for (record, stand) in records.iter().zip(stands) {
+        let Some(stand) = stand.filter(|stand| stand.code != "void") else {
+            continue;
+        };
+        if record.disputed || stand.differ {
+            disputed += 1;
+            continue;
+        }
+        let Ok(date) = parse_stored_date(record.text("date")) else {
+            continue;
+        };
+        let entry = Entry {
+            id: record.id.clone(),
+            activity: "listen".into(),
+            date,
+            session: record.text("lesson").to_owned(),
+            marks: marks(record, &stand.code, stand.unsigned).into_iter().collect(),
+            ..Entry::default()
+        };
+        of.entry(record.text("observer").to_owned())
+            .or_default()
+            .push(entry);
+    }
+    for own in of.values_mut() {
+        once(own);
+    }
+    Ok((of, disputed))
+}
+
+/// Of several sheets of one lesson by one observer that of which the most is confirmed, then the first by id.
+fn once(entries: &mut Vec<Entry>) {
+    let mut best: BTreeMap<String, Entry> = BTreeMap::new();
+    entries.sort_by(|a, b| a.id.cmp(&b.id));
+    for entry in entries.drain(..) {
+        match best.get(&entry.session) {
+            Some(known) if known.marks.len() >= entry.marks.len() => {}
+            _ => {
+                best.insert(entry.session.clone(), entry);
+            }
+        }
+    }
+    entries.extend(best.into_values());
+}
+
+/// What of 听课之后必评课、授课教师签字、双方评课记录 is there.
+fn marks(record: &Record, state: &str, unsigned: bool) -> Vec<String> {
+    let has = |field: &str| !record.text(field).trim().is_empty();
+    let debriefed = has("debrief_by") && has("debrief_on") && has("debrief_place") && state != "draft";
+    let observer = has("strengths") || has("weaknesses") || has("advice");
+    let all = [
+        ("debriefed", debriefed),
+        ("signed", state == "signed" && !unsigned),
+        ("both_records", observer && has("response")),
+    ];
+    let there = all.into_iter().filter(|(_, there)| *there);
+    there.map(|(mark, _)| mark.to_owned()).collect()
+}

@@ -1,0 +1,231 @@
+//! What the exported forms say, gathered from the records: sessions, evidence, results and objections around claims,
+//! marks of a session, the county's schools.
+
+use std::collections::{BTreeSet, HashMap};
+
+use node::office::{self, ClaimRow, ClaimState, SchoolRow, SessionDetail};
+use node::{Filter, Node, Record};
+use records::{Kinds, Lang};
+
+use crate::page;
+use crate::pages::sessions::MOST;
+use crate::sheet::write::{ClaimLine, ClaimMore, SchoolLine, SchoolSummary, SignIn};
+
+fn label(kind: &str, field: &str, code: &str) -> String {
+    Kinds::builtin()
+        .code_label(kind, field, code, Lang::Zh)
+        .to_owned()
+}
+
+/// Evidence of a school by what it proves.
+fn evidence(node: &Node, school: &str) -> Result<HashMap<String, BTreeSet<String>>, node::Error> {
+    let mut by_about: HashMap<String, BTreeSet<String>> = HashMap::new();
+    for record in node.records(&Filter::kind("evidence").school(school))? {
+        let kind = label("evidence", "evidence_kind", record.text("evidence_kind"));
+        by_about
+            .entry(record.text("about").to_owned())
+            .or_default()
+            .insert(kind);
+    }
+    Ok(by_about)
+}
+
+/// Lines of form F8, in the order of the claims.
+pub(crate) fn claims(
+    node: &Node,
+    school: &str,
+    claims: Vec<ClaimRow>,
+    codes: &HashMap<String, String>,
+) -> Result<Vec<ClaimLine>, node::Error> {
+    let by_id = |kind: &str| -> Result<HashMap<String, Record>, node::Error> {
+        let records = node.records(&Filter::kind(kind).school(school))?;
+        Ok(records
+            .into_iter()
+            .map(|record| (record.id.clone(), record))
+            .collect())
+    };
+    let (sessions, records) = (by_id("session")?, by_id("claim")?);
+    let evidence = evidence(node, school)?;
+    let mut results = HashMap::new();
+    for record in node.records(&Filter::kind("assessment").school(school))? {
+        let words = match record.fields.get("points").and_then(|points| points.as_int()) {
+            _ if record.disputed => "待核".to_owned(),
+            Some(points) => format!(
+                "{} {}",
+                label("assessment", "result", record.text("result")),
+                page::amount(&points)
+            ),
+            None => label("assessment", "result", record.text("result")),
+        };
+        if record.text("state") != "void" {
+            results.insert(
+                (
+                    record.text("session").to_owned(),
+                    record.text("person").to_owned(),
+                ),
+                words,
+            );
+        }
+    }
+    let mut objections: HashMap<String, String> = HashMap::new();
+    for record in node.records(&Filter::kind("objection").school(school))? {
+        let state = label("objection", "state", record.text("state"));
+        objections.insert(record.text("about").to_owned(), state);
+    }
+    let line = |claim: ClaimRow| {
+        let session = sessions.get(&claim.session);
+        let text = |field: &str| session.map_or_else(String::new, |s| s.text(field).to_owned());
+        let proofs: BTreeSet<&String> = [&claim.session, &claim.id]
+            .into_iter()
+            .filter_map(|id| evidence.get(id))
+            .flatten()
+            .collect();
+        let proofs: Vec<&str> = proofs.into_iter().map(String::as_str).collect();
+        let more = ClaimMore {
+            organiser: text("organiser"),
+            until: text("until"),
+            evidence: proofs.join("、"),
+            result: results
+                .get(&(claim.session.clone(), claim.person.clone()))
+                .cloned()
+                .unwrap_or_default(),
+            clerk: records
+                .get(&claim.id)
+                .map_or_else(String::new, |c| c.text("_by").to_owned()),
+            objection: objections
+                .get(&claim.id)
+                .or_else(|| objections.get(&claim.session))
+                .cloned()
+                .unwrap_or_default(),
+        };
+        ClaimLine {
+            teacher_code: codes.get(&claim.person).cloned().unwrap_or_default(),
+            theme: text("theme"),
+            form: text("form"),
+            claim,
+            more,
+        }
+    };
+    Ok(claims.into_iter().map(line).collect())
+}
+
+/// What the summary (F2) says of lectures and of missing evidence.
+pub(super) fn around(
+    node: &Node,
+    school: &str,
+    claims: &[ClaimRow],
+    summary: &mut SchoolSummary,
+) -> Result<(), node::Error> {
+    let (mut lecture, mut all) = (0, 0);
+    for session in node.records(&Filter::kind("session").school(school))? {
+        let held = matches!(
+            session.text("state"),
+            "held" | "ended" | "credited" | "audited" | "archived"
+        );
+        // What two devices say differently counts nothing.
+        if held && !session.disputed {
+            lecture += session.int("lecture_minutes");
+            all += session.int("minutes");
+        }
+    }
+    summary.lecture = Some((lecture, all));
+    let evidence = evidence(node, school)?;
+    let proven =
+        |claim: &&ClaimRow| evidence.contains_key(&claim.id) || evidence.contains_key(&claim.session);
+    summary.no_evidence = Some(claims.len() - claims.iter().filter(proven).count());
+    Ok(())
+}
+
+/// Lines of form F9.
+pub(super) fn sign_ins(node: &Node, session: &SessionDetail) -> Result<Vec<SignIn>, node::Error> {
+    let row = &session.row;
+    let roster: HashMap<_, _> = office::roster(node, &row.school)?
+        .into_iter()
+        .map(|teacher| (teacher.id.clone(), teacher))
+        .collect();
+    let marks = node.records(&Filter::kind("attendance").about(&row.id).school(&row.school))?;
+    let marks: HashMap<&str, &Record> = marks.iter().map(|mark| (mark.id.as_str(), mark)).collect();
+    let line = |mark: &office::Mark| {
+        let teacher = roster.get(&mark.person);
+        let record = mark.attendance.as_deref().and_then(|id| marks.get(id));
+        let text = |field: &str| record.map_or_else(String::new, |record| record.text(field).to_owned());
+        SignIn {
+            name: mark.name.clone(),
+            teacher_code: teacher.map_or_else(String::new, |t| t.teacher_code.clone()),
+            subject: teacher.map_or_else(String::new, |t| t.subject.clone()),
+            status: match &mark.status {
+                Some(status) if !mark.disputed => status.clone(),
+                _ => String::new(),
+            },
+            arrived: text("arrived"),
+            left: text("left"),
+            remark: if mark.disputed {
+                "待核".to_owned()
+            } else {
+                text("reason")
+            },
+        }
+    };
+    Ok(session.marks.iter().map(line).collect())
+}
+
+/// Lines of form F3.
+pub(super) fn dashboard(node: &Node, schools: &[SchoolRow]) -> Result<Vec<SchoolLine>, node::Error> {
+    let codes: HashMap<String, String> = office::organisations(node)?
+        .into_iter()
+        .map(|o| (o.id, o.school_code))
+        .collect();
+    let mut lines = Vec::new();
+    for school in schools {
+        let mut line = SchoolLine {
+            school: school.name.clone(),
+            code: codes.get(&school.id).cloned().unwrap_or_default(),
+            rural: label("organisation", "rural", &school.rural),
+            contact: school
+                .last_contact
+                .map_or_else(String::new, |at| page::moment(&at)),
+            ..SchoolLine::default()
+        };
+        for teacher in office::roster(node, &school.id)?
+            .iter()
+            .filter(|t| t.in_service())
+        {
+            line.teachers += 1;
+            let card = office::credit_card(node, &teacher.id)?;
+            line.met += i64::from(card.is_some_and(|view| view.card.complete));
+        }
+        for claim in office::claims(node, Some(&school.id), MOST)? {
+            match &claim.state {
+                _ if claim.disputed => line.waiting += 1,
+                ClaimState::Decided {
+                    verdict, credits_c, ..
+                } => {
+                    let at = match claim.channel.as_str() {
+                        "school" => 0,
+                        "district" => 1,
+                        _ => 2,
+                    };
+                    if let (true, Some(sum)) = (
+                        matches!(verdict.as_str(), "recognised" | "reduced"),
+                        line.credits_c.get_mut(at),
+                    ) {
+                        *sum += credits_c;
+                    }
+                }
+                _ => line.waiting += 1,
+            }
+        }
+        for observation in node.records(&Filter::kind("observation").school(&school.id))? {
+            if observation.text("state") != "void" {
+                // 听课之后必评课: done once the debrief was held.
+                let signed = matches!(observation.text("state"), "debriefed" | "signed");
+                line.observations = [line.observations[0] + 1, line.observations[1] + i64::from(signed)];
+            }
+        }
+        let objections = node.records(&Filter::kind("objection").school(&school.id))?;
+        let raised = objections.iter().filter(|o| o.text("state") == "raised").count();
+        line.objections = i64::try_from(raised).unwrap_or(i64::MAX);
+        lines.push(line);
+    }
+    Ok(lines)
+}

@@ -1,0 +1,109 @@
+//! F8 学时学分登记表: the same table that is exported, on lying sheets.
+
+use std::collections::HashMap;
+
+use axum::extract::Query;
+use axum::response::Response;
+use node::office;
+use serde::Deserialize;
+
+use super::paper::{Grid, Is, Row};
+use super::{framed, heads, show as frame};
+use crate::fault::Fault;
+use crate::pages::claims::{group, named};
+use crate::pages::export_lines;
+use crate::pages::sessions::MOST;
+use crate::sheet::table::Out;
+use crate::sheet::write::claims_table;
+use crate::who::{Ctx, Right};
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    /// At the county: whose.
+    #[serde(default)]
+    school: String,
+    /// The filters of the list of claims.
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    state: String,
+    /// Of one session alone.
+    #[serde(default)]
+    session: String,
+}
+
+/// `GET /print/register`
+pub(crate) async fn show(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Response, Fault> {
+    ctx.need(Right::Read)?;
+    let county = ctx.app.county();
+    let school = if county {
+        wanted.school.clone()
+    } else {
+        ctx.school()?
+    };
+    let heads = heads(&ctx, &school).await?;
+    let Wanted {
+        q, state, session, ..
+    } = wanted;
+    let back = match (session.is_empty(), county) {
+        (false, _) => format!("/sessions/{session}"),
+        (true, true) => format!("/schools/{school}"),
+        (true, false) => "/claims".to_owned(),
+    };
+    let lines = ctx
+        .run(move |n| {
+            let teachers = office::roster(n, &school)?;
+            let codes: HashMap<String, String> =
+                teachers.into_iter().map(|t| (t.id, t.teacher_code)).collect();
+            let mut claims = office::claims(n, Some(&school), MOST)?;
+            claims.retain(|c| {
+                (state.is_empty() || group(c) == state)
+                    && (session.is_empty() || c.session == session)
+                    && named(c, &q)
+            });
+            // On paper the oldest stands first.
+            claims.sort_by(|a, b| {
+                (&a.date, &a.session, &a.person_name).cmp(&(&b.date, &b.session, &b.person_name))
+            });
+            export_lines::claims(n, &school, claims, &codes)
+        })
+        .await?;
+    let table = claims_table(&lines, &heads);
+    let mut paper = framed(&ctx, "教师学时学分登记表", &heads);
+    paper.wide = true;
+    let columns: Vec<(&str, u32, Is)> = table
+        .heads
+        .iter()
+        .map(|(name, wide)| {
+            let amount = ["学时", "折算学分"].contains(name);
+            // On paper a day stands in one line; widths in characters are small whole numbers.
+            let share = match *name {
+                "起止" | "审核日期" => 17,
+                "登记号" => 19,
+                "主题" => 15,
+                "主办单位" => 14,
+                "证明材料" | "考核结果" | "专管员" | "校长" => 8,
+                _ => *wide as u32,
+            };
+            (*name, share, if amount { Is::Number } else { Is::Words })
+        })
+        .collect();
+    let cell = |out: &Out| match out {
+        Out::Blank => String::new(),
+        Out::Text(words) => words.clone(),
+        Out::Int(number) => number.to_string(),
+        Out::Hundredths(amount) => records::show_hundredths(*amount),
+    };
+    let all = table.rows.iter().chain(std::iter::once(&table.total));
+    paper.grids.push(Grid {
+        dense: true,
+        rows: all
+            .map(|row| Row {
+                cells: row.iter().map(cell).collect(),
+                ..Row::default()
+            })
+            .collect(),
+        ..Grid::table(&columns)
+    });
+    frame(&ctx, paper, back, Vec::new()).await
+}

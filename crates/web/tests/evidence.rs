@@ -1,0 +1,195 @@
+//! A photo from a phone as evidence: kept on the school's disk, shown to the auditor where it is.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
+use node::accounts::Role;
+use node::office;
+use node::{Filter, blobs};
+use support::{Browser, Site, until};
+
+/// A JPEG with a comment in it, as phones write place and model.
+fn photo(shade: u8) -> Vec<u8> {
+    let picture = RgbImage::from_pixel(2400, 1800, Rgb([shade, 120, 90]));
+    let mut plain = Vec::new();
+    JpegEncoder::new(&mut plain).encode_image(&picture).unwrap();
+    let words = b"Exif\0\0GPS N30.1234 E103.4567 HUAWEI";
+    let mut file = plain[..2].to_vec();
+    file.extend([0xff, 0xe1, 0, u8::try_from(words.len() + 2).unwrap()]);
+    file.extend(words);
+    file.extend(&plain[2..]);
+    file
+}
+
+fn files(under: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(under) else {
+        return Vec::new();
+    };
+    entries
+        .flat_map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path) } else { vec![path] }
+        })
+        .collect()
+}
+
+/// A held session with one person present; its address.
+fn session(clerk: &Browser, site: &Site) -> String {
+    let facts = [
+        ("name", "王𬭊"),
+        ("teacher_code", "YL001"),
+        ("status", "serving"),
+        ("post", "teacher"),
+        ("from", "2025.9.1"),
+    ];
+    clerk.submit("/roster/new", "/roster/new", &facts).is(200);
+    let fields = [
+        ("title", "第３次研课磨课"),
+        ("date", "2025年9月12日"),
+        ("form", "school_based"),
+        ("category", "practice"),
+        ("channel", "school"),
+        ("hours_c", "１.５"),
+    ];
+    let page = clerk.submit("/sessions/new", "/sessions/new", &fields);
+    let here = page.path.split('?').next().unwrap().to_owned();
+    let me = office::roster(&site.node, &site.node.home_school().unwrap()).unwrap()[0]
+        .id
+        .clone();
+    let mark = format!("m-{me}");
+    clerk
+        .submit(
+            &here,
+            &format!("{here}/attendance"),
+            &[(mark.as_str(), "present")],
+        )
+        .is(200);
+    here
+}
+
+const WORDS: [(&str, &str); 3] = [
+    ("evidence_kind", "sign_in_sheet"),
+    ("caption", "签到表（𬭊老师代签处已注明）"),
+    ("date", "２０２５年９月１２日"),
+];
+
+#[test]
+fn a_photo_is_on_the_disk_before_it_is_said_to_be_saved_and_holds_only_the_picture() {
+    let county = Site::county(false);
+    let site = county.enrol_school("青石镇中心小学");
+    let clerk = site.signed_in("李专管员", Role::Clerk);
+    let here = session(&clerk, &site);
+    let page = format!("{here}/evidence");
+    clerk.get(&here).has("佐证照片");
+    clerk
+        .get(&page)
+        .has("accept=\"image/jpeg,image/png\"")
+        .has("name=\"viewport\"");
+
+    // Faults: nothing is kept, and what was typed stays.
+    let refused = clerk.upload_to(&page, &WORDS, "签到表.jpg", b"no picture at all");
+    refused
+        .has("不是能读的照片")
+        .has("value=\"签到表（𬭊老师代签处已注明）\"");
+    clerk.upload_to(&page, &WORDS, "", b"").has("请选择或拍一张照片");
+    let bad = [("evidence_kind", "sign_in_sheet"), ("date", "昨天")];
+    clerk
+        .upload_to(&page, &bad, "a.jpg", &photo(10))
+        .has("date-error");
+    assert!(files(&site.node.dir().join("blobs")).is_empty());
+
+    clerk
+        .upload_to(&page, &WORDS, "IMG_0001.jpg", &photo(10))
+        .has("已保存在本校")
+        .has("签到表 · 签到表（𬭊老师代签处已注明） · 2025-09-12")
+        .has("李专管员");
+    let kept = files(&site.node.dir().join("blobs"));
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let bytes = std::fs::read(&kept[0]).unwrap();
+    assert_eq!(
+        kept[0].file_name().unwrap().to_str().unwrap(),
+        blobs::name_of(&bytes)
+    );
+    let holds = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    assert!(!holds(b"GPS") && !holds(b"HUAWEI") && !holds(b"Exif"));
+    assert_eq!(
+        image::load_from_memory(&bytes).unwrap().to_rgb8().dimensions(),
+        (1600, 1200)
+    );
+    let entry = site.node.records(&Filter::kind("evidence")).unwrap().remove(0);
+    assert_eq!(entry.text("hash"), blobs::name_of(&bytes));
+    assert_eq!(
+        (entry.int("bytes"), entry.text("mime")),
+        (bytes.len() as i64, "image/jpeg")
+    );
+    let shown = clerk.get(&format!("/photos/{}", entry.id));
+    shown.is(200);
+    assert_eq!(shown.header("content-type"), "image/jpeg");
+    // The same photo again is the same evidence.
+    clerk.upload_to(&page, &WORDS, "IMG_0001.jpg", &photo(10)).is(200);
+    assert_eq!(site.node.count(&Filter::kind("evidence")).unwrap(), 1);
+
+    // A teacher's account and a stranger see no photos; a leader adds none.
+    site.signed_in("㙇伟", Role::Teacher)
+        .get(&format!("/photos/{}", entry.id))
+        .is(403);
+    site.browser().get(&format!("/photos/{}", entry.id)).has("登录");
+    let leader = site.signed_in("周校长", Role::Leader);
+    leader.get(&page).has("签到表").lacks("type=\"file\"");
+    leader.upload_to(&page, &WORDS, "a.jpg", &photo(30)).is(403);
+    // A damaged file is not shown as the photo.
+    std::fs::write(&kept[0], "坏了").unwrap();
+    clerk.get(&format!("/photos/{}", entry.id)).is(404);
+}
+
+#[test]
+fn the_auditor_sees_the_photo_where_it_is_here_and_is_told_where_it_is_not() {
+    let county = Site::county(true);
+    let site = county.enrol_school("青石镇中心小学");
+    let clerk = site.signed_in("李专管员", Role::Clerk);
+    let here = session(&clerk, &site);
+    let page = format!("{here}/evidence");
+    clerk
+        .upload_to(&page, &WORDS, "IMG_0002.jpg", &photo(50))
+        .has("已保存在本校");
+    clerk.submit(&here, &format!("{here}/end"), &[]);
+    clerk
+        .submit(&here, &format!("{here}/claims"), &[("claimed_on", "2025-09-20")])
+        .is(200);
+
+    let auditor = county.signed_in("王审核员", Role::Auditor);
+    let absent = "照片在青石镇中心小学的电脑上，尚未传来";
+    until(&auditor, "/audit", absent)
+        .has("第3次研课磨课")
+        .has("签到表");
+    let one = auditor
+        .get("/audit")
+        .links("/audit/")
+        .into_iter()
+        .find(|l| !l.ends_with("opening"))
+        .unwrap();
+    auditor
+        .get(&one)
+        .has(absent)
+        .has("佐证照片")
+        .lacks("<img src=\"/photos/");
+    let entry = county.node.records(&Filter::kind("evidence")).unwrap().remove(0);
+    auditor.get(&format!("/photos/{}", entry.id)).is(404);
+
+    // Once the blob has come, whichever way, it is shown beside the claim.
+    let bytes = blobs::read(&site.node, entry.text("hash")).unwrap().unwrap();
+    blobs::keep(&county.node, &bytes).unwrap();
+    auditor
+        .get("/audit")
+        .lacks(absent)
+        .has(&format!("src=\"/photos/{}\"", entry.id));
+    auditor
+        .get(&one)
+        .lacks(absent)
+        .has(&format!("src=\"/photos/{}\"", entry.id));
+    auditor.get(&format!("/photos/{}", entry.id)).is(200);
+}
