@@ -88,9 +88,15 @@ pub fn clerk(bench: &Bench, browser: &Browser, mut random: Random) {
         let send = |page: &str, action: &str, fields: &[(&str, &str)]| {
             send(bench, browser, &bench.school, &Form { page, action, fields })
         };
+        // A time of its own for each: two at one time are a question for a person.
+        let (day, slot) = (count / 48, count % 48);
+        let date = format!("2025-{:02}-{:02}", 9 + day / 28 % 4, 1 + day % 28);
+        let [begins, ends] = [slot, slot + 1].map(|slot| format!("{:02}:{:02}", 6 + slot / 3, slot % 3 * 20));
         let fields = [
             ("title", title.as_str()),
-            ("date", "2025-10-16"),
+            ("date", date.as_str()),
+            ("begins", begins.as_str()),
+            ("ends", ends.as_str()),
             ("form", "school_based"),
             ("category", "practice"),
             ("channel", "school"),
