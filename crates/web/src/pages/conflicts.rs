@@ -148,9 +148,10 @@ pub(crate) async fn settle(Post { ctx, mut form }: Post) -> Result<Response, Fau
         }
         Err(node::Error::Invalid(errors)) => {
             // Nothing chosen: the Enter key was pressed in the reason, and that is where people look.
-            let (date, rest): (Vec<_>, Vec<_>) = errors.into_iter().partition(|e| e.field == "decided_on");
-            form.fail_all(&date);
-            form.fail_at("reason", &rest);
+            match form.raw("choice") {
+                "" | "?" => form.fail_at("reason", &errors),
+                _ => form.fail_all(&errors),
+            }
             conflicts_page(&ctx, Search::default(), form).await
         }
         Err(other) => Err(other.into()),
