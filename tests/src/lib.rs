@@ -309,6 +309,11 @@ pub fn held_session(place: &Place, title: &str, date: &str, people: &[String]) -
     session
 }
 
+/// The county recognises a claim as it stands.
+pub fn recognise(place: &Place, claim: &str, on: &str) -> Result<(), node::Error> {
+    office::decide(&place.node, &auditor(), claim, "recognised", None, "", "", on)
+}
+
 /// Titles of the sessions that a node knows, sorted.
 pub fn titles(place: &Place) -> Vec<String> {
     let mut all: Vec<String> = office::sessions(&place.node, None, 10_000)

@@ -204,17 +204,7 @@ async fn a_school_gives_itself_no_credit_and_says_nothing_about_another() {
         "first"
     );
     // And the auditor can still decide on the honest claim.
-    office::decide(
-        &county.node,
-        &auditor(),
-        &claim_a.id,
-        "recognised",
-        None,
-        "",
-        "",
-        "2025-10-21",
-    )
-    .unwrap();
+    recognise(&county, &claim_a.id, "2025-10-21").unwrap();
     until("which the honest school sees", 20, || {
         office::claims(&honest.node, None, 10).unwrap()[0].state != office::ClaimState::AtCounty
     })

@@ -313,16 +313,7 @@ async fn row_20_attendance_that_arrives_before_its_session() {
         ),
         (claim.as_str(), "", true)
     );
-    let refused = office::decide(
-        &all.county.node,
-        &auditor(),
-        &claim,
-        "recognised",
-        None,
-        "",
-        "",
-        "2026-09-10",
-    );
+    let refused = recognise(&all.county, &claim, "2026-09-10");
     assert!(refused.is_err());
     assert!(office::open_conflicts(&all.county.node).unwrap().is_empty());
     let evidence = all.county.node.records(&Filter::kind("attendance")).unwrap();

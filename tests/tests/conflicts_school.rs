@@ -305,16 +305,7 @@ async fn row_03_one_session_entered_twice_is_counted_once() {
     assert_eq!(all.recognise_all("2025-10-20"), 3);
     let waiting = office::audit_queue(&all.county.node, 10).unwrap();
     assert_eq!(waiting.len(), 2);
-    let refused = office::decide(
-        &all.county.node,
-        &auditor(),
-        &waiting[0].id,
-        "recognised",
-        None,
-        "",
-        "",
-        "2025-10-20",
-    );
+    let refused = recognise(&all.county, &waiting[0].id, "2025-10-20");
     assert!(refused.unwrap_err().zh().contains("一个学时只计一次"));
     all.meet().await;
     assert_eq!([p, q, r].map(|one| all.total(one)), [40, 40, 40]);
@@ -504,7 +495,7 @@ async fn row_04_both_recognised_before_anybody_saw_it_count_once_and_the_county_
     all.b.down().await;
     let decide = |place: &Place, on: &str| {
         let claim = office::audit_queue(&place.node, 10).unwrap().pop().unwrap();
-        office::decide(&place.node, &auditor(), &claim.id, "recognised", None, "", "", on).unwrap();
+        recognise(place, &claim.id, on).unwrap();
     };
     decide(&second, "2025-10-21");
     all.county.up().await;

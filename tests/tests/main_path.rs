@@ -50,17 +50,7 @@ async fn a_session_reaches_the_county_and_the_decision_comes_back() {
     let queue = office::audit_queue(&county.node, 10).unwrap();
     assert_eq!(queue.len(), 1);
     assert_eq!(queue[0].person_name, "欧阳㙇");
-    office::decide(
-        &county.node,
-        &auditor(),
-        &queue[0].id,
-        "recognised",
-        None,
-        "",
-        "",
-        "2025-10-20",
-    )
-    .unwrap();
+    recognise(&county, &queue[0].id, "2025-10-20").unwrap();
     until("the decision is at the school", 20, || {
         let claim = office::claims(&school.node, None, 10).unwrap().pop().unwrap();
         matches!(claim.state, ClaimState::Decided { ref verdict, credits_c: 40, .. } if verdict == "recognised")
@@ -177,17 +167,7 @@ async fn a_first_meeting_sends_decisions_first_and_this_year_before_the_last() {
     })
     .await;
     for claim in office::audit_queue(&county.node, 10).unwrap() {
-        office::decide(
-            &county.node,
-            &auditor(),
-            &claim.id,
-            "recognised",
-            None,
-            "",
-            "",
-            "2025-10-20",
-        )
-        .unwrap();
+        recognise(&county, &claim.id, "2025-10-20").unwrap();
     }
     second.knows(&county);
     second.up().await;

@@ -90,17 +90,7 @@ fn report(person: &str, book: &str, date: &str) -> EntryInput {
 
 fn recognise_all(county: &Place, on: &str) {
     for claim in office::audit_queue(&county.node, 100).unwrap() {
-        office::decide(
-            &county.node,
-            &auditor(),
-            &claim.id,
-            "recognised",
-            None,
-            "",
-            "",
-            on,
-        )
-        .unwrap();
+        recognise(county, &claim.id, on).unwrap();
     }
 }
 

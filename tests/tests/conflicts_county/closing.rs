@@ -236,18 +236,7 @@ async fn row_23_what_comes_late_is_kept_marked_and_corrected() {
     let queue = office::audit_queue(&county.node, 10).unwrap();
     assert_eq!(queue.len(), 1);
     assert!(queue[0].late && queue[0].closed);
-    let decide = |on: &str| {
-        office::decide(
-            &county.node,
-            &auditor(),
-            &queue[0].id,
-            "recognised",
-            None,
-            "",
-            "",
-            on,
-        )
-    };
+    let decide = |on: &str| recognise(&county, &queue[0].id, on);
     let refused = decide("2026-09-20").unwrap_err();
     assert_eq!(refused.zh(), "这一学年已经结账：请作“结账后更正”，或先重开学年");
     let correct = |note: &str| {
