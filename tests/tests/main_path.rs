@@ -226,3 +226,32 @@ async fn later_contacts_resume_and_push_in_their_first_flight() {
     school.down().await;
     county.down().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_colleagues_computer_sends_is_at_the_county_on_both_computers() {
+    let mut county = Place::county();
+    let school = add_school(&county, "青石小学");
+    let mut office_pc = Place::school(&county, &school, "青石 办公室");
+    let mut laptop = Place::school(&county, &school, "青石 教研组笔记本");
+    county.up().await;
+    for place in [&mut office_pc, &mut laptop] {
+        place.knows(&county);
+        place.up().await;
+    }
+    add_teacher(&office_pc, "赵㙇", "T001");
+    until("both computers hold the same and stay connected", 20, || {
+        let has_teacher = office::roster(&laptop.node, &school).unwrap().len() == 1;
+        has_teacher && office_pc.node.not_at_county().unwrap() == 0
+    })
+    .await;
+    // More than once: the second question is answered with what is new alone.
+    for (n, title) in ["听评课", "集体备课", "读书会"].into_iter().enumerate() {
+        add_session(&laptop, title, "2025-10-16");
+        until("both computers say that it is at the county", 10, || {
+            [&office_pc, &laptop]
+                .iter()
+                .all(|place| titles(place).len() == n + 1 && place.node.not_at_county().unwrap() == 0)
+        })
+        .await;
+    }
+}

@@ -517,8 +517,30 @@ impl Talk {
             self.node.note_stored();
         }
         Ok(Event::Admitted {
+            unreceipted: self.unreceipted(&outcome.receipts)?,
             receipts: outcome.receipts,
             verdicts: outcome.verdicts,
+        })
+    }
+
+    /// Whether a peer brought what another computer of our school wrote, and we have no receipt of the peer for
+    /// it: our pages would go on saying that it has not arrived there.
+    fn unreceipted(&self, brought: &[Receipt]) -> Result<bool, Error> {
+        let (me, node) = (self.node.id(), &self.node);
+        let colleague = |device: &NodeId| *device != me && *device != self.peer && node.is_ours(device);
+        let mut of_colleagues = brought.iter().filter(|r| colleague(&r.actor.device)).peekable();
+        if of_colleagues.peek().is_none() || node.is_ours(&self.peer) {
+            return Ok(false);
+        }
+        node.store().read(|c| {
+            let held = peers::held_by(c, &[self.peer])?;
+            for r in of_colleagues {
+                let doc = changes::find(c, &r.document)?;
+                if doc.is_some_and(|doc| held.get(&(doc, r.actor)).is_none_or(|seq| *seq < r.seq)) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         })
     }
 
