@@ -23,6 +23,7 @@ use sync::{ActorId, Change, ChangeHash, DocKey, Header, NodeId, Roll};
 use crate::{Error, policy};
 
 pub(crate) use past::Deed;
+use past::Writers;
 
 /// One edit of one record: `None` empties a field.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,6 +43,7 @@ pub(crate) struct Loaded {
     counted: HashSet<ChangeHash>,
     /// Which actor wrote which operations: (start, end, seq), by actor.
     spans: HashMap<ActorId, Vec<(u64, u64, u64)>>,
+    writers: Writers,
     used: u64,
 }
 
@@ -101,6 +103,7 @@ impl Loaded {
             upto: 0,
             counted: HashSet::new(),
             spans: HashMap::new(),
+            writers: Writers::default(),
             used: 0,
         }
     }

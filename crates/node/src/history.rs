@@ -89,7 +89,8 @@ impl Node {
             .store()
             .read(|c| cache.past(&self.around(c, &roll, &kinds), doc, key, ids))?;
         drop(cache);
-        let times = self.store().read(|c| changes::times(c, doc))?;
+        let seqs = past.iter().flatten().map(|(seq, _)| *seq).collect();
+        let times = self.store().read(|c| changes::times(c, &seqs))?;
         Ok((past, times))
     }
 }

@@ -1,6 +1,8 @@
 //! Stored changes and the documents they form. Rows are added here; `crate::aside` alone takes any away.
 
-use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
+use std::collections::{BTreeSet, HashMap};
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Rows, params};
 use sha2::{Digest, Sha256};
 use sync::admission::{Fault, History};
 use sync::tip::Tip;
@@ -262,11 +264,29 @@ pub struct Stored {
 
 /// The changes of a document after a local sequence, dependencies first.
 pub fn after(c: &Connection, doc: i64, after: i64) -> Result<Vec<Stored>> {
-    let mut statement = c.prepare_cached(
+    let statement = c.prepare_cached(
         "SELECT seq, hash, actor, actor_seq, start_op, ops, deps, body FROM change
          WHERE doc = ? AND seq > ? ORDER BY seq",
     )?;
-    let rows = statement.query_map((doc, after), |r| Ok((r.get(0)?, raw_header(r, 1)?, r.get(7)?)))?;
+    read_stored(statement, (doc, after))
+}
+
+/// The changes of a document with these local sequences, dependencies first.
+pub fn at(c: &Connection, doc: i64, seqs: &BTreeSet<i64>) -> Result<Vec<Stored>> {
+    let statement = c.prepare_cached(
+        "SELECT seq, hash, actor, actor_seq, start_op, ops, deps, body FROM change
+         WHERE seq IN (SELECT value FROM json_each(?2)) AND +doc = ?1 ORDER BY seq",
+    )?;
+    read_stored(statement, (doc, json_list(seqs)))
+}
+
+fn json_list(seqs: &BTreeSet<i64>) -> String {
+    let texts: Vec<String> = seqs.iter().map(i64::to_string).collect();
+    format!("[{}]", texts.join(","))
+}
+
+fn read_stored(mut statement: CachedStatement<'_>, which: impl Params) -> Result<Vec<Stored>> {
+    let rows = statement.query_map(which, |r| Ok((r.get(0)?, raw_header(r, 1)?, r.get(7)?)))?;
     rows.map(|row| {
         let (seq, header, body) = row?;
         Ok(Stored {
@@ -280,10 +300,11 @@ pub fn after(c: &Connection, doc: i64, after: i64) -> Result<Vec<Stored>> {
     .collect()
 }
 
-/// When each change of a document was stored here, by its local sequence: for people only.
-pub fn times(c: &Connection, doc: i64) -> Result<std::collections::HashMap<i64, i64>> {
-    let mut statement = c.prepare_cached("SELECT seq, at FROM change WHERE doc = ?")?;
-    let rows = statement.query_map([doc], |r| Ok((r.get(0)?, r.get(1)?)))?;
+/// When these changes were stored here, by local sequence: for people only.
+pub fn times(c: &Connection, seqs: &BTreeSet<i64>) -> Result<HashMap<i64, i64>> {
+    let mut statement =
+        c.prepare_cached("SELECT seq, at FROM change WHERE seq IN (SELECT value FROM json_each(?))")?;
+    let rows = statement.query_map([json_list(seqs)], |r| Ok((r.get(0)?, r.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

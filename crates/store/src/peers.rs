@@ -163,6 +163,13 @@ pub fn keep_receipts(
     Ok(())
 }
 
+/// Two numbers, another pair after every receipt that said something new.
+pub fn receipts_stand(c: &Connection) -> Result<(i64, i64)> {
+    // Of another store of the same peer too: its receipts begin anew.
+    let mut statement = c.prepare_cached("SELECT COUNT(*), COALESCE(SUM(seq), 0) FROM receipt")?;
+    Ok(statement.query_row((), |r| Ok((r.get(0)?, r.get(1)?)))?)
+}
+
 /// Up to which sequence number the present stores of the given nodes hold each actor of each document.
 pub fn held_by(c: &Connection, nodes: &[NodeId]) -> Result<HashMap<(i64, ActorId), u64>> {
     let mut held = HashMap::new();

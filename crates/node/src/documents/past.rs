@@ -1,6 +1,6 @@
 //! What was done to a record, change by change: its history for people.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::ExpandedChange;
@@ -9,7 +9,7 @@ use records::Value;
 use store::changes::{self, Stored};
 use sync::{DocKey, NodeId};
 
-use super::{Around, Cache, Loaded, read_scalar};
+use super::{Around, Cache, Loaded, named_in, read_scalar, record_of};
 use crate::Error;
 
 /// What one change did to one record.
@@ -97,7 +97,32 @@ impl Followed {
     }
 }
 
+/// Which changes wrote to a record, by local sequence. Made at the first look at a document's past, for decoding
+/// all its changes is most of the cost of a page.
+#[derive(Default)]
+pub(super) struct Writers {
+    of: HashMap<String, BTreeSet<i64>>,
+    /// Local sequence up to which changes were looked at.
+    upto: i64,
+}
+
 impl Loaded {
+    /// Takes the changes that [`Writers`] has not seen.
+    fn note_writers(&mut self, new: &[Stored]) -> Option<()> {
+        for s in new {
+            if self.counted.contains(&s.change.header.hash) {
+                let change = automerge::Change::from_bytes(s.change.to_chunk()).ok()?;
+                let (mut records, objects) = named_in(&[change]);
+                records.extend(objects.iter().filter_map(|id| record_of(&self.doc, id)));
+                for record in records {
+                    self.writers.of.entry(record).or_default().insert(s.seq);
+                }
+            }
+            self.writers.upto = self.writers.upto.max(s.seq);
+        }
+        Some(())
+    }
+
     /// What the counting changes among `stored` did to each of these records, in the order in which they came here.
     fn past(&self, ids: &[&str], stored: &[Stored]) -> Option<Vec<Vec<(i64, Deed)>>> {
         let mut followed: Vec<Followed> = ids.iter().map(|_| Followed::default()).collect();
@@ -116,7 +141,7 @@ impl Loaded {
 
 impl Cache {
     /// What was done to each of these records of a document, with the local sequence of each change. A second look
-    /// at the same document costs only its decoding.
+    /// at the same document decodes only the changes that wrote to them.
     pub fn past(
         &mut self,
         around: &Around<'_>,
@@ -131,9 +156,14 @@ impl Cache {
             // Being read anew: there is nothing to show of the record itself yet either.
             return Ok(records.iter().map(|_| Vec::new()).collect());
         }
-        let loaded = self.take(doc).ok_or_else(unreadable)?;
-        let mut stored = changes::after(around.conn, doc, 0)?;
-        stored.retain(|s| s.seq <= loaded.upto);
+        let mut loaded = self.take(doc).ok_or_else(unreadable)?;
+        let mut new = changes::after(around.conn, doc, loaded.writers.upto)?;
+        new.retain(|s| s.seq <= loaded.upto);
+        let noted = catch_unwind(AssertUnwindSafe(|| loaded.note_writers(&new)));
+        noted.ok().flatten().ok_or_else(unreadable)?;
+        let of = |record: &&str| loaded.writers.of.get(*record);
+        let seqs = records.iter().filter_map(of).flatten().copied().collect();
+        let stored = changes::at(around.conn, doc, &seqs)?;
         let past = catch_unwind(AssertUnwindSafe(|| loaded.past(records, &stored)));
         self.give_back(doc, loaded);
         past.ok().flatten().ok_or_else(unreadable)

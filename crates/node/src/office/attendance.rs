@@ -7,7 +7,7 @@ use records::Kinds;
 use super::claims::ClaimRow;
 use super::draft::Draft;
 use super::entries::state_of;
-use super::lookup::{Key, Row, by_about, record_of};
+use super::lookup::{Key, json_list, record_of};
 use super::roster::Edits;
 use super::{By, invalid, no_such, own_school, turn};
 use crate::{Edit, Error, Filter, Node, Record};
@@ -69,39 +69,69 @@ impl Tally {
     }
 }
 
-/// Marks of one session by person. Equal marks count once; different ones are in dispute.
-pub(super) fn tally(rows: &[Row]) -> BTreeMap<String, Tally> {
-    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
-    for row in rows {
-        let status = row.text("status");
-        if status == VOID && !row.disputed {
-            continue;
-        }
-        match tallies.get_mut(&row.person) {
-            Some(tally) => tally.disputed |= row.disputed || tally.status != status,
-            None => {
-                let tally = Tally {
-                    id: row.id.clone(),
-                    status: status.to_owned(),
-                    disputed: row.disputed,
-                };
-                tallies.insert(row.person.clone(), tally);
-            }
+/// Equal marks of a person in a session count once; different ones are in dispute.
+fn add_mark(tallies: &mut BTreeMap<String, Tally>, id: &str, person: &str, status: &str, disputed: bool) {
+    if status == VOID && !disputed {
+        return;
+    }
+    match tallies.get_mut(person) {
+        Some(tally) => tally.disputed |= disputed || tally.status != status,
+        None => {
+            let tally = Tally {
+                id: id.to_owned(),
+                status: status.to_owned(),
+                disputed,
+            };
+            tallies.insert(person.to_owned(), tally);
         }
     }
-    tallies
 }
 
-/// Marks of several sessions: by school and session, then person.
-pub(super) fn tallies(
-    node: &Node,
-    sessions: &[&str],
-) -> Result<HashMap<Key, BTreeMap<String, Tally>>, Error> {
-    let marks = by_about(node, "attendance", sessions)?;
-    Ok(marks
-        .into_iter()
-        .map(|(session, rows)| (session, tally(&rows)))
-        .collect())
+/// What was marked in sessions: by school and session, then person.
+pub(super) type Tallies = HashMap<Key, BTreeMap<String, Tally>>;
+
+/// All marks of several sessions.
+pub(super) fn tallies(node: &Node, sessions: &[&str]) -> Result<Tallies, Error> {
+    read_tallies(node, "about", sessions, &[])
+}
+
+/// The marks of these persons in several sessions.
+pub(super) fn tallies_of(node: &Node, sessions: &[&str], persons: &[&str]) -> Result<Tallies, Error> {
+    // The shorter list picks the rows: a card asks for one person's marks in hundreds of sessions.
+    let by = match persons.len() < sessions.len() {
+        true => "person",
+        false => "about",
+    };
+    read_tallies(node, by, sessions, persons)
+}
+
+/// Without reading whole records: a page about a year asks for tens of thousands of marks.
+fn read_tallies(node: &Node, by: &str, sessions: &[&str], persons: &[&str]) -> Result<Tallies, Error> {
+    // The plus sign keeps SQLite from the other index.
+    let condition = match by {
+        "person" => {
+            "+about IN (SELECT value FROM json_each(?1)) AND person IN (SELECT value FROM json_each(?2))"
+        }
+        _ if persons.is_empty() => "about IN (SELECT value FROM json_each(?1)) AND ?2 IS NOT NULL",
+        _ => "about IN (SELECT value FROM json_each(?1)) AND +person IN (SELECT value FROM json_each(?2))",
+    };
+    let sql = format!(
+        "SELECT COALESCE(school, ''), about, COALESCE(person, ''), id, disputed,
+            CAST(COALESCE(json_extract(fields, '$.status'), '') AS TEXT)
+         FROM record WHERE kind = 'attendance' AND {condition} ORDER BY id"
+    );
+    let which = (json_list(sessions), json_list(persons));
+    node.read(|conn| {
+        let mut tallies = Tallies::new();
+        let mut query = conn.prepare_cached(&sql)?;
+        let mut found = query.query(which)?;
+        while let Some(row) = found.next()? {
+            let text = |at: usize| row.get::<_, String>(at);
+            let session = tallies.entry((text(0)?, text(1)?)).or_default();
+            add_mark(session, &text(3)?, &text(2)?, &text(5)?, row.get(4)?);
+        }
+        Ok(tallies)
+    })
 }
 
 /// Marks persons of a session of the node's own school; how many marks were new or changed. A mark

@@ -20,14 +20,20 @@ use crate::{Error, Filter, Node};
 /// decision, then those changed after theirs (审后改动) or with decisions that differ. Claims of
 /// the auditor's own school are not among them.
 pub fn audit_queue(node: &Node, limit: u32) -> Result<Vec<ClaimRow>, Error> {
+    audit_queue_of(node, None, limit)
+}
+
+/// [`audit_queue`], of one school alone if there is one.
+pub fn audit_queue_of(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<ClaimRow>, Error> {
     if !node.is_auditor() {
         return Ok(Vec::new());
     }
     let home = node.home_school().unwrap_or_default();
-    let mut ids = undecided(node, &home, limit)?;
+    let wanted = |one: &str| one != home && school.is_none_or(|school| school == one);
+    let mut ids = undecided(node, &home, school, limit)?;
     let room = limit.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX));
     if room > 0 {
-        ids.extend(reopened(node, &home, room)?);
+        ids.extend(reopened(node, wanted, room)?);
     }
     let keys: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut claims = rows(node, "claim", Pick::Id, &keys)?;
@@ -250,17 +256,17 @@ fn amounts(row: &ClaimRow, verdict: &str, credits_c: Option<i64>) -> Result<(i64
     }
 }
 
-/// Ids of claims without any decision, oldest first.
-fn undecided(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> {
+/// Ids of claims without any decision, oldest first; of all schools but `home`, or of one.
+fn undecided(node: &Node, home: &str, school: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
     node.read(|conn| {
         let mut query = conn.prepare_cached(
             "SELECT c.id FROM record c
-             WHERE c.kind = 'claim' AND c.school IS NOT ?1
+             WHERE c.kind = 'claim' AND c.school IS NOT ?1 AND c.school IS COALESCE(?3, c.school)
                AND NOT EXISTS (SELECT 1 FROM record d
                     WHERE d.kind = 'decision' AND d.about = c.id AND d.school IS c.school)
              ORDER BY c.date, c.id LIMIT ?2",
         )?;
-        let mut found = query.query((home, limit))?;
+        let mut found = query.query((home, limit, school))?;
         let mut ids = Vec::new();
         while let Some(row) = found.next()? {
             ids.push(row.get(0)?);
@@ -270,10 +276,10 @@ fn undecided(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> 
 }
 
 /// Ids of claims whose decision must be renewed or settled.
-pub(super) fn reopened(node: &Node, home: &str, limit: u32) -> Result<Vec<String>, Error> {
+pub(super) fn reopened(node: &Node, wanted: impl Fn(&str) -> bool, limit: u32) -> Result<Vec<String>, Error> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut waiting = Vec::new();
-    for suspects in suspects(node, home)? {
+    for suspects in suspects(node, wanted)? {
         let keys: Vec<&str> = suspects.iter().map(String::as_str).collect();
         for some in keys.chunks(200) {
             let weighed = weigh(node, rows(node, "claim", Pick::Id, some)?)?;
@@ -295,10 +301,10 @@ pub(super) fn reopened(node: &Node, home: &str, limit: u32) -> Result<Vec<String
 static SUSPECTS: PerSchool<Vec<String>> = PerSchool::new();
 
 /// Per school: ids of claims that are not what their decision binds, or have several decisions.
-fn suspects(node: &Node, home: &str) -> Result<Vec<Vec<String>>, Error> {
+fn suspects(node: &Node, wanted: impl Fn(&str) -> bool) -> Result<Vec<Vec<String>>, Error> {
     let kinds = node.kinds();
     let make = |school: &str| node.read(|conn| suspects_of(conn, &kinds, school));
-    SUSPECTS.all(node, |school| school != home, make)
+    SUSPECTS.all(node, wanted, make)
 }
 
 fn suspects_of(conn: &store::Connection, kinds: &Kinds, school: &str) -> store::Result<Vec<String>> {

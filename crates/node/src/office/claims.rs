@@ -1,15 +1,16 @@
 //! Claims (登分): what a school registers for each person who took part, and what became of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use records::rules::{RuleSet, r1};
 use records::{Fields, Kinds, Value, claim_digest_with, show_hundredths};
 
-use super::attendance::{Tally, own_session, tallies};
+use super::attendance::{Tally, own_session, tallies, tallies_of};
 use super::closing::Closed;
 use super::draft::{Draft, kind_of};
-use super::lookup::{Key, Row, by_about, by_id, key, newest, organisation_names};
+use super::lookup::{Key, Row, by_about, by_id, key, newest, organisation_names, superseding};
+use super::per_school::PerSchool;
 use super::roster::Edits;
 use super::{By, invalid, turn};
 use crate::{Error, Filter, Node, Record, Way};
@@ -125,6 +126,15 @@ pub fn claims(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<Claim
     let records = node.records(&newest("claim", school, limit))?;
     let weighed = weigh(node, records.into_iter().map(Row::from).collect())?;
     Ok(weighed.into_iter().map(|weighed| weighed.row).collect())
+}
+
+static OF_SCHOOL: PerSchool<Arc<Vec<ClaimRow>>> = PerSchool::of_few(3);
+
+/// All claims of a school, newest first: for whatever adds them up, filters or prints them.
+pub fn all_claims(node: &Node, school: &str) -> Result<Arc<Vec<ClaimRow>>, Error> {
+    let make = |school: &str| Ok(Arc::new(claims(node, Some(school), u32::MAX)?));
+    let mut found = OF_SCHOOL.all(node, |one| one == school, make)?;
+    Ok(found.pop().unwrap_or_default())
 }
 
 /// The claim of each person for one session; of several the one that stands.
@@ -271,9 +281,10 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
     let ids = distinct(|claim| &claim.id);
     let session_ids = distinct(|claim| &claim.about);
     let sessions = by_id(node, "session", &session_ids)?;
-    let marks = tallies(node, &session_ids)?;
+    let person_ids = distinct(|claim| &claim.person);
+    let marks = tallies_of(node, &session_ids, &person_ids)?;
     let mut decisions = by_about(node, "decision", &ids)?;
-    let persons = by_id(node, "person", &distinct(|claim| &claim.person))?;
+    let persons = by_id(node, "person", &person_ids)?;
     let superseded = superseded(node, &session_ids)?;
     let schools = organisation_names(node)?;
     let county = node.is_county() || node.is_auditor();
@@ -410,17 +421,14 @@ fn decided(kinds: &Kinds, claim: &Row, session: Option<&Row>, decisions: &[Row])
 
 /// Ids of claims of these sessions in whose place a later claim stands.
 fn superseded(node: &Node, sessions: &[&str]) -> Result<BTreeSet<Key>, Error> {
-    let claims = by_about(node, "claim", sessions)?;
-    let by_key: BTreeMap<Key, &Row> = claims
-        .values()
-        .flatten()
-        .map(|claim| (key(&claim.school, &claim.id), claim))
-        .collect();
-    Ok(by_key
-        .values()
+    let later = superseding(node, sessions)?;
+    let old: Vec<&str> = later.iter().map(|claim| claim.text("supersedes")).collect();
+    let old = by_id(node, "claim", &old)?;
+    Ok(later
+        .iter()
         .filter_map(|claim| {
             // Only a claim of the same person and session can take another's place.
-            let old = by_key.get(&key(&claim.school, claim.text("supersedes")))?;
+            let old = old.get(&key(&claim.school, claim.text("supersedes")))?;
             (old.person == claim.person && old.about == claim.about && old.id != claim.id)
                 .then(|| key(&old.school, &old.id))
         })

@@ -74,14 +74,32 @@ pub(super) fn rows(node: &Node, kind: &str, by: By, keys: &[&str]) -> Result<Vec
         By::Id => "+kind = ?1 AND id",
         By::About => "kind = ?1 AND about",
     };
+    let condition = format!("{wanted} IN (SELECT value FROM json_each(?2))");
+    read_rows(node, &condition, (kind, json_list(keys)))
+}
+
+/// The claims about these sessions that name another claim, whose place they take.
+pub(super) fn superseding(node: &Node, sessions: &[&str]) -> Result<Vec<Row>, Error> {
+    let condition = "kind = ?1 AND about IN (SELECT value FROM json_each(?2))
+         AND COALESCE(json_extract(fields, '$.supersedes'), '') <> ''";
+    read_rows(node, condition, ("claim", json_list(sessions)))
+}
+
+fn grouped(rows: Vec<Row>) -> HashMap<Key, Vec<Row>> {
+    let mut grouped: HashMap<Key, Vec<Row>> = HashMap::new();
+    for row in rows {
+        grouped.entry(key(&row.school, &row.about)).or_default().push(row);
+    }
+    grouped
+}
+
+fn read_rows(node: &Node, condition: &str, which: impl store::rusqlite::Params) -> Result<Vec<Row>, Error> {
     let sql = format!(
-        "SELECT id, doc_key, school, person, about, fields, disputed FROM record
-         WHERE {wanted} IN (SELECT value FROM json_each(?2)) ORDER BY id"
+        "SELECT id, doc_key, school, person, about, fields, disputed FROM record WHERE {condition} ORDER BY id"
     );
-    let keys = json_list(keys);
     node.read(|conn| {
         let mut query = conn.prepare_cached(&sql)?;
-        let found = query.query_map((kind, &keys), |row| {
+        let found = query.query_map(which, |row| {
             let json: String = row.get(5)?;
             // The view is ours and rebuildable; a row that cannot be read is shown and counts zero.
             let fields = serde_json::from_str::<Fields>(&json);
@@ -123,11 +141,7 @@ pub(super) fn by_id(node: &Node, kind: &str, ids: &[&str]) -> Result<HashMap<Key
 
 /// The rows of [`rows`] grouped by their school and what they are about.
 pub(super) fn by_about(node: &Node, kind: &str, about: &[&str]) -> Result<HashMap<Key, Vec<Row>>, Error> {
-    let mut grouped: HashMap<Key, Vec<Row>> = HashMap::new();
-    for row in rows(node, kind, By::About, about)? {
-        grouped.entry(key(&row.school, &row.about)).or_default().push(row);
-    }
-    Ok(grouped)
+    Ok(grouped(rows(node, kind, By::About, about)?))
 }
 
 /// Names of organisations by id.

@@ -56,10 +56,10 @@ use records::FieldError;
 use crate::{Error, Node};
 
 pub use attendance::{Mark, MarkInput, end_session, mark_attendance};
-pub use audit::{audit_queue, decide};
+pub use audit::{audit_queue, audit_queue_of, decide};
 pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, other_cards};
-pub use claims::{ClaimRow, ClaimState, claims, register_claims};
+pub use claims::{ClaimRow, ClaimState, all_claims, claims, register_claims};
 pub use closing::{Closing, LateRecord, Statement, close_year, closings, correct, late_records, statements};
 pub use conflicts::{
     Choice, Conflict, Found, Matter, Proof, Said, conflict, conflicts, open_conflicts, settle,

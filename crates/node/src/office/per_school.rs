@@ -5,19 +5,39 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::{Error, Node};
 
-/// What a school's answer was computed from: the roll, and how far the views of its documents and of the registry
-/// (whose kinds say what counts) had come.
-type Stand = ([u8; 8], Vec<(String, i64)>);
+/// What a school's answer was computed from: the roll, how far the views of its documents and of the registry
+/// (whose kinds say what counts) had come, and at a school what other stores had given receipts for.
+type Stand = ([u8; 8], Vec<(String, i64)>, Option<(i64, i64)>);
 
 type Kept<T> = BTreeMap<([u8; 16], String), (Stand, T)>;
 
 /// Answers by store and school. To look through a whole county takes seconds, through one school milliseconds, and
 /// between two looks hardly any school has changed.
-pub(super) struct PerSchool<T>(Mutex<Kept<T>>);
+pub(super) struct PerSchool<T> {
+    kept: Mutex<Kept<T>>,
+    /// Answers that are kept at most.
+    most: usize,
+    /// Whether the answer says how far records have come.
+    ways: bool,
+}
 
 impl<T: Clone> PerSchool<T> {
+    /// For answers that are the same wherever the records are.
     pub(super) const fn new() -> PerSchool<T> {
-        PerSchool(Mutex::new(BTreeMap::new()))
+        PerSchool {
+            kept: Mutex::new(BTreeMap::new()),
+            most: usize::MAX,
+            ways: false,
+        }
+    }
+
+    /// For long answers, of which a few are kept, that say how far records have come.
+    pub(super) const fn of_few(most: usize) -> PerSchool<T> {
+        PerSchool {
+            kept: Mutex::new(BTreeMap::new()),
+            most,
+            ways: true,
+        }
     }
 
     /// The answers of all schools that `wanted` names.
@@ -28,15 +48,23 @@ impl<T: Clone> PerSchool<T> {
         make: impl Fn(&str) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
         let roll = node.roll().digest();
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // At the county everything has arrived.
+        let receipts = match self.ways && !node.is_county() && !node.is_auditor() {
+            true => Some(node.read(store::peers::receipts_stand)?),
+            false => None,
+        };
+        let mut known = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = Vec::new();
         for (school, documents) in documents(node, wanted)? {
-            let stand = (roll, documents);
+            let stand = (roll, documents, receipts);
             let key = (node.store_id().0, school);
             let answer = match known.get(&key).filter(|(of, _)| *of == stand) {
                 Some((_, answer)) => answer.clone(),
                 None => {
                     let answer = make(&key.1)?;
+                    if known.len() >= self.most && !known.contains_key(&key) {
+                        known.pop_first();
+                    }
                     known.insert(key, (stand, answer.clone()));
                     answer
                 }

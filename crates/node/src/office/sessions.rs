@@ -289,7 +289,7 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
         .collect())
 }
 
-/// The same rule as [`super::attendance::tally`], for many sessions in one pass of SQL.
+/// The same rule as [`super::attendance::tallies`], for many sessions in one pass of SQL.
 fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<Key, Counts>, Error> {
     let present = PRESENT.map(|status| format!("'{status}'")).join(", ");
     let marks_sql = format!(

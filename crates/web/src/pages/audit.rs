@@ -16,7 +16,7 @@ use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, DISPUTED, html};
 use crate::pages::evidence::{Shown, shown};
-use crate::pages::sessions::{MOST, more};
+use crate::pages::sessions::more;
 use crate::who::{Ctx, Post, Right};
 
 /// Claims on one page: what a person can look through before pressing the button once.
@@ -138,12 +138,14 @@ async fn queue_page(
 ) -> Result<Response, Fault> {
     ctx.need(Right::Audit)?;
     let limit = search.limit.unwrap_or(QUEUE).clamp(1, 2_000);
-    // A filter looks through everything; only then is the list cut.
-    let wanted = if search.school.is_empty() { limit } else { MOST };
-    let (mut rows, waiting) = ctx
-        .run(move |n| Ok((office::audit_queue(n, wanted)?, office::schools(n)?)))
+    let school = Some(search.school.clone()).filter(|school| !school.is_empty());
+    let (rows, waiting) = ctx
+        .run(move |n| {
+            let rows = office::audit_queue_of(n, school.as_deref(), limit)?;
+            Ok((rows, office::schools(n)?))
+        })
         .await?;
-    let whole = rows.len() < wanted as usize;
+    let whole = rows.len() < limit as usize;
     let mut schools: Vec<Choice> = rows
         .iter()
         .map(|r| Choice::new(&r.school, &r.school_name))
@@ -155,7 +157,6 @@ async fn queue_page(
     let mut path = "/audit".to_owned();
     if !search.school.is_empty() {
         path = format!("/audit?school={}", encode(&search.school));
-        rows.retain(|r| r.school == search.school);
     }
     // The list itself says how many there are, unless it was cut: then the schools' counts do.
     let counted = waiting
@@ -165,7 +166,6 @@ async fn queue_page(
         (true, listed) => listed,
         (false, listed) => listed.max(counted.map(|s| s.open_claims).sum()),
     };
-    rows.truncate(limit as usize);
     let l = ctx.l;
     let (rows, photos) = ctx
         .run(move |n| {

@@ -6,7 +6,7 @@ use axum::response::Response;
 use node::office::{self, ClaimRow, ClaimState};
 use serde::Deserialize;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, encode};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, DISPUTED, html};
@@ -81,18 +81,22 @@ pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Respo
     let school = ctx.school()?;
     let Search { q, state, limit } = search;
     let filtered = !(q.is_empty() && state.is_empty());
-    // A filter looks through everything; only the plain list is cut.
-    let limit = if filtered {
-        MOST
-    } else {
-        limit.unwrap_or(PAGE).clamp(1, MOST)
+    // A filter looks through everything; only what is shown is cut.
+    let limit = limit.unwrap_or(PAGE).clamp(1, MOST);
+    let (rows, path): (Vec<ClaimRow>, String) = match filtered {
+        true => {
+            let all = ctx.run(move |n| office::all_claims(n, &school)).await?;
+            let wanted = |r: &&ClaimRow| (state.is_empty() || group(r) == state) && named(r, &q);
+            let rows = all.iter().filter(wanted).take(limit as usize).cloned();
+            let path = format!("/claims?state={}&q={}", encode(&state), encode(&q));
+            (rows.collect(), path)
+        }
+        false => {
+            let rows = ctx.run(move |n| office::claims(n, Some(&school), limit)).await?;
+            (rows, "/claims".to_owned())
+        }
     };
-    let mut rows = ctx.run(move |n| office::claims(n, Some(&school), limit)).await?;
-    let more = more("/claims", rows.len(), limit);
-    if !state.is_empty() {
-        rows.retain(|r| group(r) == state);
-    }
-    rows.retain(|r| named(r, &q));
+    let more = more(&path, rows.len(), limit);
     let l = ctx.l;
     html(&ClaimsPage {
         l,

@@ -17,7 +17,6 @@ use crate::fault::{Fault, encode};
 use crate::form::{self, Form};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
-use crate::pages::sessions::MOST;
 use crate::pages::{county, export_lines};
 use crate::sheet::SheetError;
 use crate::sheet::table::to_file;
@@ -340,10 +339,10 @@ fn write_table(
             write::roster_csv(&teachers, heads)
         });
     }
-    let claims = office::claims(node, Some(school), MOST)?;
+    let claims = office::all_claims(node, school)?;
     if what == "claims" || what == "training" {
         let codes: HashMap<String, String> = teachers.into_iter().map(|t| (t.id, t.teacher_code)).collect();
-        let lines = export_lines::claims(node, school, claims, &codes)?;
+        let lines = export_lines::claims(node, school, claims.to_vec(), &codes)?;
         return Ok(match what {
             "training" => to_file(write::training(&lines, heads), xlsx),
             _ if xlsx => write::claims_xlsx(&lines, heads),

@@ -8,7 +8,6 @@ use node::{Filter, Node, Record};
 use records::{Kinds, Lang};
 
 use crate::page;
-use crate::pages::sessions::MOST;
 use crate::sheet::write::{ClaimLine, ClaimMore, SchoolLine, SchoolSummary, SignIn};
 
 fn label(kind: &str, field: &str, code: &str) -> String {
@@ -194,7 +193,7 @@ pub(super) fn dashboard(node: &Node, schools: &[SchoolRow]) -> Result<Vec<School
             let card = office::credit_card(node, &teacher.id)?;
             line.met += i64::from(card.is_some_and(|view| view.card.complete));
         }
-        for claim in office::claims(node, Some(&school.id), MOST)? {
+        for claim in office::all_claims(node, &school.id)?.iter() {
             match &claim.state {
                 _ if claim.disputed => line.waiting += 1,
                 ClaimState::Decided {

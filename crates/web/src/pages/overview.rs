@@ -137,7 +137,7 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
             };
             let teachers = office::roster(node, &school)?;
             let sessions = office::sessions(node, Some(&school), MOST)?;
-            let claims = office::claims(node, Some(&school), MOST)?;
+            let claims = office::all_claims(node, &school)?;
             let in_service = teachers.iter().filter(|t| t.in_service()).count();
             conflicts(l, office::open_conflicts(node)?.len(), &mut todo);
             work(l, in_service, &sessions, &claims, &mut todo);

@@ -26,17 +26,14 @@ pub fn open_conflicts(node: &Node) -> Result<Vec<Found>, Error> {
     let wanted = |school: &str| county || home.as_deref() == Some(school);
     let found = FOUND.all(node, wanted, |school| of_school(node, school))?;
     let mut all: Vec<Found> = found.into_iter().flatten().collect();
-    let ids = reopened(node, "", DECISIONS)?;
+    let ids = reopened(node, wanted, DECISIONS)?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    all.extend(
-        rows(node, "claim", By::Id, &ids)?
-            .into_iter()
-            .filter(|claim| wanted(&claim.school))
-            .map(|claim| Found {
-                person: claim.person,
-                ..found_of(&claim.school, Matter::Decision, &claim.id)
-            }),
-    );
+    let claims = rows(node, "claim", By::Id, &ids)?.into_iter();
+    // Another school may have used the same id.
+    all.extend(claims.filter(|claim| wanted(&claim.school)).map(|claim| Found {
+        person: claim.person,
+        ..found_of(&claim.school, Matter::Decision, &claim.id)
+    }));
     all.sort();
     all.dedup();
     Ok(all)

@@ -12,7 +12,6 @@ use super::{framed, heads, show as frame};
 use crate::fault::Fault;
 use crate::pages::claims::{group, named};
 use crate::pages::export_lines;
-use crate::pages::sessions::MOST;
 use crate::sheet::table::Out;
 use crate::sheet::write::claims_table;
 use crate::who::{Ctx, Right};
@@ -55,12 +54,13 @@ pub(crate) async fn show(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Respo
             let teachers = office::roster(n, &school)?;
             let codes: HashMap<String, String> =
                 teachers.into_iter().map(|t| (t.id, t.teacher_code)).collect();
-            let mut claims = office::claims(n, Some(&school), MOST)?;
-            claims.retain(|c| {
+            let all = office::all_claims(n, &school)?;
+            let wanted = all.iter().filter(|c| {
                 (state.is_empty() || group(c) == state)
                     && (session.is_empty() || c.session == session)
                     && named(c, &q)
             });
+            let mut claims: Vec<_> = wanted.cloned().collect();
             // On paper the oldest stands first.
             claims.sort_by(|a, b| {
                 (&a.date, &a.session, &a.person_name).cmp(&(&b.date, &b.session, &b.person_name))
