@@ -27,7 +27,11 @@ async fn a_session_reaches_the_county_and_the_decision_comes_back() {
         "nothing is shown as synced without a receipt"
     );
     assert!(school.node.not_at_county().unwrap() >= 5);
-    let whole = |place: &Place| office::all_claims(&place.node, &school_id).unwrap()[0].state.clone();
+    let whole = |place: &Place| {
+        office::all_claims(&place.node, &school_id).unwrap()[0]
+            .state
+            .clone()
+    };
     assert_eq!(whole(&school), ClaimState::SavedAtSchool);
 
     county.up().await;
@@ -44,7 +48,11 @@ async fn a_session_reaches_the_county_and_the_decision_comes_back() {
     assert_eq!(school.node.record(&session).unwrap().unwrap().way, Way::AtCounty);
     let claim = office::claims(&school.node, None, 10).unwrap().pop().unwrap();
     assert_eq!(claim.state, ClaimState::AtCounty);
-    assert_eq!(whole(&school), ClaimState::AtCounty, "kept lists see receipts too");
+    assert_eq!(
+        whole(&school),
+        ClaimState::AtCounty,
+        "kept lists see receipts too"
+    );
 
     until("and on its pages", 10, || {
         county.node.views_behind().unwrap() == 0

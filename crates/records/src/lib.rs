@@ -41,7 +41,7 @@ pub use fixed::{Amount, FixedError, parse_hundredths, show_hundredths};
 pub use jiff::civil::Date;
 pub use kinds::{Field, FieldError, FieldType, Kind, Kinds, KindsError, split_reference};
 pub use lang::Lang;
-pub use occasion::{Occasion, minute_of_day};
+pub use occasion::{Occasion, minute_of_day, titles_alike};
 pub use position::Position;
 pub use rules::{ConvertError, CreditCard, Entry, PersonFacts, RuleSet, RulesError, credit_card};
 pub use value::{Fields, Value};

@@ -55,12 +55,12 @@ impl Occasion {
             && !apart
             && smaller > 0
             && both * 2 >= smaller
-            && alike(&self.title, &other.title)
+            && titles_alike(&self.title, &other.title)
     }
 }
 
 /// Whether half of the pairs of neighbouring characters of two titles are the same, punctuation and width aside.
-fn alike(a: &str, b: &str) -> bool {
+pub fn titles_alike(a: &str, b: &str) -> bool {
     let pairs = |text: &str| -> Vec<(char, char)> {
         let plain: Vec<char> = half_width(text)
             .to_lowercase()

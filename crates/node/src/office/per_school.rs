@@ -84,7 +84,7 @@ fn documents(
         let mut schools: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
         let mut query = conn.prepare_cached(
             "SELECT key, viewed FROM document WHERE key LIKE 'log/%' OR key LIKE 'base/%'
-             OR key LIKE 'ledger/%' OR key = 'registry' ORDER BY key",
+             OR key LIKE 'ledger/%' OR key LIKE 'visits/%' OR key = 'registry' ORDER BY key",
         )?;
         let mut found = query.query(())?;
         let mut registry = 0;
@@ -93,7 +93,9 @@ fn documents(
             if key == "registry" {
                 registry = row.get(1)?;
             }
-            if let Some(school) = key.split('/').nth(1).filter(|school| wanted(school)) {
+            // A mentor's sheets about a school stand under the mentor's number.
+            let at = if key.starts_with("visits/") { 2 } else { 1 };
+            if let Some(school) = key.split('/').nth(at).filter(|school| wanted(school)) {
                 schools
                     .entry(school.to_owned())
                     .or_default()

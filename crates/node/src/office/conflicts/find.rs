@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use records::kinds::{Kind, Scene};
-use records::{Kinds, Occasion, Value, minute_of_day};
+use records::{Kinds, Occasion, Value, minute_of_day, titles_alike};
 
 use super::{Found, Matter};
 use crate::office::attendance::tallies;
@@ -92,6 +92,7 @@ fn of_school(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
     let mut all = marks(node, school)?;
     values(node, &kinds, school, &mut all)?;
     pairs(node, school, None, &settled, &mut all)?;
+    visited(node, school, &settled, &mut all)?;
     claims(node, school, &mut all)?;
     signatures(node, &kinds, school, &mut all)?;
     groups(node, school, &settled, &mut all)?;
@@ -195,6 +196,11 @@ impl Settled {
             .is_some_and(|chosen| chosen.len() == 1 && chosen.contains(super::settle::BOTH))
     }
 
+    /// Whether everybody who settled it said the same.
+    fn agreed(&self, found: &Found) -> bool {
+        self.chosen(found).is_some_and(|chosen| chosen.len() == 1)
+    }
+
     /// Whether it was settled in different ways.
     fn differ(&self, found: &Found) -> bool {
         self.chosen(found).is_some_and(|chosen| chosen.len() > 1)
@@ -292,6 +298,39 @@ fn pair(
             .any(|claim| claim.row.person == *person && is_refused(claim));
         if settled.differ(&one) || !(refused || settled.both_stand(&one)) {
             all.push(one);
+        }
+    }
+    Ok(())
+}
+
+/// A mentor's sheet and a session of the school that may be the same work: within the days of the visit, with a
+/// title or theme that is alike. The sheet gives no credit, so nothing counts twice; who reads both must know.
+fn visited(node: &Node, school: &str, settled: &Settled, all: &mut Vec<Found>) -> Result<(), Error> {
+    let sql = "SELECT s.id, v.id FROM record v
+         JOIN record s ON s.kind = 'session' AND s.school = ?1
+            AND s.date BETWEEN v.date AND json_extract(v.fields, '$.to')
+         WHERE v.kind = 'visit' AND v.school = ?1 AND v.disputed = 0 AND s.disputed = 0
+            AND json_extract(v.fields, '$.state') <> 'void' AND json_extract(s.fields, '$.state') <> 'void'";
+    let near = two_columns(node, sql, school)?;
+    let columns = |at: fn(&(String, String)) -> &str| near.iter().map(at).collect::<Vec<_>>();
+    let of_school = |kind: &str, ids: &[&str]| -> Result<HashMap<String, Row>, Error> {
+        let mut found = rows(node, kind, By::Id, ids)?;
+        found.retain(|row| row.school == school);
+        Ok(found.into_iter().map(|row| (row.id.clone(), row)).collect())
+    };
+    let sessions = of_school("session", &columns(|(session, _)| session))?;
+    let visits = of_school("visit", &columns(|(_, visit)| visit))?;
+    for (session, visit) in &near {
+        let (Some(held), Some(sheet)) = (sessions.get(session), visits.get(visit)) else {
+            continue;
+        };
+        let alike = |field: &str| titles_alike(held.text(field), sheet.text("theme"));
+        let found = Found {
+            other: visit.clone(),
+            ..found_of(school, Matter::Duplicate, session)
+        };
+        if (alike("title") || alike("theme")) && !settled.agreed(&found) {
+            all.push(found);
         }
     }
     Ok(())

@@ -19,6 +19,9 @@ use crate::{Error, Filter, Node, Record};
 /// Chosen: both records stand.
 pub(super) const BOTH: &str = "both";
 
+/// Chosen: a session and a mentor's sheet are about the same work. Both stand with their signatures.
+pub(super) const SAME: &str = "same";
+
 /// Settles an open conflict, named by [`Found::name`]: `choice` is the value of one of its choices, `on` the date
 /// of a decision (the county's alone). After it nothing is open about it, on this node and, when they have heard of
 /// it, on all others; what was not chosen stays readable in the history.
@@ -87,7 +90,7 @@ fn write(node: &Node, by: &By, found: &Found, choice: &str, edits: &mut Edits) -
                 edits.push(&record.doc, edit);
             }
         }
-        Matter::Duplicate => duplicate(node, by, found, choice, edits)?,
+        Matter::Duplicate if choice != SAME => duplicate(node, by, found, choice, edits)?,
         Matter::Overlap if choice != BOTH => {
             let other = if choice == found.about {
                 &found.other
@@ -108,7 +111,7 @@ fn write(node: &Node, by: &By, found: &Found, choice: &str, edits: &mut Edits) -
                 }
             }
         }
-        Matter::Overlap | Matter::Groups | Matter::Decision | Matter::Signature => {}
+        Matter::Duplicate | Matter::Overlap | Matter::Groups | Matter::Decision | Matter::Signature => {}
     }
     Ok(())
 }
@@ -153,6 +156,9 @@ pub(super) fn live_claims(node: &Node, found: &Found) -> Result<Vec<Record>, Err
 /// One session that was entered twice: the one that stands takes over who was marked in the other (a mark that
 /// differs becomes a question of its own), and the other becomes void. Both keep their ids, signatures and evidence.
 fn duplicate(node: &Node, by: &By, found: &Found, choice: &str, edits: &mut Edits) -> Result<(), Error> {
+    if choice == BOTH && record_of(node, "visit", &found.other)?.is_some() {
+        return Ok(());
+    }
     let session = |id: &str| -> Result<Record, Error> { record_of(node, "session", id)?.ok_or_else(gone) };
     let both = [session(&found.about)?, session(&found.other)?];
     let state = |record: &Record, to: &str, why: &str, edits: &mut Edits| -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use records::{Kinds, Lang, Value, show_hundredths};
 
 use super::find::content;
-use super::settle::{BOTH, as_text, live_claims, marks_of};
+use super::settle::{BOTH, SAME, as_text, live_claims, marks_of};
 use super::{Choice, Conflict, Found, Matter, Proof, Said};
 use crate::office::claims::{Weighed, weigh};
 use crate::office::entries::reference;
@@ -49,7 +49,14 @@ pub fn conflicts(node: &Node, found: &[Found]) -> Result<Vec<Conflict>, Error> {
         shown.push(Conflict {
             school_name: names.get(&found.school).cloned().unwrap_or_default(),
             title: view.title()?,
-            why: why(found.matter).map(str::to_owned),
+            why: match view.is_visit() {
+                true => [
+                    "送教专家的记录和本校的活动日期、主题相近，可能是同一件事；送教记录本身不给学分，不会重复计学时。",
+                    "A mentor’s sheet and a session of the school: near in date and theme, perhaps the same work. The sheet gives no credit, so nothing counts twice.",
+                ],
+                false => why(found.matter),
+            }
+            .map(str::to_owned),
             links: view.links()?,
             choices: view.choices()?,
             evidence,
@@ -263,6 +270,7 @@ impl<'a> View<'a> {
         match self.found.matter {
             Matter::Mark => self.marks(),
             Matter::Value => self.values(),
+            Matter::Duplicate if self.is_visit() => self.visit(),
             Matter::Duplicate | Matter::Overlap => self.sessions(),
             Matter::Claims => self.claims(),
             Matter::Decision => self.decisions(),
@@ -340,6 +348,52 @@ impl<'a> View<'a> {
             reason: false,
         });
         Ok(())
+    }
+
+    /// Whether one side is a mentor's sheet.
+    fn is_visit(&self) -> bool {
+        self.records.iter().any(|record| record.kind == "visit")
+    }
+
+    fn visit(&mut self) -> Result<Vec<Choice>, Error> {
+        let (mut lines, mut authors) = ([Vec::new(), Vec::new()], Vec::new());
+        for (record, acts) in self.with_past() {
+            let title = self.name_of(&record.id)?;
+            for ((lines, title), lang) in lines.iter_mut().zip(title).zip([Lang::Zh, Lang::En]) {
+                lines.push(match record.kind.as_str() {
+                    "visit" => format!(
+                        "{}“{title}” {}–{}",
+                        lang.pick("送教记录", "visit sheet "),
+                        record.text("from"),
+                        record.text("to")
+                    ),
+                    _ => format!(
+                        "{}“{title}” {} · {} {}",
+                        lang.pick("活动", "session "),
+                        record.text("date"),
+                        show_hundredths(record.int("hours_c")),
+                        lang.pick("学时", "class-hours")
+                    ),
+                });
+            }
+            authors.extend(acts.iter().find(|act| act.made).map(said));
+        }
+        let choice = |value: &str, label: [&str; 2], note, said, reason| Choice {
+            value: value.to_owned(),
+            label: label.map(str::to_owned),
+            note,
+            said,
+            reason,
+        };
+        let same = [
+            "是同一件事：学时按活动计一次，送教记录留作佐证",
+            "The same work: the session counts, the sheet stays as its proof",
+        ];
+        let two = ["是两件不同的事", "Two different things"];
+        Ok(vec![
+            choice(SAME, same, lines.map(|lines| lines.join(" ／ ")), authors, false),
+            choice(BOTH, two, Default::default(), Vec::new(), true),
+        ])
     }
 
     fn sessions(&mut self) -> Result<Vec<Choice>, Error> {
