@@ -255,7 +255,7 @@ async fn what_a_colleagues_computer_sends_is_at_the_county_on_both_computers() {
         has_teacher && office_pc.node.not_at_county().unwrap() == 0
     })
     .await;
-    // More than once: the second question is answered with what is new alone.
+    // Also for the second and third time in one conversation.
     for (n, title) in ["听评课", "集体备课", "读书会"].into_iter().enumerate() {
         add_session(&laptop, title, "2025-10-16");
         until("both computers say that it is at the county", 10, || {

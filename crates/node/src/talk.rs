@@ -503,6 +503,7 @@ impl Talk {
                 .extend(withdrawn.map(|(key, hash)| (key, hash, Verdict::Held(Wait::Quarantine))));
             self.node.took(tx, &self.peer, own)?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
+            self.lies_there(tx, &outcome.receipts)?;
             if let Some(upto) = upto {
                 peers::set_have(tx, &self.peer, upto)?;
             }
@@ -517,31 +518,26 @@ impl Talk {
             self.node.note_stored();
         }
         Ok(Event::Admitted {
-            unreceipted: self.unreceipted(&outcome.receipts)?,
             receipts: outcome.receipts,
             verdicts: outcome.verdicts,
         })
     }
 
-    /// Whether a peer brought what another computer of our school wrote, and we have no receipt of the peer for
-    /// it: our pages would go on saying that it has not arrived there.
-    fn unreceipted(&self, brought: &[Receipt]) -> Result<bool, Error> {
-        let (me, node) = (self.node.id(), &self.node);
-        let colleague = |device: &NodeId| *device != me && *device != self.peer && node.is_ours(device);
-        let mut of_colleagues = brought.iter().filter(|r| colleague(&r.actor.device)).peekable();
-        if of_colleagues.peek().is_none() || node.is_ours(&self.peer) {
-            return Ok(false);
-        }
-        node.store().read(|c| {
-            let held = peers::held_by(c, &[self.peer])?;
-            for r in of_colleagues {
-                let doc = changes::find(c, &r.document)?;
-                if doc.is_some_and(|doc| held.get(&(doc, r.actor)).is_none_or(|seq| *seq < r.seq)) {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        })
+    /// What our own side wrote, and a peer brings, lies in the store that it comes from: as good as its receipt, and
+    /// the only one before the next comparison when another computer of the school had sent it there.
+    fn lies_there(&self, tx: &store::Connection, brought: &[Receipt]) -> Result<(), Error> {
+        let Some(store) = self.store.filter(|_| !self.node.is_ours(&self.peer)) else {
+            return Ok(());
+        };
+        let ours = |r: &&Receipt| self.node.is_ours(&r.actor.device);
+        let ours: Vec<Receipt> = brought.iter().filter(ours).cloned().collect();
+        Ok(peers::keep_receipts(
+            tx,
+            &self.peer,
+            &store,
+            &ours,
+            self.node.now(),
+        )?)
     }
 
     fn note_verdicts(

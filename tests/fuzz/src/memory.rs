@@ -383,10 +383,6 @@ impl Memory {
                 }
             }
         }
-        Event::Admitted {
-            receipts,
-            verdicts,
-            unreceipted: false,
-        }
+        Event::Admitted { receipts, verdicts }
     }
 }

@@ -103,7 +103,6 @@ impl Session {
             self.phase = Phase::Live;
             self.done_sent = true;
             self.begin_cursor(end, out);
-            self.want_receipts(out);
             return self.pump(out);
         }
         self.phase = Phase::Pushing;
@@ -128,17 +127,11 @@ impl Session {
         self.done_sent = true;
         self.begin_cursor(end, out);
         out.push(Effect::InSync);
-        self.unreceipted |= unreceipted;
-        self.want_receipts(out);
-        self.pump(out);
-    }
-
-    /// The answer tells of all that the peer holds by then.
-    pub(super) fn want_receipts(&mut self, out: &mut Vec<Effect>) {
-        if std::mem::take(&mut self.unreceipted) {
+        if unreceipted {
             self.receipts_due = true;
             send(out, Frame::WantReceipts);
         }
+        self.pump(out);
     }
 
     /// Without a cursor of the peer's store the check has brought it up to our local sequence `end`.

@@ -72,10 +72,6 @@ impl Session {
             false => self.take_owed(),
         };
         self.answer(upto, 1, receipts, verdicts, out);
-        // Otherwise the comparison at the end asks.
-        if self.phase == Phase::Live && !more {
-            self.want_receipts(out);
-        }
     }
 
     pub(super) fn take_owed(&mut self) -> Vec<Receipt> {

@@ -348,11 +348,7 @@ impl Memory {
                 }
             }
         }
-        Event::Admitted {
-            receipts,
-            verdicts,
-            unreceipted: false,
-        }
+        Event::Admitted { receipts, verdicts }
     }
 
     fn act(&mut self, peer: &NodeId, effect: Effect, frames: &mut VecDeque<Vec<u8>>) -> Option<Event> {
