@@ -3,7 +3,8 @@
 //! `cargo run --release -p yanxiu-examples --example pages [DIRECTORY]` (loopback only). Without a directory a
 //! temporary one; a directory is kept, and when it is named again its two nodes are measured as they are.
 //!
-//! A school of 40 teachers enters 300 sessions with all their marks and claims; a hub takes them in. Then single
+//! A school of 40 teachers enters ten school years of 30 sessions with all their marks and claims, 2,400 records a
+//! year; a hub takes them in. Then single
 //! records are added while the disk's own sync is timed beside them, and all pages of both that a signed-in person
 //! finds by following links are fetched over HTTP. A page's time is from the request to its last byte.
 
@@ -22,7 +23,10 @@ use web::WebConfig;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const TEACHERS: usize = 40;
-const SESSIONS: usize = 300;
+const YEARS: usize = 10;
+/// Sessions of a school year.
+const A_YEAR: usize = 30;
+const SESSIONS: usize = YEARS * A_YEAR;
 /// Records added one by one at the end.
 const ADDED: usize = 300;
 /// Times that each page is fetched.
@@ -92,7 +96,12 @@ fn session(i: usize) -> SessionInput {
     SessionInput {
         title: format!("校本研修第{}次：读懂学生的错误", i + 1),
         theme: "分数的意义".into(),
-        date: format!("2025-{:02}-{:02}", 9 + i % 4, 1 + i / 4 % 28),
+        date: format!(
+            "{}-{:02}-{:02}",
+            2016 + i / A_YEAR % YEARS,
+            9 + i % 4,
+            1 + i / 4 % 28
+        ),
         place: "多媒体教室".into(),
         form: "school_based".into(),
         category: "practice".into(),
@@ -116,7 +125,7 @@ fn fill(school: &Node, by: &By, home: &str) -> Result<()> {
             title: "first".into(),
             subject: "语文".into(),
             stage: "primary".into(),
-            from: "2025-09-01".into(),
+            from: "2016-09-01".into(),
             ..TeacherInput::default()
         };
         marks.push((
@@ -128,7 +137,7 @@ fn fill(school: &Node, by: &By, home: &str) -> Result<()> {
         let id = office::save_session(school, by, home, None, session(i))?;
         office::mark_attendance(school, by, &id, &marks)?;
         office::end_session(school, by, &id)?;
-        office::register_claims(school, by, &id, "2025-12-31")?;
+        office::register_claims(school, by, &id, &format!("{}-12-31", 2016 + i / A_YEAR))?;
     }
     Ok(())
 }
@@ -165,7 +174,7 @@ fn adding(dir: &Path, school: &Node, by: &By, home: &str) -> Result<()> {
         file.sync_data()?;
         let sync = begun.elapsed();
         let begun = Instant::now();
-        office::save_session(school, by, home, None, session(SESSIONS + i))?;
+        office::save_session(school, by, home, None, session(SESSIONS - 1 - i % A_YEAR))?;
         let add = begun.elapsed();
         adding.push(add);
         syncing.push(sync);

@@ -84,6 +84,12 @@ impl Filter {
         self
     }
 
+    /// Of one school year, by the calendar year in which it begins.
+    pub fn year(mut self, year: i32) -> Filter {
+        self.0.year = Some(year);
+        self
+    }
+
     /// Of one person.
     pub fn person(mut self, person: &str) -> Filter {
         self.0.person = Some(person.into());

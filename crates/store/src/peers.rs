@@ -163,11 +163,14 @@ pub fn keep_receipts(
     Ok(())
 }
 
-/// Two numbers, another pair after every receipt that said something new.
-pub fn receipts_stand(c: &Connection) -> Result<(i64, i64)> {
-    // Of another store of the same peer too: its receipts begin anew.
-    let mut statement = c.prepare_cached("SELECT COUNT(*), COALESCE(SUM(seq), 0) FROM receipt")?;
-    Ok(statement.query_row((), |r| Ok((r.get(0)?, r.get(1)?)))?)
+/// Two numbers about the receipts of the present stores for a document: another pair after every one that said
+/// something new.
+pub fn receipts_stand(c: &Connection, doc: i64) -> Result<(i64, i64)> {
+    let mut statement = c.prepare_cached(
+        "SELECT COUNT(*), COALESCE(SUM(r.seq), 0) FROM receipt r JOIN peer p ON p.node = r.node AND p.store = r.store
+         WHERE r.doc = ?",
+    )?;
+    Ok(statement.query_row([doc], |r| Ok((r.get(0)?, r.get(1)?)))?)
 }
 
 /// Up to which sequence number the present stores of the given nodes hold each actor of each document.

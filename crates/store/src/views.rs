@@ -86,6 +86,8 @@ pub struct Filter {
     pub id: Option<String>,
     /// School.
     pub school: Option<String>,
+    /// School year of the document.
+    pub year: Option<i32>,
     /// Person.
     pub person: Option<String>,
     /// Record it is about.
@@ -111,6 +113,10 @@ fn clause(f: &Filter) -> (String, Vec<Sql>) {
             parts.push(format!("{column} = ?"));
             values.push(Sql::Text(v.clone()));
         }
+    }
+    if let Some(year) = f.year {
+        parts.push("year = ?".to_string());
+        values.push(Sql::Integer(year.into()));
     }
     (parts.join(" AND "), values)
 }

@@ -37,6 +37,8 @@ pub fn audit_queue_of(node: &Node, school: Option<&str>, limit: u32) -> Result<V
     }
     let keys: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut claims = rows(node, "claim", Pick::Id, &keys)?;
+    // Another school may have used the same id.
+    claims.retain(|claim| wanted(&claim.school));
     let place: HashMap<&str, usize> = keys.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     claims.sort_by_key(|claim| place.get(claim.id.as_str()).copied());
     let weighed = weigh(node, claims)?;
@@ -298,7 +300,7 @@ pub(super) fn reopened(node: &Node, wanted: impl Fn(&str) -> bool, limit: u32) -
 }
 
 /// A digest of every decided claim of a county takes seconds, of one school milliseconds.
-static SUSPECTS: PerSchool<Vec<String>> = PerSchool::new();
+static SUSPECTS: PerSchool<Vec<String>> = PerSchool::new(usize::MAX);
 
 /// Per school: ids of claims that are not what their decision binds, or have several decisions.
 fn suspects(node: &Node, wanted: impl Fn(&str) -> bool) -> Result<Vec<Vec<String>>, Error> {

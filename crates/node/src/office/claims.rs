@@ -10,7 +10,7 @@ use super::attendance::{Tally, own_session, tallies, tallies_of};
 use super::closing::Closed;
 use super::draft::{Draft, kind_of};
 use super::lookup::{Key, Row, by_about, by_id, key, newest, organisation_names, superseding};
-use super::per_school::PerSchool;
+use super::per_school::{PerYear, Years};
 use super::roster::Edits;
 use super::{By, invalid, turn};
 use crate::{Error, Filter, Node, Record, Way};
@@ -128,13 +128,15 @@ pub fn claims(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<Claim
     Ok(weighed.into_iter().map(|weighed| weighed.row).collect())
 }
 
-static OF_SCHOOL: PerSchool<Arc<Vec<ClaimRow>>> = PerSchool::of_few(3);
+static OF_YEAR: PerYear<ClaimRow> = PerYear::new(24);
 
-/// All claims of a school, newest first: for whatever adds them up, filters or prints them.
-pub fn all_claims(node: &Node, school: &str) -> Result<Arc<Vec<ClaimRow>>, Error> {
-    let make = |school: &str| Ok(Arc::new(claims(node, Some(school), u32::MAX)?));
-    let mut found = OF_SCHOOL.all(node, |one| one == school, make)?;
-    Ok(found.pop().unwrap_or_default())
+/// All claims of a school.
+pub fn all_claims(node: &Node, school: &str) -> Result<Years<ClaimRow>, Error> {
+    OF_YEAR.years(node, school, |year| {
+        let records = node.records(&newest("claim", Some(school), u32::MAX).year(year))?;
+        let weighed = weigh(node, records.into_iter().map(Row::from).collect())?;
+        Ok(weighed.into_iter().map(|weighed| weighed.row).collect())
+    })
 }
 
 /// The claim of each person for one session; of several the one that stands.

@@ -89,6 +89,7 @@ pub use organisations::{
     Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
 };
 pub use own::{answer_objection, dispute, own_entries, own_entry, sign_own, withdraw_objection};
+pub use per_school::Years;
 pub use places::{Applicant, Places, Seat, places};
 pub use profile::ProfileRow;
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
@@ -99,7 +100,9 @@ pub use roster::{
 pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_persons};
 pub use schools::{SchoolRow, schools, schools_on};
 pub use series::{InSeries, MonthHeld, SeriesPlan, enter_series, held_by_month, series_plan};
-pub use sessions::{SessionDetail, SessionInput, SessionRow, save_session, session, sessions, void_session};
+pub use sessions::{
+    SessionDetail, SessionInput, SessionRow, all_sessions, save_session, session, sessions, void_session,
+};
 pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
 pub use store::imports::Import;
 pub use titles::choices;

@@ -1,15 +1,31 @@
 //! What is computed from a school's documents as a whole and asked for often: kept until one of them changes.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use records::Kinds;
 
 use crate::{Error, Node};
 
-/// What a school's answer was computed from: the roll, how far the views of its documents and of the registry
-/// (whose kinds say what counts) had come, and at a school what other stores had given receipts for.
-type Stand = ([u8; 8], Vec<(String, i64)>, Option<(i64, i64)>);
+/// A document of a school: key, and how far its views have come; where it matters also what other stores have given
+/// receipts for.
+type Document = (String, i64, (i64, i64));
 
-type Kept<T> = BTreeMap<([u8; 16], String), (Stand, T)>;
+/// What an answer was computed from. The kinds say what counts; held here, their address is that of no later ones.
+struct Stand {
+    roll: [u8; 8],
+    kinds: Arc<Kinds>,
+    documents: Vec<Document>,
+}
+
+impl PartialEq for Stand {
+    fn eq(&self, other: &Stand) -> bool {
+        self.roll == other.roll && Arc::ptr_eq(&self.kinds, &other.kinds) && self.documents == other.documents
+    }
+}
+
+/// By store, school and school year (0: of all years).
+type Kept<T> = BTreeMap<([u8; 16], String, i32), (Stand, T)>;
 
 /// Answers by store and school. To look through a whole county takes seconds, through one school milliseconds, and
 /// between two looks hardly any school has changed.
@@ -17,26 +33,55 @@ pub(super) struct PerSchool<T> {
     kept: Mutex<Kept<T>>,
     /// Answers that are kept at most.
     most: usize,
-    /// Whether the answer says how far records have come.
-    ways: bool,
+}
+
+/// Rows of some school years: a school has a dozen, and a county goes through its schools one by one.
+pub(super) type PerYear<T> = PerSchool<Arc<Vec<T>>>;
+
+impl<T> PerYear<T> {
+    /// The rows of each school year of a school that has a log. They say how far records have come, too. What is added
+    /// to this year leaves those of earlier years as they are.
+    pub(super) fn years(
+        &self,
+        node: &Node,
+        school: &str,
+        make: impl Fn(i32) -> Result<Vec<T>, Error>,
+    ) -> Result<Years<T>, Error> {
+        // At the county everything has arrived.
+        let ways = !node.is_county() && !node.is_auditor();
+        let mut found = documents(node, |one| one == school, ways)?;
+        let all = found.remove(school).unwrap_or_default();
+        // What stands in a base document, such as a name, is of all years.
+        let yearly = |key: &str| {
+            ["log/", "ledger/", "visits/"]
+                .iter()
+                .any(|sort| key.starts_with(sort))
+        };
+        let year = |document: &Document| {
+            let (_, last) = document.0.rsplit_once('/').filter(|_| yearly(&document.0))?;
+            last.parse::<i32>().ok()
+        };
+        let logs = all.iter().filter(|document| document.0.starts_with("log/"));
+        let years: BTreeSet<i32> = logs.filter_map(year).collect();
+        let of = |wanted: i32| {
+            let stands = all
+                .iter()
+                .filter(|document| year(document).is_none_or(|year| year == wanted));
+            let made = || Ok(Arc::new(make(wanted)?));
+            let rows = self.kept(node, school, wanted, stands.cloned().collect(), made)?;
+            Ok((wanted, rows))
+        };
+        Ok(Years(
+            years.into_iter().rev().map(of).collect::<Result<_, Error>>()?,
+        ))
+    }
 }
 
 impl<T: Clone> PerSchool<T> {
-    /// For answers that are the same wherever the records are.
-    pub(super) const fn new() -> PerSchool<T> {
-        PerSchool {
-            kept: Mutex::new(BTreeMap::new()),
-            most: usize::MAX,
-            ways: false,
-        }
-    }
-
-    /// For long answers, of which a few are kept, that say how far records have come.
-    pub(super) const fn of_few(most: usize) -> PerSchool<T> {
+    pub(super) const fn new(most: usize) -> PerSchool<T> {
         PerSchool {
             kept: Mutex::new(BTreeMap::new()),
             most,
-            ways: true,
         }
     }
 
@@ -47,63 +92,95 @@ impl<T: Clone> PerSchool<T> {
         wanted: impl Fn(&str) -> bool,
         make: impl Fn(&str) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        let roll = node.roll().digest();
-        // At the county everything has arrived.
-        let receipts = match self.ways && !node.is_county() && !node.is_auditor() {
-            true => Some(node.read(store::peers::receipts_stand)?),
-            false => None,
+        let schools = documents(node, wanted, false)?.into_iter();
+        schools
+            .map(|(school, documents)| self.kept(node, &school, 0, documents, || make(&school)))
+            .collect()
+    }
+
+    fn kept(
+        &self,
+        node: &Node,
+        school: &str,
+        year: i32,
+        documents: Vec<Document>,
+        make: impl Fn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let stand = Stand {
+            roll: node.roll().digest(),
+            kinds: node.kinds(),
+            documents,
         };
-        let mut known = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = Vec::new();
-        for (school, documents) in documents(node, wanted)? {
-            let stand = (roll, documents, receipts);
-            let key = (node.store_id().0, school);
-            let answer = match known.get(&key).filter(|(of, _)| *of == stand) {
-                Some((_, answer)) => answer.clone(),
-                None => {
-                    let answer = make(&key.1)?;
-                    if known.len() >= self.most && !known.contains_key(&key) {
-                        known.pop_first();
-                    }
-                    known.insert(key, (stand, answer.clone()));
-                    answer
-                }
-            };
-            all.push(answer);
+        let key = (node.store_id().0, school.to_owned(), year);
+        if let Some((_, answer)) = kept.get(&key).filter(|(of, _)| *of == stand) {
+            return Ok(answer.clone());
         }
-        Ok(all)
+        let answer = make()?;
+        if kept.len() >= self.most && !kept.contains_key(&key) {
+            kept.pop_first();
+        }
+        kept.insert(key, (stand, answer.clone()));
+        Ok(answer)
     }
 }
 
-/// The documents of each school, with how far their views have come.
+/// Rows of a school by school year, in each newest first: for whatever adds them up, filters or prints them.
+#[derive(Clone, Debug)]
+pub struct Years<T>(Vec<(i32, Arc<Vec<T>>)>);
+
+impl<T> Years<T> {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
+        self.0.iter().flat_map(|(_, rows)| rows.iter())
+    }
+
+    /// The school years that have any, the newest first, by the calendar year in which each begins.
+    pub fn years(&self) -> Vec<i32> {
+        let some = self.0.iter().filter(|(_, rows)| !rows.is_empty());
+        some.map(|(year, _)| *year).collect()
+    }
+
+    /// Those of one school year.
+    pub fn of_year(&self, year: i32) -> &[T] {
+        let found = self.0.iter().find(|(of, _)| *of == year);
+        found.map_or(&[], |(_, rows)| rows)
+    }
+}
+
+/// The documents of each school.
 fn documents(
     node: &Node,
     wanted: impl Fn(&str) -> bool,
-) -> Result<BTreeMap<String, Vec<(String, i64)>>, Error> {
+    ways: bool,
+) -> Result<BTreeMap<String, Vec<Document>>, Error> {
     node.read(|conn| {
-        let mut schools: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
+        let mut schools: BTreeMap<String, Vec<Document>> = BTreeMap::new();
         let mut query = conn.prepare_cached(
-            "SELECT key, viewed FROM document WHERE key LIKE 'log/%' OR key LIKE 'base/%'
+            "SELECT key, viewed, id FROM document WHERE key LIKE 'log/%' OR key LIKE 'base/%'
              OR key LIKE 'ledger/%' OR key LIKE 'visits/%' OR key = 'registry' ORDER BY key",
         )?;
         let mut found = query.query(())?;
         let mut registry = 0;
         while let Some(row) = found.next()? {
-            let key: String = row.get(0)?;
+            let (key, viewed): (String, i64) = (row.get(0)?, row.get(1)?);
             if key == "registry" {
-                registry = row.get(1)?;
+                registry = viewed;
             }
             // A mentor's sheets about a school stand under the mentor's number.
             let at = if key.starts_with("visits/") { 2 } else { 1 };
-            if let Some(school) = key.split('/').nth(at).filter(|school| wanted(school)) {
-                schools
-                    .entry(school.to_owned())
-                    .or_default()
-                    .push((key.clone(), row.get(1)?));
-            }
+            let Some(school) = key.split('/').nth(at).filter(|school| wanted(school)) else {
+                continue;
+            };
+            let school = school.to_owned();
+            let receipts = match ways {
+                true => store::peers::receipts_stand(conn, row.get(2)?)?,
+                false => (0, 0),
+            };
+            schools.entry(school).or_default().push((key, viewed, receipts));
         }
         for documents in schools.values_mut() {
-            documents.push(("registry".to_owned(), registry));
+            documents.push(("registry".to_owned(), registry, (0, 0)));
         }
         Ok(schools)
     })

@@ -9,6 +9,7 @@ use super::claims;
 use super::closing::Closed;
 use super::draft::{Draft, year_of};
 use super::lookup::{Key, json_list, key, newest, organisation_names, record_of};
+use super::per_school::{PerYear, Years};
 use super::roster::roster;
 use super::{By, invalid, own_school, take_step, turn};
 use crate::{Error, Node, Record, Way};
@@ -180,6 +181,18 @@ pub fn void_session(node: &Node, by: &By, session: &str, reason: &str) -> Result
 pub fn sessions(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<SessionRow>, Error> {
     let records = node.records(&newest("session", school, limit))?;
     rows(node, records)
+}
+
+static OF_YEAR: PerYear<SessionRow> = PerYear::new(24);
+
+/// All sessions of a school.
+pub fn all_sessions(node: &Node, school: &str) -> Result<Years<SessionRow>, Error> {
+    OF_YEAR.years(node, school, |year| {
+        rows(
+            node,
+            node.records(&newest("session", Some(school), u32::MAX).year(year))?,
+        )
+    })
 }
 
 /// One session with its marks and claims.

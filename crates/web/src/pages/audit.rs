@@ -139,13 +139,14 @@ async fn queue_page(
     ctx.need(Right::Audit)?;
     let limit = search.limit.unwrap_or(QUEUE).clamp(1, 2_000);
     let school = Some(search.school.clone()).filter(|school| !school.is_empty());
-    let (rows, waiting) = ctx
+    let (mut rows, waiting) = ctx
         .run(move |n| {
-            let rows = office::audit_queue_of(n, school.as_deref(), limit)?;
+            // One more than is shown tells whether the list is cut.
+            let rows = office::audit_queue_of(n, school.as_deref(), limit + 1)?;
             Ok((rows, office::schools(n)?))
         })
         .await?;
-    let whole = rows.len() < limit as usize;
+    let whole = rows.len() <= limit as usize;
     let mut schools: Vec<Choice> = rows
         .iter()
         .map(|r| Choice::new(&r.school, &r.school_name))
@@ -166,6 +167,7 @@ async fn queue_page(
         (true, listed) => listed,
         (false, listed) => listed.max(counted.map(|s| s.open_claims).sum()),
     };
+    rows.truncate(limit as usize);
     let l = ctx.l;
     let (rows, photos) = ctx
         .run(move |n| {
@@ -173,7 +175,7 @@ async fn queue_page(
             Ok((rows, photos))
         })
         .await?;
-    let more = more(&path, rows.len(), limit).filter(|_| total > rows.len() as u64);
+    let more = more(&path, rows.len(), limit).filter(|_| !whole);
     html(&QueuePage {
         l,
         c: Chrome::new(ctx, l.t("学分审核", "Audit"), "audit"),

@@ -339,10 +339,10 @@ fn write_table(
             write::roster_csv(&teachers, heads)
         });
     }
-    let claims = office::all_claims(node, school)?;
+    let claims: Vec<office::ClaimRow> = office::all_claims(node, school)?.iter().cloned().collect();
     if what == "claims" || what == "training" {
         let codes: HashMap<String, String> = teachers.into_iter().map(|t| (t.id, t.teacher_code)).collect();
-        let lines = export_lines::claims(node, school, claims.to_vec(), &codes)?;
+        let lines = export_lines::claims(node, school, claims, &codes)?;
         return Ok(match what {
             "training" => to_file(write::training(&lines, heads), xlsx),
             _ if xlsx => write::claims_xlsx(&lines, heads),

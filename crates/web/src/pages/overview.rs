@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::response::Response;
 use node::accounts::Role;
-use node::office::{self, ClaimRow, SchoolRow, SessionRow};
+use node::office::{self, ClaimRow, SchoolRow, SessionRow, Years};
 use node::{Node, Standing};
 
 use crate::app::Desk;
@@ -14,7 +14,6 @@ use crate::page::{self, Chrome, html};
 use crate::pages::claims::group;
 use crate::pages::county;
 use crate::pages::live::{self, Link};
-use crate::pages::sessions::MOST;
 use crate::who::{Ctx, Right};
 
 /// One thing to do, in the order in which a clerk would do it.
@@ -136,7 +135,7 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
                 return Ok((Figures::default(), todo, link));
             };
             let teachers = office::roster(node, &school)?;
-            let sessions = office::sessions(node, Some(&school), MOST)?;
+            let sessions = office::all_sessions(node, &school)?;
             let claims = office::all_claims(node, &school)?;
             let in_service = teachers.iter().filter(|t| t.in_service()).count();
             conflicts(l, office::open_conflicts(node)?.len(), &mut todo);
@@ -205,7 +204,7 @@ fn received(node: &Node, school: &str) -> Result<Option<i64>, node::Error> {
     })
 }
 
-fn figures(teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow]) -> Figures {
+fn figures(teachers: usize, sessions: &Years<SessionRow>, claims: &Years<ClaimRow>) -> Figures {
     let given = claims.iter().filter(|c| group(c) == "given");
     let credits = given.clone().map(|c| match &c.state {
         office::ClaimState::Decided { credits_c, .. } => *credits_c,
@@ -214,7 +213,7 @@ fn figures(teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow]) -> Fig
     Figures {
         teachers,
         sessions: sessions.iter().filter(|s| s.state != "void").count(),
-        claims: claims.len(),
+        claims: claims.iter().count(),
         given: given.count(),
         given_credits_c: credits.sum(),
     }
@@ -312,7 +311,13 @@ fn recovery_codes(node: &Node, l: Lang, todo: &mut Vec<Todo>) -> Result<(), node
 }
 
 /// What the clerk should do next, most pressing first.
-fn work(l: Lang, teachers: usize, sessions: &[SessionRow], claims: &[ClaimRow], todo: &mut Vec<Todo>) {
+fn work(
+    l: Lang,
+    teachers: usize,
+    sessions: &Years<SessionRow>,
+    claims: &Years<ClaimRow>,
+    todo: &mut Vec<Todo>,
+) {
     let mut add = |zh: String,
                    en: String,
                    hint: (&'static str, &'static str),

@@ -22,8 +22,8 @@ use crate::who::{Ctx, Post, Right};
 
 /// How many lines a list shows before one asks for more.
 pub(crate) const PAGE: u32 = 100;
-/// The most that one page shows; a school writes far fewer in a year.
-pub(crate) const MOST: u32 = 5_000;
+/// The most that one page shows, and says so.
+pub(crate) const MOST: u32 = 1_000;
 
 #[derive(Template)]
 #[template(path = "sessions.html")]

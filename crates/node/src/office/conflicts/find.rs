@@ -14,7 +14,7 @@ use crate::office::lookup::{By, Row, by_about, key, rows};
 use crate::office::per_school::PerSchool;
 use crate::{Error, Node};
 
-static FOUND: PerSchool<Vec<Found>> = PerSchool::new();
+static FOUND: PerSchool<Vec<Found>> = PerSchool::new(usize::MAX);
 
 /// Decisions that a page lists at most.
 const DECISIONS: u32 = 200;

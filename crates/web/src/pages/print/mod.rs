@@ -39,16 +39,11 @@ struct PrintPage {
     sheets: Vec<Sheet>,
     back: String,
     /// Other forms of the same record: address and name.
-    also: Vec<(String, &'static str)>,
+    also: Vec<(String, String)>,
 }
 
 /// Shows a form, and notes in the access log that it was taken, as an export is.
-async fn show(
-    ctx: &Ctx,
-    paper: Paper,
-    back: String,
-    also: Vec<(String, &'static str)>,
-) -> Result<Response, Fault> {
+async fn show(ctx: &Ctx, paper: Paper, back: String, also: Vec<(String, String)>) -> Result<Response, Fault> {
     ctx.log("print", &format!("{} {}", paper.title, back)).await;
     html(&PrintPage {
         l: ctx.l,

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use axum::extract::Query;
 use axum::response::Response;
-use node::office;
+use node::office::{self, ClaimRow};
+use records::SchoolYear;
 use serde::Deserialize;
 
 use super::paper::{Grid, Is, Row};
 use super::{framed, heads, show as frame};
-use crate::fault::Fault;
+use crate::fault::{Fault, encode};
 use crate::pages::claims::{group, named};
 use crate::pages::export_lines;
 use crate::sheet::table::Out;
@@ -29,6 +30,8 @@ pub(crate) struct Wanted {
     /// Of one session alone.
     #[serde(default)]
     session: String,
+    /// The school year, by the calendar year in which it begins; the newest that has claims if none is given.
+    year: Option<i32>,
 }
 
 /// `GET /print/register`
@@ -42,35 +45,52 @@ pub(crate) async fn show(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Respo
     };
     let heads = heads(&ctx, &school).await?;
     let Wanted {
-        q, state, session, ..
+        q,
+        state,
+        session,
+        year,
+        ..
     } = wanted;
     let back = match (session.is_empty(), county) {
         (false, _) => format!("/sessions/{session}"),
         (true, true) => format!("/schools/{school}"),
         (true, false) => "/claims".to_owned(),
     };
-    let lines = ctx
+    let address = format!(
+        "/print/register?school={}&state={}&q={}",
+        encode(&wanted.school),
+        encode(&state),
+        encode(&q)
+    );
+    let one = !session.is_empty();
+    let (lines, year, years) = ctx
         .run(move |n| {
             let teachers = office::roster(n, &school)?;
             let codes: HashMap<String, String> =
                 teachers.into_iter().map(|t| (t.id, t.teacher_code)).collect();
             let all = office::all_claims(n, &school)?;
-            let wanted = all.iter().filter(|c| {
-                (state.is_empty() || group(c) == state)
-                    && (session.is_empty() || c.session == session)
-                    && named(c, &q)
-            });
-            let mut claims: Vec<_> = wanted.cloned().collect();
+            let years = all.years();
+            let year = year.or(years.first().copied()).unwrap_or_default();
+            let matches = |c: &&ClaimRow| (state.is_empty() || group(c) == state) && named(c, &q);
+            let mut claims: Vec<ClaimRow> = match session.is_empty() {
+                true => all.of_year(year).iter().filter(matches).cloned().collect(),
+                false => all.iter().filter(|c| c.session == session).cloned().collect(),
+            };
             // On paper the oldest stands first.
             claims.sort_by(|a, b| {
                 (&a.date, &a.session, &a.person_name).cmp(&(&b.date, &b.session, &b.person_name))
             });
-            export_lines::claims(n, &school, claims, &codes)
+            let lines = export_lines::claims(n, &school, claims, &codes)?;
+            Ok((lines, year, years))
         })
         .await?;
     let table = claims_table(&lines, &heads);
     let mut paper = framed(&ctx, "教师学时学分登记表", &heads);
     paper.wide = true;
+    if !one {
+        let of = SchoolYear(year).to_string();
+        paper.head.push(("学年".to_owned(), of));
+    }
     let columns: Vec<(&str, u32, Is)> = table
         .heads
         .iter()
@@ -105,5 +125,7 @@ pub(crate) async fn show(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Respo
             .collect(),
         ..Grid::table(&columns)
     });
-    frame(&ctx, paper, back, Vec::new()).await
+    let others = years.into_iter().filter(|other| !one && *other != year);
+    let also = others.map(|other| (format!("{address}&year={other}"), SchoolYear(other).to_string()));
+    frame(&ctx, paper, back, also.collect()).await
 }

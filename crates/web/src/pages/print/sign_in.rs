@@ -134,11 +134,13 @@ pub(crate) async fn show(
     let also = match (blank, s.row.marked) {
         (false, _) => vec![(
             format!("/print/sign-in/{id}?blank=1"),
-            ctx.l.t("空白签到表", "Blank sheet"),
+            ctx.l.t("空白签到表", "Blank sheet").to_owned(),
         )],
         (true, 1..) => vec![(
             format!("/print/sign-in/{id}"),
-            ctx.l.t("按已登记的考勤", "With the attendance recorded"),
+            ctx.l
+                .t("按已登记的考勤", "With the attendance recorded")
+                .to_owned(),
         )],
         _ => Vec::new(),
     };
