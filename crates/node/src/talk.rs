@@ -19,7 +19,7 @@ use sync::{Change, ChangeHash, DocKey, NodeId, Roll, Statement, StoreId, limits}
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::events::{plain, refusal_code, verdict_code};
-use crate::{Error, Node, enrol};
+use crate::{Error, Node, Role, enrol};
 
 /// How a conversation is held.
 #[derive(Clone, Debug)]
@@ -503,7 +503,6 @@ impl Talk {
                 .extend(withdrawn.map(|(key, hash)| (key, hash, Verdict::Held(Wait::Quarantine))));
             self.node.took(tx, &self.peer, own)?;
             self.note_verdicts(tx, &outcome.verdicts, true)?;
-            self.lies_there(tx, &outcome.receipts)?;
             if let Some(upto) = upto {
                 peers::set_have(tx, &self.peer, upto)?;
             }
@@ -518,26 +517,36 @@ impl Talk {
             self.node.note_stored();
         }
         Ok(Event::Admitted {
+            unreceipted: self.unreceipted(&outcome.receipts)?,
             receipts: outcome.receipts,
             verdicts: outcome.verdicts,
         })
     }
 
-    /// What our own side wrote, and a peer brings, lies in the store that it comes from: as good as its receipt, and
-    /// the only one before the next comparison when another computer of the school had sent it there.
-    fn lies_there(&self, tx: &store::Connection, brought: &[Receipt]) -> Result<(), Error> {
-        let Some(store) = self.store.filter(|_| !self.node.is_ours(&self.peer)) else {
-            return Ok(());
-        };
-        let ours = |r: &&Receipt| self.node.is_ours(&r.actor.device);
-        let ours: Vec<Receipt> = brought.iter().filter(ours).cloned().collect();
-        Ok(peers::keep_receipts(
-            tx,
-            &self.peer,
-            &store,
-            &ours,
-            self.node.now(),
-        )?)
+    /// Whether a peer brought what our own side wrote, and we have no receipt of the peer for it: another computer
+    /// of the school, or we before we were set back, had sent it there, and our pages would go on saying that it has
+    /// not arrived.
+    fn unreceipted(&self, brought: &[Receipt]) -> Result<bool, Error> {
+        if self.node.is_ours(&self.peer) {
+            return Ok(false);
+        }
+        let mut ours = brought
+            .iter()
+            .filter(|r| self.node.is_ours(&r.actor.device))
+            .peekable();
+        if ours.peek().is_none() {
+            return Ok(false);
+        }
+        self.node.store().read(|c| {
+            let held = peers::held_by(c, &[self.peer])?;
+            for r in ours {
+                let doc = changes::find(c, &r.document)?;
+                if doc.is_some_and(|doc| held.get(&(doc, r.actor)).is_none_or(|seq| *seq < r.seq)) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
     }
 
     fn note_verdicts(
@@ -604,7 +613,7 @@ impl Talk {
                 let vector = changes::vector(c, d.id)?;
                 unreceipted = vector
                     .iter()
-                    .filter(|(a, _, _)| a.device != self.peer)
+                    .filter(|(a, _, _)| a.device != self.peer && self.node.is_ours(&a.device))
                     .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
             }
             let digests: Vec<DocDigest> = documents.iter().map(Document::digest).collect();
@@ -672,12 +681,18 @@ impl Talk {
         Ok(Event::Vectors { vectors, absent })
     }
 
+    /// What is stored here of the peer and of the other computers of its school: whose way it shows.
     fn receipts(&self) -> Result<Event, Error> {
         let roll = self.node.roll();
+        let schools: Vec<&str> = schools(&roll, &self.peer).collect();
+        let theirs = |device: &NodeId| {
+            *device == self.peer || self::schools(&roll, device).any(|school| schools.contains(&school))
+        };
         let all = self.node.store().read(|c| {
             let mut all = Vec::new();
             for d in self.shared(&roll).documents(c)? {
-                for (actor, seq, hash) in changes::vector(c, d.id)? {
+                let vector = changes::vector(c, d.id)?.into_iter();
+                for (actor, seq, hash) in vector.filter(|(a, _, _)| theirs(&a.device)) {
                     all.push(Receipt {
                         document: d.key.clone(),
                         actor,
@@ -720,6 +735,12 @@ impl Talk {
         self.node.0.changed.send_modify(|n| *n += 1);
         Ok(())
     }
+}
+
+/// The schools whose computer a device is.
+fn schools<'a>(roll: &'a Roll, device: &'a NodeId) -> impl Iterator<Item = &'a str> {
+    let grants = roll.grants(device).filter(|g| g.role == Role::School.code());
+    grants.map(|g| g.scope.as_str())
 }
 
 /// What both may read: looked for among what the peer may, which at a hub is little of what it holds.

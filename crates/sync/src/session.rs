@@ -115,6 +115,8 @@ pub struct Session {
     /// Questions of the peer that nothing gave reason for.
     questions: usize,
     enrol_seen: bool,
+    /// The peer has brought what our own side wrote elsewhere, and has not been asked for its receipts since.
+    unreceipted: bool,
     /// The peer was asked what it holds.
     receipts_due: bool,
     /// The last pair of different checks: a round that leaves it as it was has brought nothing.
@@ -177,6 +179,7 @@ impl Session {
             peer_enrolled: false,
             questions: 0,
             enrol_seen: false,
+            unreceipted: false,
             receipts_due: false,
             compared: None,
             rounds: 0,
@@ -249,7 +252,14 @@ impl Session {
                     self.streamed(&part, &base.unwrap_or_default(), &mut out);
                 }
             }
-            Event::Admitted { receipts, verdicts } => self.admitted(receipts, verdicts, &mut out),
+            Event::Admitted {
+                receipts,
+                verdicts,
+                unreceipted,
+            } => {
+                self.unreceipted |= unreceipted;
+                self.admitted(receipts, verdicts, &mut out);
+            }
             Event::Summary {
                 check,
                 end,

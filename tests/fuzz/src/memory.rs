@@ -383,6 +383,10 @@ impl Memory {
                 }
             }
         }
-        Event::Admitted { receipts, verdicts }
+        Event::Admitted {
+            receipts,
+            verdicts,
+            unreceipted: false,
+        }
     }
 }

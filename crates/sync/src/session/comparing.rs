@@ -103,6 +103,8 @@ impl Session {
             self.phase = Phase::Live;
             self.done_sent = true;
             self.begin_cursor(end, out);
+            self.unreceipted |= unreceipted;
+            self.want_receipts(out);
             return self.pump(out);
         }
         self.phase = Phase::Pushing;
@@ -127,11 +129,17 @@ impl Session {
         self.done_sent = true;
         self.begin_cursor(end, out);
         out.push(Effect::InSync);
-        if unreceipted {
+        self.unreceipted |= unreceipted;
+        self.want_receipts(out);
+        self.pump(out);
+    }
+
+    /// One question at a time: what comes before its answer waits for the next.
+    pub(super) fn want_receipts(&mut self, out: &mut Vec<Effect>) {
+        if !self.receipts_due && std::mem::take(&mut self.unreceipted) {
             self.receipts_due = true;
             send(out, Frame::WantReceipts);
         }
-        self.pump(out);
     }
 
     /// Without a cursor of the peer's store the check has brought it up to our local sequence `end`.

@@ -72,6 +72,10 @@ impl Session {
             false => self.take_owed(),
         };
         self.answer(upto, 1, receipts, verdicts, out);
+        // Otherwise the comparison at the end asks.
+        if self.phase == Phase::Live && !more {
+            self.want_receipts(out);
+        }
     }
 
     pub(super) fn take_owed(&mut self) -> Vec<Receipt> {
@@ -143,6 +147,9 @@ impl Session {
         });
         if forked {
             self.recheck(out);
+        }
+        if self.phase == Phase::Live {
+            self.want_receipts(out);
         }
         self.pump(out);
     }

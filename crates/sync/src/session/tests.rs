@@ -348,7 +348,11 @@ impl Memory {
                 }
             }
         }
-        Event::Admitted { receipts, verdicts }
+        Event::Admitted {
+            receipts,
+            verdicts,
+            unreceipted: false,
+        }
     }
 
     fn act(&mut self, peer: &NodeId, effect: Effect, frames: &mut VecDeque<Vec<u8>>) -> Option<Event> {

@@ -117,6 +117,8 @@ pub enum Event {
         receipts: Vec<Receipt>,
         /// All verdicts but `Stored` and `Known`.
         verdicts: Vec<(DocKey, ChangeHash, Verdict)>,
+        /// Whether the piece brought what our own side wrote elsewhere, and the peer's receipt for it is not here.
+        unreceipted: bool,
     },
     /// Answers [`Effect::ReadSummary`].
     Summary {
