@@ -9,9 +9,9 @@ mod past;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use automerge::legacy::{Key, ObjectId};
+use automerge::legacy::{Key, ObjectId, OpId};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{Automerge, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue};
+use automerge::{Automerge, ExpandedChange, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue};
 use records::kinds::View;
 use records::{Fields, Kinds, Value};
 use store::changes::{self, Stored};
@@ -293,8 +293,13 @@ fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String
         doc.apply_changes(parsed).ok()?;
         return Some(all(doc));
     }
-    // A change that can be applied and not be told counts on every node alike: then all are looked at.
-    let named = catch_unwind(AssertUnwindSafe(|| named_in(&parsed))).ok();
+    // A change that can be applied and not be told counts on every node alike: then all are looked at. So they are
+    // when one takes away what stands elsewhere, which Automerge allows.
+    let named = catch_unwind(AssertUnwindSafe(|| {
+        let told: Vec<ExpandedChange> = parsed.iter().map(automerge::Change::decode).collect();
+        (!reach_elsewhere(doc, &told)).then(|| named_in(&told))
+    }));
+    let named = named.ok().flatten();
     let mut touched = if named.is_none() {
         all(doc)
     } else {
@@ -312,16 +317,49 @@ fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String
 }
 
 /// The keys of the root, and the objects below it, that the operations of these changes name.
-fn named_in(changes: &[automerge::Change]) -> (BTreeSet<String>, BTreeSet<String>) {
+fn named_in(changes: &[ExpandedChange]) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut records, mut objects) = (BTreeSet::new(), BTreeSet::new());
-    for op in changes.iter().flat_map(|c| c.decode().operations) {
-        match (op.obj, op.key) {
+    for op in changes.iter().flat_map(|c| &c.operations) {
+        match (&op.obj, &op.key) {
             (ObjectId::Root, Key::Map(name)) => drop(records.insert(name.to_string())),
             (ObjectId::Root, _) => {}
             (ObjectId::Id(id), _) => drop(objects.insert(id.to_string())),
         }
     }
     (records, objects)
+}
+
+/// Whether an operation of these changes names a predecessor that does not stand in the same field, as nobody's
+/// program writes it; also when that one was overwritten meanwhile, which is told apart by nothing at hand.
+fn reach_elsewhere(doc: &Automerge, changes: &[ExpandedChange]) -> bool {
+    let mut here: HashMap<OpId, (&ObjectId, &Key)> = HashMap::new();
+    for change in changes {
+        for (n, op) in (change.start_op.get()..).zip(&change.operations) {
+            let place = (&op.obj, &op.key);
+            let stands = |p: &OpId| match here.get(p) {
+                Some(other) => *other == place,
+                None => stands_in(doc, place, &p.to_string()),
+            };
+            if !op.pred.iter().all(stands) {
+                return true;
+            }
+            here.insert(OpId::new(n, &change.actor_id), place);
+        }
+    }
+    false
+}
+
+/// Whether a value of this field is the one with this id.
+fn stands_in(doc: &Automerge, (object, key): (&ObjectId, &Key), id: &str) -> bool {
+    let Key::Map(name) = key else {
+        return false;
+    };
+    let object = match object {
+        ObjectId::Root => Ok(ROOT),
+        ObjectId::Id(object) => doc.import_obj(&object.to_string()),
+    };
+    let values = object.and_then(|object| doc.get_all(object, name.as_str()));
+    values.is_ok_and(|values| values.iter().any(|(_, op)| op.to_string() == id))
 }
 
 /// The root's key under which an object lies.
@@ -688,5 +726,27 @@ mod tests {
         tx.commit();
         let change = Change::from_chunk(other.get_last_local_change().unwrap().raw_bytes()).unwrap();
         assert_eq!(of(&[change], &mut doc), ["r1"]);
+    }
+
+    /// Found by the fuzzer: an operation that names a predecessor under another key hides that one too, and its
+    /// row stayed until the views were built anew.
+    #[test]
+    fn a_predecessor_elsewhere_changes_more_than_the_named_record() {
+        let actor = |n: u8| automerge::ActorId::from(&[n; ActorId::LEN][..]);
+        let mut doc = Automerge::new().with_actor(actor(9));
+        write_edits(&mut doc, &[edit("r1", &[("title", "甲")])])
+            .unwrap()
+            .unwrap();
+        let mut other = doc.fork().with_actor(actor(3));
+        write_edits(&mut other, &[edit("r2", &[("title", "乙")])])
+            .unwrap()
+            .unwrap();
+        let mut told = other.get_last_local_change().unwrap().decode();
+        told.operations[0].pred = [OpId::new(1, &actor(9))].into_iter().collect();
+        let forged = automerge::Change::from(told);
+        let forged = Change::from_chunk(forged.raw_bytes()).unwrap();
+        let touched = apply_all(&mut doc, &[&forged]).unwrap();
+        assert!(objects_of(&doc, "r1").is_none(), "the record is hidden");
+        assert!(touched.contains("r1") && touched.contains("r2"), "{touched:?}");
     }
 }

@@ -112,7 +112,7 @@ impl Loaded {
         for s in new {
             if self.counted.contains(&s.change.header.hash) {
                 let change = automerge::Change::from_bytes(s.change.to_chunk()).ok()?;
-                let (mut records, objects) = named_in(&[change]);
+                let (mut records, objects) = named_in(&[change.decode()]);
                 records.extend(objects.iter().filter_map(|id| record_of(&self.doc, id)));
                 for record in records {
                     self.writers.of.entry(record).or_default().insert(s.seq);
