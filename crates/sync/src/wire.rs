@@ -12,7 +12,7 @@
 //!  8 Done       postcard            I have pushed all that I had for this round
 //!  9 Refuse     postcard            why this session ends, in a code and in words
 //! 10 Enrol      postcard            a device that is not enrolled asks to be
-//! 11 WantReceipts                   tell me what you already hold
+//! 11 WantReceipts                   tell me what you hold of my school's devices
 //! 12 Buckets    postcard            digests of many documents by buckets; and flat ones of those that differ
 //! 13 State      postcard            as Check: my state after all that I have sent, said without waiting
 //! ```

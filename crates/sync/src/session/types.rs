@@ -219,7 +219,7 @@ pub enum Effect {
     ReadDigests,
     /// *Asks.* Our version vectors of these documents (by key hash).
     ReadVectors(Vec<[u8; 8]>),
-    /// *Asks.* Receipts for everything that the peer may read.
+    /// *Asks.* Receipts for what the peer and the other devices of its school wrote.
     ReadReceipts,
     /// The peer asks to be enrolled.
     EnrolWish {
