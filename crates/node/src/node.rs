@@ -326,11 +326,9 @@ impl Node {
     /// Whether the device is this one or another of the same school.
     pub(crate) fn is_ours(&self, device: &NodeId) -> bool {
         *device == self.id()
-            || self.home_school().is_some_and(|school| {
-                self.roll()
-                    .grants(device)
-                    .any(|g| g.role == Role::School.code() && g.scope == school)
-            })
+            || self
+                .home_school()
+                .is_some_and(|home| schools_of(&self.roll(), device).any(|school| school == home))
     }
 
     /// Whether a receipt of this node means 已到县.
@@ -787,4 +785,10 @@ fn open_store(dir: &Path, around: &Surroundings) -> Result<Store, Error> {
 /// Unix seconds by this machine's clock: for people and logs; nothing is ordered or refused by it.
 pub fn now() -> i64 {
     Surroundings::default().now()
+}
+
+/// The schools whose computer a device is.
+pub(crate) fn schools_of<'a>(roll: &'a Roll, device: &'a NodeId) -> impl Iterator<Item = &'a str> {
+    let grants = roll.grants(device).filter(|g| g.role == Role::School.code());
+    grants.map(|g| g.scope.as_str())
 }

@@ -15,11 +15,12 @@ use sync::authority::prefixes;
 use sync::session::{Effect, Event, Notice, Outgoing, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
 use sync::wire::{Check, DocDigest, Frame, More, Refusal, Refuse, Vector};
-use sync::{Change, ChangeHash, DocKey, NodeId, Roll, Statement, StoreId, limits};
+use sync::{ActorId, Change, ChangeHash, DocKey, NodeId, Roll, Statement, StoreId, limits};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::events::{plain, refusal_code, verdict_code};
-use crate::{Error, Node, Role, enrol};
+use crate::node::schools_of;
+use crate::{Error, Node, enrol};
 
 /// How a conversation is held.
 #[derive(Clone, Debug)]
@@ -541,7 +542,7 @@ impl Talk {
             let held = peers::held_by(c, &[self.peer])?;
             for r in ours {
                 let doc = changes::find(c, &r.document)?;
-                if doc.is_some_and(|doc| held.get(&(doc, r.actor)).is_none_or(|seq| *seq < r.seq)) {
+                if doc.is_some_and(|doc| lacks(&held, doc, &r.actor, r.seq)) {
                     return Ok(true);
                 }
             }
@@ -614,7 +615,7 @@ impl Talk {
                 unreceipted = vector
                     .iter()
                     .filter(|(a, _, _)| a.device != self.peer && self.node.is_ours(&a.device))
-                    .any(|(a, seq, _)| held.get(&(d.id, *a)).is_none_or(|h| h < seq));
+                    .any(|(a, seq, _)| lacks(&held, d.id, a, *seq));
             }
             let digests: Vec<DocDigest> = documents.iter().map(Document::digest).collect();
             Ok::<_, Error>((digests, changes::last_local(c)?, unreceipted))
@@ -684,9 +685,9 @@ impl Talk {
     /// What is stored here of the peer and of the other computers of its school: whose way it shows.
     fn receipts(&self) -> Result<Event, Error> {
         let roll = self.node.roll();
-        let schools: Vec<&str> = schools(&roll, &self.peer).collect();
+        let schools: Vec<&str> = schools_of(&roll, &self.peer).collect();
         let theirs = |device: &NodeId| {
-            *device == self.peer || self::schools(&roll, device).any(|school| schools.contains(&school))
+            *device == self.peer || schools_of(&roll, device).any(|school| schools.contains(&school))
         };
         let all = self.node.store().read(|c| {
             let mut all = Vec::new();
@@ -737,10 +738,9 @@ impl Talk {
     }
 }
 
-/// The schools whose computer a device is.
-fn schools<'a>(roll: &'a Roll, device: &'a NodeId) -> impl Iterator<Item = &'a str> {
-    let grants = roll.grants(device).filter(|g| g.role == Role::School.code());
-    grants.map(|g| g.scope.as_str())
+/// Whether receipts do not reach so far for an actor of a document.
+fn lacks(held: &HashMap<(i64, ActorId), u64>, doc: i64, actor: &ActorId, seq: u64) -> bool {
+    held.get(&(doc, *actor)).is_none_or(|held| *held < seq)
 }
 
 /// What both may read: looked for among what the peer may, which at a hub is little of what it holds.

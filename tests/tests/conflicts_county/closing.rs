@@ -172,14 +172,7 @@ async fn row_23_what_comes_late_is_kept_marked_and_corrected() {
     let school = add_school(&county, "石门村小");
     let mut office_pc = Place::school(&county, &school, "石门 办公室");
     let mut laptop = Place::school(&county, &school, "石门 教研组笔记本");
-    let mut mentor = Place::device("送教专家 笔记本");
-    mentor.enrol(
-        &county,
-        &[
-            (Role::Mentor, format!("m01/{school}")),
-            (Role::MentorReader, school.clone()),
-        ],
-    );
+    let mut mentor = mentor(&county, &school);
     let person = add_teacher(&office_pc, "赵㙇", "T001");
     let one = std::slice::from_ref(&person);
     held_session(&office_pc, "按时的活动", "2026-05-08", one);
@@ -187,16 +180,7 @@ async fn row_23_what_comes_late_is_kept_marked_and_corrected() {
 
     // In June both record without a network, and are locked away over the summer.
     held_session(&laptop, "六月听评课", "2026-06-12", one);
-    let sheet = [
-        ("host", school.as_str()),
-        ("visit_kind", "delivery"),
-        ("theme", "读懂学生的错误"),
-        ("from", "2026-06-08"),
-        ("to", "2026-06-12"),
-        ("lessons", "6"),
-        ("summary", "听课六节，逐一评议"),
-    ];
-    let sheet = enter(&mentor, Actor::Mentor, "visit", &sheet).unwrap();
+    let sheet = visit_sheet(&mentor, &school, "读懂学生的错误");
     recognise_all(&county, "2026-07-01");
     let closing = office::close_year(&county.node, &auditor(), &school, 2025, "2026-09-10").unwrap();
     assert_eq!(

@@ -1,7 +1,7 @@
 //! What the scenarios share.
 
-use node::Value;
 use node::office::{self, CardView, EntryInput, TeacherInput};
+use node::{Role, Value};
 use records::kinds::Actor;
 use yanxiu_tests::*;
 
@@ -118,6 +118,28 @@ pub fn in_step(place: &node::Node, county: &node::Node) -> bool {
             .iter()
             .filter(|(key, _)| mine(key))
             .all(|(key, heads)| here.get(key) == Some(heads))
+}
+
+/// A mentor's laptop, assigned to a school.
+pub fn mentor(county: &Place, school: &str) -> Place {
+    let place = Place::device("送教专家 笔记本");
+    let reads = (Role::MentorReader, school.to_owned());
+    place.enrol(county, &[(Role::Mentor, format!("m01/{school}")), reads]);
+    place
+}
+
+/// What a mentor writes down of the second week of June.
+pub fn visit_sheet(mentor: &Place, school: &str, theme: &str) -> String {
+    let values = [
+        ("host", school),
+        ("visit_kind", "delivery"),
+        ("theme", theme),
+        ("from", "2026-06-08"),
+        ("to", "2026-06-12"),
+        ("lessons", "6"),
+        ("summary", "听课六节，逐一评议"),
+    ];
+    enter(mentor, Actor::Mentor, "visit", &values).unwrap()
 }
 
 pub fn card(place: &Place, person: &str) -> CardView {

@@ -1,25 +1,9 @@
 //! Row 3 with a visiting mentor: the school enters the session, the mentor the visit sheet, apart from one another.
 
-use node::Role;
 use node::office::{self, Matter};
-use records::kinds::Actor;
 use yanxiu_tests::*;
 
 use super::common::*;
-
-fn sheet(mentor: &Place, school: &str, theme: &str) -> String {
-    let values = [
-        ("host", school),
-        ("visit_kind", "delivery"),
-        ("theme", theme),
-        ("from", "2026-06-08"),
-        ("to", "2026-06-12"),
-        ("lessons", "6"),
-        ("hours_c", "1200"),
-        ("summary", "听课六节，逐一评议"),
-    ];
-    enter(mentor, Actor::Mentor, "visit", &values).unwrap()
-}
 
 fn open(place: &Place) -> Vec<office::Found> {
     office::open_conflicts(&place.node).unwrap()
@@ -30,14 +14,7 @@ async fn row_03_what_school_and_mentor_both_entered_is_counted_once() {
     let mut county = Place::county();
     let school = add_school(&county, "石门村小");
     let mut office_pc = Place::school(&county, &school, "石门 办公室");
-    let mut mentor = Place::device("送教专家 笔记本");
-    mentor.enrol(
-        &county,
-        &[
-            (Role::Mentor, format!("m01/{school}")),
-            (Role::MentorReader, school.clone()),
-        ],
-    );
+    let mut mentor = mentor(&county, &school);
     let person = add_teacher(&office_pc, "赵㙇", "T001");
     meet(&mut county, &mut [&mut office_pc, &mut mentor]).await;
 
@@ -45,8 +22,8 @@ async fn row_03_what_school_and_mentor_both_entered_is_counted_once() {
     let one = std::slice::from_ref(&person);
     let session = held_session(&office_pc, "送教下乡：分数的意义", "2026-06-10", one);
     let before = held_session(&office_pc, "分数的意义 集体备课", "2026-05-20", one);
-    let same = sheet(&mentor, &school, "《分数的意义》送教");
-    sheet(&mentor, &school, "班主任工作讲座");
+    let same = visit_sheet(&mentor, &school, "《分数的意义》送教");
+    visit_sheet(&mentor, &school, "班主任工作讲座");
     assert!(open(&office_pc).is_empty());
     meet(&mut county, &mut [&mut office_pc, &mut mentor]).await;
 

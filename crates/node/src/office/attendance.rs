@@ -92,35 +92,33 @@ pub(super) type Tallies = HashMap<Key, BTreeMap<String, Tally>>;
 
 /// All marks of several sessions.
 pub(super) fn tallies(node: &Node, sessions: &[&str]) -> Result<Tallies, Error> {
-    read_tallies(node, "about", sessions, &[])
+    read_tallies(node, sessions, None)
 }
 
 /// The marks of these persons in several sessions.
 pub(super) fn tallies_of(node: &Node, sessions: &[&str], persons: &[&str]) -> Result<Tallies, Error> {
-    // The shorter list picks the rows: a card asks for one person's marks in hundreds of sessions.
-    let by = match persons.len() < sessions.len() {
-        true => "person",
-        false => "about",
-    };
-    read_tallies(node, by, sessions, persons)
+    read_tallies(node, sessions, Some(persons))
 }
 
 /// Without reading whole records: a page about a year asks for tens of thousands of marks.
-fn read_tallies(node: &Node, by: &str, sessions: &[&str], persons: &[&str]) -> Result<Tallies, Error> {
-    // The plus sign keeps SQLite from the other index.
-    let condition = match by {
-        "person" => {
+fn read_tallies(node: &Node, sessions: &[&str], persons: Option<&[&str]>) -> Result<Tallies, Error> {
+    // The shorter list picks the rows (a card asks for one person's marks in hundreds of sessions); the plus sign
+    // keeps SQLite from the other index.
+    let condition = match persons {
+        None => "about IN (SELECT value FROM json_each(?1)) AND ?2 IS NULL",
+        Some(persons) if persons.len() < sessions.len() => {
             "+about IN (SELECT value FROM json_each(?1)) AND person IN (SELECT value FROM json_each(?2))"
         }
-        _ if persons.is_empty() => "about IN (SELECT value FROM json_each(?1)) AND ?2 IS NOT NULL",
-        _ => "about IN (SELECT value FROM json_each(?1)) AND +person IN (SELECT value FROM json_each(?2))",
+        Some(_) => {
+            "about IN (SELECT value FROM json_each(?1)) AND +person IN (SELECT value FROM json_each(?2))"
+        }
     };
     let sql = format!(
         "SELECT COALESCE(school, ''), about, COALESCE(person, ''), id, disputed,
             CAST(COALESCE(json_extract(fields, '$.status'), '') AS TEXT)
          FROM record WHERE kind = 'attendance' AND {condition} ORDER BY id"
     );
-    let which = (json_list(sessions), json_list(persons));
+    let which = (json_list(sessions), persons.map(json_list));
     node.read(|conn| {
         let mut tallies = Tallies::new();
         let mut query = conn.prepare_cached(&sql)?;
