@@ -133,6 +133,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/006_unreadable.sql")),
         M::up(include_str!("../migrations/007_imports.sql")),
         M::up(include_str!("../migrations/008_first_week.sql")),
+        M::up(include_str!("../migrations/009_judged.sql")),
     ])
 }
 

@@ -95,7 +95,7 @@ pub enum Fault {
     MissingPredecessor,
     /// Its first operation number does not follow from its dependencies.
     BadStartOp,
-    /// Automerge could not take it.
+    /// Automerge could not take it, or it names what its author cannot have known.
     Unreadable,
     /// There can be no document of this name.
     NoSuchDocument,

@@ -9,7 +9,8 @@ use records::Value;
 use store::changes::{self, Stored};
 use sync::{DocKey, NodeId};
 
-use super::{Around, Cache, Loaded, named_in, read_scalar, record_of};
+use super::taking::{named_in, record_of};
+use super::{Around, Cache, Loaded, read_scalar};
 use crate::Error;
 
 /// What one change did to one record.
@@ -112,7 +113,7 @@ impl Loaded {
         for s in new {
             if self.counted.contains(&s.change.header.hash) {
                 let change = automerge::Change::from_bytes(s.change.to_chunk()).ok()?;
-                let (mut records, objects) = named_in(&[change.decode()]);
+                let (mut records, objects) = named_in(&change.decode());
                 records.extend(objects.iter().filter_map(|id| record_of(&self.doc, id)));
                 for record in records {
                     self.writers.of.entry(record).or_default().insert(s.seq);
