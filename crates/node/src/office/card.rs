@@ -6,16 +6,18 @@ use records::date::parse_stored_date;
 use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3};
 use records::{CreditCard, Date, SchoolYear};
 
+use super::behind::behind;
 use super::carry::{carried, claims_of};
 use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use};
 use super::conflicts::Rivals;
+use super::entries::{Stand, stands};
 use super::lookup::{key, organisation_names, record_of};
 use super::opening::{self, OpeningRow};
 use super::people::People;
 use super::profile::{ProfileRow, in_use, profile};
 use super::roster::{Teacher, newest, teacher};
 use super::versions::{Difference, UnderVersion, under_versions};
-use crate::{Error, Node, Record};
+use crate::{Error, Filter, Node, Record};
 
 /// A teacher's credit card with the claims behind it.
 #[derive(Clone, Debug)]
@@ -134,12 +136,15 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
         opening.extend(opening::of_person(node, person, school)?);
     }
     let of_earlier = opening.iter().filter_map(|row| row.entry.clone());
-    let entries = weighed
-        .iter()
-        .filter_map(entry)
-        .chain(carried)
-        .chain(of_earlier)
-        .collect();
+    let behind = behind(node, weighed.iter().map(|w| &w.row))?;
+    let own = weighed.iter().zip(behind).filter_map(|(w, behind)| {
+        Some(Entry {
+            evidence: behind.proofs(),
+            course: behind.course,
+            ..entry(w)?
+        })
+    });
+    let entries = own.chain(carried).chain(of_earlier).collect();
     let mut elsewhere = Vec::new();
     if names.len() > 1 {
         let schools = organisation_names(node)?;
@@ -211,6 +216,7 @@ pub(super) fn entry(weighed: &Weighed) -> Option<Entry> {
         date: parse_stored_date(&row.date).ok()?,
         minutes: session.int("minutes"),
         lecture_minutes: session.int("lecture_minutes"),
+        partial: weighed.partial,
         session: row.session.clone(),
         decision: decision.clone(),
         decided_on: parse_stored_date(on).ok(),
@@ -221,6 +227,9 @@ pub(super) fn entry(weighed: &Weighed) -> Option<Entry> {
 /// What the rules ask about the person.
 pub(super) fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
     let rows = in_use(node, teacher)?;
+    let in_cycle = in_cycle(rows.clone(), rules);
+    let waiver = waiver(node, teacher)?;
+    let parts = in_cycle.iter().flat_map(|row| row.text("parts").split(' '));
     let school = record_of(node, "organisation", &teacher.school)?;
     let year = |year: i64| i32::try_from(year).ok().map(SchoolYear);
     Ok(PersonFacts {
@@ -232,21 +241,37 @@ pub(super) fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<P
         org_kind: school.map_or_else(String::new, |school| school.text("org_kind").to_owned()),
         post: teacher.post.clone(),
         status: teacher.status.clone(),
-        homeroom: homeroom_in_cycle(rows, rules),
+        homeroom: in_cycle.iter().any(|row| row.flag("homeroom")),
+        roles: parts.filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+        retires: waiver,
+        options: waiver.map(|_| "waive_elective".to_owned()).into_iter().collect(),
         teaching_from: teacher.teaching_from.and_then(year),
         ..PersonFacts::default()
     })
 }
 
-/// Whether any dated row says homeroom teacher for a day of the cycle. A row holds until its `to`,
-/// or until the next row begins.
-fn homeroom_in_cycle(mut rows: Vec<Record>, rules: &RuleSet) -> bool {
+/// 免修: the last day of the year of retirement in a waiver of the electives of city and district that is agreed
+/// and signed as it stands.
+fn waiver(node: &Node, teacher: &Teacher) -> Result<Option<Date>, Error> {
+    let found = node.records(&Filter::kind("waiver").person(&teacher.id).school(&teacher.school))?;
+    let stands = stands(node, &found)?;
+    let holds = |(record, stand): (&Record, Option<Stand>)| {
+        let agreed = stand.is_some_and(|s| s.code == "agreed" && !s.unsigned && !s.differ && !s.stale);
+        let both = record.text("channels").split(' ').count() == 2;
+        (agreed && both && !record.disputed).then(|| record.int("retire_year"))
+    };
+    let year = found.iter().zip(stands).filter_map(holds).max();
+    Ok(year.and_then(|year| Date::new(i16::try_from(year).ok()?, 12, 31).ok()))
+}
+
+/// The dated rows that hold for a day of the cycle. A row holds until its `to`, or until the next row begins.
+fn in_cycle(mut rows: Vec<Record>, rules: &RuleSet) -> Vec<Record> {
     let Some(period) = rules.period(&PersonFacts::default(), &When::default()) else {
-        return false;
+        return Vec::new();
     };
     let (first, last) = (period.first.to_string(), period.last.to_string());
     rows.sort_by(|a, b| (a.text("from"), &a.id).cmp(&(b.text("from"), &b.id)));
-    rows.iter().enumerate().any(|(at, row)| {
+    let holds = |at: usize, row: &Record| {
         let next = rows.get(at + 1..).unwrap_or_default();
         let next = next
             .iter()
@@ -261,9 +286,10 @@ fn homeroom_in_cycle(mut rows: Vec<Record>, rules: &RuleSet) -> bool {
                     end <= first.as_str()
                 }
         };
-        row.flag("homeroom")
-            && row.text("from") <= last.as_str()
+        row.text("from") <= last.as_str()
             && !ends_before(row.text("to"), true)
             && !ends_before(next.unwrap_or_default(), false)
-    })
+    };
+    let held = rows.iter().enumerate().filter(|(at, row)| holds(*at, row));
+    held.map(|(_, row)| row.clone()).collect()
 }

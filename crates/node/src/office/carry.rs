@@ -89,6 +89,7 @@ fn line(record: &Record, school_name: Option<&String>) -> Option<(ClaimRow, Entr
         hours_c,
         credits_c,
         claimed_on: String::new(),
+        claimed_by: String::new(),
         state: ClaimState::Decided {
             verdict: "recognised".into(),
             credits_c,

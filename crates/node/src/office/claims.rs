@@ -76,6 +76,8 @@ pub struct ClaimRow {
     pub credits_c: i64,
     /// Date that the clerk gave, `YYYY-MM-DD`.
     pub claimed_on: String,
+    /// Label of the account that registered it, 专管员.
+    pub claimed_by: String,
     /// How far it has come.
     pub state: ClaimState,
     /// 待核: it rests on something that is in dispute, void, missing or no longer so. Counts zero.
@@ -99,6 +101,8 @@ pub(super) struct Weighed {
     pub(super) sound: bool,
     /// Several decisions differ, or one is itself in dispute or not as its kind allows.
     pub(super) decisions_differ: bool,
+    /// Who came late or left early.
+    pub(super) partial: bool,
     /// The county's decisions on it.
     pub(super) decisions: Vec<Row>,
 }
@@ -337,6 +341,7 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 hours_c: claim.int("hours_c"),
                 credits_c: claim.int("credits_c"),
                 claimed_on: text("claimed_on"),
+                claimed_by: text("_by"),
                 state: decided(&kinds, &claim, session, &decisions).unwrap_or(way),
                 disputed: decisions_differ || !sound,
                 late: late.contains(&key(&claim.doc, &claim.id)),
@@ -349,6 +354,7 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 session: session.cloned(),
                 claim,
                 decisions_differ,
+                partial: mark.is_some_and(|mark| matches!(mark.status.as_str(), "late" | "left_early")),
                 decisions,
             }
         })

@@ -1,11 +1,11 @@
 //! Evidence (佐证材料): the index entry of a photo, and whether the photo itself is here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::attendance::own_session;
 use super::draft::Draft;
 use super::entries::state_of;
-use super::lookup::{Key, by_about, key, organisation_names, record_of};
+use super::lookup::{Key, by_about, by_id, key, organisation_names, record_of};
 use super::{By, invalid, turn};
 use crate::{Error, Node, blobs};
 
@@ -18,6 +18,8 @@ pub struct Photo {
     pub kind: String,
     /// What the school says about it.
     pub caption: String,
+    /// 姓名 of whose it is; empty = of all.
+    pub person_name: String,
     /// Date that the clerk gave.
     pub date: String,
     /// Name of the blob.
@@ -39,6 +41,8 @@ pub struct Photo {
 pub struct PhotoInput {
     /// Code of the kind of evidence.
     pub kind: String,
+    /// Whose it is: record id of a person; empty = of all.
+    pub person: String,
     /// A sentence about it.
     pub caption: String,
     /// Date, `YYYY-MM-DD`.
@@ -58,6 +62,7 @@ fn draft(session: &str, input: &PhotoInput, hash: &str, bytes: usize) -> Draft {
         .text("mime", "image/jpeg")
         .int("bytes", i64::try_from(bytes).ok())
         .text("about", session)
+        .text("person", &input.person)
         .text("date", &input.date)
         .text("caption", &input.caption)
 }
@@ -75,7 +80,10 @@ pub fn add_photo(node: &Node, by: &By, session: &str, input: &PhotoInput, jpeg: 
     let known = by_about(node, "evidence", &[session])?
         .remove(&key(school, session))
         .unwrap_or_default();
-    if known.iter().any(|photo| photo.text("hash") == hash) {
+    if known
+        .iter()
+        .any(|photo| photo.text("hash") == hash && photo.person == input.person)
+    {
         return Ok(());
     }
     let edit = draft(session, input, &hash, jpeg.len()).create(node, node.new_id(), by)?;
@@ -89,9 +97,15 @@ pub fn photos(node: &Node, about: &[&str]) -> Result<HashMap<(String, String), V
         return Ok(HashMap::new());
     }
     let names = organisation_names(node)?;
+    let of: BTreeSet<&str> = found.values().flatten().map(|row| row.person.as_str()).collect();
+    let of: Vec<&str> = of.into_iter().filter(|person| !person.is_empty()).collect();
+    let persons = by_id(node, "person", &of)?;
     let photo = |row: super::lookup::Row| Photo {
         kind: row.text("evidence_kind").to_owned(),
         caption: row.text("caption").to_owned(),
+        person_name: persons
+            .get(&key(&row.school, &row.person))
+            .map_or_else(String::new, |person| person.text("name").to_owned()),
         date: row.text("date").to_owned(),
         hash: row.text("hash").to_owned(),
         bytes: row.int("bytes"),

@@ -60,6 +60,7 @@ impl OutsideInput {
     fn draft(&self, school: &str) -> Draft {
         Draft::new("session")
             .text("title", &self.project)
+            .text("project", &self.project)
             .text("date", &self.from)
             .text("until", &self.until)
             .text("host", school)

@@ -12,6 +12,7 @@
 
 mod attendance;
 mod audit;
+mod behind;
 mod bulletins;
 mod card;
 mod carry;
@@ -57,6 +58,7 @@ use crate::{Error, Node};
 
 pub use attendance::{Mark, MarkInput, end_session, mark_attendance};
 pub use audit::{audit_queue, audit_queue_of, decide};
+pub use behind::{Assessed, Behind, behind};
 pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, other_cards};
 pub use claims::{ClaimRow, ClaimState, all_claims, claims, register_claims};

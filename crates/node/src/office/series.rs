@@ -160,6 +160,8 @@ pub fn enter_series(node: &Node, by: &By, series: &str) -> Result<usize, Error> 
             .text("host", &school)
             .text("form", record.text("form"))
             .text("category", record.text("category"))
+            .text("sub", record.text("sub"))
+            .text("group", record.text("group"))
             .text("channel", "school")
             .int("hours_c", Some(record.int("hours_c")))
             .text("lecturers", record.text("responsible"))

@@ -97,7 +97,12 @@ pub fn choices(node: &Node, field: &Field, school: Option<&str>) -> Result<Vec<(
         }
         Some("*") | None => Ok(Vec::new()),
         Some(kind) => {
-            let all = entries(node, kind, school, MANY)?;
+            // What is the county's own belongs to no school.
+            let of_county = node
+                .kinds()
+                .latest(kind)
+                .is_some_and(|k| k.document == "registry");
+            let all = entries(node, kind, school.filter(|_| !of_county), MANY)?;
             let named = |e: Entry| match e.date.is_empty() {
                 true => (e.id, e.title),
                 false => (e.id, format!("{} {}", e.date, e.title)),

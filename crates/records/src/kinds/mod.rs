@@ -40,22 +40,29 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 48] = files![
+const BUILTIN: [(&str, &str); 65] = files![
     "assessment.1.toml",
     "attendance.1.toml",
     "attendance.2.toml",
     "bulletin.1.toml",
     "carried_credit.1.toml",
     "claim.1.toml",
+    "contest.1.toml",
+    "contest_entry.1.toml",
     "correction.1.toml",
+    "course.1.toml",
     "decision.1.toml",
     "enrolment.1.toml",
     "evidence.1.toml",
+    "evidence.2.toml",
     "filing_decision.1.toml",
     "filing_package.1.toml",
     "finding.1.toml",
     "group.1.toml",
+    "group.2.toml",
     "group_member.1.toml",
+    "group_member.2.toml",
+    "honour.1.toml",
     "inspection.1.toml",
     "lesson.1.toml",
     "notice.1.toml",
@@ -68,20 +75,30 @@ const BUILTIN: [(&str, &str); 48] = files![
     "person.1.toml",
     "person.2.toml",
     "personal_plan.1.toml",
+    "personal_plan.2.toml",
+    "programme.1.toml",
+    "programme_step.1.toml",
     "published.1.toml",
+    "question.1.toml",
+    "research_project.1.toml",
     "same_person.1.toml",
     "series.1.toml",
+    "series.2.toml",
     "session.1.toml",
     "session.2.toml",
+    "session.3.toml",
     "session_part.1.toml",
     "settlement.1.toml",
     "signature.1.toml",
     "staff_fact.1.toml",
+    "staff_fact.2.toml",
+    "study_note.1.toml",
     "training_group.1.toml",
     "transfer_accept.1.toml",
     "transfer_order.1.toml",
     "transfer_release.1.toml",
     "trip.1.toml",
+    "tutor_duty.1.toml",
     "unlisted.1.toml",
     "unmet_need.1.toml",
     "visit.1.toml",
@@ -294,15 +311,22 @@ mod tests {
                 "bulletin/1",
                 "carried_credit/1",
                 "claim/1",
+                "contest/1",
+                "contest_entry/1",
                 "correction/1",
+                "course/1",
                 "decision/1",
                 "enrolment/1",
                 "evidence/1",
+                "evidence/2",
                 "filing_decision/1",
                 "filing_package/1",
                 "finding/1",
                 "group/1",
+                "group/2",
                 "group_member/1",
+                "group_member/2",
+                "honour/1",
                 "inspection/1",
                 "lesson/1",
                 "notice/1",
@@ -315,20 +339,30 @@ mod tests {
                 "person/1",
                 "person/2",
                 "personal_plan/1",
+                "personal_plan/2",
+                "programme/1",
+                "programme_step/1",
                 "published/1",
+                "question/1",
+                "research_project/1",
                 "same_person/1",
                 "series/1",
+                "series/2",
                 "session/1",
                 "session/2",
+                "session/3",
                 "session_part/1",
                 "settlement/1",
                 "signature/1",
                 "staff_fact/1",
+                "staff_fact/2",
+                "study_note/1",
                 "training_group/1",
                 "transfer_accept/1",
                 "transfer_order/1",
                 "transfer_release/1",
                 "trip/1",
+                "tutor_duty/1",
                 "unlisted/1",
                 "unmet_need/1",
                 "visit/1",
@@ -370,7 +404,7 @@ mod tests {
             (Some("person"), Some("session"), Some("claimed_on"))
         );
         assert_eq!(view("decision"), (None, Some("claim"), Some("decided_on")));
-        assert_eq!(view("evidence"), (None, Some("about"), Some("date")));
+        assert_eq!(view("evidence"), (Some("person"), Some("about"), Some("date")));
         assert_eq!(view("staff_fact"), (Some("person"), Some("person"), Some("from")));
         assert_eq!(view("session"), (None, None, Some("date")));
     }
@@ -390,7 +424,7 @@ mod tests {
         ] {
             assert_eq!(split_reference(bad), None, "{bad}");
         }
-        assert!(Kinds::builtin().get("session/3").is_none());
+        assert!(Kinds::builtin().get("session/4").is_none());
     }
 
     #[test]

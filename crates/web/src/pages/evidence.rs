@@ -41,7 +41,12 @@ pub(crate) struct Shown {
 pub(crate) fn shown(l: Lang, photos: Vec<Photo>) -> Vec<Shown> {
     let words = |photo: &Photo| {
         let kind = labels::label(l, "evidence", "evidence_kind", &photo.kind);
-        let parts = [kind.as_str(), photo.caption.as_str(), photo.date.as_str()];
+        let parts = [
+            kind.as_str(),
+            photo.person_name.as_str(),
+            photo.caption.as_str(),
+            photo.date.as_str(),
+        ];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join(" · ")
     };
@@ -52,15 +57,8 @@ pub(crate) fn shown(l: Lang, photos: Vec<Photo>) -> Vec<Shown> {
     shown.collect()
 }
 
-/// What a phone can make a picture of; other kinds of evidence are files, which have no page yet.
-const KINDS: [&str; 6] = [
-    "sign_in_sheet",
-    "scene_photo",
-    "handwritten_note",
-    "hour_certificate",
-    "certificate",
-    "handwritten_copy",
-];
+/// What a phone can make no picture of: files, which have no page yet.
+const FILES: [&str; 2] = ["slides", "video"];
 
 /// `GET /sessions/{id}/evidence`
 pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
@@ -84,7 +82,7 @@ async fn evidence_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault
     let own = home.is_some_and(|school| school == s.row.school);
     let l = ctx.l;
     let mut kinds = labels::choices(l, "evidence", "evidence_kind");
-    kinds.retain(|kind| KINDS.contains(&kind.code.as_str()));
+    kinds.retain(|kind| !FILES.contains(&kind.code.as_str()));
     html(&EvidencePage {
         l,
         c: Chrome::new(ctx, l.t("佐证照片", "Photos as evidence"), "sessions"),
@@ -111,6 +109,7 @@ pub(crate) async fn add(
     check_token(&ctx.who.csrf, form.raw("csrf"))?;
     let input = PhotoInput {
         kind: form.text("evidence_kind"),
+        person: form.text("person"),
         caption: form.text("caption"),
         date: match form.get("date") {
             "" => String::new(),

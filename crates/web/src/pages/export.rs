@@ -342,7 +342,7 @@ fn write_table(
     let claims: Vec<office::ClaimRow> = office::all_claims(node, school)?.iter().cloned().collect();
     if what == "claims" || what == "training" {
         let codes: HashMap<String, String> = teachers.into_iter().map(|t| (t.id, t.teacher_code)).collect();
-        let lines = export_lines::claims(node, school, claims, &codes)?;
+        let lines = export_lines::claims(node, claims, &codes)?;
         return Ok(match what {
             "training" => to_file(write::training(&lines, heads), xlsx),
             _ if xlsx => write::claims_xlsx(&lines, heads),

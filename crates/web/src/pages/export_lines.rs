@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use node::office::{self, ClaimRow, ClaimState, SchoolRow, SessionDetail};
+use node::office::{self, Assessed, Behind, ClaimRow, ClaimState, SchoolRow, SessionDetail};
 use node::{Filter, Node, Record};
 use records::{Kinds, Lang};
 
@@ -32,80 +32,42 @@ fn evidence(node: &Node, school: &str) -> Result<HashMap<String, BTreeSet<String
 /// Lines of form F8, in the order of the claims.
 pub(crate) fn claims(
     node: &Node,
-    school: &str,
     claims: Vec<ClaimRow>,
     codes: &HashMap<String, String>,
 ) -> Result<Vec<ClaimLine>, node::Error> {
-    let by_id = |kind: &str| -> Result<HashMap<String, Record>, node::Error> {
-        let records = node.records(&Filter::kind(kind).school(school))?;
-        Ok(records
-            .into_iter()
-            .map(|record| (record.id.clone(), record))
-            .collect())
-    };
-    let (sessions, records) = (by_id("session")?, by_id("claim")?);
-    let evidence = evidence(node, school)?;
-    let mut results = HashMap::new();
-    for record in node.records(&Filter::kind("assessment").school(school))? {
-        let words = match record.fields.get("points").and_then(|points| points.as_int()) {
-            _ if record.disputed => "待核".to_owned(),
-            Some(points) => format!(
-                "{} {}",
-                label("assessment", "result", record.text("result")),
-                page::amount(&points)
-            ),
-            None => label("assessment", "result", record.text("result")),
-        };
-        if record.text("state") != "void" {
-            results.insert(
-                (
-                    record.text("session").to_owned(),
-                    record.text("person").to_owned(),
-                ),
-                words,
-            );
-        }
-    }
-    let mut objections: HashMap<String, String> = HashMap::new();
-    for record in node.records(&Filter::kind("objection").school(school))? {
-        let state = label("objection", "state", record.text("state"));
-        objections.insert(record.text("about").to_owned(), state);
-    }
-    let line = |claim: ClaimRow| {
-        let session = sessions.get(&claim.session);
-        let text = |field: &str| session.map_or_else(String::new, |s| s.text(field).to_owned());
-        let proofs: BTreeSet<&String> = [&claim.session, &claim.id]
-            .into_iter()
-            .filter_map(|id| evidence.get(id))
-            .flatten()
+    let behind = office::behind(node, &claims)?;
+    let line = |(claim, behind): (ClaimRow, Behind)| {
+        let kinds: Vec<String> = behind
+            .evidence
+            .iter()
+            .map(|kind| label("evidence", "evidence_kind", kind))
             .collect();
-        let proofs: Vec<&str> = proofs.into_iter().map(String::as_str).collect();
         let more = ClaimMore {
-            organiser: text("organiser"),
-            until: text("until"),
-            evidence: proofs.join("、"),
-            result: results
-                .get(&(claim.session.clone(), claim.person.clone()))
-                .cloned()
-                .unwrap_or_default(),
-            clerk: records
-                .get(&claim.id)
-                .map_or_else(String::new, |c| c.text("_by").to_owned()),
-            objection: objections
-                .get(&claim.id)
-                .or_else(|| objections.get(&claim.session))
-                .cloned()
-                .unwrap_or_default(),
+            organiser: behind.organiser,
+            until: behind.until,
+            evidence: kinds.join("、"),
+            result: behind.result.map_or_else(String::new, result),
+            clerk: claim.claimed_by.clone(),
+            objection: label("objection", "state", &behind.objection),
         };
         ClaimLine {
             teacher_code: codes.get(&claim.person).cloned().unwrap_or_default(),
-            theme: text("theme"),
-            form: text("form"),
+            theme: behind.theme,
+            form: behind.form,
             claim,
             more,
         }
     };
-    Ok(claims.into_iter().map(line).collect())
+    Ok(claims.into_iter().zip(behind).map(line).collect())
+}
+
+fn result(assessed: Assessed) -> String {
+    let result = label("assessment", "result", &assessed.result);
+    match assessed.points {
+        _ if assessed.disputed => "待核".to_owned(),
+        Some(points) => format!("{result} {}", page::amount(&points)),
+        None => result,
+    }
 }
 
 /// What the summary (F2) says of lectures and of missing evidence.

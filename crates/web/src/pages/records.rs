@@ -49,7 +49,7 @@ const UNDER_OTHERS: [&str; 12] = [
 ];
 
 /// What is looked for first, in this order; a county's own forms follow.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 31] = [
     "visit",
     "lesson",
     "observation",
@@ -65,6 +65,16 @@ const ORDER: [&str; 21] = [
     "objection",
     "inspection",
     "finding",
+    "study_note",
+    "research_project",
+    "contest",
+    "contest_entry",
+    "honour",
+    "question",
+    "tutor_duty",
+    "programme",
+    "programme_step",
+    "course",
     "waiver",
     "unmet_need",
     "transfer_order",

@@ -38,7 +38,7 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
                 return Ok(None);
             };
             let codes = HashMap::from([(person.clone(), view.teacher.teacher_code.clone())]);
-            let lines = export_lines::claims(n, &view.teacher.school, view.lines.clone(), &codes)?;
+            let lines = export_lines::claims(n, view.lines.clone(), &codes)?;
             let counts = office::lesson_counts(n, &person)?;
             Ok(Some((view, lines, counts, pairs(n, &person)?)))
         })

@@ -80,7 +80,7 @@ pub(crate) async fn show(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Respo
             claims.sort_by(|a, b| {
                 (&a.date, &a.session, &a.person_name).cmp(&(&b.date, &b.session, &b.person_name))
             });
-            let lines = export_lines::claims(n, &school, claims, &codes)?;
+            let lines = export_lines::claims(n, claims, &codes)?;
             Ok((lines, year, years))
         })
         .await?;

@@ -166,6 +166,7 @@ fn claim(person: &str, state: ClaimState) -> ClaimRow {
         hours_c: 150,
         credits_c: 15,
         claimed_on: "2025-10-16".into(),
+        claimed_by: String::new(),
         state,
         disputed: false,
         late: false,

@@ -1,0 +1,120 @@
+//! What stands behind claims on a form (F1, F8): the session, evidence, results and objections, read for these
+//! claims alone.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::claims::ClaimRow;
+use super::lookup::{By, Key, Row, by_about, by_id, key, rows};
+use crate::{Error, Filter, Node};
+
+/// What a form says of a claim besides the claim itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// 主题.
+    pub theme: String,
+    /// Code of the form of the session.
+    pub form: String,
+    /// 主办单位.
+    pub organiser: String,
+    /// Last day of the session, `YYYY-MM-DD`; empty if it has one day.
+    pub until: String,
+    /// Code of the course of the county's catalogue.
+    pub course: String,
+    /// Codes of the kinds of evidence for the claim or its session, without what is another person's.
+    pub evidence: BTreeSet<String>,
+    /// 考核结果.
+    pub result: Option<Assessed>,
+    /// Code of the state of an objection against the claim or else its session.
+    pub objection: String,
+}
+
+impl Behind {
+    /// The kinds of evidence, with the pass list that an undisputed result stands in (合格名单).
+    pub(super) fn proofs(&self) -> BTreeSet<String> {
+        let passed = |a: &&Assessed| !a.disputed && PASSED.contains(&a.result.as_str());
+        let list = self
+            .result
+            .as_ref()
+            .filter(passed)
+            .map(|_| "pass_list".to_owned());
+        self.evidence.iter().cloned().chain(list).collect()
+    }
+}
+
+/// Results of who has passed.
+const PASSED: [&str; 3] = ["excellent", "good", "passed"];
+
+/// The result of an assessment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assessed {
+    /// Code of the result.
+    pub result: String,
+    /// In hundredths.
+    pub points: Option<i64>,
+    /// Two devices say different things.
+    pub disputed: bool,
+}
+
+/// For each claim what stands behind it, in the same order. Nothing of another school than the claim's.
+pub fn behind<'a>(
+    node: &Node,
+    claims: impl IntoIterator<Item = &'a ClaimRow> + Clone,
+) -> Result<Vec<Behind>, Error> {
+    let all = || claims.clone().into_iter();
+    let sessions: BTreeSet<&str> = all().map(|c| c.session.as_str()).collect();
+    let about: Vec<&str> = all()
+        .map(|c| c.id.as_str())
+        .chain(sessions.iter().copied())
+        .collect();
+    let sessions: Vec<&str> = sessions.into_iter().collect();
+    let records = by_id(node, "session", &sessions)?;
+    let mut courses: HashMap<String, String> = HashMap::new();
+    if records.values().any(|session| !session.text("course").is_empty()) {
+        let all = node.records(&Filter::kind("course"))?.into_iter();
+        courses.extend(all.map(|course| {
+            let code = course.text("code").to_owned();
+            (course.id, code)
+        }));
+    }
+    let evidence = by_about(node, "evidence", &about)?;
+    let mut results: HashMap<(Key, String), Assessed> = HashMap::new();
+    for row in rows(node, "assessment", By::About, &sessions)? {
+        if row.text("state") != "void" {
+            let assessed = Assessed {
+                result: row.text("result").to_owned(),
+                points: row.fields.get("points").and_then(|points| points.as_int()),
+                disputed: row.disputed,
+            };
+            results.insert((key(&row.school, &row.about), row.person), assessed);
+        }
+    }
+    let mut objections: HashMap<Key, String> = HashMap::new();
+    for row in rows(node, "objection", By::About, &about)? {
+        objections.insert(key(&row.school, &row.about), row.text("state").to_owned());
+    }
+    let of = |claim: &ClaimRow| {
+        let (this, session) = (key(&claim.school, &claim.id), key(&claim.school, &claim.session));
+        let record: Option<&Row> = records.get(&session);
+        let text = |field: &str| record.map_or_else(String::new, |row| row.text(field).to_owned());
+        let proofs = [&session, &this]
+            .into_iter()
+            .filter_map(|of| evidence.get(of))
+            .flatten();
+        let proofs = proofs.filter(|row| row.person.is_empty() || row.person == claim.person);
+        Behind {
+            theme: text("theme"),
+            form: text("form"),
+            organiser: text("organiser"),
+            until: text("until"),
+            course: courses.get(&text("course")).cloned().unwrap_or_default(),
+            evidence: proofs.map(|row| row.text("evidence_kind").to_owned()).collect(),
+            objection: objections
+                .get(&this)
+                .or_else(|| objections.get(&session))
+                .cloned()
+                .unwrap_or_default(),
+            result: results.get(&(session, claim.person.clone())).cloned(),
+        }
+    };
+    Ok(all().map(of).collect())
+}
