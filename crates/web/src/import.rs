@@ -161,6 +161,7 @@ fn known_teacher(t: Teacher) -> KnownTeacher {
             subject: t.subject,
             stage: t.stage,
             homeroom: t.homeroom,
+            parts: None,
             teaching_from: t.teaching_from,
             from: t.from,
         },

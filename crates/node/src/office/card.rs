@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use records::date::parse_stored_date;
-use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3};
+use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3, r6};
 use records::{CreditCard, Date, SchoolYear};
 
 use super::behind::behind;
@@ -11,6 +11,7 @@ use super::carry::{carried, claims_of};
 use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use};
 use super::conflicts::Rivals;
 use super::entries::{Stand, stands};
+use super::listening::lessons_of;
 use super::lookup::{key, organisation_names, record_of};
 use super::opening::{self, OpeningRow};
 use super::people::People;
@@ -85,8 +86,8 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
     }))
 }
 
-/// The same claims under the other rule sets for teachers, R2 and R3, in the cycles that hold the day
-/// `on`: for comparison, through class-hours. Empty if this node has no such person.
+/// The same claims under the other rule sets for teachers, R2 and R3, and for who has a part in it also R6, in the
+/// cycles that hold the day `on`: for comparison, through class-hours. Empty if this node has no such person.
 pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard>, Error> {
     let Some(Ground { teacher, entries, .. }) = ground(node, person)? else {
         return Ok(Vec::new());
@@ -97,8 +98,23 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
     };
     // In the version that the county has put into force.
     let in_force = [r2(), r3()].map(|rules| node.rules().newest(&rules.head.id));
-    let card = |rules: &RuleSet| Ok(evaluate(rules, &facts(node, &teacher, rules)?, &when, &entries));
-    in_force.iter().flatten().map(|rules| card(rules)).collect()
+    let card =
+        |rules: &RuleSet| Ok::<_, Error>(evaluate(rules, &facts(node, &teacher, rules)?, &when, &entries));
+    let mut cards: Vec<CreditCard> = in_force
+        .iter()
+        .flatten()
+        .map(|rules| card(rules))
+        .collect::<Result<_, _>>()?;
+    // R6 asks for something only of who has a part in it: 骨干, 新任校长, 后备干部.
+    let quotas = node.rules().newest(&r6().head.id);
+    let quotas: &RuleSet = quotas.as_deref().unwrap_or_else(|| r6());
+    let facts = facts(node, &teacher, quotas)?;
+    if !facts.roles.is_empty() {
+        let lessons = lessons_of(node, &teacher.school, &teacher.id)?;
+        let all: Vec<Entry> = entries.iter().cloned().chain(lessons).collect();
+        cards.push(evaluate(quotas, &facts, &when, &all));
+    }
+    Ok(cards)
 }
 
 /// A person, all claims of that person, and what they put before the rules.

@@ -1,10 +1,11 @@
-//! The lesson-listening quotas of leaders by week (R6 听课定额), from the observations of a school.
+//! Lessons heard, debriefed and given under R6: the quotas of leaders by week (听课定额), of a school by year, of
+//! backbone teachers by semester.
 
 use std::collections::{BTreeMap, HashMap};
 
 use records::Date;
 use records::date::parse_stored_date;
-use records::rules::{Entry, Per, RuleSet, SpanOutcome, When, evaluate, r6};
+use records::rules::{Entry, Outcome, Per, PersonFacts, RuleSet, SpanOutcome, When, evaluate, r6};
 
 use super::card::facts;
 use super::entries::stands;
@@ -41,6 +42,8 @@ pub struct HeldBack {
 pub struct Listening {
     /// The leaders, in the order of the roster.
     pub leaders: Vec<Listener>,
+    /// What the school itself gives and hears in the year (优质、公开、示范、观摩课; 听评课).
+    pub school: Vec<Outcome>,
     /// Rule set and version.
     pub rule_ref: String,
     /// Its Chinese title.
@@ -55,7 +58,7 @@ pub struct Listening {
 pub fn listening(node: &Node, school: &str, on: Date, today: Date) -> Result<Listening, Error> {
     let rules = node.rules().newest(&r6().head.id);
     let rules: &RuleSet = rules.as_deref().unwrap_or_else(|| r6());
-    let (entries, disputed) = entries(node, school)?;
+    let (entries, disputed) = heard(node, school)?;
     let when = When {
         on: Some(on),
         as_of: Some(today),
@@ -94,8 +97,16 @@ pub fn listening(node: &Node, school: &str, on: Date, today: Date) -> Result<Lis
             teacher,
         });
     }
+    let mut of_all: Vec<Entry> = entries.into_values().flatten().collect();
+    once(&mut of_all);
+    of_all.extend(given(node, school)?.into_values().flatten());
+    let itself = PersonFacts {
+        subject: "school".into(),
+        ..PersonFacts::default()
+    };
     Ok(Listening {
         leaders,
+        school: evaluate(rules, &itself, &when, &of_all).requirements,
         rule_ref: rules.reference(),
         title: rules.head.title_zh.clone(),
         notice: [rules.reading.notice_zh.clone(), rules.reading.notice_en.clone()],
@@ -103,12 +114,55 @@ pub fn listening(node: &Node, school: &str, on: Date, today: Date) -> Result<Lis
     })
 }
 
+/// Entries by record id of the person.
+type ByPerson = HashMap<String, Vec<Entry>>;
+
+/// Everything that R6 counts of one person: lessons heard, debriefed and given.
+pub(super) fn lessons_of(node: &Node, school: &str, person: &str) -> Result<Vec<Entry>, Error> {
+    let heard = heard(node, school)?.0.remove(person).unwrap_or_default();
+    let debriefed = heard.iter().filter(|entry| entry.marks.contains("debriefed"));
+    let debriefs: Vec<Entry> = debriefed
+        .map(|entry| Entry {
+            id: format!("{}/debrief", entry.id),
+            activity: "debrief".into(),
+            ..entry.clone()
+        })
+        .collect();
+    let given = given(node, school)?.remove(person).unwrap_or_default();
+    Ok(heard.into_iter().chain(debriefs).chain(given).collect())
+}
+
+/// Lessons of the kinds that R6 asks for, as entries of their teachers.
+fn given(node: &Node, school: &str) -> Result<ByPerson, Error> {
+    let mut of = ByPerson::new();
+    for lesson in node.records(&Filter::kind("lesson").school(school))? {
+        let kind = lesson.text("lesson_kind");
+        let asked = ["quality", "open", "model", "watch"].contains(&kind);
+        let Ok(date) = parse_stored_date(lesson.text("date")) else {
+            continue;
+        };
+        if asked && !lesson.disputed && lesson.text("state") == "taught" {
+            let entry = Entry {
+                id: lesson.id.clone(),
+                activity: kind.to_owned(),
+                level: lesson.text("level").to_owned(),
+                date,
+                ..Entry::default()
+            };
+            of.entry(lesson.text("teacher").to_owned())
+                .or_default()
+                .push(entry);
+        }
+    }
+    Ok(of)
+}
+
 /// The observations of a school as entries of their observers, and how many are in dispute. A lesson is one lesson,
 /// however often one observer's sheet of it was entered.
-fn entries(node: &Node, school: &str) -> Result<(HashMap<String, Vec<Entry>>, usize), Error> {
+fn heard(node: &Node, school: &str) -> Result<(ByPerson, usize), Error> {
     let records = node.records(&Filter::kind("observation").school(school))?;
     let stands = stands(node, &records)?;
-    let mut of: HashMap<String, Vec<Entry>> = HashMap::new();
+    let mut of = ByPerson::new();
     let mut disputed = 0;
     for (record, stand) in records.iter().zip(stands) {
         let Some(stand) = stand.filter(|stand| stand.code != "void") else {

@@ -40,6 +40,8 @@ pub struct Teacher {
     pub stage: String,
     /// Whether a homeroom teacher (班主任).
     pub homeroom: bool,
+    /// 另任: codes of further parts, with spaces between.
+    pub parts: String,
     /// First year of teaching.
     pub teaching_from: Option<i64>,
     /// Since when the facts hold, `YYYY-MM-DD`; empty when there are none yet.
@@ -112,6 +114,8 @@ pub struct TeacherInput {
     pub stage: String,
     /// Whether a homeroom teacher (班主任).
     pub homeroom: bool,
+    /// 另任: codes of further parts, with spaces between; `None`: as before.
+    pub parts: Option<String>,
     /// First year of teaching.
     pub teaching_from: Option<i64>,
     /// Since when these facts hold, `YYYY-MM-DD`.
@@ -130,18 +134,28 @@ impl TeacherInput {
 
     /// The dated facts, without whom and since when.
     fn facts(&self) -> Draft {
-        Draft::new("staff_fact")
+        let facts = Draft::new("staff_fact")
             .text("post", &self.post)
             .text("title", &self.title)
             .text("subject", &self.subject)
             .text("stage", &self.stage)
             .flag("homeroom", self.homeroom)
-            .int("teaching_from", self.teaching_from)
+            .int("teaching_from", self.teaching_from);
+        match &self.parts {
+            Some(parts) => facts.text("parts", parts),
+            None => facts,
+        }
     }
 }
 
 /// Facts that this form does not have; a new dated row takes them over from the row before.
-pub(super) const OTHER_FACTS: [&str; 4] = ["title_label", "novice_year", "weekly_lessons", "full_time"];
+pub(super) const OTHER_FACTS: [&str; 5] = [
+    "title_label",
+    "novice_year",
+    "weekly_lessons",
+    "full_time",
+    "parts",
+];
 
 /// What the kinds say about a form, field by field; empty = good. For previews.
 pub fn check_teacher(input: &TeacherInput) -> Vec<FieldError> {
@@ -444,7 +458,10 @@ impl Known {
         if same_day.is_empty() && !told {
             let mut facts = input.facts().text("person", target.id()).text("from", from);
             if let Some(row) = in_force {
-                facts = facts.keep(&row.fields, &OTHER_FACTS);
+                let others = OTHER_FACTS
+                    .into_iter()
+                    .filter(|f| *f != "parts" || input.parts.is_none());
+                facts = facts.keep(&row.fields, &others.collect::<Vec<_>>());
             }
             let id = match target {
                 Target::Row(person) => key_of(&["facts", person, from]),
@@ -547,7 +564,7 @@ fn shown(person: Record, facts: &[Record], joined: &Joined) -> Teacher {
     let twins_differ = fact.is_some_and(|fact| {
         facts.iter().any(|other| {
             other.text("from") == fact.text("from")
-                && ["post", "title", "stage", "homeroom", "teaching_from"]
+                && ["post", "title", "stage", "homeroom", "parts", "teaching_from"]
                     .iter()
                     .any(|field| other.fields.get(*field) != fact.fields.get(*field))
         })
@@ -563,6 +580,7 @@ fn shown(person: Record, facts: &[Record], joined: &Joined) -> Teacher {
         subject: text("subject"),
         stage: text("stage"),
         homeroom: fact.is_some_and(|f| f.flag("homeroom")),
+        parts: text("parts"),
         teaching_from: fact.and_then(|f| f.fields.get("teaching_from")?.as_int()),
         from: text("from"),
         way: least([person.way].into_iter().chain(fact.map(|f| f.way))),

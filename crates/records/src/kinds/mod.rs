@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 65] = files![
+const BUILTIN: [(&str, &str); 66] = files![
     "assessment.1.toml",
     "attendance.1.toml",
     "attendance.2.toml",
@@ -65,6 +65,7 @@ const BUILTIN: [(&str, &str); 65] = files![
     "honour.1.toml",
     "inspection.1.toml",
     "lesson.1.toml",
+    "lesson.2.toml",
     "notice.1.toml",
     "objection.1.toml",
     "observation.1.toml",
@@ -329,6 +330,7 @@ mod tests {
                 "honour/1",
                 "inspection/1",
                 "lesson/1",
+                "lesson/2",
                 "notice/1",
                 "objection/1",
                 "observation/1",
@@ -473,12 +475,12 @@ mod tests {
         );
         let lesson = BUILTIN
             .iter()
-            .find(|(file, _)| *file == "lesson.1.toml")
+            .find(|(file, _)| *file == "lesson.2.toml")
             .unwrap()
             .1;
         // The very file of the program says nothing new, but takes a number of the program's all the same.
-        assert!(said(&lesson.replace("version = 1", "version = 2")).contains("从 100 起"));
-        let more = lesson.replace("version = 1", "version = 100").replace(
+        assert!(said(&lesson.replace("version = 2", "version = 3")).contains("从 100 起"));
+        let more = lesson.replace("version = 2", "version = 100").replace(
             "[states]\n",
             "[[field]]\nid = \"c_board\"\nzh = \"板书\"\nen = \"Board\"\ntype = \"text\"\nmax_len = 200\n\n[states]\n",
         );

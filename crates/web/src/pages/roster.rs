@@ -18,7 +18,8 @@ use crate::who::{Ctx, Post, Right};
 struct RosterPage {
     l: Lang,
     c: Chrome,
-    q: String,
+    search: Search,
+    sexes: Vec<Choice>,
     all: usize,
     teachers: Vec<Teacher>,
     enter: bool,
@@ -41,33 +42,73 @@ struct TeacherPage {
     posts: Vec<Choice>,
     titles: Vec<Choice>,
     stages: Vec<Choice>,
+    parts: Vec<Choice>,
 }
 
-#[derive(Deserialize)]
+/// What picks a cohort (青年教师升格, by age and service) besides a name.
+#[derive(Deserialize, Default)]
 pub(crate) struct Search {
     #[serde(default)]
     q: String,
+    /// Code of GB/T 2261.1.
+    #[serde(default)]
+    sex: String,
+    /// Born in this year or later.
+    #[serde(default)]
+    born_from: String,
+    /// Born in this year or before.
+    #[serde(default)]
+    born_to: String,
+    /// At least so many years since the first year of teaching.
+    #[serde(default)]
+    service: String,
+}
+
+impl Search {
+    fn asks(&self) -> bool {
+        [&self.q, &self.sex, &self.born_from, &self.born_to, &self.service]
+            .iter()
+            .any(|text| !text.trim().is_empty())
+    }
+
+    /// What was typed and is no year is told by finding nobody, not by finding all.
+    fn has(&self, t: &Teacher, this_year: i64) -> bool {
+        let number = |text: &str| records::text::half_width(text.trim()).parse::<i64>().ok();
+        let holds = |typed: &str, test: &dyn Fn(i64) -> bool| {
+            typed.trim().is_empty() || number(typed).is_some_and(test)
+        };
+        let wanted = records::text::person_name(&self.q).to_lowercase();
+        let named = [&t.name, &t.teacher_code, &t.subject]
+            .iter()
+            .any(|text| text.to_lowercase().contains(&wanted));
+        named
+            && (self.sex.is_empty() || t.sex == self.sex)
+            && holds(&self.born_from, &|year| {
+                t.birth_year.is_some_and(|born| born >= year)
+            })
+            && holds(&self.born_to, &|year| {
+                t.birth_year.is_some_and(|born| born <= year)
+            })
+            && holds(&self.service, &|years| {
+                t.teaching_from.is_some_and(|from| this_year - from >= years)
+            })
+    }
 }
 
 /// `GET /roster`
-pub(crate) async fn list(ctx: Ctx, Query(Search { q }): Query<Search>) -> Result<Response, Fault> {
+pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
     let school = ctx.school()?;
     let mut teachers = ctx.run(move |n| office::roster(n, &school)).await?;
     let all = teachers.len();
-    let wanted = records::text::person_name(&q).to_lowercase();
-    if !wanted.is_empty() {
-        teachers.retain(|t| {
-            [&t.name, &t.teacher_code, &t.subject]
-                .iter()
-                .any(|text| text.to_lowercase().contains(&wanted))
-        });
-    }
+    let this_year = i64::from(jiff::Zoned::now().date().year());
+    teachers.retain(|t| search.has(t, this_year));
     let l = ctx.l;
     html(&RosterPage {
         l,
         c: Chrome::new(&ctx, l.t("花名册", "Roster"), "roster"),
-        q,
+        sexes: labels::choices(l, "person", "sex"),
+        search,
         all,
         teachers,
         enter: ctx.may(Right::Enter),
@@ -96,6 +137,13 @@ pub(crate) async fn edit(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         return Err(Fault::NotFound);
     };
     let year = |y: Option<i64>| y.map(|y| y.to_string()).unwrap_or_default();
+    let parts = t.parts.clone();
+    let has = |part: &str| {
+        parts
+            .split(' ')
+            .find(|p| *p == part)
+            .map_or_else(String::new, |_| "1".into())
+    };
     let f = Form::filled([
         ("name", t.name),
         ("teacher_code", t.teacher_code),
@@ -110,6 +158,9 @@ pub(crate) async fn edit(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
             "homeroom",
             if t.homeroom { "1".to_owned() } else { String::new() },
         ),
+        ("town_backbone", has("town_backbone")),
+        ("new_principal", has("new_principal")),
+        ("reserve", has("reserve")),
         ("teaching_from", year(t.teaching_from)),
         ("from", if t.from.is_empty() { page::today() } else { t.from }),
     ]);
@@ -132,6 +183,7 @@ fn teacher_page(ctx: &Ctx, f: Form, id: String) -> Result<Response, Fault> {
         posts: labels::choices(l, "staff_fact", "post"),
         titles: labels::choices(l, "staff_fact", "title"),
         stages: labels::choices(l, "staff_fact", "stage"),
+        parts: labels::choices(l, "staff_fact", "parts"),
     })
 }
 
@@ -169,6 +221,9 @@ async fn save(Post { ctx, mut form }: Post, id: String) -> Result<Response, Faul
     }
 }
 
+/// 另任, as the rules name them.
+const PARTS: [&str; 3] = ["town_backbone", "new_principal", "reserve"];
+
 fn read(form: &mut Form) -> TeacherInput {
     TeacherInput {
         teacher_code: records::text::half_width(form.get("teacher_code")),
@@ -181,6 +236,13 @@ fn read(form: &mut Form) -> TeacherInput {
         subject: records::text::tidy(form.get("subject")),
         stage: form.text("stage"),
         homeroom: form.has("homeroom"),
+        parts: Some(
+            PARTS
+                .into_iter()
+                .filter(|part| form.has(part))
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
         teaching_from: year(form, "teaching_from"),
         from: form::date(form, "from"),
     }

@@ -17,6 +17,7 @@ fn teacher(id: &str, name: &str, code: &str) -> Teacher {
         subject: "语文".into(),
         stage: String::new(),
         homeroom: false,
+        parts: String::new(),
         teaching_from: None,
         from: String::new(),
         school: "s".into(),

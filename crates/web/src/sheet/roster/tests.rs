@@ -103,6 +103,7 @@ fn a_roster_of_the_office() {
             subject: "语文".into(),
             stage: "primary".into(),
             homeroom: true,
+            parts: None,
             teaching_from: Some(2008),
             from: "2025-09-01".into(),
         }

@@ -84,6 +84,7 @@ pub(super) fn sample_facts(t: &SampleTeacher) -> TeacherFacts {
         subject: t.subject.into(),
         stage: t.stage.into(),
         homeroom: t.homeroom,
+        parts: None,
         teaching_from: Some(t.teaching_from),
         from: String::new(),
     }

@@ -116,6 +116,7 @@ fn facts(t: &Teacher) -> TeacherFacts {
         subject: t.subject.clone(),
         stage: t.stage.clone(),
         homeroom: t.homeroom,
+        parts: None,
         teaching_from: t.teaching_from,
         from: t.from.clone(),
     }

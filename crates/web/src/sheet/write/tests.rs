@@ -21,6 +21,7 @@ fn teacher(id: &str, name: &str, status: &str) -> Teacher {
         subject: "语文".into(),
         stage: "primary".into(),
         homeroom: true,
+        parts: String::new(),
         teaching_from: Some(2008),
         from: "2025-09-01".into(),
         school: "s".into(),
