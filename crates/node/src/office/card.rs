@@ -60,7 +60,7 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
     else {
         return Ok(None);
     };
-    let facts = facts(node, &teacher, rules)?;
+    let facts = facts(node, &teacher, rules, &When::default())?;
     let card = evaluate(rules, &facts, &When::default(), &entries);
     // Two claims of one session that say different things: the rules count neither, and the page shows it.
     for w in &mut weighed {
@@ -98,8 +98,14 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
     };
     // In the version that the county has put into force.
     let in_force = [r2(), r3()].map(|rules| node.rules().newest(&rules.head.id));
-    let card =
-        |rules: &RuleSet| Ok::<_, Error>(evaluate(rules, &facts(node, &teacher, rules)?, &when, &entries));
+    let card = |rules: &RuleSet| {
+        Ok::<_, Error>(evaluate(
+            rules,
+            &facts(node, &teacher, rules, &when)?,
+            &when,
+            &entries,
+        ))
+    };
     let mut cards: Vec<CreditCard> = in_force
         .iter()
         .flatten()
@@ -108,7 +114,7 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
     // R6 asks for something only of who has a part in it: 骨干, 新任校长, 后备干部.
     let quotas = node.rules().newest(&r6().head.id);
     let quotas: &RuleSet = quotas.as_deref().unwrap_or_else(|| r6());
-    let facts = facts(node, &teacher, quotas)?;
+    let facts = facts(node, &teacher, quotas, &when)?;
     if !facts.roles.is_empty() {
         let lessons = lessons_of(node, &teacher.school, &teacher.id)?;
         let all: Vec<Entry> = entries.iter().cloned().chain(lessons).collect();
@@ -240,10 +246,15 @@ pub(super) fn entry(weighed: &Weighed) -> Option<Entry> {
     })
 }
 
-/// What the rules ask about the person.
-pub(super) fn facts(node: &Node, teacher: &Teacher, rules: &RuleSet) -> Result<PersonFacts, Error> {
+/// What the rules ask about the person in the cycle that `when` names.
+pub(super) fn facts(
+    node: &Node,
+    teacher: &Teacher,
+    rules: &RuleSet,
+    when: &When,
+) -> Result<PersonFacts, Error> {
     let rows = in_use(node, teacher)?;
-    let in_cycle = in_cycle(rows.clone(), rules);
+    let in_cycle = in_cycle(rows.clone(), rules, when);
     let waiver = waiver(node, teacher)?;
     let parts = in_cycle.iter().flat_map(|row| row.text("parts").split(' '));
     let school = record_of(node, "organisation", &teacher.school)?;
@@ -281,8 +292,8 @@ fn waiver(node: &Node, teacher: &Teacher) -> Result<Option<Date>, Error> {
 }
 
 /// The dated rows that hold for a day of the cycle. A row holds until its `to`, or until the next row begins.
-fn in_cycle(mut rows: Vec<Record>, rules: &RuleSet) -> Vec<Record> {
-    let Some(period) = rules.period(&PersonFacts::default(), &When::default()) else {
+fn in_cycle(mut rows: Vec<Record>, rules: &RuleSet, when: &When) -> Vec<Record> {
+    let Some(period) = rules.period(&PersonFacts::default(), when) else {
         return Vec::new();
     };
     let (first, last) = (period.first.to_string(), period.last.to_string());

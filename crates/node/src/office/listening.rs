@@ -67,7 +67,7 @@ pub fn listening(node: &Node, school: &str, on: Date, today: Date) -> Result<Lis
     let mut leaders = Vec::new();
     for teacher in roster(node, school)?.into_iter().filter(Teacher::in_service) {
         let own = entries.get(&teacher.id).map_or(&[][..], Vec::as_slice);
-        let mut card = evaluate(rules, &facts(node, &teacher, rules)?, &when, own);
+        let mut card = evaluate(rules, &facts(node, &teacher, rules, &when)?, &when, own);
         let weekly = card
             .requirements
             .iter()

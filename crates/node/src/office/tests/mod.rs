@@ -3,6 +3,7 @@
 
 mod claims;
 mod entries;
+mod facts;
 mod roster;
 mod scale;
 mod sessions;
