@@ -11,7 +11,7 @@ use crate::pages::{
     accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
     imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
     publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
-    sync, unlisted,
+    statistics, sync, unlisted,
 };
 use crate::{assets, guard};
 
@@ -150,6 +150,7 @@ fn office() -> Router<App> {
     Router::new()
         .route("/", get(overview::show))
         .route("/sessions", get(sessions::list))
+        .route("/statistics", get(statistics::show))
         .route("/sessions/{id}", get(sessions::show))
         .route(
             "/sessions/{id}/evidence",

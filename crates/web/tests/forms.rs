@@ -503,3 +503,61 @@ fn the_roster_shows_a_cohort() {
         .lacks("石磊");
     s.clerk.get("/roster?born_from=abc").has("没有找到");
 }
+
+/// A02, A04, A17, B12: what was held between two days, by form, method and group, and the hours of each person.
+#[test]
+fn what_was_held_is_counted_between_two_days() {
+    let s = school();
+    let host = s.site.node.home_school().unwrap();
+    let group = [
+        ("name", "数学教研组"),
+        ("group_kind", "research"),
+        ("from", "2025-09-01"),
+    ];
+    let group = enter(&s.clerk, "group", &group);
+    for (title, day, present) in [
+        ("研课", "2025-10-22", 2),
+        ("磨课", "2025-11-05", 1),
+        ("来年", "2026-03-01", 3),
+    ] {
+        let session = session(&s.site, title);
+        let record = format!("/records/session/{session}");
+        let whole = [
+            ("title", title),
+            ("date", day),
+            ("host", host.as_str()),
+            ("form", "school_based"),
+            ("category", "practice"),
+            ("channel", "school"),
+            ("hours_c", "1.5"),
+            ("methods", "case"),
+            ("methods", "discussion"),
+            ("group", id(&group)),
+        ];
+        edit(&s.clerk, &record, &whole);
+        let marks: Vec<(String, String)> = (0..present)
+            .map(|n| (s.persons[n].clone(), "present".to_owned()))
+            .collect();
+        office::mark_attendance(&s.site.node, &by("李专管员"), &session, &marks).unwrap();
+        office::end_session(&s.site.node, &by("李专管员"), &session).unwrap();
+    }
+    let page = s.clerk.get("/statistics?first=2025-9-1&last=２０２６年1月20日");
+    // 3 of 3 person-times of 1.5 hours each.
+    page.has("已开活动 2 次，3 人次，3.0 学时")
+        .has("按研修形式")
+        .has("案例式")
+        .has("研讨式")
+        .has("数学教研组")
+        .has("<td class=\"number\" data-label=\"人次学时\">4.5</td>")
+        .has("欧阳㙇</th><td class=\"number\">3.0</td>")
+        .has("王𬭊</th><td class=\"number\">1.5</td>")
+        .lacks("石磊");
+    s.clerk
+        .get("/statistics?first=昨天")
+        .has("role=\"alert\"")
+        .has("value=\"昨天\"");
+    s.clerk
+        .get("/statistics?first=2026-02-20&last=2026-07-10")
+        .has("已开活动 1 次，3 人次");
+    s.clerk.get("/sessions").has("href=\"/statistics\"");
+}

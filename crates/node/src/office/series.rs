@@ -37,7 +37,7 @@ pub struct SeriesPlan {
 }
 
 /// States of sessions that took place, or do.
-const HELD: [&str; 5] = ["held", "ended", "credited", "audited", "archived"];
+pub(super) const HELD: [&str; 5] = ["held", "ended", "credited", "audited", "archived"];
 
 /// Sessions of one month.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

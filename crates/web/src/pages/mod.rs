@@ -34,5 +34,6 @@ pub(crate) mod session_form;
 pub(crate) mod sessions;
 pub(crate) mod sign;
 pub(crate) mod sign_in;
+pub(crate) mod statistics;
 pub(crate) mod sync;
 pub(crate) mod unlisted;
