@@ -561,3 +561,85 @@ fn what_was_held_is_counted_between_two_days() {
         .has("已开活动 1 次，3 人次");
     s.clerk.get("/sessions").has("href=\"/statistics\"");
 }
+
+/// C29, E14, D05: lessons of one topic stand together with how often they were heard; 分散 and 集中 are counted.
+#[test]
+fn lessons_of_one_topic_stand_together() {
+    let s = school();
+    let mut lessons = Vec::new();
+    for (person, day, mode) in [
+        (0, "2025-10-15", "concentrated"),
+        (1, "2025-10-16", "concentrated"),
+        (2, "2025-11-16", "dispersed"),
+    ] {
+        let set = if person < 2 { "分数的意义" } else { "" };
+        let fields = [
+            ("teacher", s.persons[person].as_str()),
+            ("date", day),
+            ("subject", "数学"),
+            ("topic", "分数的意义（一）"),
+            ("lesson_kind", "open"),
+            ("level", "school"),
+            ("mode", mode),
+            ("lesson_set", set),
+            ("state", "taught"),
+        ];
+        lessons.push(enter(&s.clerk, "lesson", &fields));
+    }
+    let sheet = [
+        ("lesson", id(&lessons[1])),
+        ("observer", &s.persons[0]),
+        ("observer_role", "peer"),
+        ("date", "2025-10-16"),
+    ];
+    enter(&s.clerk, "observation", &sheet);
+    let page = s.clerk.get("/statistics?first=2025-09-01&last=2026-08-31");
+    page.has("分数的意义：欧阳㙇《分数的意义（一）》；王𬭊")
+        .has("（听课 1 人次）")
+        .has("<li>集中：2</li>")
+        .has("<li>分散：1</li>")
+        .lacks("石磊《");
+}
+
+/// A07, D11: a research cycle tells which of its six steps were not held.
+#[test]
+fn a_research_cycle_tells_the_steps_that_are_not_held() {
+    let s = school();
+    let cycle = [
+        ("title", "读懂学生的错误"),
+        ("series_kind", "research_cycle"),
+        ("from", "2025-10-01"),
+        ("to", "2025-12-31"),
+        ("every", "free"),
+        ("form", "mutual_inquiry"),
+        ("category", "practice"),
+        ("hours_c", "1"),
+    ];
+    let cycle = enter(&s.clerk, "series", &cycle);
+    s.clerk
+        .get(&cycle)
+        .has("六步中还没开的：定主题、备课说课、呈现、研讨、反思、改进");
+    for (title, step) in [("定主题会", "topic"), ("研讨会", "discuss")] {
+        let session = session(&s.site, title);
+        let whole = [
+            ("title", title),
+            ("date", "2025-10-22"),
+            ("host", &s.site.node.home_school().unwrap()),
+            ("form", "school_based"),
+            ("category", "practice"),
+            ("channel", "school"),
+            ("hours_c", "1"),
+            ("series", id(&cycle)),
+            ("cycle_step", step),
+        ];
+        edit(&s.clerk, &format!("/records/session/{session}"), &whole);
+        if step == "topic" {
+            let marks = [(s.persons[0].clone(), "present".to_owned())];
+            office::mark_attendance(&s.site.node, &by("李专管员"), &session, &marks).unwrap();
+            office::end_session(&s.site.node, &by("李专管员"), &session).unwrap();
+        }
+    }
+    s.clerk
+        .get(&cycle)
+        .has("六步中还没开的：备课说课、呈现、研讨、反思、改进");
+}

@@ -107,7 +107,7 @@ pub use sessions::{
     SessionDetail, SessionInput, SessionRow, all_sessions, save_session, session, sessions, void_session,
 };
 pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
-pub use statistics::{Counted, Statistics, statistics};
+pub use statistics::{Counted, LessonSet, Statistics, statistics};
 pub use store::imports::Import;
 pub use titles::choices;
 pub use undo::{Fate, Undone, undo_import, undo_preview};

@@ -23,6 +23,8 @@ pub struct InSeries {
     pub date: String,
     /// Code of its state.
     pub state: String,
+    /// Code of the step of a research cycle that it is, or empty.
+    pub cycle_step: String,
 }
 
 /// What was planned and what was held.
@@ -34,6 +36,8 @@ pub struct SeriesPlan {
     pub missing: Vec<String>,
     /// How many were held.
     pub held: usize,
+    /// Of a 研修流程: its steps that no held session says it was, in Chinese and English.
+    pub open_steps: Vec<[String; 2]>,
 }
 
 /// States of sessions that took place, or do.
@@ -91,15 +95,28 @@ pub fn series_plan(node: &Node, series: &str) -> Result<SeriesPlan, Error> {
     let sessions = sessions(node, &record)?;
     let there: BTreeSet<&str> = sessions.iter().map(|session| session.date.as_str()).collect();
     let planned = planned(&record)?;
+    let held = |session: &&InSeries| HELD.contains(&session.state.as_str());
+    let done: BTreeSet<&str> = sessions
+        .iter()
+        .filter(held)
+        .map(|s| s.cycle_step.as_str())
+        .collect();
+    let kinds = node.kinds();
+    let steps = kinds.latest("session").and_then(|kind| kind.field("cycle_step"));
+    let open = steps
+        .into_iter()
+        .flat_map(|field| &field.codes)
+        .filter(|code| !done.contains(code.id.as_str()));
     Ok(SeriesPlan {
+        open_steps: match record.text("series_kind") {
+            "research_cycle" => open.map(|code| [code.zh.clone(), code.en.clone()]).collect(),
+            _ => Vec::new(),
+        },
         missing: planned
             .into_iter()
             .filter(|day| !there.contains(day.as_str()))
             .collect(),
-        held: sessions
-            .iter()
-            .filter(|session| HELD.contains(&session.state.as_str()))
-            .count(),
+        held: sessions.iter().filter(held).count(),
         sessions,
     })
 }
@@ -121,6 +138,7 @@ fn sessions(node: &Node, series: &Record) -> Result<Vec<InSeries>, Error> {
             found.push(InSeries {
                 title: record.text("title").to_owned(),
                 date: record.text("date").to_owned(),
+                cycle_step: record.text("cycle_step").to_owned(),
                 id: record.id,
                 state,
             });

@@ -34,6 +34,17 @@ impl Counted {
     }
 }
 
+/// Lessons of one topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LessonSet {
+    /// The title that they share.
+    pub title: String,
+    /// Names of the teachers with the topics of their lessons, by date.
+    pub lessons: Vec<String>,
+    /// How often they were heard.
+    pub heard: usize,
+}
+
 /// What a school held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
@@ -53,6 +64,10 @@ pub struct Statistics {
     pub parts: Vec<([String; 2], i64)>,
     /// Class-hours of each person by form of learning: name, and hundredths in the order of `by_form`.
     pub by_person: Vec<(String, Vec<i64>)>,
+    /// Lessons by way of listening (分散、集中).
+    pub modes: Vec<([String; 2], i64)>,
+    /// Lessons of one topic by several teachers (同课异构).
+    pub sets: Vec<LessonSet>,
     /// Sessions that count nowhere because two devices say different things.
     pub disputed: usize,
 }
@@ -159,6 +174,33 @@ pub fn statistics(node: &Node, school: &str, first: &str, last: &str) -> Result<
     of.by_block = blocks.rows(&blocks.order(&codes("course", "block")), |code| {
         label("course", "block", code)
     });
+    let mut lessons = node.records(&Filter::kind("lesson").school(school))?;
+    lessons.retain(|lesson| within(lesson) && !lesson.disputed && lesson.text("state") == "taught");
+    lessons.sort_by(|a, b| (a.text("date"), &a.id).cmp(&(b.text("date"), &b.id)));
+    let mut heard: BTreeMap<String, usize> = BTreeMap::new();
+    for sheet in node.records(&Filter::kind("observation").school(school))? {
+        if sheet.text("state") != "void" {
+            *heard.entry(sheet.text("lesson").to_owned()).or_default() += 1;
+        }
+    }
+    let (mut modes, mut sets) = (BTreeMap::<&str, i64>::new(), BTreeMap::<&str, LessonSet>::new());
+    for lesson in &lessons {
+        if !lesson.text("mode").is_empty() {
+            *modes.entry(lesson.text("mode")).or_default() += 1;
+        }
+        if !lesson.text("lesson_set").is_empty() {
+            let set = sets.entry(lesson.text("lesson_set")).or_default();
+            let teacher = names.get(lesson.text("teacher")).map_or("", String::as_str);
+            set.title = lesson.text("lesson_set").to_owned();
+            set.lessons.push(format!("{teacher}《{}》", lesson.text("topic")));
+            set.heard += heard.get(&lesson.id).copied().unwrap_or(0);
+        }
+    }
+    of.sets = sets.into_values().collect();
+    of.modes = modes
+        .into_iter()
+        .map(|(code, n)| (label("lesson", "mode", code), n))
+        .collect();
     of.parts = parts
         .into_iter()
         .map(|(code, minutes)| (label("session_part", "part", &code), minutes))
