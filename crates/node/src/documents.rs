@@ -24,7 +24,7 @@ use crate::{Error, policy};
 
 pub(crate) use past::Deed;
 use past::Writers;
-use taking::{apply_all, parsed};
+use taking::{apply_all, apply_unjudged, parsed};
 
 /// One edit of one record: `None` empties a field.
 #[derive(Clone, PartialEq, Debug)]
@@ -289,7 +289,7 @@ fn objects_of(doc: &impl ReadDoc, id: &str) -> Option<Vec<ObjId>> {
     let all = doc.get_all(ROOT, id).ok()?;
     let maps: Vec<ObjId> = all
         .into_iter()
-        .filter(|(v, _)| v.is_object())
+        .filter(|(v, _)| *v == automerge::Value::Object(ObjType::Map))
         .map(|(_, o)| o)
         .collect();
     (!maps.is_empty()).then_some(maps)
@@ -392,7 +392,7 @@ pub(crate) fn say_again(
         applied.push(change);
     }
     let edits = catch_unwind(AssertUnwindSafe(|| {
-        let touched = apply_all(&mut was.doc, &applied)?;
+        let touched = apply_unjudged(&mut was.doc, &applied)?;
         Some(
             touched
                 .into_iter()
@@ -466,8 +466,14 @@ impl Cache {
         if fresh {
             views::clear(conn, id)?;
         }
-        for record in touched {
-            match loaded.row(around.kinds, id, key, &record) {
+        let row = |record: String| (loaded.row(around.kinds, id, key, &record), record);
+        let Ok(rows) = catch_unwind(AssertUnwindSafe(|| {
+            touched.into_iter().map(row).collect::<Vec<_>>()
+        })) else {
+            return Ok(false);
+        };
+        for (row, record) in rows {
+            match row {
                 Some(row) => views::put(conn, &row)?,
                 None => views::remove(conn, id, &record)?,
             }

@@ -410,7 +410,7 @@ fn a_programme_has_steps_and_a_theme_the_questions_that_fed_it() {
     let s = school();
     let programme = [("title", "三名工程"), ("from", "2025-09-01")];
     let programme = enter(&s.clerk, "programme", &programme);
-    step(&s.clerk, &programme, "done").has("至少一步");
+    step(&s.clerk, &programme, "done").has("至少一步已完成");
     for (no, title, done) in [
         ("1", "理清思路", true),
         ("2", "搭建平台", true),
@@ -470,6 +470,11 @@ fn a_course_of_the_countys_catalogue_is_named_by_a_session() {
         ],
     );
     saved(&step(&admin, &course, "published"));
+    // Who keeps the registry reads what is the county's own, and nothing that says something about persons.
+    admin.get("/records/course").has("教师职业理想与道德");
+    for kind in ["same_person", "bulletin", "lesson"] {
+        admin.get(&format!("/records/{kind}")).is(403);
+    }
     let clerk = school.signed_in("李专管员", Role::Clerk);
     until(&clerk, "/records/course", "教师职业理想与道德");
     // What the county keeps, no school enters.
@@ -554,11 +559,14 @@ fn what_was_held_is_counted_between_two_days() {
         .lacks("石磊");
     s.clerk
         .get("/statistics?first=昨天")
-        .has("role=\"alert\"")
+        .has("id=\"first-error\"")
         .has("value=\"昨天\"");
     s.clerk
         .get("/statistics?first=2026-02-20&last=2026-07-10")
         .has("已开活动 1 次，3 人次");
+    s.clerk
+        .get("/statistics?first=2026-01-01&last=2025-01-01")
+        .has("结束日期早于开始日期");
     s.clerk.get("/sessions").has("href=\"/statistics\"");
 }
 

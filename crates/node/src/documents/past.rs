@@ -9,7 +9,7 @@ use records::Value;
 use store::changes::{self, Stored};
 use sync::{DocKey, NodeId};
 
-use super::taking::{named_in, record_of};
+use super::taking::Named;
 use super::{Around, Cache, Loaded, read_scalar};
 use crate::Error;
 
@@ -113,8 +113,9 @@ impl Loaded {
         for s in new {
             if self.counted.contains(&s.change.header.hash) {
                 let change = automerge::Change::from_bytes(s.change.to_chunk()).ok()?;
-                let (mut records, objects) = named_in(&change.decode());
-                records.extend(objects.iter().filter_map(|id| record_of(&self.doc, id)));
+                let mut named = Named::default();
+                named.add(&change.decode());
+                let records = named.records(&self.doc);
                 for record in records {
                     self.writers.of.entry(record).or_default().insert(s.seq);
                 }

@@ -1,38 +1,61 @@
 //! What of the changes Automerge is given, and which records they touched.
+//!
+//! Automerge takes much that no honest program writes (a value that replaces one under another key, itself, or one
+//! that its author did not have; lists where maps are; keys that are inserted), and what then shows depends on the
+//! order and the portions in which changes come. So a change is judged first, by what its author had: the document
+//! as of its dependencies. That is the same on every node.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use automerge::legacy::{Key, ObjectId, Op, OpId};
-use automerge::{Automerge, ExpandedChange, ObjId, Prop, ROOT, ReadDoc};
+use automerge::legacy::{Key, ObjectId, Op, OpId, OpType};
+use automerge::{Automerge, ChangeHash, ExpandedChange, ObjId, ObjType, Prop, ROOT, ReadDoc, Value};
 use sync::Change;
 
-/// Applies changes; the records that they touched. Automerge's own patches would not do: they pass over what
-/// loses against a concurrent value, and a page shows both. `None`: Automerge cannot take them, or one of them is
-/// not [`well_founded`]; then the document is spoilt.
+/// Applies changes in the order of their dependencies; the records that they touched. Automerge's own patches would
+/// not do: they pass over what loses against a concurrent value, and a page shows both. `None`: Automerge cannot
+/// take them, or one of them is not what a program writes; then the document is spoilt.
 pub(super) fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String>> {
     let was_empty = doc.get_heads().is_empty();
-    let (mut records, mut objects) = (BTreeSet::new(), BTreeSet::new());
-    let mut waiting = Vec::new();
+    let mut named = Named::default();
+    let mut waiting = Waiting::on(doc);
     for change in parsed(changes)? {
         let told = change.decode();
-        // What a change names of others is looked for in the document as its author had it.
-        if names_others(&told) {
-            doc.apply_changes(std::mem::take(&mut waiting)).ok()?;
-            if !well_founded(doc, &told) {
-                return None;
-            }
+        let after_all = waiting.heads == told.deps.iter().copied().collect();
+        // One that looks at nothing of others can wait with them; another one that did not see all that waits is
+        // judged by the document as its author had it, and applied at once.
+        let alone = !looks_elsewhere(doc, &waiting, &told);
+        if !after_all && !alone {
+            waiting.apply(doc)?;
         }
-        let (named, within) = named_in(&told);
-        records.extend(named);
-        objects.extend(within);
-        waiting.push(change);
+        let seen = match (after_all, alone) {
+            (true, _) => Seen::All(&waiting),
+            (false, true) => Seen::Nothing,
+            (false, false) => Seen::AsOf(&told.deps),
+        };
+        let wrote = judge(doc, &seen, &told)?;
+        named.add(&told);
+        waiting.take(change, wrote);
+        if (!after_all && !alone) || waiting.changes.len() >= PORTION {
+            waiting.apply(doc)?;
+        }
     }
-    doc.apply_changes(waiting).ok()?;
-    if was_empty {
-        return Some(doc.keys(ROOT).collect());
-    }
-    records.extend(objects.iter().filter_map(|id| record_of(doc, id)));
-    Some(records)
+    waiting.apply(doc)?;
+    Some(match was_empty {
+        true => doc.keys(ROOT).collect(),
+        false => named.records(doc),
+    })
+}
+
+/// Changes that wait at most: what they wrote is held in memory until they are applied.
+const PORTION: usize = 512;
+
+/// The same without judging: for what was set aside, whose values are said again by this node's own hand.
+pub(super) fn apply_unjudged(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String>> {
+    let changes = parsed(changes)?;
+    let mut named = Named::default();
+    changes.iter().for_each(|change| named.add(&change.decode()));
+    doc.apply_changes(changes).ok()?;
+    Some(named.records(doc))
 }
 
 pub(super) fn parsed(changes: &[&Change]) -> Option<Vec<automerge::Change>> {
@@ -40,17 +63,114 @@ pub(super) fn parsed(changes: &[&Change]) -> Option<Vec<automerge::Change>> {
     changes.iter().map(each).collect()
 }
 
-/// The keys of the root, and the objects below it, that the operations of a change name.
-pub(super) fn named_in(change: &ExpandedChange) -> (BTreeSet<String>, BTreeSet<String>) {
-    let (mut records, mut objects) = (BTreeSet::new(), BTreeSet::new());
-    for op in &change.operations {
-        match (&op.obj, &op.key) {
-            (ObjectId::Root, Key::Map(name)) => drop(records.insert(name.to_string())),
-            (ObjectId::Root, _) => {}
-            (ObjectId::Id(id), _) => drop(objects.insert(id.to_string())),
+/// The keys of the root, and the objects below it, that the operations of changes name.
+#[derive(Default)]
+pub(super) struct Named {
+    records: BTreeSet<String>,
+    objects: BTreeSet<String>,
+}
+
+impl Named {
+    pub(super) fn add(&mut self, change: &ExpandedChange) {
+        for op in &change.operations {
+            match (&op.obj, &op.key) {
+                (ObjectId::Root, Key::Map(name)) => drop(self.records.insert(name.to_string())),
+                (ObjectId::Root, _) => {}
+                (ObjectId::Id(id), _) => drop(self.objects.insert(id.to_string())),
+            }
         }
     }
-    (records, objects)
+
+    /// The records of a document that holds those changes.
+    pub(super) fn records(self, doc: &Automerge) -> BTreeSet<String> {
+        let of_objects = self.objects.iter().filter_map(|id| record_of(doc, id));
+        let of_objects: Vec<String> = of_objects.collect();
+        self.records.into_iter().chain(of_objects).collect()
+    }
+}
+
+/// A field, or a key of the root.
+type Place = (ObjectId, String);
+
+/// What a change wrote: the values that stand at each place after it, and the maps that it made.
+#[derive(Default)]
+struct Wrote {
+    stands: HashMap<Place, HashSet<OpId>>,
+    maps: HashSet<OpId>,
+}
+
+/// Changes that are judged and not yet given to Automerge, which has its price for each portion.
+struct Waiting {
+    changes: Vec<automerge::Change>,
+    /// Heads of the document and these changes together.
+    heads: BTreeSet<ChangeHash>,
+    wrote: Wrote,
+}
+
+impl Waiting {
+    fn on(doc: &Automerge) -> Waiting {
+        Waiting {
+            changes: Vec::new(),
+            heads: doc.get_heads().into_iter().collect(),
+            wrote: Wrote::default(),
+        }
+    }
+
+    fn take(&mut self, change: automerge::Change, wrote: Wrote) {
+        self.heads.retain(|head| !change.deps().contains(head));
+        self.heads.insert(change.hash());
+        self.wrote.stands.extend(wrote.stands);
+        self.wrote.maps.extend(wrote.maps);
+        self.changes.push(change);
+    }
+
+    fn apply(&mut self, doc: &mut Automerge) -> Option<()> {
+        doc.apply_changes(std::mem::take(&mut self.changes)).ok()?;
+        *self = Waiting::on(doc);
+        Some(())
+    }
+}
+
+/// What the author of a change had seen.
+enum Seen<'a> {
+    /// The document and all that waits.
+    All(&'a Waiting),
+    /// Of what it looks at, nothing: it makes records under keys that nobody has.
+    Nothing,
+    /// The document as of these heads.
+    AsOf(&'a [ChangeHash]),
+}
+
+impl Seen<'_> {
+    /// The values that stood at a place of an object of the document.
+    fn stood(&self, doc: &Automerge, object: &ObjId, place: &Place) -> Option<HashSet<OpId>> {
+        let values = match self {
+            Seen::Nothing => return Some(HashSet::new()),
+            Seen::All(waiting) => match waiting.wrote.stands.get(place) {
+                Some(stands) => return Some(stands.clone()),
+                None => doc.get_all(object, place.1.as_str()),
+            },
+            Seen::AsOf(heads) => doc.get_all_at(object, place.1.as_str(), heads),
+        };
+        let id = |(_, id): (Value<'_>, ObjId)| match id {
+            ObjId::Id(counter, actor, _) => Some(OpId::new(counter, &actor)),
+            ObjId::Root => None,
+        };
+        values.ok()?.into_iter().map(id).collect()
+    }
+
+    /// A record's map that stood in the document.
+    fn map(&self, doc: &Automerge, id: &OpId) -> Option<ObjId> {
+        let object = doc.import_obj(&id.to_string()).ok()?;
+        let parent = doc.parents(&object).ok()?.next()?;
+        let values = match self {
+            Seen::Nothing => return None,
+            Seen::All(_) => doc.get_all(&parent.obj, parent.prop),
+            Seen::AsOf(heads) => doc.get_all_at(&parent.obj, parent.prop, heads),
+        };
+        let stood = |(value, at): &(Value<'_>, ObjId)| *at == object && *value == Value::Object(ObjType::Map);
+        values.ok()?.iter().any(stood).then_some(object)
+    }
 }
 
 /// The operations of a change, with their ids.
@@ -59,64 +179,72 @@ fn numbered(change: &ExpandedChange) -> impl Iterator<Item = (OpId, &Op)> {
     (change.start_op.get()..).map(id).zip(&change.operations)
 }
 
-/// Whether a change names anything but its own operations.
-fn names_others(change: &ExpandedChange) -> bool {
+/// Whether a change names anything but its own operations, or makes a record under a key that is there: such a key
+/// stays for good, so that is at least whenever its author knew of it.
+fn looks_elsewhere(doc: &Automerge, waiting: &Waiting, change: &ExpandedChange) -> bool {
     let mut own = HashSet::new();
     numbered(change).any(|(id, op)| {
-        let object = match &op.obj {
-            ObjectId::Root => None,
-            ObjectId::Id(id) => Some(id),
+        let elsewhere = match (&op.obj, &op.key) {
+            (ObjectId::Id(object), _) => !own.contains(object),
+            (ObjectId::Root, Key::Map(key)) => {
+                let place = (ObjectId::Root, key.to_string());
+                waiting.wrote.stands.contains_key(&place)
+                    || doc.get(ROOT, key.as_str()).is_ok_and(|value| value.is_some())
+            }
+            (ObjectId::Root, Key::Seq(_)) => true,
         };
-        let others = op.pred.iter().chain(object).any(|id| !own.contains(id));
+        let elsewhere = elsewhere || op.pred.iter().any(|id| !own.contains(id));
         own.insert(id);
-        others || matches!(op.key, Key::Seq(_))
+        elsewhere
     })
 }
 
-/// Whether a change takes away only values that stood in the same field, and writes only into maps that stood
-/// there, when it was made: among its own operations or in the document as of its dependencies. Every honest
-/// program writes such; Automerge takes others too, and then two nodes that got the same changes in another order
-/// or in other portions may show different records. Lists are in no record, so none is looked into.
-fn well_founded(doc: &Automerge, change: &ExpandedChange) -> bool {
-    let mut own: HashMap<OpId, (&ObjectId, &Key)> = HashMap::new();
-    numbered(change).all(|(id, op)| {
-        let place = (&op.obj, &op.key);
+/// What a change wrote, if it is what a program writes: new records, which are maps under keys of the root that its
+/// author did not have, and in records values in place of all that stood, or the removal of some of them (so
+/// somebody chooses the one of two values that shows anyway).
+fn judge(doc: &Automerge, seen: &Seen<'_>, change: &ExpandedChange) -> Option<Wrote> {
+    let mut wrote = Wrote::default();
+    let mut known: HashMap<OpId, ObjId> = HashMap::new();
+    for (id, op) in numbered(change) {
         let Key::Map(key) = &op.key else {
-            return false;
+            return None;
         };
-        let object = match &op.obj {
-            ObjectId::Root => Some(ROOT),
-            ObjectId::Id(object) if own.contains_key(object) => None,
-            ObjectId::Id(object) => match map_as_of(doc, &object.to_string(), &change.deps) {
-                None => return false,
-                known => known,
+        let place: Place = (op.obj.clone(), key.to_string());
+        let waits = |map: &OpId| matches!(seen, Seen::All(w) if w.wrote.maps.contains(map));
+        let stood = match (wrote.stands.get(&place), &op.obj) {
+            (Some(stands), _) => stands.clone(),
+            (None, ObjectId::Root) => seen.stood(doc, &ROOT, &place)?,
+            (None, ObjectId::Id(map)) if wrote.maps.contains(map) => HashSet::new(),
+            (None, ObjectId::Id(map)) if waits(map) => match seen {
+                Seen::All(waiting) => waiting.wrote.stands.get(&place).cloned().unwrap_or_default(),
+                _ => return None,
             },
+            (None, ObjectId::Id(map)) => {
+                if !known.contains_key(map) {
+                    known.insert(map.clone(), seen.map(doc, map)?);
+                }
+                seen.stood(doc, known.get(map)?, &place)?
+            }
         };
-        let mut foreign = op.pred.iter().filter(|p| own.get(*p) != Some(&place)).peekable();
-        let stood = foreign.peek().is_none()
-            || object.is_some_and(|object| {
-                let values = doc
-                    .get_all_at(object, key.as_str(), &change.deps)
-                    .unwrap_or_default();
-                let values: HashSet<String> = values.iter().map(|(_, id)| id.to_string()).collect();
-                foreign.all(|p| values.contains(&p.to_string()))
-            });
-        own.insert(id, place);
-        stood
-    })
-}
-
-/// A map that stood in the document as of these heads.
-fn map_as_of(doc: &Automerge, id: &str, heads: &[automerge::ChangeHash]) -> Option<ObjId> {
-    let object = doc.import_obj(id).ok()?;
-    let parent = doc.parents(&object).ok()?.next()?;
-    let values = doc.get_all_at(&parent.obj, parent.prop, heads).ok()?;
-    let stood = values.iter().any(|(v, o)| *o == object && v.is_object());
-    stood.then_some(object)
+        let named: HashSet<OpId> = op.pred.iter().cloned().collect();
+        let stands = match (&op.obj, &op.action, op.insert) {
+            (ObjectId::Root, OpType::Make(ObjType::Map), false) if stood.is_empty() && named.is_empty() => {
+                wrote.maps.insert(id.clone());
+                HashSet::from([id])
+            }
+            (ObjectId::Id(_), OpType::Put(_), false) if named == stood => HashSet::from([id]),
+            (ObjectId::Id(_), OpType::Delete, false) if !named.is_empty() && named.is_subset(&stood) => {
+                stood.difference(&named).cloned().collect()
+            }
+            _ => return None,
+        };
+        wrote.stands.insert(place, stands);
+    }
+    Some(wrote)
 }
 
 /// The root's key under which an object lies.
-pub(super) fn record_of(doc: &Automerge, object: &str) -> Option<String> {
+fn record_of(doc: &Automerge, object: &str) -> Option<String> {
     let object = doc.import_obj(object).ok()?;
     match doc.parents(object).ok()?.last()?.prop {
         Prop::Map(name) => Some(name),
@@ -210,6 +338,7 @@ mod tests {
         write_edits(&mut honest, &[edit("r1", &[("title", "右")])]).unwrap();
         let honest = forged(&mut honest, &|_| ());
         // The title of r1 is operation 2, its place 3; what both wrote begins with 4.
+        let of = |action: OpType| move |told: &mut ExpandedChange| told.operations[0].action = action.clone();
         let bad = [
             (
                 "the place, under the key of the title",
@@ -221,6 +350,37 @@ mod tests {
             ),
             ("itself", forged(&mut right, &with_pred(4, 4))),
             ("a concurrent title", forged(&mut right, &with_pred(4, 3))),
+            (
+                "nothing, beside a value that stands",
+                forged(&mut right, &|told| {
+                    told.operations[0].pred = [].into_iter().collect();
+                }),
+            ),
+            ("a counter's step", forged(&mut right, &of(OpType::Increment(1)))),
+            (
+                "a list in a record",
+                forged(&mut right, &of(OpType::Make(ObjType::List))),
+            ),
+            (
+                "a value of the root",
+                forged(&mut right, &|told| {
+                    told.operations[0].obj = ObjectId::Root;
+                    told.operations[0].pred = [].into_iter().collect();
+                }),
+            ),
+            (
+                "a record that is there, made again",
+                forged(&mut right, &|told| {
+                    told.operations[0].obj = ObjectId::Root;
+                    told.operations[0].key = Key::Map("r1".into());
+                    told.operations[0].action = OpType::Make(ObjType::Map);
+                    told.operations[0].pred = [].into_iter().collect();
+                }),
+            ),
+            (
+                "an inserted key",
+                forged(&mut right, &|told| told.operations[0].insert = true),
+            ),
             (
                 "a concurrent record",
                 forged(&mut right, &|told| {

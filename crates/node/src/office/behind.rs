@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use records::text::half_width;
+
 use super::claims::ClaimRow;
 use super::lookup::{By, Key, Row, by_about, by_id, key, rows};
 use crate::{Error, Filter, Node};
@@ -22,6 +24,8 @@ pub struct Behind {
     pub course: String,
     /// Codes of the kinds of evidence for the claim or its session, without what is another person's.
     pub evidence: BTreeSet<String>,
+    /// Whether a pass list among them is this person's own.
+    named: bool,
     /// 考核结果.
     pub result: Option<Assessed>,
     /// Code of the state of an objection against the claim or else its session.
@@ -29,17 +33,17 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// The kinds of evidence, with the pass list that an undisputed result stands in (合格名单).
+    /// The kinds of evidence, with the pass list (合格名单) only for whom it names: a picture of it that stands for
+    /// all says of nobody that this one has passed.
     pub(super) fn proofs(&self) -> BTreeSet<String> {
-        let passed = |a: &&Assessed| !a.disputed && PASSED.contains(&a.result.as_str());
-        let list = self
-            .result
-            .as_ref()
-            .filter(passed)
-            .map(|_| "pass_list".to_owned());
-        self.evidence.iter().cloned().chain(list).collect()
+        let passed = |a: &Assessed| !a.disputed && PASSED.contains(&a.result.as_str());
+        let named = self.named || self.result.as_ref().is_some_and(passed);
+        let others = self.evidence.iter().filter(|kind| *kind != PASS_LIST).cloned();
+        others.chain(named.then(|| PASS_LIST.to_owned())).collect()
     }
 }
+
+const PASS_LIST: &str = "pass_list";
 
 /// Results of who has passed.
 const PASSED: [&str; 3] = ["excellent", "good", "passed"];
@@ -70,9 +74,11 @@ pub fn behind<'a>(
     let records = by_id(node, "session", &sessions)?;
     let mut courses: HashMap<String, String> = HashMap::new();
     if records.values().any(|session| !session.text("course").is_empty()) {
-        let all = node.records(&Filter::kind("course"))?.into_iter();
-        courses.extend(all.map(|course| {
-            let code = course.text("code").to_owned();
+        // A draft says nothing yet; what two officers say differently, neither.
+        let mut all = node.records(&Filter::kind("course"))?;
+        all.retain(|course| !course.disputed && course.text("state") != "draft");
+        courses.extend(all.into_iter().map(|course| {
+            let code = half_width(course.text("code")).trim().to_owned();
             (course.id, code)
         }));
     }
@@ -85,7 +91,10 @@ pub fn behind<'a>(
                 points: row.fields.get("points").and_then(|points| points.as_int()),
                 disputed: row.disputed,
             };
-            results.insert((key(&row.school, &row.about), row.person), assessed);
+            // Two that say different things are a dispute, whichever came first.
+            let of = (key(&row.school, &row.about), row.person);
+            let both = |known: &mut Assessed| known.disputed |= *known != assessed;
+            results.entry(of).and_modify(both).or_insert(assessed.clone());
         }
     }
     let mut objections: HashMap<Key, String> = HashMap::new();
@@ -100,14 +109,22 @@ pub fn behind<'a>(
             .into_iter()
             .filter_map(|of| evidence.get(of))
             .flatten();
-        let proofs = proofs.filter(|row| row.person.is_empty() || row.person == claim.person);
+        let proofs: Vec<&Row> = proofs
+            .filter(|row| row.person.is_empty() || row.person == claim.person)
+            .collect();
         Behind {
             theme: text("theme"),
             form: text("form"),
             organiser: text("organiser"),
             until: text("until"),
             course: courses.get(&text("course")).cloned().unwrap_or_default(),
-            evidence: proofs.map(|row| row.text("evidence_kind").to_owned()).collect(),
+            named: proofs
+                .iter()
+                .any(|row| row.text("evidence_kind") == PASS_LIST && row.person == claim.person),
+            evidence: proofs
+                .iter()
+                .map(|row| row.text("evidence_kind").to_owned())
+                .collect(),
             objection: objections
                 .get(&this)
                 .or_else(|| objections.get(&session))

@@ -116,8 +116,10 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
     let quotas: &RuleSet = quotas.as_deref().unwrap_or_else(|| r6());
     let facts = facts(node, &teacher, quotas, &when)?;
     if !facts.roles.is_empty() {
-        let lessons = lessons_of(node, &teacher.school, &teacher.id)?;
-        let all: Vec<Entry> = entries.iter().cloned().chain(lessons).collect();
+        let mut all = entries.clone();
+        for name in People::load(node)?.names(&key(&teacher.school, &teacher.id)) {
+            all.extend(lessons_of(node, &name)?);
+        }
         cards.push(evaluate(quotas, &facts, &when, &all));
     }
     Ok(cards)
@@ -280,7 +282,10 @@ pub(super) fn facts(
 /// 免修: the last day of the year of retirement in a waiver of the electives of city and district that is agreed
 /// and signed as it stands.
 fn waiver(node: &Node, teacher: &Teacher) -> Result<Option<Date>, Error> {
-    let found = node.records(&Filter::kind("waiver").person(&teacher.id).school(&teacher.school))?;
+    let mut found = Vec::new();
+    for (school, person) in People::load(node)?.names(&key(&teacher.school, &teacher.id)) {
+        found.extend(node.records(&Filter::kind("waiver").person(&person).school(&school))?);
+    }
     let stands = stands(node, &found)?;
     let holds = |(record, stand): (&Record, Option<Stand>)| {
         let agreed = stand.is_some_and(|s| s.code == "agreed" && !s.unsigned && !s.differ && !s.stale);

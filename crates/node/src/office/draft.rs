@@ -90,12 +90,18 @@ impl Draft {
     /// The edit that brings `record` to what this form says, `None` if it says so already. A field
     /// with several concurrent values is written even when its winner is equal: a person looked at
     /// the form and chose.
-    pub(super) fn change(self, node: &Node, record: &Record, by: &By) -> Result<Option<Edit>, Error> {
-        refuse(check(
-            &node.kinds(),
-            &self.kind,
-            &self.over(record.fields.clone()),
-        ))?;
+    pub(super) fn change(mut self, node: &Node, record: &Record, by: &By) -> Result<Option<Edit>, Error> {
+        // A field that the record's version of the form does not have yet brings it to the newest.
+        let kinds = node.kinds();
+        let lacks = |kind: &Kind| {
+            let mut said = self.fields.iter().filter(|(_, value)| value.is_some());
+            said.any(|(field, _)| !field.starts_with('_') && kind.field(field).is_none())
+        };
+        if kind_of(&kinds, &self.kind, &record.fields).is_some_and(lacks) {
+            let newest = newest_ref(&kinds, &self.kind);
+            self = self.value("_kind", Some(Value::from(newest)));
+        }
+        refuse(check(&kinds, &self.kind, &self.over(record.fields.clone())))?;
         let mut fields: Vec<_> = self
             .fields
             .into_iter()

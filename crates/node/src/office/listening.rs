@@ -9,6 +9,7 @@ use records::rules::{Entry, Outcome, Per, PersonFacts, RuleSet, SpanOutcome, Whe
 
 use super::card::facts;
 use super::entries::stands;
+use super::lookup::Key;
 use super::roster::{Teacher, roster};
 use crate::{Error, Filter, Node, Record};
 
@@ -118,7 +119,7 @@ pub fn listening(node: &Node, school: &str, on: Date, today: Date) -> Result<Lis
 type ByPerson = HashMap<String, Vec<Entry>>;
 
 /// Everything that R6 counts of one person: lessons heard, debriefed and given.
-pub(super) fn lessons_of(node: &Node, school: &str, person: &str) -> Result<Vec<Entry>, Error> {
+pub(super) fn lessons_of(node: &Node, (school, person): &Key) -> Result<Vec<Entry>, Error> {
     let heard = heard(node, school)?.0.remove(person).unwrap_or_default();
     let debriefed = heard.iter().filter(|entry| entry.marks.contains("debriefed"));
     let debriefs: Vec<Entry> = debriefed
@@ -193,13 +194,18 @@ fn heard(node: &Node, school: &str) -> Result<(ByPerson, usize), Error> {
     Ok((of, disputed))
 }
 
-/// Of several sheets of one lesson by one observer that of which the most is confirmed, then the first by id.
+/// How much of a lesson is confirmed; without a debrief nothing counts.
+fn confirmed(entry: &Entry) -> (bool, usize) {
+    (entry.marks.contains("debriefed"), entry.marks.len())
+}
+
+/// Of several sheets of one lesson that of which the most is confirmed, then the first by id.
 fn once(entries: &mut Vec<Entry>) {
     let mut best: BTreeMap<String, Entry> = BTreeMap::new();
     entries.sort_by(|a, b| a.id.cmp(&b.id));
     for entry in entries.drain(..) {
         match best.get(&entry.session) {
-            Some(known) if known.marks.len() >= entry.marks.len() => {}
+            Some(known) if confirmed(known) >= confirmed(&entry) => {}
             _ => {
                 best.insert(entry.session.clone(), entry);
             }

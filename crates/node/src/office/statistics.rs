@@ -48,8 +48,10 @@ pub struct LessonSet {
 /// What a school held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// All together.
+    /// All of the school together.
     pub all: Counted,
+    /// Trainings outside the school (校外培训), which stand in no table here.
+    pub outside: Counted,
     /// By form of learning.
     pub by_form: Vec<Counted>,
     /// By method; a session of two methods stands in both.
@@ -94,6 +96,7 @@ pub fn statistics(node: &Node, school: &str, first: &str, last: &str) -> Result<
     let courses: BTreeMap<String, Record> = node
         .records(&Filter::kind("course"))?
         .into_iter()
+        .filter(|course| !course.disputed && course.text("state") != "draft")
         .map(|course| (course.id.clone(), course))
         .collect();
 
@@ -110,6 +113,10 @@ pub fn statistics(node: &Node, school: &str, first: &str, last: &str) -> Result<
             .collect();
         let attended = i64::try_from(present.len()).unwrap_or(i64::MAX);
         let hours_c = session.int("hours_c");
+        if !session.text("organiser").is_empty() {
+            of.outside.add(attended, hours_c);
+            continue;
+        }
         of.all.add(attended, hours_c);
         let form = session.text("form");
         forms.add(form, attended, hours_c);

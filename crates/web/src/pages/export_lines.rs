@@ -1,7 +1,7 @@
 //! What the exported forms say, gathered from the records: sessions, evidence, results and objections around claims,
 //! marks of a session, the county's schools.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use node::office::{self, Assessed, Behind, ClaimRow, ClaimState, SchoolRow, SessionDetail};
 use node::{Filter, Node, Record};
@@ -14,19 +14,6 @@ fn label(kind: &str, field: &str, code: &str) -> String {
     Kinds::builtin()
         .code_label(kind, field, code, Lang::Zh)
         .to_owned()
-}
-
-/// Evidence of a school by what it proves.
-fn evidence(node: &Node, school: &str) -> Result<HashMap<String, BTreeSet<String>>, node::Error> {
-    let mut by_about: HashMap<String, BTreeSet<String>> = HashMap::new();
-    for record in node.records(&Filter::kind("evidence").school(school))? {
-        let kind = label("evidence", "evidence_kind", record.text("evidence_kind"));
-        by_about
-            .entry(record.text("about").to_owned())
-            .or_default()
-            .insert(kind);
-    }
-    Ok(by_about)
 }
 
 /// Lines of form F8, in the order of the claims.
@@ -90,10 +77,9 @@ pub(super) fn around(
         }
     }
     summary.lecture = Some((lecture, all));
-    let evidence = evidence(node, school)?;
-    let proven =
-        |claim: &&ClaimRow| evidence.contains_key(&claim.id) || evidence.contains_key(&claim.session);
-    summary.no_evidence = Some(claims.len() - claims.iter().filter(proven).count());
+    let behind = office::behind(node, claims)?;
+    let without = behind.iter().filter(|behind| behind.evidence.is_empty());
+    summary.no_evidence = Some(without.count());
     Ok(())
 }
 

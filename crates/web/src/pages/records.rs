@@ -108,13 +108,14 @@ pub(crate) fn may_enter(ctx: &Ctx, kind: &Kind) -> bool {
     ctx.may(right) && writes(ctx, kind)
 }
 
-/// Records of schools are for who may read them; what the county writes for all is also for who keeps the registry.
+/// Records of schools are for who may read them; what the county writes for all by a general form is also for who
+/// keeps the registry.
 fn need_read(ctx: &Ctx, kind: &str) -> Result<(), Fault> {
     let kinds = ctx.app.node.kinds();
     let common = kinds
         .latest(kind)
         .is_some_and(|kind| matches!(kind.document.as_str(), "registry" | "plan"));
-    match common && ctx.may(Right::Registry) {
+    match common && !office::has_own_acts(kind) && ctx.may(Right::Registry) {
         true => Ok(()),
         false => ctx.need(Right::Read),
     }

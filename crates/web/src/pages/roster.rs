@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use node::office::{self, Teacher, TeacherInput};
+use records::SchoolYear;
 use serde::Deserialize;
 
 use crate::fault::Fault;
@@ -101,7 +102,7 @@ pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Respo
     let school = ctx.school()?;
     let mut teachers = ctx.run(move |n| office::roster(n, &school)).await?;
     let all = teachers.len();
-    let this_year = i64::from(jiff::Zoned::now().date().year());
+    let this_year = i64::from(SchoolYear::of(jiff::Zoned::now().date()).0);
     teachers.retain(|t| search.has(t, this_year));
     let l = ctx.l;
     html(&RosterPage {

@@ -21,8 +21,8 @@ struct StatisticsPage {
     v: Statistics,
     first: String,
     last: String,
-    /// What of the two days could not be read.
-    wrong: Option<String>,
+    /// What is wrong with each of the two days.
+    wrong: [Option<String>; 2],
     /// At the county: whose.
     school: String,
     printed: String,
@@ -71,26 +71,28 @@ pub(crate) async fn show(ctx: Ctx, Query(asked): Query<Asked>) -> Result<Respons
     };
     let l = ctx.l;
     let year = SchoolYear::of(jiff::Zoned::now().date());
-    let mut wrong = None;
-    let mut day = |typed: &str, usual: Option<records::Date>| {
-        if typed.trim().is_empty() {
-            return usual.map_or_else(String::new, |day| day.to_string());
-        }
-        match parse_date(typed, None) {
-            Ok(day) => day.to_string(),
+    let day = |typed: &str, usual: Option<records::Date>| match typed.trim() {
+        "" => (usual.map_or_else(String::new, |day| day.to_string()), None),
+        _ => match parse_date(typed, None) {
+            Ok(day) => (day.to_string(), None),
             Err(error) => {
-                wrong.get_or_insert(match l.zh() {
-                    true => error.zh(),
-                    false => error.to_string(),
-                });
-                typed.to_owned()
+                let said = if l.zh() { error.zh() } else { error.to_string() };
+                (typed.to_owned(), Some(said))
             }
-        }
+        },
     };
-    let (first, last) = (day(&asked.first, year.start()), day(&asked.last, year.end()));
-    let v = match &wrong {
-        Some(_) => Statistics::default(),
-        None => {
+    let (first, of_first) = day(&asked.first, year.start());
+    let (last, mut of_last) = day(&asked.last, year.end());
+    if of_first.is_none() && of_last.is_none() && last < first {
+        of_last = Some(
+            l.t("结束日期早于开始日期", "This day is before the first")
+                .to_owned(),
+        );
+    }
+    let wrong = [of_first, of_last];
+    let v = match wrong.iter().any(Option::is_some) {
+        true => Statistics::default(),
+        false => {
             let (school, first, last) = (school.clone(), first.clone(), last.clone());
             ctx.run(move |n| office::statistics(n, &school, &first, &last))
                 .await?

@@ -85,12 +85,11 @@ fn a_required_course_is_met_by_what_shows_it() {
     let world = World::new();
     let school = world.school_with_teachers();
     let course = |code: &str, title: &str| {
-        let fields = [
-            ("title", Value::from(title)),
-            ("code", code.into()),
-            ("state", "published".into()),
-        ];
-        save_entry(&world.hub, &by(), Actor::County, input("course", None, &fields)).unwrap()
+        let fields = [("title", Value::from(title)), ("code", code.into())];
+        let new = input("course", None, &fields);
+        let id = save_entry(&world.hub, &by(), Actor::County, new).unwrap();
+        take_step(&world.hub, &by(), Actor::County, "course", &id, "published", "").unwrap();
+        id
     };
     let (ethics, ict) = (course("a", "教师职业理想与道德"), course("b", "教育技术能力"));
     carry(&world.hub, &school.node);
@@ -135,6 +134,13 @@ fn a_required_course_is_met_by_what_shows_it() {
         .unwrap();
     }
     assert_eq!([met(0, "b"), met(1, "b")], [true, false]);
+    // A picture of the list says of nobody that this one stands on it.
+    let list = PhotoInput {
+        kind: "pass_list".into(),
+        ..PhotoInput::default()
+    };
+    add_photo(&school.node, &by(), &second, &list, b"list").unwrap();
+    assert_eq!([met(0, "b"), met(1, "b"), met(2, "b")], [true, false, false]);
 }
 
 /// D24, D26: who is a homeroom teacher lacks the topic until it was taken; a senior is asked for 54.
@@ -374,4 +380,30 @@ fn sessions_of_a_plan_say_their_sub_category_and_group() {
             ("ethics", group.as_str())
         );
     }
+}
+
+/// A row of the first version of its form takes a field that came later, and says so.
+#[test]
+fn a_row_of_an_older_form_takes_a_part() {
+    let world = World::new();
+    let school = world.school_with_teachers();
+    let node = &school.node;
+    let row = node
+        .records(&Filter::kind("staff_fact").person(&school.persons[0]))
+        .unwrap()
+        .remove(0);
+    let older = crate::Edit {
+        id: row.id.clone(),
+        fields: vec![("_kind".into(), Some("staff_fact/1".into()))],
+    };
+    node.commit(&row.doc, vec![older]).unwrap();
+    let mut input = teacher_named("");
+    input.parts = Some("reserve".into());
+    teacher_is(&school, 0, input);
+    let now = node.record(&row.id).unwrap().unwrap();
+    assert_eq!(
+        (now.text("_kind"), now.text("parts")),
+        ("staff_fact/2", "reserve")
+    );
+    assert_eq!(others(&school, 0).len(), 3);
 }
