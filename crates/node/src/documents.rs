@@ -24,7 +24,7 @@ use crate::{Error, policy};
 
 pub(crate) use past::Deed;
 use past::Writers;
-use taking::{apply_all, apply_unjudged, parsed};
+use taking::{apply_again, apply_all, apply_unjudged};
 
 /// One edit of one record: `None` empties a field.
 #[derive(Clone, PartialEq, Debug)]
@@ -127,13 +127,8 @@ impl Loaded {
         key: &DocKey,
         stored: &[Stored],
     ) -> Result<Option<Loaded>, Error> {
-        let take = |doc: &mut Automerge, changes: &[&Change]| {
-            doc.apply_changes(parsed(changes)?).ok()?;
-            Some(BTreeSet::new())
-        };
-        Ok(self
-            .apply_by(around, key, stored, take)?
-            .map(|(loaded, _)| loaded))
+        let applied = self.apply_by(around, key, stored, apply_again)?;
+        Ok(applied.map(|(loaded, _)| loaded))
     }
 
     fn apply_by(

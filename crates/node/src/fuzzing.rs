@@ -140,6 +140,13 @@ mod tests {
         shown.unwrap();
         let left_out = store.read(|c| changes::unreadable(c, &key)).unwrap();
         assert_eq!(left_out.len(), poisons.len());
+        // What goes leaves nothing behind that would hold up another branch of its actor.
+        let kept: Result<usize, store::Error> = store.write(|tx| {
+            let (gone, why) = (&poisons[0].header.actor, store::aside::Why::End);
+            store::aside::set_aside(tx, &key, gone, 1, why, 0)?;
+            Ok(changes::unreadable(tx, &key)?.len())
+        });
+        assert_eq!(kept.unwrap(), poisons.len() - 1);
         let faults = store.read(changes::quarantines).unwrap();
         let first = faults.iter().find(|q| q.actor == actor(3)).unwrap();
         assert_eq!(first.fault, "SequenceGap", "the first evidence stays");

@@ -24,9 +24,10 @@ pub(crate) struct RollState {
 pub(crate) fn invalidate(c: &Connection, cache: &mut Cache, statements: &[Statement]) -> Result<(), Error> {
     for s in statements {
         match &s.body {
-            // A grant takes nothing away, and what it lets in is judged anew.
-            Body::Grant { .. } | Body::HubAddress { .. } | Body::Successor { .. } => {}
-            Body::Revoke { device }
+            Body::HubAddress { .. } | Body::Successor { .. } => {}
+            // A device that is granted again brings back what counted no more; a new one has written nothing.
+            Body::Grant { device, .. }
+            | Body::Revoke { device }
             | Body::Cut {
                 actor: ActorId { device, .. },
                 ..

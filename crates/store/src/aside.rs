@@ -139,6 +139,9 @@ pub fn set_aside(
     for (actor, least) in &lowest {
         c.prepare_cached("DELETE FROM receipt WHERE doc = ? AND actor = ? AND seq >= ?")?
             .execute(params![doc, actor, least])?;
+        // Nor does what was found of a change that is gone: another branch may hold a good one in its place.
+        c.prepare_cached("DELETE FROM unreadable WHERE document = ? AND actor = ? AND actor_seq >= ?")?
+            .execute(params![key.as_str(), actor, least])?;
     }
     let mut heads: Vec<ChangeHash> = heads.into_iter().collect();
     heads.sort();

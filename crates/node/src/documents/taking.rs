@@ -8,7 +8,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use automerge::legacy::{Key, ObjectId, Op, OpId, OpType};
-use automerge::{Automerge, ChangeHash, ExpandedChange, ObjId, ObjType, Prop, ROOT, ReadDoc, Value};
+use automerge::{
+    Automerge, ChangeHash, ExpandedChange, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue, Value,
+};
 use sync::Change;
 
 /// Applies changes in the order of their dependencies; the records that they touched. Automerge's own patches would
@@ -20,7 +22,11 @@ pub(super) fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTre
     let mut waiting = Waiting::on(doc);
     for change in parsed(changes)? {
         let told = change.decode();
-        let after_all = waiting.heads == told.deps.iter().copied().collect();
+        if !lists_its_actors(&change, &told) {
+            return None;
+        }
+        // All dependencies are here, and an author names also the own last change: these may be more than heads.
+        let after_all = waiting.heads.iter().all(|head| told.deps.contains(head));
         // One that looks at nothing of others can wait with them; another one that did not see all that waits is
         // judged by the document as its author had it, and applied at once.
         let alone = !looks_elsewhere(doc, &waiting, &told);
@@ -35,7 +41,7 @@ pub(super) fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTre
         let wrote = judge(doc, &seen, &told)?;
         named.add(&told);
         waiting.take(change, wrote);
-        if (!after_all && !alone) || waiting.changes.len() >= PORTION {
+        if (!after_all && !alone) || waiting.is_much() {
             waiting.apply(doc)?;
         }
     }
@@ -46,8 +52,44 @@ pub(super) fn apply_all(doc: &mut Automerge, changes: &[&Change]) -> Option<BTre
     })
 }
 
-/// Changes that wait at most: what they wrote is held in memory until they are applied.
-const PORTION: usize = 512;
+/// The same with what was judged before, and nothing told.
+pub(super) fn apply_again(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String>> {
+    let (mut portion, mut operations) = (Vec::new(), 0);
+    for change in parsed(changes)? {
+        operations += change.len();
+        portion.push(change);
+        if operations >= OPERATIONS {
+            doc.apply_changes(std::mem::take(&mut portion)).ok()?;
+            operations = 0;
+        }
+    }
+    doc.apply_changes(portion).ok()?;
+    Some(BTreeSet::new())
+}
+
+/// Changes, and the values that they wrote, that wait at most: they are held in memory until they are applied.
+const CHANGES: usize = 512;
+const VALUES: usize = 20_000;
+
+/// Operations given to Automerge at once, which holds them in several forms meanwhile.
+const OPERATIONS: usize = 50_000;
+
+/// Whether a change lists just the actors that its operations name, as the encoder does. `decode` drops the list, and
+/// Automerge cannot take a change that lists an actor of whom nothing is here, though no operation names it.
+fn lists_its_actors(change: &automerge::Change, told: &ExpandedChange) -> bool {
+    let objects = told.operations.iter().filter_map(|op| match &op.obj {
+        ObjectId::Id(id) => Some(id),
+        ObjectId::Root => None,
+    });
+    let preds = told.operations.iter().flat_map(|op| op.pred.iter());
+    let named: HashSet<&automerge::ActorId> = objects
+        .chain(preds)
+        .map(OpId::actor)
+        .filter(|actor| **actor != told.actor_id)
+        .collect();
+    let listed: HashSet<&automerge::ActorId> = change.other_actor_ids().iter().collect();
+    listed == named && listed.len() == change.other_actor_ids().len()
+}
 
 /// The same without judging: for what was set aside, whose values are said again by this node's own hand.
 pub(super) fn apply_unjudged(doc: &mut Automerge, changes: &[&Change]) -> Option<BTreeSet<String>> {
@@ -58,7 +100,7 @@ pub(super) fn apply_unjudged(doc: &mut Automerge, changes: &[&Change]) -> Option
     Some(named.records(doc))
 }
 
-pub(super) fn parsed(changes: &[&Change]) -> Option<Vec<automerge::Change>> {
+fn parsed(changes: &[&Change]) -> Option<Vec<automerge::Change>> {
     let each = |c: &&Change| automerge::Change::from_bytes(c.to_chunk()).ok();
     changes.iter().map(each).collect()
 }
@@ -124,7 +166,15 @@ impl Waiting {
         self.changes.push(change);
     }
 
+    fn is_much(&self) -> bool {
+        self.changes.len() >= CHANGES || self.wrote.stands.len() >= VALUES
+    }
+
     fn apply(&mut self, doc: &mut Automerge) -> Option<()> {
+        if self.changes.is_empty() {
+            return Some(());
+        }
+        self.wrote = Wrote::default();
         doc.apply_changes(std::mem::take(&mut self.changes)).ok()?;
         *self = Waiting::on(doc);
         Some(())
@@ -200,9 +250,12 @@ fn looks_elsewhere(doc: &Automerge, waiting: &Waiting, change: &ExpandedChange) 
 }
 
 /// What a change wrote, if it is what a program writes: new records, which are maps under keys of the root that its
-/// author did not have, and in records values in place of all that stood, or the removal of some of them (so
-/// somebody chooses the one of two values that shows anyway).
+/// author did not have, and in records values in place of all that stood, or the removal of all but the winner (so
+/// somebody chooses the one of several values that shows anyway).
 fn judge(doc: &Automerge, seen: &Seen<'_>, change: &ExpandedChange) -> Option<Wrote> {
+    if change.operations.is_empty() {
+        return None;
+    }
     let mut wrote = Wrote::default();
     let mut known: HashMap<OpId, ObjId> = HashMap::new();
     for (id, op) in numbered(change) {
@@ -227,20 +280,37 @@ fn judge(doc: &Automerge, seen: &Seen<'_>, change: &ExpandedChange) -> Option<Wr
             }
         };
         let named: HashSet<OpId> = op.pred.iter().cloned().collect();
+        if named.len() != op.pred.len() {
+            return None;
+        }
         let stands = match (&op.obj, &op.action, op.insert) {
             (ObjectId::Root, OpType::Make(ObjType::Map), false) if stood.is_empty() && named.is_empty() => {
                 wrote.maps.insert(id.clone());
                 HashSet::from([id])
             }
-            (ObjectId::Id(_), OpType::Put(_), false) if named == stood => HashSet::from([id]),
-            (ObjectId::Id(_), OpType::Delete, false) if !named.is_empty() && named.is_subset(&stood) => {
-                stood.difference(&named).cloned().collect()
+            (ObjectId::Id(_), OpType::Put(value), false) if named == stood && is_written(value) => {
+                HashSet::from([id])
+            }
+            (ObjectId::Id(_), OpType::Delete, false) if !named.is_empty() => {
+                // Automerge's winner is the greatest id.
+                let winner = stood.iter().max_by_key(|id| (id.counter(), id.actor()))?.clone();
+                let left = HashSet::from([winner]);
+                if stood.difference(&left).cloned().collect::<HashSet<_>>() != named {
+                    return None;
+                }
+                left
             }
             _ => return None,
         };
         wrote.stands.insert(place, stands);
     }
     Some(wrote)
+}
+
+/// Whether this is a value as records have them.
+fn is_written(value: &ScalarValue) -> bool {
+    use ScalarValue::{Boolean, Int, Null, Str};
+    matches!(value, Null | Str(_) | Int(_) | Boolean(_))
 }
 
 /// The root's key under which an object lies.
@@ -389,6 +459,23 @@ mod tests {
                 }),
             ),
         ];
+        // An actor that is listed and named by no operation: who has nothing of it could not take the change.
+        let lists = |actors: &[u8]| {
+            let list = actors
+                .iter()
+                .flat_map(|n| [&[ActorId::LEN as u8][..], &[*n; ActorId::LEN]].concat());
+            [actors.len() as u8].into_iter().chain(list).collect::<Vec<u8>>()
+        };
+        let at = honest
+            .body
+            .windows(lists(&[9]).len())
+            .position(|w| *w == lists(&[9]))
+            .unwrap();
+        let (head, tail) = honest.body.split_at(at);
+        let tail = &tail[lists(&[9]).len()..];
+        let stranger = Change::from_body([head, &lists(&[9, 10]), tail].concat()).unwrap();
+        let mut bad = Vec::from(bad);
+        bad.push(("an actor that it does not name", stranger));
         let one_by_one = |changes: &[&Change]| {
             let mut doc = base.clone();
             changes

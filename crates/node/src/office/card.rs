@@ -48,18 +48,36 @@ pub struct CardView {
 
 /// The credit card of a person, `None` if this node has no such person.
 pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error> {
+    ground(node, person)?
+        .map(|ground| card_of(node, ground))
+        .transpose()
+}
+
+/// The credit card of a person, and the same claims under the other rule sets for teachers, R2 and R3, and for who
+/// has a part in it also R6, in the cycles that hold the day `on`: for comparison, through class-hours. `None` if
+/// this node has no such person.
+pub fn credit_cards(
+    node: &Node,
+    person: &str,
+    on: Date,
+) -> Result<Option<(CardView, Vec<CreditCard>)>, Error> {
+    let Some(ground) = ground(node, person)? else {
+        return Ok(None);
+    };
+    let others = others_of(node, &ground, on)?;
+    Ok(Some((card_of(node, ground)?, others)))
+}
+
+fn card_of(node: &Node, ground: Ground) -> Result<CardView, Error> {
     let rules = &*rules_in_use(node);
-    let Some(Ground {
+    let Ground {
         teacher,
         mut weighed,
         opening,
         entries,
         brought,
         elsewhere,
-    }) = ground(node, person)?
-    else {
-        return Ok(None);
-    };
+    } = ground;
     let facts = facts(node, &teacher, rules, &When::default())?;
     let card = evaluate(rules, &facts, &When::default(), &entries);
     // Two claims of one session that say different things: the rules count neither, and the page shows it.
@@ -72,7 +90,7 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
     let cutoff = card.cut_off.to_string();
     let mut lines: Vec<ClaimRow> = weighed.into_iter().map(|w| w.row).chain(brought).collect();
     lines.sort_by(|a, b| (&b.date, &b.id).cmp(&(&a.date, &a.id)));
-    Ok(Some(CardView {
+    Ok(CardView {
         profile: profile(node, &teacher)?,
         elsewhere,
         teacher,
@@ -83,15 +101,11 @@ pub fn credit_card(node: &Node, person: &str) -> Result<Option<CardView>, Error>
         differences,
         ruleset_title: rules.head.title_zh.clone(),
         cutoff,
-    }))
+    })
 }
 
-/// The same claims under the other rule sets for teachers, R2 and R3, and for who has a part in it also R6, in the
-/// cycles that hold the day `on`: for comparison, through class-hours. Empty if this node has no such person.
-pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard>, Error> {
-    let Some(Ground { teacher, entries, .. }) = ground(node, person)? else {
-        return Ok(Vec::new());
-    };
+fn others_of(node: &Node, ground: &Ground, on: Date) -> Result<Vec<CreditCard>, Error> {
+    let Ground { teacher, entries, .. } = ground;
     let when = When {
         on: Some(on),
         ..When::default()
@@ -101,9 +115,9 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
     let card = |rules: &RuleSet| {
         Ok::<_, Error>(evaluate(
             rules,
-            &facts(node, &teacher, rules, &when)?,
+            &facts(node, teacher, rules, &when)?,
             &when,
-            &entries,
+            entries,
         ))
     };
     let mut cards: Vec<CreditCard> = in_force
@@ -114,7 +128,7 @@ pub fn other_cards(node: &Node, person: &str, on: Date) -> Result<Vec<CreditCard
     // R6 asks for something only of who has a part in it: 骨干, 新任校长, 后备干部.
     let quotas = node.rules().newest(&r6().head.id);
     let quotas: &RuleSet = quotas.as_deref().unwrap_or_else(|| r6());
-    let facts = facts(node, &teacher, quotas, &when)?;
+    let facts = facts(node, teacher, quotas, &when)?;
     if !facts.roles.is_empty() {
         let mut all = entries.clone();
         for name in People::load(node)?.names(&key(&teacher.school, &teacher.id)) {

@@ -61,7 +61,7 @@ pub use attendance::{Mark, MarkInput, end_session, mark_attendance};
 pub use audit::{audit_queue, audit_queue_of, decide};
 pub use behind::{Assessed, Behind, behind};
 pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
-pub use card::{CardView, credit_card, other_cards};
+pub use card::{CardView, credit_card, credit_cards};
 pub use claims::{ClaimRow, ClaimState, all_claims, claims, register_claims};
 pub use closing::{Closing, LateRecord, Statement, close_year, closings, correct, late_records, statements};
 pub use conflicts::{

@@ -206,14 +206,10 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
     }
     let today = jiff::Zoned::now().date();
     let found = ctx.run(move |n| {
-        let view = office::credit_card(n, &id)?;
-        Ok((
-            view,
-            office::other_cards(n, &id, today)?,
-            office::name_variants(n, &id)?,
-        ))
+        let cards = office::credit_cards(n, &id, today)?;
+        Ok((cards, office::name_variants(n, &id)?))
     });
-    let (Some(view), others, variants) = found.await? else {
+    let (Some((view, others)), variants) = found.await? else {
         return Err(Fault::NotFound);
     };
     // Decisions do not go to a mentor's laptop: a card without them would say nothing was recognised.

@@ -184,7 +184,10 @@ fn a_decision_reaches_card_and_school() {
     // 0.15 credits are 1.5 class-hours: 1.5 credits of R2, 1.5 of the 72 hours of the year from March 2025.
     let others = |on: &str| {
         let on = parse_stored_date(on).unwrap();
-        let cards = other_cards(&school.node, &school.persons[0], on).unwrap();
+        let cards = credit_cards(&school.node, &school.persons[0], on)
+            .unwrap()
+            .unwrap()
+            .1;
         cards.iter().map(|card| card.total_c).collect::<Vec<_>>()
     };
     assert_eq!(others("2025-12-01"), [150, 150]);

@@ -76,7 +76,10 @@ fn card(school: &School, person: usize) -> CreditCard {
 
 fn others(school: &School, person: usize) -> Vec<CreditCard> {
     let on = parse_stored_date(ON).unwrap();
-    other_cards(&school.node, &school.persons[person], on).unwrap()
+    credit_cards(&school.node, &school.persons[person], on)
+        .unwrap()
+        .unwrap()
+        .1
 }
 
 /// D17: of the five required courses, a wants a note by hand and b the list of who has passed.
