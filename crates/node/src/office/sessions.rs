@@ -179,8 +179,12 @@ pub fn void_session(node: &Node, by: &By, session: &str, reason: &str) -> Result
 
 /// Sessions, newest first; of all schools that this node reads if `school` is `None`.
 pub fn sessions(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<SessionRow>, Error> {
-    let records = node.records(&newest("session", school, limit))?;
-    rows(node, records)
+    let Some(school) = school else {
+        return rows(node, node.records(&newest("session", None, limit))?);
+    };
+    // A session lies in the document of its day, so the years one after another are the order of days.
+    let all = all_sessions(node, school)?;
+    Ok(all.iter().take(limit as usize).cloned().collect())
 }
 
 static OF_YEAR: PerYear<SessionRow> = PerYear::new(24);
