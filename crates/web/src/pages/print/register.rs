@@ -100,6 +100,7 @@ pub(crate) async fn show(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Respo
             let share = match *name {
                 "起止" | "审核日期" => 17,
                 "登记号" => 19,
+                "学时" | "折算学分" => 8,
                 "主题" => 15,
                 "主办单位" => 14,
                 "证明材料" | "考核结果" | "专管员" | "校长" => 8,
