@@ -44,12 +44,6 @@ fn school() -> School {
     }
 }
 
-/// The address of the record that a page after saving shows.
-fn saved(page: &Page) -> String {
-    page.is(200).has("已保存在本机");
-    page.path.split('?').next().unwrap().to_owned()
-}
-
 fn enter(who: &Browser, kind: &str, fields: &[(&str, &str)]) -> String {
     let new = format!("/records/{kind}/new");
     saved(&who.submit(&new, &new, fields))

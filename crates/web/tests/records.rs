@@ -22,12 +22,6 @@ fn teacher(site: &Site, name: &str, code: &str) -> String {
     office::save_teacher(&site.node, &by("李专管员"), &school, None, input).unwrap()
 }
 
-/// The record that a page after saving shows.
-fn saved(page: &Page) -> String {
-    page.is(200).has("已保存在本机");
-    page.path.split('?').next().unwrap().to_owned()
-}
-
 #[test]
 fn a_lesson_is_heard_debriefed_and_signed_and_an_edit_voids_the_signatures() {
     let county = Site::county(false);

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use records::text::half_width;
 
 use super::claims::ClaimRow;
-use super::lookup::{By, Key, Row, by_about, by_id, key, rows};
-use crate::{Error, Filter, Node};
+use super::lookup::{By, Key, Row, by_about, by_id, courses, key, rows};
+use crate::{Error, Node, Record};
 
 /// What a form says of a claim besides the claim itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,16 +72,9 @@ pub fn behind<'a>(
         .collect();
     let sessions: Vec<&str> = sessions.into_iter().collect();
     let records = by_id(node, "session", &sessions)?;
-    let mut courses: HashMap<String, String> = HashMap::new();
-    if records.values().any(|session| !session.text("course").is_empty()) {
-        // A draft says nothing yet; what two officers say differently, neither.
-        let mut all = node.records(&Filter::kind("course"))?;
-        all.retain(|course| !course.disputed && course.text("state") != "draft");
-        courses.extend(all.into_iter().map(|course| {
-            let code = half_width(course.text("code")).trim().to_owned();
-            (course.id, code)
-        }));
-    }
+    let taught = records.values().any(|session| !session.text("course").is_empty());
+    let courses = if taught { courses(node)? } else { HashMap::new() };
+    let code = |course: &Record| half_width(course.text("code")).trim().to_owned();
     let evidence = by_about(node, "evidence", &about)?;
     let mut results: HashMap<(Key, String), Assessed> = HashMap::new();
     for row in rows(node, "assessment", By::About, &sessions)? {
@@ -117,7 +110,7 @@ pub fn behind<'a>(
             form: text("form"),
             organiser: text("organiser"),
             until: text("until"),
-            course: courses.get(&text("course")).cloned().unwrap_or_default(),
+            course: courses.get(&text("course")).map(code).unwrap_or_default(),
             named: proofs
                 .iter()
                 .any(|row| row.text("evidence_kind") == PASS_LIST && row.person == claim.person),

@@ -8,7 +8,7 @@ use records::{CreditCard, Date, SchoolYear};
 
 use super::behind::behind;
 use super::carry::{carried, claims_of};
-use super::claims::{ClaimRow, ClaimState, Weighed, rules_in_use};
+use super::claims::{ClaimRow, ClaimState, Weighed, in_force, rules_in_use};
 use super::conflicts::Rivals;
 use super::entries::{Stand, stands};
 use super::listening::lessons_of;
@@ -111,7 +111,7 @@ fn others_of(node: &Node, ground: &Ground, on: Date) -> Result<Vec<CreditCard>, 
         ..When::default()
     };
     // In the version that the county has put into force.
-    let in_force = [r2(), r3()].map(|rules| node.rules().newest(&rules.head.id));
+    let newest = [r2(), r3()].map(|rules| node.rules().newest(&rules.head.id));
     let card = |rules: &RuleSet| {
         Ok::<_, Error>(evaluate(
             rules,
@@ -120,14 +120,13 @@ fn others_of(node: &Node, ground: &Ground, on: Date) -> Result<Vec<CreditCard>, 
             entries,
         ))
     };
-    let mut cards: Vec<CreditCard> = in_force
+    let mut cards: Vec<CreditCard> = newest
         .iter()
         .flatten()
         .map(|rules| card(rules))
         .collect::<Result<_, _>>()?;
     // R6 asks for something only of who has a part in it: 骨干, 新任校长, 后备干部.
-    let quotas = node.rules().newest(&r6().head.id);
-    let quotas: &RuleSet = quotas.as_deref().unwrap_or_else(|| r6());
+    let quotas = &*in_force(node, r6());
     let facts = facts(node, teacher, quotas, &when)?;
     if !facts.roles.is_empty() {
         let mut all = entries.clone();

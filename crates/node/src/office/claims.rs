@@ -250,10 +250,15 @@ fn is_returned(weighed: &Weighed) -> bool {
         && !weighed.decisions_differ
 }
 
-/// The rules that claims are registered under now: the newest version that the county has put into force.
+/// The rules that claims are registered under now.
 pub(super) fn rules_in_use(node: &Node) -> Arc<RuleSet> {
-    let newest = node.rules().newest(&r1().head.id);
-    newest.unwrap_or_else(|| Arc::new(r1().clone()))
+    in_force(node, r1())
+}
+
+/// The newest version of a shipped rule set that the county has put into force, or the one that was shipped.
+pub(super) fn in_force(node: &Node, shipped: &RuleSet) -> Arc<RuleSet> {
+    let newest = node.rules().newest(&shipped.head.id);
+    newest.unwrap_or_else(|| Arc::new(shipped.clone()))
 }
 
 /// What a claim of this person says, from the session as it is now.

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use records::Date;
 use records::date::parse_stored_date;
-use records::rules::{Entry, Outcome, Per, PersonFacts, RuleSet, SpanOutcome, When, evaluate, r6};
+use records::rules::{Entry, Outcome, Per, PersonFacts, SpanOutcome, When, evaluate, r6};
 
 use super::card::facts;
+use super::claims::in_force;
 use super::entries::stands;
 use super::lookup::Key;
 use super::roster::{Teacher, roster};
@@ -57,8 +58,7 @@ pub struct Listening {
 
 /// The quotas in the year that holds the day `on`, as they stand on the day `today`.
 pub fn listening(node: &Node, school: &str, on: Date, today: Date) -> Result<Listening, Error> {
-    let rules = node.rules().newest(&r6().head.id);
-    let rules: &RuleSet = rules.as_deref().unwrap_or_else(|| r6());
+    let rules = &*in_force(node, r6());
     let (entries, disputed) = heard(node, school)?;
     let when = When {
         on: Some(on),

@@ -144,6 +144,16 @@ pub(super) fn by_about(node: &Node, kind: &str, about: &[&str]) -> Result<HashMa
     Ok(grouped(rows(node, kind, By::About, about)?))
 }
 
+/// The county's courses by id, without drafts, which say nothing yet, and without what two officers say differently.
+pub(super) fn courses(node: &Node) -> Result<HashMap<String, Record>, Error> {
+    let mut all = node.records(&Filter::kind("course"))?;
+    all.retain(|course| !course.disputed && course.text("state") != "draft");
+    Ok(all
+        .into_iter()
+        .map(|course| (course.id.clone(), course))
+        .collect())
+}
+
 /// Names of organisations by id.
 pub(super) fn organisation_names(node: &Node) -> Result<HashMap<String, String>, Error> {
     let organisations = node.records(&Filter::kind("organisation"))?;

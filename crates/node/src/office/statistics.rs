@@ -6,7 +6,7 @@ use records::Lang;
 use records::kinds::Kind;
 
 use super::attendance::tallies;
-use super::lookup::key;
+use super::lookup::{courses, key};
 use super::series::HELD;
 use crate::{Error, Filter, Node, Record};
 
@@ -93,12 +93,7 @@ pub fn statistics(node: &Node, school: &str, first: &str, last: &str) -> Result<
         .into_iter()
         .map(|group| (group.id.clone(), group.text("name").to_owned()))
         .collect();
-    let courses: BTreeMap<String, Record> = node
-        .records(&Filter::kind("course"))?
-        .into_iter()
-        .filter(|course| !course.disputed && course.text("state") != "draft")
-        .map(|course| (course.id.clone(), course))
-        .collect();
+    let courses = courses(node)?;
 
     let (mut forms, mut methods, mut by_group) = (Table::default(), Table::default(), Table::default());
     let (mut families, mut blocks) = (Table::default(), Table::default());

@@ -393,3 +393,9 @@ pub fn until(browser: &Browser, path: &str, text: &str) -> Page {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
+
+/// The address of the record that a page after saving shows.
+pub fn saved(page: &Page) -> String {
+    page.is(200).has("已保存在本机");
+    page.path.split('?').next().unwrap().to_owned()
+}
