@@ -94,7 +94,15 @@ impl Network {
         let dialling = dial_all(hall, endpoint.clone(), discovery, found, stopped);
         let task = tokio::spawn(async move {
             tokio::join!(accepting, viewing, dialling);
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || node.keep_life(true)).await {
+            // The last pieces came while the views were no longer kept.
+            let last = move || {
+                if let Err(error) = node.refresh_views() {
+                    tracing::error!(%error, "views could not be brought up to date");
+                }
+                node.0.changed.send_modify(|n| *n += 1);
+                node.keep_life(true)
+            };
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(last).await {
                 tracing::warn!(%error, "the life file could not be written");
             }
         });
