@@ -154,6 +154,36 @@ fn an_error_stands_beside_its_field_and_keeps_what_was_typed() {
 }
 
 #[test]
+fn a_list_of_more_sessions_than_fit_is_turned_over() {
+    let (_county, site, clerk) = school();
+    let id = site.node.home_school().unwrap();
+    for n in 0..102 {
+        let input = node::office::SessionInput {
+            title: format!("校本研修第{n:03}次"),
+            date: format!("2025-{:02}-{:02}", 9 + n / 28, 1 + n % 28),
+            form: "school_based".into(),
+            category: "practice".into(),
+            channel: "school".into(),
+            hours_c: 100,
+            ..Default::default()
+        };
+        office::save_session(&site.node, &support::by("李专管员"), &id, None, input).unwrap();
+    }
+    let page = clerk.get("/sessions");
+    page.has("第101次")
+        .has("第002次")
+        .lacks("第001次")
+        .lacks("较近的");
+    assert_eq!(page.links("/sessions?"), ["/sessions?from=100"]);
+    let page = clerk.get("/sessions?from=100");
+    page.has("第001次")
+        .has("第000次")
+        .lacks("第002次")
+        .lacks("更早的");
+    assert_eq!(page.links("/sessions?"), ["/sessions?from=0"]);
+}
+
+#[test]
 fn a_changed_and_a_void_session_are_said_to_be_so() {
     let (_county, _site, clerk) = school();
     let here = path(&new_session(&clerk, "听评课", "2"));

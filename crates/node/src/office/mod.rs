@@ -104,7 +104,8 @@ pub use same_person::{EnteredPerson, SamePerson, declare_same, maybe_same, same_
 pub use schools::{SchoolRow, schools, schools_on};
 pub use series::{InSeries, MonthHeld, SeriesPlan, enter_series, held_by_month, series_plan};
 pub use sessions::{
-    SessionDetail, SessionInput, SessionRow, all_sessions, save_session, session, sessions, void_session,
+    SessionDetail, SessionInput, SessionRow, all_sessions, save_session, session, sessions, sessions_from,
+    void_session,
 };
 pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
 pub use statistics::{Counted, LessonSet, Statistics, statistics};

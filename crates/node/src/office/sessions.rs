@@ -179,12 +179,25 @@ pub fn void_session(node: &Node, by: &By, session: &str, reason: &str) -> Result
 
 /// Sessions, newest first; of all schools that this node reads if `school` is `None`.
 pub fn sessions(node: &Node, school: Option<&str>, limit: u32) -> Result<Vec<SessionRow>, Error> {
+    sessions_from(node, school, 0, limit)
+}
+
+/// The same after the `skip` newest.
+pub fn sessions_from(
+    node: &Node,
+    school: Option<&str>,
+    skip: u32,
+    limit: u32,
+) -> Result<Vec<SessionRow>, Error> {
+    let (first, most) = (skip as usize, limit as usize);
     let Some(school) = school else {
-        return rows(node, node.records(&newest("session", None, limit))?);
+        let mut records = node.records(&newest("session", None, skip.saturating_add(limit)))?;
+        records.drain(..first.min(records.len()));
+        return rows(node, records);
     };
     // A session lies in the document of its day, so the years one after another are the order of days.
     let all = all_sessions(node, school)?;
-    Ok(all.iter().take(limit as usize).cloned().collect())
+    Ok(all.iter().skip(first).take(most).cloned().collect())
 }
 
 static OF_YEAR: PerYear<SessionRow> = PerYear::new(24);
@@ -306,7 +319,8 @@ fn rows(node: &Node, records: Vec<Record>) -> Result<Vec<SessionRow>, Error> {
         .collect())
 }
 
-/// The same rule as [`super::attendance::tallies`], for many sessions in one pass of SQL.
+/// The same rule as [`super::attendance::tallies`], for many sessions in one pass of SQL. `CROSS JOIN` makes SQLite
+/// look up each session instead of reading all marks there are.
 fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<Key, Counts>, Error> {
     let present = PRESENT.map(|status| format!("'{status}'")).join(", ");
     let marks_sql = format!(
@@ -314,15 +328,16 @@ fn counts(node: &Node, sessions: &[&str]) -> Result<HashMap<Key, Counts>, Error>
            SELECT school, about, person,
                   MAX(disputed) = 0 AND COUNT(DISTINCT status) = 1 AND MIN(status) IN ({present}) AS present
            FROM (SELECT school, about, person, disputed, COALESCE(json_extract(fields, '$.status'), '') AS status
-                 FROM record WHERE kind = 'attendance' AND about IN (SELECT value FROM json_each(?1)))
+                 FROM json_each(?1) j CROSS JOIN record r ON r.kind = 'attendance' AND r.about = j.value)
            WHERE disputed = 1 OR status <> '{VOID}'
            GROUP BY school, about, person)
          GROUP BY school, about"
     );
     let claims_sql =
         "SELECT c.school, c.about, COUNT(DISTINCT c.person), COUNT(DISTINCT iif(d.id IS NULL, NULL, c.person))
-         FROM record c LEFT JOIN record d ON d.kind = 'decision' AND d.about = c.id AND d.school IS c.school
-         WHERE c.kind = 'claim' AND c.about IN (SELECT value FROM json_each(?1)) GROUP BY c.school, c.about";
+         FROM json_each(?1) j CROSS JOIN record c ON c.kind = 'claim' AND c.about = j.value
+         LEFT JOIN record d ON d.kind = 'decision' AND d.about = c.id AND d.school IS c.school
+         GROUP BY c.school, c.about";
     let keys = json_list(sessions);
     let count = |number: i64| usize::try_from(number).unwrap_or(0);
     node.read(|conn| {

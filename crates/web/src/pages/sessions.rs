@@ -35,8 +35,9 @@ struct SessionsPage {
     /// The schools that a mentor may choose from; empty elsewhere.
     schools: Vec<Choice>,
     school: String,
-    /// Address of the longer list, if there is more.
-    more: Option<String>,
+    /// Addresses of the earlier and of the later ones, if there are any.
+    earlier: Option<String>,
+    later: Option<String>,
     /// Held against planned, by month.
     months: Vec<Bar>,
 }
@@ -140,12 +141,18 @@ impl SessionPage {
     }
 }
 
-/// `?limit=` of a list, and on a mentor's laptop `?school=`.
+/// `?from=`: how many later ones are passed over; on a mentor's laptop also `?school=`.
 #[derive(Deserialize)]
-pub(crate) struct Limit {
-    pub(crate) limit: Option<u32>,
+pub(crate) struct Wanted {
+    from: Option<u32>,
     #[serde(default)]
     school: String,
+}
+
+/// `?limit=` of a list.
+#[derive(Deserialize)]
+pub(crate) struct Limit {
+    limit: Option<u32>,
 }
 
 impl Limit {
@@ -167,17 +174,18 @@ pub(crate) fn more(path: &str, shown: usize, limit: u32) -> Option<String> {
 }
 
 /// `GET /sessions`
-pub(crate) async fn list(ctx: Ctx, Query(limit): Query<Limit>) -> Result<Response, Fault> {
+pub(crate) async fn list(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
     let assigned = ctx.app.mentored();
-    let chosen = Some(limit.school.clone()).filter(|s| assigned.contains(s));
+    let chosen = Some(wanted.school.clone()).filter(|s| assigned.contains(s));
     let (school, path) = match &chosen {
-        Some(id) => (chosen.clone(), format!("/sessions?school={id}")),
-        None if ctx.app.county() || !assigned.is_empty() => (None, "/sessions".to_owned()),
-        None => (Some(ctx.school()?), "/sessions".to_owned()),
+        Some(id) => (chosen.clone(), format!("/sessions?school={id}&from=")),
+        None if ctx.app.county() || !assigned.is_empty() => (None, "/sessions?from=".to_owned()),
+        None => (Some(ctx.school()?), "/sessions?from=".to_owned()),
     };
-    let limit = limit.rows();
-    let (rows, schools, months) = ctx
+    let from = wanted.from.unwrap_or(0);
+    // One more tells whether there are earlier ones.
+    let (mut rows, schools, months) = ctx
         .run(move |n| {
             let mut schools = Vec::new();
             if !assigned.is_empty() {
@@ -188,14 +196,18 @@ pub(crate) async fn list(ctx: Ctx, Query(limit): Query<Limit>) -> Result<Respons
                 Some(school) => office::held_by_month(n, school)?,
                 None => Vec::new(),
             };
-            Ok((office::sessions(n, school.as_deref(), limit)?, schools, months))
+            let rows = office::sessions_from(n, school.as_deref(), from, PAGE + 1)?;
+            Ok((rows, schools, months))
         })
         .await?;
     let l = ctx.l;
+    let earlier = rows.len() > PAGE as usize;
+    rows.truncate(PAGE as usize);
     html(&SessionsPage {
         l,
         c: Chrome::new(&ctx, l.t("研修活动", "Sessions"), "sessions"),
-        more: more(&path, rows.len(), limit),
+        earlier: earlier.then(|| format!("{path}{}", from.saturating_add(PAGE))),
+        later: (from > 0).then(|| format!("{path}{}", from.saturating_sub(PAGE))),
         months: month_bars(l, &months),
         rows,
         enter: ctx.may(Right::Enter),
