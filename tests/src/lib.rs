@@ -26,6 +26,8 @@ pub struct Place {
     port: u16,
     /// How long it waits for peers.
     pub patience: Patience,
+    /// Its links are paid by the byte.
+    pub metered: bool,
 }
 
 /// The account that the scenarios type as.
@@ -79,6 +81,7 @@ impl Place {
             network: None,
             port: 0,
             patience: Patience::default(),
+            metered: false,
         }
     }
 
@@ -172,6 +175,7 @@ impl Place {
             retry_min: Duration::from_millis(150),
             retry_max: Duration::from_secs(2),
             patience: self.patience,
+            metered: self.metered,
             ..NetworkConfig::default()
         };
         // The port of the last time is free again once its connections have drained.
@@ -338,6 +342,14 @@ pub async fn at_county(place: &Place) {
         place.node.not_at_county().expect("the store answers") == 0
     })
     .await;
+}
+
+/// A school hears of a mentor's grants, as it would with the registry.
+pub fn county_tells_all(county: &Place, a: &Place, b: &Place) {
+    for (to, about) in [(a, b), (b, a)] {
+        let answer = enrol::approve(&county.node, &about.node.id(), "设备", &[]).expect("approved");
+        enrol::accept(&to.node, &answer.text).expect("an answer");
+    }
 }
 
 /// Two devices of one school hear of one another's grant by file, as a school without a network would.

@@ -9,6 +9,7 @@ use sync::session::Event;
 use tokio::sync::{mpsc, watch};
 
 use crate::care::{Ledger, Outbox, Patience, Writing};
+use crate::errands::Errands;
 use crate::talk::{LINGER, Manner, Talk};
 use crate::{Error, Node};
 
@@ -133,6 +134,7 @@ pub(crate) async fn converse(
         mut talk,
         ..
     } = opening;
+    let errands = Errands::begin(node.clone(), link.clone(), manner.metered);
     let mut unsaid: Vec<Vec<u8>> = Vec::new();
     // Nothing but the first flight.
     let mut said_more = false;
@@ -163,7 +165,12 @@ pub(crate) async fn converse(
             ended.broke |= step.broke;
             said_more |= !step.frames.is_empty();
             unsaid.extend(step.frames);
-            if !step.close && !talk.session.is_live() && from_peer && unsaid.len() < HEARD_TOGETHER {
+            if !step.close
+                && !step.leave
+                && !talk.session.is_live()
+                && from_peer
+                && unsaid.len() < HEARD_TOGETHER
+            {
                 let waiting = tokio::select! {
                     biased;
                     frame = reader.read() => frame.ok().flatten(),
@@ -175,13 +182,19 @@ pub(crate) async fn converse(
                     continue;
                 }
             }
-            if !std::mem::take(&mut unsaid).into_iter().all(|f| out.send(f)) || step.close {
+            let sent = std::mem::take(&mut unsaid).into_iter().all(|f| out.send(f));
+            if talk.session.is_live() {
+                errands.session_is_live();
+            }
+            if !sent || step.close {
                 break Ok(());
             }
         }
-        leave_at = match talk.may_leave() {
-            true => leave_at.or_else(|| Some(Instant::now() + LINGER)),
-            false => None,
+        leave_at = match (talk.may_leave(), errands.stay_until()) {
+            (false, _) => None,
+            (true, Some(until)) => Some(until),
+            (true, None) if manner.dialled.is_some() => break Ok(()),
+            (true, None) => leave_at.or_else(|| Some(Instant::now() + LINGER)),
         };
         // What is waited for, and until when.
         let (full, resting) = (out.is_full(), rest_until.is_some());
@@ -197,7 +210,12 @@ pub(crate) async fn converse(
         tokio::select! {
             biased;
             _ = stop.changed() => break Ok(()),
-            () = until(leave_at) => break Ok(()),
+            () = until(leave_at) => {
+                if errands.stay_until().is_none() {
+                    break Ok(());
+                }
+            }
+            () = errands.changed() => {}
             () = until(deadline) => {
                 // A frame that has begun meanwhile has a time of its own.
                 if !full && reader.in_frame() {

@@ -14,6 +14,7 @@ mod conversation;
 mod directory;
 mod documents;
 pub mod enrol;
+mod errands;
 mod error;
 mod events;
 #[doc(hidden)]

@@ -38,6 +38,8 @@ pub struct NetworkConfig {
     pub retry_max: Duration,
     /// How long peers are waited for.
     pub patience: Patience,
+    /// Paid by the byte: files other than previews are neither asked for nor given.
+    pub metered: bool,
 }
 
 impl Default for NetworkConfig {
@@ -50,6 +52,7 @@ impl Default for NetworkConfig {
             retry_min: Duration::from_secs(2),
             retry_max: Duration::from_secs(300),
             patience: Patience::default(),
+            metered: false,
         }
     }
 }
@@ -229,6 +232,7 @@ impl Hall {
         let manner = Manner {
             dialled,
             keep_open: self.config.keep_open,
+            metered: self.config.metered,
         };
         let result = converse(
             self.node.clone(),
@@ -543,6 +547,7 @@ async fn dial(
     let manner = Manner {
         dialled: Some(address.to_string()),
         keep_open: hall.config.keep_open,
+        metered: hall.config.metered,
     };
     let mut opening = match expect {
         Some(peer) => Opening::prepare(&hall.node, peer, manner).await.ok(),

@@ -43,6 +43,10 @@ pub(crate) struct Inner {
     pub steps: Semaphore,
     /// Seats for streams of pieces.
     pub streams: Arc<Semaphore>,
+    /// Seats for blobs that are served.
+    pub errands: Semaphore,
+    /// Blobs that some link is fetching.
+    pub fetching: Mutex<HashSet<sync::BlobName>>,
     /// Counts pieces from peers whose changes the views may not hold yet.
     pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
@@ -102,6 +106,9 @@ const STEPS: usize = 8;
 /// one, which costs a few more bytes.
 const STREAMS: usize = 16;
 
+/// Blobs that are served at a time.
+const ERRANDS: usize = 16;
+
 /// Edits in one change, so that a change stays far below the caps.
 pub(crate) const EDITS_PER_CHANGE: usize = 200;
 
@@ -132,6 +139,8 @@ impl Node {
             stored: watch::Sender::new(0),
             steps: Semaphore::new(STEPS),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            errands: Semaphore::new(ERRANDS),
+            fetching: Mutex::new(HashSet::new()),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,
@@ -145,6 +154,7 @@ impl Node {
         node.enforce_all()?;
         node.take_published()?;
         node.refresh_views()?;
+        crate::blobs::reconcile(&node)?;
         Ok(node)
     }
 

@@ -29,6 +29,8 @@ pub struct Manner {
     pub dialled: Option<String>,
     /// Stay connected after both sides are equal and pass on what is new.
     pub keep_open: bool,
+    /// The link is paid by the byte: files other than previews stay behind.
+    pub metered: bool,
 }
 
 /// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
@@ -62,6 +64,8 @@ pub struct Step {
     pub news: bool,
     /// The conversation is over once the frames are sent.
     pub close: bool,
+    /// We dialled, and all is said: we may hang up once the frames are sent.
+    pub leave: bool,
 }
 
 /// One side of a conversation without its link: a session and what it needs of the node. The caller
@@ -219,7 +223,7 @@ impl Talk {
         if !self.session.is_streaming() {
             self.stream_seat = None;
         }
-        step.close |= self.manner.dialled.is_some() && self.may_leave();
+        step.leave = self.manner.dialled.is_some() && self.may_leave();
         Ok(step)
     }
 

@@ -20,6 +20,7 @@ use rusqlite_migration::{M, Migrations};
 pub mod accounts;
 pub mod admitting;
 pub mod aside;
+pub mod blobs;
 pub mod cases;
 pub mod changes;
 pub mod events;
@@ -134,6 +135,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/007_imports.sql")),
         M::up(include_str!("../migrations/008_first_week.sql")),
         M::up(include_str!("../migrations/009_judged.sql")),
+        M::up(include_str!("../migrations/011_blobs.sql")),
     ])
 }
 

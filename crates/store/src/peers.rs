@@ -98,6 +98,8 @@ pub fn met(
     // Receipts of a store that is no more say nothing, and a peer can name a new store every time.
     c.prepare_cached("DELETE FROM receipt WHERE node = ? AND store <> ?")?
         .execute(params![node.0, store.0])?;
+    c.prepare_cached("DELETE FROM blob_receipt WHERE node = ? AND store <> ?")?
+        .execute(params![node.0, store.0])?;
     Ok(())
 }
 

@@ -4,13 +4,14 @@
 //! write and read which document ([`authority`]). Every change carries its author's signature ([`tip`]);
 //! a change that arrives is judged on its head alone ([`change`], [`admission`]) before it is stored,
 //! and whether it *counts* is computed from what is stored and the roll ([`authority::counted`]).
-//! Two nodes talk in frames ([`wire`]) through one state machine ([`session`]). Every cap stands in
+//! Two nodes talk in frames ([`wire`]) through one state machine ([`session`]); files travel beside it ([`blob`]). Every cap stands in
 //! [`limits`].
 //!
 //! This crate knows documents and changes, no teachers. It has no clock, no randomness, no files.
 
 pub mod admission;
 pub mod authority;
+pub mod blob;
 pub mod branch;
 pub mod change;
 pub mod document;
@@ -21,6 +22,7 @@ pub mod session;
 pub mod tip;
 pub mod wire;
 
+pub use blob::BlobName;
 pub use change::{Change, Header};
 pub use document::{ChangeHash, DocKey};
 pub use identity::{ActorId, DeviceKey, NodeId, StoreId};

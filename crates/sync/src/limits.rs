@@ -180,3 +180,16 @@ pub const QUESTIONS: usize = 200;
 
 /// Questions that a new piece or a change of the roll gives reason for.
 pub const QUESTIONS_PER_REASON: usize = 8;
+
+/// The largest blob: a photo as a phone takes it has 3 to 12 MB, and the hashes of its groups (32 bytes for 16 KiB)
+/// must fit in one errand frame.
+pub const BLOB_BYTES: u64 = 24 << 20;
+
+/// The longest body of an errand frame: the outline of the largest blob.
+pub const ERRAND_BYTES: usize = 64 << 10;
+
+/// Blobs that one Fetch may ask for.
+pub const ERRAND_ITEMS: usize = 64;
+
+/// Names that one WhoHas may ask about, and receipts in one answer: 130 bytes each.
+pub const ERRAND_NAMES: usize = 400;

@@ -58,7 +58,8 @@ pub struct Hello {
 /// What a node can read: remembered of each peer, so that a first flight can be written for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Speaks {
-    /// Bits: 1 = streamed pieces (encoding 3) and State frames; 2 = Buckets frames; 4 = streams on a base.
+    /// Bits: 1 = streamed pieces (encoding 3) and State frames; 2 = Buckets frames; 4 = streams on a base;
+    /// 8 = errands ([`errand`]).
     pub features: u32,
     /// The newest dictionary that it has; it has all older ones too. 0: none.
     pub dictionary: u8,
@@ -68,7 +69,7 @@ impl Speaks {
     /// What this program reads.
     pub fn ours() -> Speaks {
         Speaks {
-            features: 1 | 2 | 4,
+            features: 1 | 2 | 4 | 8,
             dictionary: stream::DICTIONARY,
         }
     }
@@ -94,6 +95,11 @@ impl Speaks {
     /// Whether it reads streams on a base.
     pub fn bases(self) -> bool {
         self.features & 4 != 0
+    }
+
+    /// Whether it serves errands.
+    pub fn errands(self) -> bool {
+        self.features & 8 != 0
     }
 
     /// Whether it reads Buckets frames.
@@ -313,6 +319,7 @@ pub enum BadFrame {
     UnknownDictionary(u8),
 }
 
+pub mod errand;
 mod pack;
 pub mod stream;
 

@@ -159,6 +159,7 @@ fn office() -> Router<App> {
                 .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
         )
         .route("/photos/{id}", get(evidence::photo))
+        .route("/photos/{id}/original", post(evidence::ask_original))
         .route("/sessions/{id}/export/{what}", get(export::download_sign_in))
         .route("/teachers/{id}", get(card::show))
         .route(

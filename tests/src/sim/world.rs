@@ -540,6 +540,7 @@ impl World {
         let manner = Manner {
             dialled: (at == 0).then(|| format!("m{other}:4433")),
             keep_open: c.stay,
+            metered: false,
         };
         self.tick(m);
         if let Some((old, side)) = self.machines[m].talks.insert(peer, (conn, at)) {
@@ -638,7 +639,7 @@ impl World {
                 for frame in step.frames {
                     self.send(conn, at, frame);
                 }
-                if step.close {
+                if step.close || step.leave {
                     drop(talk);
                     self.hang_up(conn, at);
                 } else if let Some(c) = self.conns.get_mut(&conn) {

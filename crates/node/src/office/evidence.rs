@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::entries::state_of;
 use super::lookup::{Key, by_about, by_id, key, organisation_names, record_of};
 use super::{By, invalid, turn};
+use crate::blobs::wanted::Size;
 use crate::{Error, Node, blobs};
 
 /// A photo that proves something.
@@ -22,18 +23,53 @@ pub struct Photo {
     pub person_name: String,
     /// Date that the clerk gave.
     pub date: String,
-    /// Name of the blob.
+    /// Name of the copy for the network.
     pub hash: String,
     /// Its size.
     pub bytes: i64,
-    /// Whether the photo itself is here.
-    pub here: bool,
+    /// Size of the original; 0 = there is none besides.
+    pub original_bytes: i64,
+    /// Which of the three sizes are here.
+    pub here: Here,
+    /// Whether the county has the copy.
+    pub at_county: bool,
     /// Name of the school where it is.
     pub school_name: String,
     /// The account that entered it.
     pub by: String,
     /// Two devices say different things.
     pub disputed: bool,
+}
+
+/// Which sizes of a photo are here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Here {
+    /// Something to show in a list.
+    pub preview: bool,
+    /// What proves something.
+    pub copy: bool,
+    /// As it was taken.
+    pub original: bool,
+    /// The original was asked for and has not come yet.
+    pub wished: bool,
+}
+
+impl Here {
+    /// Whether there is anything to show.
+    pub fn any(&self) -> bool {
+        self.preview || self.copy
+    }
+}
+
+/// A photo in its three sizes; `web` makes them of what a phone brings.
+#[derive(Clone, Debug, Default)]
+pub struct PhotoFiles {
+    /// JPEG of at most [`crate::blobs::wanted::PREVIEW_BYTES`].
+    pub preview: Vec<u8>,
+    /// JPEG of at most [`crate::blobs::wanted::COPY_BYTES`].
+    pub copy: Vec<u8>,
+    /// The file as it was taken, without place and time; `None` if the copy is as good.
+    pub original: Option<Vec<u8>>,
 }
 
 /// What is entered with a photo.
@@ -51,30 +87,49 @@ pub struct PhotoInput {
 
 /// What is wrong with the words beside a photo; empty = good. Asked before a large file is worked on.
 pub fn check_photo(session: &str, input: &PhotoInput) -> Vec<records::FieldError> {
-    let whole = draft(session, input, &blobs::name_of(&[]), 0);
-    whole.faults()
+    draft(session, input, &blobs::name_of(&[]), &PhotoFiles::default()).faults()
 }
 
-fn draft(session: &str, input: &PhotoInput, hash: &str, bytes: usize) -> Draft {
+fn draft(session: &str, input: &PhotoInput, hash: &str, files: &PhotoFiles) -> Draft {
+    let length = |bytes: &Vec<u8>| i64::try_from(bytes.len()).ok();
+    let name = |bytes: &Vec<u8>| blobs::name_of(bytes);
     Draft::new("evidence")
         .text("evidence_kind", &input.kind)
         .text("hash", hash)
+        .text("preview", &name(&files.preview))
+        .text(
+            "original",
+            &files.original.as_ref().map_or_else(String::new, name),
+        )
+        .int("original_bytes", files.original.as_ref().and_then(length))
         .text("mime", "image/jpeg")
-        .int("bytes", i64::try_from(bytes).ok())
+        .int("bytes", length(&files.copy))
         .text("about", session)
         .text("person", &input.person)
         .text("date", &input.date)
         .text("caption", &input.caption)
 }
 
-/// Keeps a photo (a JPEG that holds nothing but the picture) of a session of the own school: first the file, then
-/// its entry, so that nothing is shown as saved that is not on the disk. The same photo again adds nothing.
-pub fn add_photo(node: &Node, by: &By, session: &str, input: &PhotoInput, jpeg: &[u8]) -> Result<(), Error> {
+/// Keeps a photo of a session of the own school: first the files, then its entry, so that nothing is shown as saved
+/// that is not on the disk. The same photo again adds nothing.
+pub fn add_photo(
+    node: &Node,
+    by: &By,
+    session: &str,
+    input: &PhotoInput,
+    files: &PhotoFiles,
+) -> Result<(), Error> {
     let record = own_session(node, session)?;
     if state_of(node, &record)? == "void" {
         return Err(invalid("state", "活动已作废", "The session is void"));
     }
-    let hash = blobs::keep(node, jpeg)?;
+    for file in [Some(&files.preview), files.original.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        blobs::keep(node, file)?;
+    }
+    let hash = blobs::keep(node, &files.copy)?;
     let _turn = turn();
     let school = record.school.as_deref().unwrap_or_default();
     let known = by_about(node, "evidence", &[session])?
@@ -86,7 +141,7 @@ pub fn add_photo(node: &Node, by: &By, session: &str, input: &PhotoInput, jpeg: 
     {
         return Ok(());
     }
-    let edit = draft(session, input, &hash, jpeg.len()).create(node, node.new_id(), by)?;
+    let edit = draft(session, input, &hash, files).create(node, node.new_id(), by)?;
     node.commit(&record.doc, vec![edit])
 }
 
@@ -100,31 +155,63 @@ pub fn photos(node: &Node, about: &[&str]) -> Result<HashMap<(String, String), V
     let of: BTreeSet<&str> = found.values().flatten().map(|row| row.person.as_str()).collect();
     let of: Vec<&str> = of.into_iter().filter(|person| !person.is_empty()).collect();
     let persons = by_id(node, "person", &of)?;
-    let photo = |row: super::lookup::Row| Photo {
-        kind: row.text("evidence_kind").to_owned(),
-        caption: row.text("caption").to_owned(),
-        person_name: persons
-            .get(&key(&row.school, &row.person))
-            .map_or_else(String::new, |person| person.text("name").to_owned()),
-        date: row.text("date").to_owned(),
-        hash: row.text("hash").to_owned(),
-        bytes: row.int("bytes"),
-        here: blobs::is_here(node, row.text("hash")),
-        school_name: names.get(&row.school).cloned().unwrap_or_default(),
-        by: row.text("_by").to_owned(),
-        disputed: row.disputed,
-        id: row.id,
+    let wishes = node.read(store::blobs::wishes)?;
+    let at_county = |hash: &str| -> Result<bool, Error> {
+        let Some(name) = sync::BlobName::parse(hash) else {
+            return Ok(false);
+        };
+        Ok(!node.read(|c| store::blobs::receipts(c, &name))?.is_empty())
     };
-    Ok(found
+    let photo = |row: super::lookup::Row| -> Result<Photo, Error> {
+        let here = |size: Size| blobs::is_here(node, row.text(size.field()));
+        let sizes = Here {
+            preview: here(Size::Preview),
+            copy: here(Size::Copy),
+            original: here(Size::Original),
+            wished: wishes.contains(row.text("original")),
+        };
+        Ok(Photo {
+            kind: row.text("evidence_kind").to_owned(),
+            caption: row.text("caption").to_owned(),
+            person_name: persons
+                .get(&key(&row.school, &row.person))
+                .map_or_else(String::new, |person| person.text("name").to_owned()),
+            date: row.text("date").to_owned(),
+            hash: row.text("hash").to_owned(),
+            bytes: row.int("bytes"),
+            original_bytes: row.int("original_bytes"),
+            here: sizes,
+            at_county: at_county(row.text("hash"))?,
+            school_name: names.get(&row.school).cloned().unwrap_or_default(),
+            by: row.text("_by").to_owned(),
+            disputed: row.disputed,
+            id: row.id,
+        })
+    };
+    found
         .into_iter()
-        .map(|(about, rows)| (about, rows.into_iter().map(photo).collect()))
-        .collect())
+        .map(|(about, rows)| Ok((about, rows.into_iter().map(photo).collect::<Result<_, Error>>()?)))
+        .collect()
 }
 
-/// The content of a photo whose entry is this record; `None` if either is not here.
-pub fn photo(node: &Node, id: &str) -> Result<Option<Vec<u8>>, Error> {
+/// The content of a photo whose entry is this record, in this size; `None` if either is not here.
+pub fn photo(node: &Node, id: &str, size: Size) -> Result<Option<Vec<u8>>, Error> {
     match record_of(node, "evidence", id)? {
-        Some(record) if record.text("mime") == "image/jpeg" => blobs::read(node, record.text("hash")),
+        Some(record) if record.text("mime") == "image/jpeg" => blobs::read(node, record.text(size.field())),
         _ => Ok(None),
     }
+}
+
+/// Asks for the original of a photo: it comes with the next contact with somebody who has it.
+pub fn ask_original(node: &Node, id: &str) -> Result<(), Error> {
+    let Some(record) = record_of(node, "evidence", id)? else {
+        return Ok(());
+    };
+    let Some(name) = sync::BlobName::parse(record.text("original")) else {
+        return Ok(());
+    };
+    let at = node.now();
+    node.store().write(|tx| store::blobs::wish(tx, &name, at))?;
+    node.0.changed.send_modify(|n| *n += 1);
+    Ok(())
 }

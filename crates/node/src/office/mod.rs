@@ -72,7 +72,9 @@ pub use entries::{
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
-pub use evidence::{Photo, PhotoInput, add_photo, check_photo, photo, photos};
+pub use evidence::{
+    Here, Photo, PhotoFiles, PhotoInput, add_photo, ask_original, check_photo, photo, photos,
+};
 pub use imports::{
     ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import, import_attendance, import_list,
     import_outside, import_passes, import_teachers, outside_claims, taken_rows,

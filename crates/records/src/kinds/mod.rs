@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 66] = files![
+const BUILTIN: [(&str, &str); 67] = files![
     "assessment.1.toml",
     "attendance.1.toml",
     "attendance.2.toml",
@@ -55,6 +55,7 @@ const BUILTIN: [(&str, &str); 66] = files![
     "enrolment.1.toml",
     "evidence.1.toml",
     "evidence.2.toml",
+    "evidence.3.toml",
     "filing_decision.1.toml",
     "filing_package.1.toml",
     "finding.1.toml",
@@ -320,6 +321,7 @@ mod tests {
                 "enrolment/1",
                 "evidence/1",
                 "evidence/2",
+                "evidence/3",
                 "filing_decision/1",
                 "filing_package/1",
                 "finding/1",

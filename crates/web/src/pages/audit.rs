@@ -75,6 +75,10 @@ struct OnePage {
 }
 
 impl OnePage {
+    fn here(&self) -> String {
+        format!("/audit/{}", self.r.id)
+    }
+
     fn label(&self, kind: &str, field: &str, code: &str) -> String {
         labels::label(self.l, kind, field, code)
     }

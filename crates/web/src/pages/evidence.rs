@@ -2,9 +2,10 @@
 
 use askama::Template;
 use axum::RequestExt;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
+use node::blobs::wanted::Size;
 use node::office::{self, Photo, PhotoInput, SessionDetail};
 
 use crate::app::App;
@@ -15,8 +16,9 @@ use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{Chrome, html};
 use crate::pages::import::read_upload;
+use crate::pages::sign_in::safe_next;
 use crate::picture;
-use crate::who::{Ctx, Right, check_token};
+use crate::who::{Ctx, Post, Right, check_token};
 
 #[derive(Template)]
 #[template(path = "evidence.html")]
@@ -30,11 +32,28 @@ struct EvidencePage {
     enter: bool,
 }
 
+impl EvidencePage {
+    fn here(&self) -> String {
+        format!("/sessions/{}/evidence", self.s.row.id)
+    }
+}
+
 /// A photo with its words in the page's language.
 pub(crate) struct Shown {
     pub(crate) photo: Photo,
     /// Kind, caption and date in one line.
     pub(crate) words: String,
+}
+
+impl Shown {
+    /// What stands where a photo that is not here would.
+    pub(crate) fn absent(&self, l: &Lang) -> String {
+        let school = &self.photo.school_name;
+        match l.zh() {
+            true => format!("照片在{school}的电脑上，尚未传来"),
+            false => format!("The photo is on a computer of {school} and has not come here yet"),
+        }
+    }
 }
 
 /// Photos for a page.
@@ -123,9 +142,9 @@ pub(crate) async fn add(
     if !form.ok() {
         return evidence_page(&ctx, id, form).await;
     }
-    let made = ctx.run(move |_| Ok(picture::small(&bytes))).await?;
-    let jpeg = match made {
-        Ok(jpeg) => jpeg,
+    let made = ctx.run(move |_| Ok(picture::sizes(&bytes))).await?;
+    let files = match made {
+        Ok(files) => files,
         Err(error) => {
             form.fail("file", &error.zh(), &error.to_string());
             return evidence_page(&ctx, id, form).await;
@@ -134,7 +153,7 @@ pub(crate) async fn add(
     let (by, session) = (ctx.who.by(), id.clone());
     let done = ctx
         .app
-        .attempt(move |n| office::add_photo(n, &by, &session, &input, &jpeg))
+        .attempt(move |n| office::add_photo(n, &by, &session, &input, &files))
         .await?;
     match done {
         Ok(()) => Ok(Redirect::to(&format!("/sessions/{id}/evidence?done=saved")).into_response()),
@@ -146,16 +165,60 @@ pub(crate) async fn add(
     }
 }
 
-/// `GET /photos/{id}`: the photo of an evidence record.
-pub(crate) async fn photo(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
+/// `?size=` of a photo.
+#[derive(serde::Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    size: String,
+}
+
+/// `GET /photos/{id}`: the photo of an evidence record; the copy, or the preview while that is all there is here.
+/// `?size=preview` or `?size=original` for the others.
+pub(crate) async fn photo(
+    ctx: Ctx,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
-    let Some(jpeg) = ctx.run(move |n| office::photo(n, &id)).await? else {
+    let sizes: &[Size] = match asked.size.as_str() {
+        "preview" => &[Size::Preview, Size::Copy],
+        "original" => &[Size::Original],
+        _ => &[Size::Copy, Size::Preview],
+    };
+    let found = ctx
+        .run(move |n| {
+            for size in sizes {
+                if let Some(bytes) = office::photo(n, &id, *size)? {
+                    return Ok(Some(bytes));
+                }
+            }
+            Ok(None)
+        })
+        .await?;
+    let Some(bytes) = found else {
         return Err(Fault::NotFound);
     };
+    // Only these two were ever taken in.
+    let kind = match bytes.starts_with(b"\x89PNG") {
+        true => "image/png",
+        false => "image/jpeg",
+    };
     let headers = [
-        (header::CONTENT_TYPE, "image/jpeg"),
-        (header::CACHE_CONTROL, "private, max-age=3600"),
+        (header::CONTENT_TYPE, kind),
+        // A preview gives way to the copy when that has come.
+        (header::CACHE_CONTROL, "private, max-age=60"),
         (header::CONTENT_DISPOSITION, "inline"),
     ];
-    Ok((headers, jpeg).into_response())
+    Ok((headers, bytes).into_response())
+}
+
+/// `POST /photos/{id}/original`: asks for the original; back to where one came from.
+pub(crate) async fn ask_original(
+    Path(id): Path<String>,
+    Post { ctx, form }: Post,
+) -> Result<Response, Fault> {
+    ctx.need(Right::Read)?;
+    let back = form.get("back").to_owned();
+    ctx.run(move |n| office::ask_original(n, &id)).await?;
+    Ok(Redirect::to(safe_next(&back)).into_response())
 }

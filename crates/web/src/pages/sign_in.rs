@@ -98,7 +98,7 @@ fn add_cookie(response: &mut Response, cookie: &str) {
 }
 
 /// A path of this site to go back to; anything else leads to the overview.
-fn safe_next(next: &str) -> &str {
+pub(crate) fn safe_next(next: &str) -> &str {
     let own = next.starts_with('/')
         && !next.starts_with("//")
         && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');

@@ -30,6 +30,15 @@ fn earned(world: &World, school: &School, session: &SessionInput, more: &[(&str,
     id
 }
 
+/// A photo whose three sizes are these bytes.
+fn files(bytes: &[u8]) -> PhotoFiles {
+    PhotoFiles {
+        preview: bytes.to_vec(),
+        copy: bytes.to_vec(),
+        original: None,
+    }
+}
+
 fn recognise_all(world: &World, school: &School) {
     carry(&school.node, &world.hub);
     for claim in audit_queue(&world.hub, 100).unwrap() {
@@ -117,7 +126,7 @@ fn a_required_course_is_met_by_what_shows_it() {
         person: school.persons[0].clone(),
         ..PhotoInput::default()
     };
-    add_photo(&school.node, &by(), &first, &note, b"jpeg").unwrap();
+    add_photo(&school.node, &by(), &first, &note, &files(b"jpeg")).unwrap();
     assert_eq!([met(0, "a"), met(1, "a")], [true, false]);
     let photos = photos(&school.node, &[&first]).unwrap();
     assert_eq!(photos[&(school.id.clone(), first)][0].person_name, "王𬭊");
@@ -142,7 +151,7 @@ fn a_required_course_is_met_by_what_shows_it() {
         kind: "pass_list".into(),
         ..PhotoInput::default()
     };
-    add_photo(&school.node, &by(), &second, &list, b"list").unwrap();
+    add_photo(&school.node, &by(), &second, &list, &files(b"list")).unwrap();
     assert_eq!([met(0, "b"), met(1, "b"), met(2, "b")], [true, false, false]);
 }
 
@@ -337,7 +346,7 @@ fn parts_of_a_person_bring_their_quotas() {
         kind: "handwritten_note".into(),
         ..PhotoInput::default()
     };
-    add_photo(node, &by(), &session, &note, b"jpeg").unwrap();
+    add_photo(node, &by(), &session, &note, &files(b"jpeg")).unwrap();
     assert_eq!(quota(1, "cadre.hours"), (600, false));
     assert_eq!(others(&school, 2).len(), 2);
     let on = parse_stored_date(ON).unwrap();

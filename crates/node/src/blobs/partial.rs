@@ -1,0 +1,158 @@
+//! What has come of a blob, beside where it will stand: `<name>.part`.
+//!
+//! ```text
+//! offset 0   4        12          16           16 + 32 n
+//!        YXP1 | size u64 le | n u32 le | hashes of the n groups | groups from the first on, as far as they came
+//! ```
+//! Nothing of it is trusted when it is opened: the hashes must add up to the name, and each group must fit its hash.
+//! So it needs no sync, and any number of peers can go on with it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use sync::BlobName;
+use sync::blob::{Outline, group_len, groups_of};
+use sync::limits;
+
+use crate::directory::file;
+use crate::{Error, Node};
+
+const MAGIC: &[u8; 4] = b"YXP1";
+
+/// A blob of which some has come.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    name: BlobName,
+    path: PathBuf,
+    file: File,
+    outline: Outline,
+    got: u64,
+}
+
+fn path(node: &Node, name: &BlobName) -> PathBuf {
+    super::place(node, name).with_extension("part")
+}
+
+/// What is here of a blob; `None` if nothing is, or nothing that can be gone on with.
+pub(crate) fn open(node: &Node, name: &BlobName) -> Result<Option<Partial>, Error> {
+    let path = path(node, name);
+    let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(crate::directory::file(&path)(error)),
+    };
+    let Some(outline) = read_head(&mut file, name) else {
+        return Ok(None);
+    };
+    let mut got = 0;
+    while got < outline.groups() {
+        let mut bytes = vec![0; group_len(outline.size(), got)];
+        if file.read_exact(&mut bytes).is_err() || !outline.fits(got, &bytes) {
+            break;
+        }
+        got += 1;
+    }
+    let mut partial = Partial {
+        name: *name,
+        path,
+        file,
+        outline,
+        got,
+    };
+    partial.stand_at(got)?;
+    Ok(Some(partial))
+}
+
+fn read_head(file: &mut File, name: &BlobName) -> Option<Outline> {
+    let mut head = [0; 16];
+    file.read_exact(&mut head).ok()?;
+    let (magic, rest) = head.split_at(4);
+    let (size, count) = rest.split_at(8);
+    let size = u64::from_le_bytes(size.try_into().ok()?);
+    let count = u64::from(u32::from_le_bytes(count.try_into().ok()?));
+    if magic != MAGIC || size > limits::BLOB_BYTES || count != groups_of(size) {
+        return None;
+    }
+    let mut hashes = vec![[0; 32]; count as usize];
+    for hash in &mut hashes {
+        file.read_exact(hash).ok()?;
+    }
+    Outline::new(name, size, hashes)
+}
+
+/// Begins anew with an outline that a peer has told.
+pub(crate) fn begin(node: &Node, name: &BlobName, outline: Outline) -> Result<Partial, Error> {
+    let path = path(node, name);
+    if let Some(shelf) = path.parent() {
+        fs::create_dir_all(shelf).map_err(file(shelf))?;
+    }
+    let mut head = MAGIC.to_vec();
+    head.extend(outline.size().to_le_bytes());
+    head.extend((outline.groups() as u32).to_le_bytes());
+    head.extend(outline.hashes().concat());
+    let made = (|| {
+        let mut made = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)?;
+        made.write_all(&head)?;
+        Ok(made)
+    })();
+    Ok(Partial {
+        name: *name,
+        file: made.map_err(file(&path))?,
+        path,
+        outline,
+        got: 0,
+    })
+}
+
+impl Partial {
+    /// The first group that is missing.
+    pub(crate) fn got(&self) -> u64 {
+        self.got
+    }
+
+    /// Whether every group is here.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.got == self.outline.groups()
+    }
+
+    /// Adds the next group; `false` if these bytes are not it.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        if !self.outline.fits(self.got, bytes) {
+            return Ok(false);
+        }
+        self.file.write_all(bytes).map_err(file(&self.path))?;
+        self.got += 1;
+        Ok(true)
+    }
+
+    /// Keeps the whole blob in its place.
+    pub(crate) fn finish(mut self, node: &Node) -> Result<(), Error> {
+        self.stand_at(0)?;
+        let mut bytes = Vec::with_capacity(self.outline.size() as usize);
+        self.file.read_to_end(&mut bytes).map_err(file(&self.path))?;
+        if BlobName::of(&bytes) == self.name {
+            super::keep(node, &bytes)?;
+        }
+        drop(self.file);
+        fs::remove_file(&self.path).map_err(file(&self.path))
+    }
+
+    fn stand_at(&mut self, group: u64) -> Result<(), Error> {
+        let head = 16 + 32 * self.outline.groups();
+        let data: u64 = (0..group).map(|g| group_len(self.outline.size(), g) as u64).sum();
+        let stood = (|| {
+            // What stands behind the last good group is thrown away.
+            if group == self.got {
+                self.file.set_len(head + data)?;
+            }
+            self.file.seek(SeekFrom::Start(head + data))
+        })();
+        stood.map(|_| ()).map_err(file(&self.path))
+    }
+}

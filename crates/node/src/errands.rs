@@ -1,0 +1,574 @@
+//! Beside each conversation: blobs asked for and served, on streams of the same link that give way to it
+//! (`sync::wire::errand`).
+//!
+//! Both sides do both. Asking begins when the session is live, so records go first; what is missing is looked up anew
+//! whenever something new has arrived. Serving asks the roll for each blob. A part that came stays, whatever becomes of
+//! the link ([`crate::blobs::partial`]); a group that does not fit ends asking this peer for that blob, and the
+//! next peer goes on where it was.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use net::{FrameReader, FrameWriter, Link};
+use store::{blobs as rows, peers};
+use sync::blob::{BlobReceipt, GROUP, Outline, group_hash, group_len, groups_of};
+use sync::wire::errand::{Errand, Item, Reason};
+use sync::{BlobName, NodeId, limits};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::blobs::partial::{self, Partial};
+use crate::blobs::wanted::{self, Size};
+use crate::{Error, Node, blobs};
+
+/// Below the session's stream.
+const PRIORITY: i32 = -1;
+/// Streams of a peer that are served at a time; more wait.
+const SERVED: usize = 2;
+/// A blob that a peer asks for has so long to be asked for: then a conversation that wanted to end may.
+const GRACE: Duration = Duration::from_secs(8);
+/// So long passes at least between two looks for what is missing.
+const LOOKS_APART: Duration = Duration::from_secs(1);
+/// A peer that asks and then reads or says nothing for so long is not served any longer.
+const MUTE: Duration = Duration::from_secs(600);
+/// Blobs asked for at a time: what this link has claimed no other one fetches meanwhile.
+const ASKED: usize = 8;
+/// Groups read from the disk at a time.
+const READ_AT_ONCE: u64 = 16;
+
+/// What went wrong in an errand: the peer, or this node.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("the peer broke the rules of an errand: {0}")]
+    Peer(&'static str),
+    #[error(transparent)]
+    Here(#[from] Error),
+    #[error(transparent)]
+    Link(#[from] net::Error),
+    #[error("no answer for ten minutes")]
+    Mute,
+}
+
+/// The errands of one conversation; they end when this is dropped.
+pub(crate) struct Errands {
+    _tasks: JoinSet<()>,
+    live: watch::Sender<Option<Instant>>,
+    state: Arc<State>,
+}
+
+struct State {
+    node: Node,
+    link: Link,
+    metered: bool,
+    /// Blobs under way, in both directions.
+    active: watch::Sender<usize>,
+    /// Something is missing here or may be missing there, or nobody has looked yet.
+    expecting: watch::Sender<bool>,
+}
+
+impl Errands {
+    /// Begins to serve; asking waits for [`Errands::session_is_live`].
+    pub(crate) fn begin(node: Node, link: Link, metered: bool) -> Errands {
+        let state = Arc::new(State {
+            node,
+            link,
+            metered,
+            active: watch::Sender::new(0),
+            expecting: watch::Sender::new(true),
+        });
+        let (live, is_live) = watch::channel(None);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve_all(state.clone()));
+        tasks.spawn(ask(state.clone(), is_live));
+        Errands {
+            _tasks: tasks,
+            live,
+            state,
+        }
+    }
+
+    /// Both sides have exchanged their records, or all that can be for now.
+    pub(crate) fn session_is_live(&self) {
+        self.live
+            .send_if_modified(|since| since.is_none() && since.replace(Instant::now()).is_none());
+    }
+
+    /// Whether a conversation that has said all should stay: until when at least, without a new reason.
+    pub(crate) fn stay_until(&self) -> Option<Instant> {
+        if *self.state.active.borrow() > 0 {
+            return Some(Instant::now() + GRACE);
+        }
+        let since = (*self.live.borrow())?;
+        let until = since + GRACE;
+        (*self.state.expecting.borrow() && Instant::now() < until).then_some(until)
+    }
+
+    /// Waits for a change of [`Errands::stay_until`]. Cancel-safe.
+    pub(crate) async fn changed(&self) {
+        let (mut active, mut expecting) = (self.state.active.subscribe(), self.state.expecting.subscribe());
+        tokio::select! {
+            _ = active.changed() => {}
+            _ = expecting.changed() => {}
+        }
+    }
+}
+
+/// Counts one blob under way.
+struct UnderWay<'s>(&'s State);
+
+impl<'s> UnderWay<'s> {
+    fn new(state: &'s State) -> UnderWay<'s> {
+        state.active.send_modify(|n| *n += 1);
+        UnderWay(state)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.active.send_modify(|n| *n = n.saturating_sub(1));
+    }
+}
+
+/// No other link fetches a blob meanwhile.
+struct Claim<'n>(&'n Node, BlobName);
+
+impl<'n> Claim<'n> {
+    fn new(node: &'n Node, name: BlobName) -> Option<Claim<'n>> {
+        let mut claimed = node.0.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.insert(name).then_some(Claim(node, name))
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let mut claimed = self.0.0.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.remove(&self.1);
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let lost = |_| Error::Store(store::Error::BadRow("errand"));
+    tokio::task::spawn_blocking(work).await.map_err(lost)?
+}
+
+async fn read(reader: &mut FrameReader) -> Result<Option<Errand>, Trouble> {
+    let frame = tokio::time::timeout(MUTE, reader.read())
+        .await
+        .map_err(|_| Trouble::Mute)??;
+    let Some(bytes) = frame else { return Ok(None) };
+    Errand::decode(&bytes)
+        .map(Some)
+        .map_err(|_| Trouble::Peer("a frame that cannot be read"))
+}
+
+async fn write(writer: &mut FrameWriter, errand: &Errand) -> Result<(), Trouble> {
+    Ok(tokio::time::timeout(MUTE, writer.write(&errand.encode()))
+        .await
+        .map_err(|_| Trouble::Mute)??)
+}
+
+fn told(peer: &NodeId, result: Result<(), Trouble>) {
+    match result {
+        Ok(()) | Err(Trouble::Link(_)) => {}
+        Err(trouble) => tracing::warn!(peer = %peer.short(), %trouble, "an errand ended"),
+    }
+}
+
+// ---- serving
+
+async fn serve_all(state: Arc<State>) {
+    let mut served = JoinSet::new();
+    // What came before the handshake's end may be another's words said again (0-RTT): nothing is served on it.
+    if state.link.settled().await.is_err() {
+        return;
+    }
+    loop {
+        tokio::select! {
+            stream = state.link.accept(), if served.len() < SERVED => {
+                let Some((writer, reader)) = stream else { return };
+                let state = state.clone();
+                served.spawn(async move {
+                    let result = serve(&state, writer, reader).await;
+                    told(&state.link.peer(), result);
+                });
+            }
+            Some(_) = served.join_next() => {}
+        }
+    }
+}
+
+async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) -> Result<(), Trouble> {
+    writer.set_priority(PRIORITY);
+    reader.set_limit(limits::ERRAND_BYTES as u32 + 1);
+    let peer = state.link.peer();
+    while let Some(errand) = read(&mut reader).await? {
+        match errand {
+            Errand::Fetch(items) => {
+                let _under_way = UnderWay::new(state);
+                for item in items {
+                    serve_one(state, &mut writer, item).await?;
+                }
+            }
+            Errand::WhoHas(names) => {
+                let node = state.node.clone();
+                let known = blocking(move || receipts_for(&node, &peer, &names)).await?;
+                write(&mut writer, &Errand::Receipts(known)).await?;
+            }
+            Errand::Receipts(receipts) => {
+                let node = state.node.clone();
+                blocking(move || take_receipts(&node, receipts)).await?;
+            }
+            Errand::Unknown(_) => {}
+            Errand::Blob { .. } | Errand::Absent(_) | Errand::Group(_) => {
+                return Err(Trouble::Peer("an answer to nothing"));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn serve_one(state: &State, writer: &mut FrameWriter, item: Item) -> Result<(), Trouble> {
+    // A hub has hundreds of peers; reading for a few at a time keeps its disk for records.
+    let lost = |_| Error::Store(store::Error::BadRow("errand"));
+    let _seat = state.node.0.errands.acquire().await.map_err(lost)?;
+    let (node, peer, metered) = (state.node.clone(), state.link.peer(), state.metered);
+    let opened = blocking(move || open(&node, &peer, metered, item)).await?;
+    let (mut file, size, hashes) = match opened {
+        Err(reason) => return write(writer, &Errand::Absent(reason)).await,
+        Ok(opened) => opened,
+    };
+    write(writer, &Errand::Blob { size, hashes }).await?;
+    let mut next = u64::from(item.from);
+    while next < groups_of(size) {
+        let (back, lot) = blocking(move || read_lot(file, size, next)).await?;
+        file = back;
+        let Some(lot) = lot else {
+            // It shrank under our hands: the stream cannot be gone on with.
+            return Err(Trouble::Here(Error::Store(store::Error::BadRow("blob"))));
+        };
+        for group in lot {
+            write(writer, &Errand::Group(group)).await?;
+            next += 1;
+        }
+    }
+    Ok(())
+}
+
+type Opened = (File, u64, Vec<[u8; 32]>);
+type Groups = Vec<Vec<u8>>;
+
+/// Opens a blob for a peer, if it may have it, with the hashes of its groups if it begins at the first.
+fn open(node: &Node, peer: &NodeId, metered: bool, item: Item) -> Result<Result<Opened, Reason>, Error> {
+    let sizes = wanted::sizes_for(node, peer, &item.name)?;
+    if sizes.is_empty() {
+        return Ok(Err(Reason::NotForYou));
+    }
+    if metered && !sizes.contains(&Size::Preview) {
+        return Ok(Err(Reason::Metered));
+    }
+    let path = blobs::place(node, &item.name);
+    let Ok(mut file) = File::open(&path) else {
+        return Ok(Err(Reason::NotHere));
+    };
+    let size = file.metadata().map_err(crate::directory::file(&path))?.len();
+    let groups = groups_of(size);
+    if size > limits::BLOB_BYTES || u64::from(item.from) >= groups {
+        return Ok(Err(Reason::NotHere));
+    }
+    let mut hashes = Vec::new();
+    if item.from == 0 {
+        for group in 0..groups {
+            let mut bytes = vec![0; group_len(size, group)];
+            if file.read_exact(&mut bytes).is_err() {
+                return Ok(Err(Reason::NotHere));
+            }
+            hashes.push(group_hash(groups, group, &bytes));
+        }
+        if Outline::new(&item.name, size, hashes.clone()).is_none() {
+            // No longer what its name says: it is to be had elsewhere, and to be fetched anew here.
+            tracing::warn!(name = %item.name, "a file in the folder blobs is damaged and was removed");
+            blobs::remove(node, &item.name)?;
+            return Ok(Err(Reason::NotHere));
+        }
+    }
+    Ok(Ok((file, size, hashes)))
+}
+
+/// Groups from one on, and the file again; `None` if it has become shorter.
+fn read_lot(mut file: File, size: u64, from: u64) -> Result<(File, Option<Groups>), Error> {
+    let upto = (from + READ_AT_ONCE).min(groups_of(size));
+    let mut lot = Vec::new();
+    if file.seek(SeekFrom::Start(from * GROUP as u64)).is_err() {
+        return Ok((file, None));
+    }
+    for group in from..upto {
+        let mut bytes = vec![0; group_len(size, group)];
+        if file.read_exact(&mut bytes).is_err() {
+            return Ok((file, None));
+        }
+        lot.push(bytes);
+    }
+    Ok((file, Some(lot)))
+}
+
+/// Receipts that this node has or can give, of blobs that the peer may have.
+fn receipts_for(node: &Node, peer: &NodeId, names: &[[u8; 8]]) -> Result<Vec<BlobReceipt>, Error> {
+    let mut known = Vec::new();
+    for first in names {
+        for name in node.read(|c| rows::beginning(c, first))? {
+            if wanted::sizes_for(node, peer, &name)?.is_empty() {
+                continue;
+            }
+            known.extend(own_receipt(node, &name)?);
+            known.extend(node.read(|c| rows::receipts(c, &name))?);
+        }
+        if known.len() >= limits::ERRAND_NAMES {
+            break;
+        }
+    }
+    known.truncate(limits::ERRAND_NAMES);
+    Ok(known)
+}
+
+/// What a county store signs for a blob that lies in it.
+fn own_receipt(node: &Node, name: &BlobName) -> Result<Option<BlobReceipt>, Error> {
+    let here = is_county(node, &node.id()) && node.read(|c| rows::size(c, name))?.is_some();
+    Ok(here.then(|| BlobReceipt::sign(&node.0.key, node.store_id(), *name)))
+}
+
+fn is_county(node: &Node, device: &NodeId) -> bool {
+    use crate::Role;
+    let roll = node.roll();
+    let office = |role| role == Role::County.code() || role == Role::Auditor.code();
+    roll.grants(device).any(|grant| office(grant.role)) && !roll.is_revoked(device)
+}
+
+/// Keeps the receipts of county stores; those of others promise nothing.
+fn take_receipts(node: &Node, receipts: Vec<BlobReceipt>) -> Result<(), Error> {
+    let good: Vec<BlobReceipt> = receipts
+        .into_iter()
+        .filter(|r| r.node != node.id() && is_county(node, &r.node) && r.is_good())
+        .collect();
+    if good.is_empty() {
+        return Ok(());
+    }
+    let at = node.now();
+    node.store().write(|tx| {
+        good.iter()
+            .try_for_each(|receipt| rows::add_receipt(tx, receipt, at))
+    })?;
+    node.0.changed.send_modify(|n| *n += 1);
+    Ok(())
+}
+
+// ---- asking
+
+async fn ask(state: Arc<State>, mut is_live: watch::Receiver<Option<Instant>>) {
+    if is_live.wait_for(Option::is_some).await.is_err() {
+        return;
+    }
+    let peer = state.link.peer();
+    let result = ask_on(&state).await;
+    state.expecting.send_replace(false);
+    told(&peer, result);
+}
+
+async fn ask_on(state: &State) -> Result<(), Trouble> {
+    let (node, peer) = (state.node.clone(), state.link.peer());
+    // Whatever changes from now on is looked at again.
+    let mut news = node.0.changed.subscribe();
+    let speaks = {
+        let node = node.clone();
+        blocking(move || Ok(node.read(|c| peers::get(c, &peer))?.map(|p| p.speaks))).await?
+    };
+    if !speaks.is_some_and(|s| s.errands()) {
+        return Ok(());
+    }
+    let mut streams: Option<(FrameWriter, FrameReader)> = None;
+    // What this peer has not got, or has in pieces that do not fit.
+    let mut without = HashSet::new();
+    let mut asked_receipts = false;
+    loop {
+        let (looking, passed, metered) = (node.clone(), without.clone(), state.metered);
+        let (names, unreceipted) = blocking(move || {
+            let claimed = looking.0.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+            let passed: HashSet<BlobName> = passed.union(&claimed).copied().collect();
+            drop(claimed);
+            let names = wanted::missing(&looking, &peer, metered, &passed, ASKED)?;
+            let most = limits::ERRAND_NAMES / 2;
+            Ok((names, wanted::unreceipted(&looking, &peer, most)?))
+        })
+        .await?;
+        let county = is_county(&node, &peer);
+        state
+            .expecting
+            .send_replace(!names.is_empty() || (county && !unreceipted.is_empty()));
+        if names.is_empty() {
+            if !unreceipted.is_empty() && !asked_receipts && !is_county(&node, &node.id()) {
+                asked_receipts = true;
+                let (writer, reader) = opened(state, &mut streams).await?;
+                let first = |name: &BlobName| {
+                    let mut first = [0; 8];
+                    first.copy_from_slice(&name.0[..8]);
+                    first
+                };
+                write(writer, &Errand::WhoHas(unreceipted.iter().map(first).collect())).await?;
+                if let Some(Errand::Receipts(receipts)) = read(reader).await? {
+                    let node = node.clone();
+                    blocking(move || take_receipts(&node, receipts)).await?;
+                }
+                continue;
+            }
+            tokio::time::sleep(LOOKS_APART).await;
+            if news.changed().await.is_err() {
+                return Ok(());
+            }
+            news.mark_unchanged();
+            continue;
+        }
+        let streams = opened(state, &mut streams).await?;
+        fetch(state, streams, names, &mut without).await?;
+        asked_receipts = false;
+    }
+}
+
+async fn opened<'s>(
+    state: &State,
+    streams: &'s mut Option<(FrameWriter, FrameReader)>,
+) -> Result<(&'s mut FrameWriter, &'s mut FrameReader), Trouble> {
+    let (writer, reader) = match streams.take() {
+        Some(open) => streams.insert(open),
+        None => {
+            let (writer, mut reader) = state.link.open().await?;
+            writer.set_priority(PRIORITY);
+            reader.set_limit(limits::ERRAND_BYTES as u32 + 1);
+            streams.insert((writer, reader))
+        }
+    };
+    Ok((writer, reader))
+}
+
+/// Asks for these blobs and keeps what comes of them.
+async fn fetch(
+    state: &State,
+    (writer, reader): (&mut FrameWriter, &mut FrameReader),
+    names: Vec<BlobName>,
+    without: &mut HashSet<BlobName>,
+) -> Result<(), Trouble> {
+    let _under_way = UnderWay::new(state);
+    let node = &state.node;
+    let mut claims = Vec::new();
+    let mut items = Vec::new();
+    let mut parts = Vec::new();
+    for name in names {
+        let Some(claim) = Claim::new(node, name) else {
+            continue;
+        };
+        let opening = node.clone();
+        let part = blocking(move || partial::open(&opening, &name)).await?;
+        let part = match part {
+            // Whole already, and not kept when it was: the last step again.
+            Some(part) if part.is_whole() => {
+                let node = node.clone();
+                blocking(move || part.finish(&node)).await?;
+                continue;
+            }
+            part => part.filter(|part| part.got() > 0),
+        };
+        let from = part.as_ref().map_or(0, Partial::got) as u32;
+        items.push(Item { name, from });
+        parts.push(part);
+        claims.push(claim);
+    }
+    if items.is_empty() {
+        return Ok(());
+    }
+    write(writer, &Errand::Fetch(items.clone())).await?;
+    let mut kept = Vec::new();
+    for (item, part) in items.into_iter().zip(parts) {
+        match read(reader).await? {
+            Some(Errand::Absent(_)) => {
+                without.insert(item.name);
+            }
+            Some(Errand::Blob { size, hashes }) => {
+                if take_blob(node, reader, item, part, size, hashes).await? {
+                    kept.push(item.name);
+                } else {
+                    without.insert(item.name);
+                }
+            }
+            None => return Err(Trouble::Link(net::Error::StreamEnded)),
+            Some(_) => return Err(Trouble::Peer("no blob where one was due")),
+        }
+    }
+    drop(claims);
+    if !kept.is_empty() {
+        node.0.changed.send_modify(|n| *n += 1);
+        let signing = node.clone();
+        let receipts = blocking(move || {
+            let each = kept.iter().map(|name| own_receipt(&signing, name));
+            Ok(each
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>())
+        })
+        .await?;
+        if !receipts.is_empty() {
+            write(writer, &Errand::Receipts(receipts)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes one blob's groups from the stream; whether it is here now. What does not fit is read to its end, so that
+/// the next blob begins where it should, and is not asked of this peer again.
+async fn take_blob(
+    node: &Node,
+    reader: &mut FrameReader,
+    item: Item,
+    part: Option<Partial>,
+    size: u64,
+    hashes: Vec<[u8; 32]>,
+) -> Result<bool, Trouble> {
+    if size > limits::BLOB_BYTES {
+        return Err(Trouble::Peer("a blob beyond the limit"));
+    }
+    let mut part = match part {
+        Some(part) => Some(part),
+        None => match Outline::new(&item.name, size, hashes) {
+            Some(outline) => {
+                let node = node.clone();
+                Some(blocking(move || partial::begin(&node, &item.name, outline)).await?)
+            }
+            None => None,
+        },
+    };
+    let groups = groups_of(size).saturating_sub(u64::from(item.from));
+    for _ in 0..groups {
+        let group = match read(reader).await? {
+            Some(Errand::Group(group)) => group,
+            None => return Err(Trouble::Link(net::Error::StreamEnded)),
+            Some(_) => return Err(Trouble::Peer("no group where one was due")),
+        };
+        if let Some(mut taking) = part.take() {
+            part = blocking(move || Ok(taking.add(&group)?.then_some(taking))).await?;
+            if part.is_none() {
+                tracing::warn!(name = %item.name, "a damaged part of a file was thrown away");
+            }
+        }
+    }
+    match part.filter(Partial::is_whole) {
+        None => Ok(false),
+        Some(part) => {
+            let node = node.clone();
+            blocking(move || part.finish(&node)).await?;
+            Ok(true)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What is said on a link beside the session: asking for blobs and serving them, on streams of their own that give way
+//! to it. Frames as in [`super`], with types of their own:
+//!
+//! ```text
+//! errand  type 1 | body
+//!  1 Fetch     postcard     these blobs, in this order, each from this group on
+//!  2 WhoHas    postcard     the first 8 bytes of names: who has stored them?
+//!  3 Blob      postcard     the next one asked for: its size, and from group 0 the hashes of its groups
+//!  4 Absent    reason 1     the next one asked for does not come: 0 not here, 1 not on this link, 2 not for you
+//!  5 Group     bytes        the next group of the blob
+//!  6 Receipts  postcard     signed: what lies in a store (answer to WhoHas, or unasked for after a Fetch)
+//! ```
+//! Every Fetch is answered by one Blob with its groups, or one Absent, for each name. An errand of an unknown type is
+//! answered by nothing and passed over.
+
+use serde::{Deserialize, Serialize};
+
+use crate::blob::{BlobName, BlobReceipt};
+use crate::limits;
+
+/// One blob that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Item {
+    /// Its name.
+    pub name: BlobName,
+    /// The first group that is wanted; those before it are here.
+    pub from: u32,
+}
+
+/// Why a blob does not come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// It is not here, or not whole.
+    NotHere,
+    /// Not on a link that is paid by the byte.
+    Metered,
+    /// The roll does not let the peer read a record that names it.
+    NotForYou,
+}
+
+/// One errand frame.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Errand {
+    /// Asks for blobs.
+    Fetch(Vec<Item>),
+    /// Asks who has stored blobs, by the first 8 bytes of their names.
+    WhoHas(Vec<[u8; 8]>),
+    /// The next blob begins.
+    Blob {
+        /// Its size in bytes.
+        size: u64,
+        /// The hashes of its groups; empty when it is gone on with.
+        hashes: Vec<[u8; 32]>,
+    },
+    /// The next blob does not come.
+    Absent(Reason),
+    /// The next group.
+    Group(Vec<u8>),
+    /// What lies in a store.
+    Receipts(Vec<BlobReceipt>),
+    /// Of a later version.
+    Unknown(u8),
+}
+
+/// A frame that cannot be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an errand frame is damaged or too long")]
+pub struct BadErrand;
+
+impl Errand {
+    /// The frame's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let body = |kind: u8, body: Result<Vec<u8>, postcard::Error>| {
+            let mut out = vec![kind];
+            out.extend(body.unwrap_or_default());
+            out
+        };
+        match self {
+            Errand::Fetch(items) => body(1, postcard::to_stdvec(items)),
+            Errand::WhoHas(names) => body(2, postcard::to_stdvec(names)),
+            Errand::Blob { size, hashes } => body(3, postcard::to_stdvec(&(size, hashes))),
+            Errand::Absent(reason) => vec![
+                4,
+                match reason {
+                    Reason::NotHere => 0,
+                    Reason::Metered => 1,
+                    Reason::NotForYou => 2,
+                },
+            ],
+            Errand::Group(bytes) => body(5, Ok(bytes.clone())),
+            Errand::Receipts(receipts) => body(6, postcard::to_stdvec(receipts)),
+            Errand::Unknown(kind) => vec![*kind],
+        }
+    }
+
+    /// Reads one; what is too long is refused before memory is asked for it.
+    pub fn decode(bytes: &[u8]) -> Result<Errand, BadErrand> {
+        fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BadErrand> {
+            postcard::from_bytes(body).map_err(|_| BadErrand)
+        }
+        fn few<T>(list: Vec<T>, most: usize) -> Result<Vec<T>, BadErrand> {
+            if list.len() <= most {
+                Ok(list)
+            } else {
+                Err(BadErrand)
+            }
+        }
+        let (kind, body) = bytes.split_first().ok_or(BadErrand)?;
+        if body.len() > limits::ERRAND_BYTES {
+            return Err(BadErrand);
+        }
+        Ok(match kind {
+            1 => Errand::Fetch(few(read(body)?, limits::ERRAND_ITEMS)?),
+            2 => Errand::WhoHas(few(read(body)?, limits::ERRAND_NAMES)?),
+            3 => {
+                let (size, hashes): (u64, Vec<[u8; 32]>) = read(body)?;
+                Errand::Blob { size, hashes }
+            }
+            4 => Errand::Absent(match body.first() {
+                Some(1) => Reason::Metered,
+                Some(2) => Reason::NotForYou,
+                _ => Reason::NotHere,
+            }),
+            5 => Errand::Group(body.to_vec()),
+            6 => Errand::Receipts(few(read(body)?, limits::ERRAND_NAMES)?),
+            other => Errand::Unknown(*other),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{DeviceKey, StoreId};
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_errand_comes_back_as_it_was() {
+        let name = BlobName::of("现场照片".as_bytes());
+        let receipt = BlobReceipt::sign(&DeviceKey::from_seed([1; 32]), StoreId([7; 16]), name);
+        for errand in [
+            Errand::Fetch(vec![Item { name, from: 3 }]),
+            Errand::WhoHas(vec![[9; 8], [1; 8]]),
+            Errand::Blob {
+                size: 300_000,
+                hashes: vec![[4; 32]; 19],
+            },
+            Errand::Absent(Reason::NotHere),
+            Errand::Absent(Reason::Metered),
+            Errand::Absent(Reason::NotForYou),
+            Errand::Group(vec![0; 16_384]),
+            Errand::Receipts(vec![receipt]),
+        ] {
+            assert_eq!(Errand::decode(&errand.encode()), Ok(errand));
+        }
+        assert_eq!(Errand::decode(&[200, 1, 2]), Ok(Errand::Unknown(200)));
+        assert_eq!(Errand::decode(&[]), Err(BadErrand));
+    }
+
+    #[test]
+    fn too_many_at_once_are_refused() {
+        let name = BlobName([1; 32]);
+        let many = vec![Item { name, from: 0 }; limits::ERRAND_ITEMS + 1];
+        assert_eq!(Errand::decode(&Errand::Fetch(many).encode()), Err(BadErrand));
+        let names = vec![[0; 8]; limits::ERRAND_NAMES + 1];
+        assert_eq!(Errand::decode(&Errand::WhoHas(names).encode()), Err(BadErrand));
+        let long = vec![0; limits::ERRAND_BYTES + 1];
+        assert_eq!(Errand::decode(&Errand::Group(long).encode()), Err(BadErrand));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = Errand::decode(&bytes);
+        }
+    }
+}
