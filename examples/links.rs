@@ -9,22 +9,20 @@
 //! Times are the processes' own: from dialling to the last record durable at the hub (*stored*), and to both
 //! sides knowing that they are equal (*equal*, at the school).
 
-use std::error::Error;
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use node::office::{self, By, OrganisationInput};
-use node::{Edit, Node, Role, Value, enrol};
+use node::{Edit, Node, Value};
 use yanxiu_examples::{Random, UNSEEN, note};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+#[path = "links/world.rs"]
+mod world;
 
-const HUB: &str = "10.77.0.1:4433";
+use world::{Bytes, Result, Run, Times, World, wait};
+
 const RECORDS: usize = 2_400;
 const SLOW: &str = "rate=128,delay=300";
 const SLOWEST: &str = "rate=64,delay=300";
@@ -32,21 +30,11 @@ const SLOWEST: &str = "rate=64,delay=300";
 fn main() -> Result<()> {
     let linkemu = std::env::args().nth(1).ok_or("give the path of linkemu")?;
     let only = std::env::args().nth(2).unwrap_or_default();
-    let yanxiu = std::env::current_exe()?
-        .parent()
-        .and_then(Path::parent)
-        .ok_or("no target dir")?
-        .join("yanxiu");
     let dir = tempfile::Builder::new()
         .prefix("links")
         .disable_cleanup(std::env::var("KEEP").is_ok())
         .tempdir()?;
-    let world = World {
-        linkemu,
-        yanxiu,
-        dir: dir.path().to_path_buf(),
-        net: format!("yx{}", std::process::id() % 10_000),
-    };
+    let world = World::new(linkemu, dir.path())?;
     let json = json(RECORDS);
     let mut gz = GzEncoder::new(Vec::new(), Compression::best());
     gz.write_all(&json)?;
@@ -188,122 +176,7 @@ fn print(what: &str, bytes: Bytes, times: Times, wanted: &str) {
     );
 }
 
-struct World {
-    linkemu: String,
-    yanxiu: PathBuf,
-    dir: PathBuf,
-    net: String,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Bytes {
-    up: u64,
-    down: u64,
-}
-
-impl Bytes {
-    fn minus(self, before: Bytes) -> Bytes {
-        Bytes {
-            up: self.up - before.up,
-            down: self.down - before.down,
-        }
-    }
-
-    fn sum(self) -> u64 {
-        self.up + self.down
-    }
-}
-
-/// Seconds since the last dialling.
-#[derive(Clone, Copy)]
-struct Times {
-    stored: Option<f64>,
-    equal: Option<f64>,
-}
-
-/// A process, killed at the end.
-struct Running(Child);
-
-impl Running {
-    fn signal(&self, what: &str) -> Result<()> {
-        let status = Command::new("kill")
-            .args([what, &self.0.id().to_string()])
-            .status()?;
-        status.success().then_some(()).ok_or_else(|| "kill".into())
-    }
-
-    /// Lets it say goodbye, or its peer would go on asking for it in the next measurement.
-    fn end(mut self) -> Result<()> {
-        self.signal("-INT")?;
-        self.0.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A network with the hub's process.
-struct Run<'w> {
-    world: &'w World,
-    net: String,
-    hub: Running,
-}
-
-impl Drop for Run<'_> {
-    fn drop(&mut self) {
-        let _ = self.world.emu(&["down", &self.net]);
-    }
-}
-
-impl<'w> Run<'w> {
-    fn up(world: &'w World, hub: &Node, link: &str) -> Result<Run<'w>> {
-        let net = world.net.clone();
-        world.emu(&["up", &net, "hub=wire", &format!("school={link}")])?;
-        let hub = world.serve(&net, "hub", hub, true)?;
-        std::thread::sleep(Duration::from_millis(700));
-        Ok(Run { world, net, hub })
-    }
-
-    fn link(&self, link: &str) -> Result<()> {
-        self.world
-            .emu(&["set", &self.net, &format!("school={link}")])
-            .map(drop)
-    }
-
-    fn stats(&self, reset: bool) -> Result<Bytes> {
-        let mut args = vec!["stats", self.net.as_str()];
-        args.extend(reset.then_some("--reset"));
-        let stats: serde_json::Value = serde_json::from_str(&self.world.emu(&args)?)?;
-        let bytes = |d: &str| stats["school"][format!("{d}_bytes")].as_u64().unwrap_or(0);
-        Ok(match reset {
-            true => Bytes::default(),
-            false => Bytes {
-                up: bytes("up"),
-                down: bytes("down"),
-            },
-        })
-    }
-
-    /// A fresh school process, until both are equal and the school holds all receipts.
-    fn meet(&self, school: &Node, stay: bool) -> Result<Running> {
-        let equal = self.world.equals(school)?;
-        let pc = self.world.serve(&self.net, "school", school, stay)?;
-        wait("the two are not equal", || Ok(self.world.equals(school)? > equal))?;
-        self.all_there(school)?;
-        Ok(pc)
-    }
-
-    fn all_there(&self, school: &Node) -> Result<()> {
-        wait("receipts are missing", || {
-            Ok(school.not_at_county()? == 0 && self.world.equals(school)? > 0)
-        })
-    }
-
+impl Run<'_> {
     /// A contact of a school's process that was just started, so that it holds no ticket.
     fn cold(&self, school: &Node, what: &str, wanted: &str) -> Result<()> {
         self.stats(true)?;
@@ -352,143 +225,6 @@ impl<'w> Run<'w> {
     fn hub_dir(&self) -> PathBuf {
         self.world.dir.join("known/hub")
     }
-}
-
-fn wait(what: &str, done: impl Fn() -> Result<bool>) -> Result<()> {
-    let begun = Instant::now();
-    while !done()? {
-        if begun.elapsed() > Duration::from_secs(400) {
-            return Err(format!("{what} after 400 s").into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
-impl World {
-    /// A hub and an enrolled school, which know one another's roll.
-    fn county(&self, name: &str) -> Result<(Node, Node)> {
-        let by = By {
-            account: "测量".into(),
-        };
-        let hub = Node::init_county(&self.dir.join(name).join("hub"), "云岭县")?;
-        let input = OrganisationInput {
-            name: "青石小学".into(),
-            org_kind: "primary_school".into(),
-            rural: "township".into(),
-            ..OrganisationInput::default()
-        };
-        office::save_organisations(&hub, &by, vec![(None, input)])?;
-        let id = office::organisations(&hub)?.remove(0).id;
-        enrol::publish_address(&hub, HUB)?;
-        let school = Node::init_member(&self.dir.join(name).join("school"), "青石小学 电脑")?;
-        let (device, _) = enrol::read_request(&enrol::request_file(&school))?;
-        let answer = enrol::approve(&hub, &device, "青石小学 电脑", &[(Role::School, id)])?;
-        enrol::accept(&school, &answer.text)?;
-        enrol::confirm(&school)?;
-        Ok((hub, school))
-    }
-
-    fn serve(&self, net: &str, host: &str, node: &Node, stay: bool) -> Result<Running> {
-        let config = format!("[sync]\nstay_connected = {stay}\nretry_seconds = [0.3, 8]\n");
-        fs::write(node.dir().join("yanxiu.toml"), config)?;
-        let log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log_file(node.dir()))?;
-        let child = Command::new(&self.linkemu)
-            .args(["exec", net, host, "--"])
-            .arg(&self.yanxiu)
-            .arg("--data")
-            .arg(node.dir())
-            .args(["serve", "--no-mdns", "--web", "127.0.0.1:8780"])
-            .env(
-                "YANXIU_LOG",
-                std::env::var("YANXIU_LOG").unwrap_or("warn,node=debug".into()),
-            )
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()?;
-        let mut running = Running(child);
-        std::thread::sleep(Duration::from_millis(150));
-        match running.0.try_wait()? {
-            Some(status) => {
-                let log = fs::read_to_string(log_file(node.dir()))?;
-                Err(format!("yanxiu serve ended at once ({status}): {log}").into())
-            }
-            None => Ok(running),
-        }
-    }
-
-    fn emu(&self, args: &[&str]) -> Result<String> {
-        let out = Command::new(&self.linkemu).args(args).output()?;
-        if !out.status.success() {
-            return Err(String::from_utf8_lossy(&out.stderr).into_owned().into());
-        }
-        Ok(String::from_utf8(out.stdout)?)
-    }
-
-    /// How often the node's processes have said that both sides are equal.
-    fn equals(&self, node: &Node) -> Result<usize> {
-        let text = fs::read_to_string(log_file(node.dir())).unwrap_or_default();
-        Ok(text.matches("both sides are equal").count())
-    }
-
-    /// How long the node's log is.
-    fn mark(&self, node: &Node) -> Result<usize> {
-        Ok(fs::read_to_string(log_file(node.dir())).unwrap_or_default().len())
-    }
-
-    /// From the first dialling behind `mark`.
-    fn times(&self, school: &Node, hub: &impl HasLog, mark: usize) -> Result<Times> {
-        let text = fs::read_to_string(log_file(school.dir()))?;
-        let lines: Vec<&str> = text.get(mark..).unwrap_or_default().lines().collect();
-        let at = |what: &str| lines.iter().find(|l| l.contains(what)).and_then(|l| seconds(l));
-        let Some(dialled) = at("dialling") else {
-            return Ok(Times {
-                stored: None,
-                equal: None,
-            });
-        };
-        let hub = fs::read_to_string(hub.log())?;
-        let stored = hub
-            .lines()
-            .filter(|l| l.contains("stored"))
-            .filter_map(seconds)
-            .rfind(|t| *t > dialled);
-        Ok(Times {
-            stored: stored.map(|t| t - dialled),
-            equal: at("both sides are equal").map(|t| t - dialled),
-        })
-    }
-}
-
-trait HasLog {
-    fn log(&self) -> PathBuf;
-}
-
-impl HasLog for Node {
-    fn log(&self) -> PathBuf {
-        log_file(self.dir())
-    }
-}
-
-impl HasLog for PathBuf {
-    fn log(&self) -> PathBuf {
-        log_file(self)
-    }
-}
-
-fn log_file(dir: &Path) -> PathBuf {
-    dir.join("measured.log")
-}
-
-/// Seconds of the day of a log line such as `2026-11-22T11:24:05.123456Z DEBUG …`, whatever colours it has.
-fn seconds(line: &str) -> Option<f64> {
-    let (_, time) = line.split_once('T')?;
-    let (time, _) = time.split_once('Z')?;
-    let mut parts = time.split(':').map(|p| p.parse::<f64>().ok());
-    Some(parts.next()?? * 3600.0 + parts.next()?? * 60.0 + parts.next()??)
 }
 
 fn log_of(school: &Node) -> Result<String> {

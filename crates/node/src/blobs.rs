@@ -5,6 +5,7 @@
 //! ([`wanted`], `errands.rs`), group by group, and what has come of one waits in a file of its own ([`partial`]).
 
 pub(crate) mod partial;
+pub mod storage;
 pub mod wanted;
 
 use std::collections::BTreeMap;

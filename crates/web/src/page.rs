@@ -198,6 +198,7 @@ fn note(query: &str, l: Lang) -> Option<String> {
     Some(match value("done")? {
         "saved" => l.t("已保存在本校。", "Saved at this school.").to_owned(),
         "record" | "step" => l.t("已保存在本机。", "Saved on this computer.").to_owned(),
+        "tidied" => l.t("已删除。", "Removed.").to_owned(),
         "settled" => l
             .t(
                 "已选定并保存在本机；没选的那种说法留在历史里。",
@@ -424,6 +425,14 @@ pub(crate) fn now() -> i64 {
 /// Today's date as `YYYY-MM-DD`: only ever a suggestion in a form that a person sends.
 pub(crate) fn today() -> String {
     jiff::Zoned::now().date().to_string()
+}
+
+/// The day so many months before today, as `YYYY-MM-DD`.
+pub(crate) fn months_ago(months: i32) -> String {
+    let today = jiff::Zoned::now().date();
+    today
+        .checked_sub(jiff::Span::new().months(months))
+        .map_or_else(|_| String::new(), |day| day.to_string())
 }
 
 /// A moment of the clock as `2026-03-05 17:02`, in the computer's time zone.

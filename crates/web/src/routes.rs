@@ -11,7 +11,7 @@ use crate::pages::{
     accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
     imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
     publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
-    statistics, sync, unlisted,
+    statistics, storage, sync, unlisted,
 };
 use crate::{assets, guard};
 
@@ -168,6 +168,7 @@ fn office() -> Router<App> {
                 .post(import::upload)
                 .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
         )
+        .route("/storage", get(storage::show).post(storage::tidy))
         .route("/closing", get(closing::list).post(closing::close))
         .route("/closing/{id}", get(closing::show))
         .route("/bulletins", get(bulletins::list).post(bulletins::draft))

@@ -107,28 +107,37 @@ fn a_photo_is_on_the_disk_before_it_is_said_to_be_saved_and_holds_only_the_pictu
         .has("已保存在本校")
         .has("签到表 · 签到表（𬭊老师代签处已注明） · 2025-09-12")
         .has("李专管员");
+    // Preview, copy and original, each under the name that the record gives it.
     let kept = files(&site.node.dir().join("blobs"));
-    assert_eq!(kept.len(), 1, "{kept:?}");
-    let bytes = std::fs::read(&kept[0]).unwrap();
-    assert_eq!(
-        kept[0].file_name().unwrap().to_str().unwrap(),
-        blobs::name_of(&bytes)
-    );
-    let holds = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
-    assert!(!holds(b"GPS") && !holds(b"HUAWEI") && !holds(b"Exif"));
-    assert_eq!(
-        image::load_from_memory(&bytes).unwrap().to_rgb8().dimensions(),
-        (1600, 1200)
-    );
+    assert_eq!(kept.len(), 3, "{kept:?}");
     let entry = site.node.records(&Filter::kind("evidence")).unwrap().remove(0);
-    assert_eq!(entry.text("hash"), blobs::name_of(&bytes));
-    assert_eq!(
-        (entry.int("bytes"), entry.text("mime")),
-        (bytes.len() as i64, "image/jpeg")
-    );
-    let shown = clerk.get(&format!("/photos/{}", entry.id));
-    shown.is(200);
-    assert_eq!(shown.header("content-type"), "image/jpeg");
+    let sizes = [
+        ("preview", 480, 360),
+        ("hash", 1600, 1200),
+        ("original", 2400, 1800),
+    ];
+    for (field, width, height) in sizes {
+        let named = |path: &&PathBuf| path.file_name().unwrap().to_str().unwrap() == entry.text(field);
+        let bytes = std::fs::read(kept.iter().find(named).unwrap()).unwrap();
+        assert_eq!(entry.text(field), blobs::name_of(&bytes));
+        let holds = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+        assert!(!holds(b"GPS") && !holds(b"HUAWEI") && !holds(b"Exif"), "{field}");
+        let picture = image::load_from_memory(&bytes).unwrap();
+        assert_eq!((picture.width(), picture.height()), (width, height), "{field}");
+        let length = match field {
+            "hash" => entry.int("bytes"),
+            "original" => entry.int("original_bytes"),
+            _ => bytes.len() as i64,
+        };
+        assert_eq!(length, bytes.len() as i64, "{field}");
+    }
+    assert_eq!(entry.text("mime"), "image/jpeg");
+    for size in ["", "?size=preview", "?size=original"] {
+        let shown = clerk.get(&format!("/photos/{}{size}", entry.id));
+        shown.is(200);
+        assert_eq!(shown.header("content-type"), "image/jpeg");
+    }
+    clerk.get(&page).has("?size=original").has("原图").lacks("要原图");
     // The same photo again is the same evidence.
     clerk.upload_to(&page, &WORDS, "IMG_0001.jpg", &photo(10)).is(200);
     assert_eq!(site.node.count(&Filter::kind("evidence")).unwrap(), 1);
@@ -142,20 +151,28 @@ fn a_photo_is_on_the_disk_before_it_is_said_to_be_saved_and_holds_only_the_pictu
     leader.get(&page).has("签到表").lacks("type=\"file\"");
     leader.upload_to(&page, &WORDS, "a.jpg", &photo(30)).is(403);
     // A damaged file is not shown as the photo.
-    std::fs::write(&kept[0], "坏了").unwrap();
+    for file in &kept {
+        std::fs::write(file, "坏了").unwrap();
+    }
     clerk.get(&format!("/photos/{}", entry.id)).is(404);
 }
 
 #[test]
 fn the_auditor_sees_the_photo_where_it_is_here_and_is_told_where_it_is_not() {
     let county = Site::county(true);
-    let site = county.enrol_school("青石镇中心小学");
+    let mut site = county.enrol_school("青石镇中心小学");
+    site.disconnect();
     let clerk = site.signed_in("李专管员", Role::Clerk);
     let here = session(&clerk, &site);
     let page = format!("{here}/evidence");
     clerk
         .upload_to(&page, &WORDS, "IMG_0002.jpg", &photo(50))
         .has("已保存在本校");
+    // The school has the record and, for now, not the file: it lies on another of its computers.
+    let entry = site.node.records(&Filter::kind("evidence")).unwrap().remove(0);
+    let bytes = blobs::read(&site.node, entry.text("hash")).unwrap().unwrap();
+    std::fs::remove_dir_all(site.node.dir().join("blobs")).unwrap();
+    site.connect(&county);
     clerk.submit(&here, &format!("{here}/end"), &[]);
     clerk
         .submit(&here, &format!("{here}/claims"), &[("claimed_on", "2025-09-20")])
@@ -177,19 +194,47 @@ fn the_auditor_sees_the_photo_where_it_is_here_and_is_told_where_it_is_not() {
         .has(absent)
         .has("佐证照片")
         .lacks("<img src=\"/photos/");
-    let entry = county.node.records(&Filter::kind("evidence")).unwrap().remove(0);
     auditor.get(&format!("/photos/{}", entry.id)).is(404);
 
     // Once the blob has come, whichever way, it is shown beside the claim.
-    let bytes = blobs::read(&site.node, entry.text("hash")).unwrap().unwrap();
     blobs::keep(&county.node, &bytes).unwrap();
     auditor
         .get("/audit")
         .lacks(absent)
-        .has(&format!("src=\"/photos/{}\"", entry.id));
+        .has(&format!("src=\"/photos/{}?size=preview\"", entry.id));
     auditor
         .get(&one)
         .lacks(absent)
-        .has(&format!("src=\"/photos/{}\"", entry.id));
+        .has(&format!("src=\"/photos/{}?size=preview\"", entry.id));
     auditor.get(&format!("/photos/{}", entry.id)).is(200);
+}
+
+/// Over a real link: the auditor sees the photo without anybody's doing, and asks for the original.
+#[test]
+fn a_photo_comes_to_the_auditor_by_itself_and_the_original_when_asked_for() {
+    let county = Site::county(true);
+    let site = county.enrol_school("青石镇中心小学");
+    let clerk = site.signed_in("李专管员", Role::Clerk);
+    let here = session(&clerk, &site);
+    let page = format!("{here}/evidence");
+    clerk
+        .upload_to(&page, &WORDS, "IMG_0003.jpg", &photo(70))
+        .has("已保存在本校");
+    let auditor = county.signed_in("王审核员", Role::Auditor);
+    let there = until(&auditor, &page, "要原图");
+    let entry = county.node.records(&Filter::kind("evidence")).unwrap().remove(0);
+    there.has(&format!("src=\"/photos/{}?size=preview\"", entry.id));
+    until(&clerk, &page, "县里已有");
+    let original = format!("/photos/{}/original", entry.id);
+    auditor
+        .submit(&page, &original, &[("back", page.as_str())])
+        .is(200)
+        .has("签到表");
+    until(&auditor, &page, "?size=original");
+    auditor
+        .get(&format!("/photos/{}?size=original", entry.id))
+        .is(200);
+    // Nobody is led away from here.
+    let led = auditor.submit(&page, &original, &[("back", "//example.org/")]);
+    assert_eq!(led.path, "/");
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -227,7 +228,13 @@ fn answer(tab: &Tab, before: &[String], what: &str, faults: &mut Vec<String>) ->
     for message in strings(&loose) {
         faults.push(format!("{what}: belongs to no field: {message}"));
     }
-    if tab.js("document.activeElement.getAttribute('aria-invalid')") != "true" {
+    // Chromium moves the cursor with its next picture, which on a busy machine comes after the page is loaded.
+    let begun = Instant::now();
+    let in_wrong_field = || tab.js("document.activeElement.getAttribute('aria-invalid')") == "true";
+    while !in_wrong_field() && begun.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    if !in_wrong_field() {
         faults.push(format!("{what}: the cursor is not in a wrong field"));
     }
     let same = format!(

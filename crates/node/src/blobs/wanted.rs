@@ -88,6 +88,8 @@ pub(crate) fn missing(
     most: usize,
 ) -> Result<Vec<BlobName>, Error> {
     let schools = schools_of(node, peer)?;
+    // A laptop that only carries takes what the county has not got yet.
+    let carries = super::storage::carries(node);
     node.read(|conn| {
         let mut found: Vec<BlobName> = Vec::new();
         for size in Size::ALL {
@@ -96,7 +98,7 @@ pub(crate) fn missing(
             }
             for school in &schools {
                 let room = (most - found.len()) + without.len();
-                for name in missing_of(conn, size, school, room)? {
+                for name in missing_of(conn, size, carries, school, room)? {
                     let new = !without.contains(&name) && !found.contains(&name);
                     if new && found.len() < most {
                         found.push(name);
@@ -108,9 +110,18 @@ pub(crate) fn missing(
     })
 }
 
-fn missing_of(conn: &Connection, size: Size, school: &str, most: usize) -> store::Result<Vec<BlobName>> {
+fn missing_of(
+    conn: &Connection,
+    size: Size,
+    carries: bool,
+    school: &str,
+    most: usize,
+) -> store::Result<Vec<BlobName>> {
     let wished = match size {
         Size::Original => "AND EXISTS (SELECT 1 FROM blob_wish w WHERE w.name = r.fields ->> 'original')",
+        Size::Copy if carries => {
+            "AND NOT EXISTS (SELECT 1 FROM blob_receipt x WHERE x.name = r.fields ->> 'hash')"
+        }
         _ => "",
     };
     let field = size.field();

@@ -1,0 +1,135 @@
+//! What files take up here, and which of them may go.
+//!
+//! Nothing goes whose copy no county store has given a receipt for. At a school the originals of older photos may go:
+//! the copy, which proves the same, stays. A mentor's laptop only carries: what the county has may go whole.
+
+use std::collections::BTreeSet;
+
+use sync::BlobName;
+
+use super::wanted::Size;
+use crate::{Error, Node, Role};
+
+/// How many files, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Amount {
+    fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// What lies here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gauge {
+    /// Previews.
+    pub previews: Amount,
+    /// Copies for the network.
+    pub copies: Amount,
+    /// Originals.
+    pub originals: Amount,
+    /// Copies that the county has given no receipt for yet.
+    pub not_at_county: Amount,
+    /// What [`tidy`] would remove.
+    pub removable: Amount,
+}
+
+/// A blob that lies here, by a record that names it.
+struct Lying {
+    name: BlobName,
+    size: Size,
+    bytes: u64,
+    date: String,
+    receipt: bool,
+}
+
+fn lying(node: &Node) -> Result<Vec<Lying>, Error> {
+    node.read(|conn| {
+        let mut all = Vec::new();
+        for size in Size::ALL {
+            // The receipt that counts is that of the copy.
+            let sql = format!(
+                "SELECT b.name, b.bytes, MAX(COALESCE(r.date, '')),
+                    MAX(EXISTS (SELECT 1 FROM blob_receipt x WHERE x.name = r.fields ->> 'hash'))
+                 FROM record r JOIN blob b ON b.name = r.fields ->> '{}' WHERE r.kind = 'evidence' GROUP BY b.name",
+                size.field()
+            );
+            let mut query = conn.prepare_cached(&sql)?;
+            let mut rows = query.query(())?;
+            while let Some(row) = rows.next()? {
+                let Some(name) = BlobName::parse(&row.get::<_, String>(0)?) else {
+                    continue;
+                };
+                all.push(Lying {
+                    name,
+                    size,
+                    bytes: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+                    date: row.get(2)?,
+                    receipt: row.get(3)?,
+                });
+            }
+        }
+        Ok(all)
+    })
+}
+
+/// Whether this node only carries what it has: a mentor's laptop.
+pub(super) fn carries(node: &Node) -> bool {
+    let roll = node.roll();
+    let mine: Vec<_> = roll.grants(&node.id()).map(|grant| grant.role).collect();
+    !mine.is_empty()
+        && mine
+            .iter()
+            .all(|role| [Role::Mentor.code(), Role::MentorReader.code()].contains(role))
+}
+
+fn may_go(one: &Lying, carries: bool, before: &str) -> bool {
+    let old = !one.date.is_empty() && one.date.as_str() < before;
+    one.receipt && old && (carries || one.size == Size::Original)
+}
+
+/// What lies here, and what of it may go: of photos dated before `before` (`YYYY-MM-DD`).
+pub fn gauge(node: &Node, before: &str) -> Result<Gauge, Error> {
+    let carries = carries(node);
+    let office = node.is_county() || node.is_auditor();
+    let mut gauge = Gauge::default();
+    for one in lying(node)? {
+        match one.size {
+            Size::Preview => gauge.previews.add(one.bytes),
+            Size::Copy => gauge.copies.add(one.bytes),
+            Size::Original => gauge.originals.add(one.bytes),
+        }
+        if one.size == Size::Copy && !one.receipt && !office {
+            gauge.not_at_county.add(one.bytes);
+        }
+        if may_go(&one, carries, before) {
+            gauge.removable.add(one.bytes);
+        }
+    }
+    Ok(gauge)
+}
+
+/// Removes what may go; what it was.
+pub fn tidy(node: &Node, before: &str) -> Result<Amount, Error> {
+    let carries = carries(node);
+    let all = lying(node)?;
+    // One file may be named in several ways: it goes only if it may go under each.
+    let kept: BTreeSet<BlobName> = all
+        .iter()
+        .filter(|one| !may_go(one, carries, before))
+        .map(|one| one.name)
+        .collect();
+    let mut gone = Amount::default();
+    for one in all.iter().filter(|one| !kept.contains(&one.name)) {
+        super::remove(node, &one.name)?;
+        gone.add(one.bytes);
+    }
+    Ok(gone)
+}

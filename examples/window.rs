@@ -1,0 +1,201 @@
+//! A week of snow, then four minutes of 2G (domain.md §5.4 S1; issue 5): what of 60 sessions with 30 marks each and 20
+//! photos is at the hub when the window shuts, and what the windows after it bring. Real `yanxiu serve` processes
+//! in network namespaces. Needs root, Linux and the `linkemu` tool.
+//!
+//! `cargo build --release -p yanxiu && cargo run --release -p yanxiu-examples --example window -- LINKEMU`
+//!
+//! The bytes of the photos are random, as those of JPEG nearly are: previews of 15,000 bytes, copies of 290,000,
+//! originals of 5,000,000, which stay at the school.
+
+use std::time::{Duration, Instant};
+
+use node::office::{self, By, PhotoFiles, PhotoInput, SessionInput, TeacherInput};
+use node::{Filter, Node};
+use yanxiu_examples::{Random, UNSEEN, note};
+
+#[path = "links/world.rs"]
+mod world;
+
+use world::{Result, Run, World};
+
+const TEACHERS: usize = 30;
+const SESSIONS: usize = 60;
+const PHOTOS: usize = 20;
+const WINDOW: Duration = Duration::from_secs(240);
+const PREVIEW: usize = 15_000;
+const COPY: usize = 290_000;
+const ORIGINAL: usize = 5_000_000;
+
+fn main() -> Result<()> {
+    let linkemu = std::env::args().nth(1).ok_or("give the path of linkemu")?;
+    let dir = tempfile::Builder::new()
+        .prefix("window")
+        .disable_cleanup(std::env::var("KEEP").is_ok())
+        .tempdir()?;
+    let world = World::new(linkemu, dir.path())?;
+    let (hub, school) = world.county("snow")?;
+    let home = school.home_school().ok_or("no school")?;
+    let by = By {
+        account: "李专管员".into(),
+    };
+    let mut people = Vec::new();
+    for n in 0..TEACHERS {
+        let input = TeacherInput {
+            teacher_code: format!("QS{n:03}"),
+            name: format!("教师{n}"),
+            status: "serving".into(),
+            post: "teacher".into(),
+            from: "2025-09-01".into(),
+            ..TeacherInput::default()
+        };
+        people.push(office::save_teacher(&school, &by, &home, None, input)?);
+    }
+    let run = Run::up(&world, &hub, "wire")?;
+    // They have met before the snow.
+    drop(run.meet(&school, false)?);
+    run.link("off")?;
+
+    snow(&school, &home, &by, &people)?;
+    let records = school.not_at_county()?;
+    println!("{records} records and {PHOTOS} photos after twelve days offline");
+    let pc = world.serve(&run.net, "school", &school, true)?;
+    let mut known = Seen::at(&hub)?;
+    println!(
+        "{:<28} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10}",
+        "window of 240 s", "records", "previews", "copies", "KB up", "KB down", "KB of copies"
+    );
+    for (number, link) in ["2g", "2g", "2g", "4g-edge"].into_iter().enumerate() {
+        run.stats(true)?;
+        run.link(link)?;
+        let begun = Instant::now();
+        let (mut all_records, mut all_previews) = (None, None);
+        while begun.elapsed() < WINDOW {
+            std::thread::sleep(Duration::from_millis(250));
+            known = Seen::at(&hub)?;
+            let now = begun.elapsed().as_secs_f64();
+            if school.not_at_county()? == 0 {
+                all_records.get_or_insert(now);
+            }
+            if known.previews == PHOTOS {
+                all_previews.get_or_insert(now);
+            }
+            if known.copies == PHOTOS {
+                break;
+            }
+        }
+        let bytes = run.stats(false)?;
+        run.link("off")?;
+        println!(
+            "{:<28} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10}",
+            format!("{} {link}, {:.0} s", number + 1, begun.elapsed().as_secs_f64()),
+            known.records,
+            known.previews,
+            known.copies,
+            bytes.up / 1000,
+            bytes.down / 1000,
+            known.copy_bytes / 1000,
+        );
+        if number == 0 {
+            let seconds =
+                |at: Option<f64>| at.map_or("not within the window".to_owned(), |s| format!("{s:.1} s"));
+            println!(
+                "  receipts for all records at the school: {}",
+                seconds(all_records)
+            );
+            println!("  all previews at the hub: {}", seconds(all_previews));
+        }
+        // Days without contact.
+        std::thread::sleep(Duration::from_secs(20));
+    }
+    drop(pc);
+    if known.copies < PHOTOS {
+        println!(
+            "after all windows {} of {PHOTOS} copies are at the hub",
+            known.copies
+        );
+    }
+    Ok(())
+}
+
+/// What the hub has.
+struct Seen {
+    records: usize,
+    previews: usize,
+    copies: usize,
+    /// Bytes of copies, those in parts too.
+    copy_bytes: u64,
+}
+
+impl Seen {
+    fn at(hub: &Node) -> Result<Seen> {
+        let (mut previews, mut copies, mut copy_bytes) = (0, 0, 0);
+        for shelf in std::fs::read_dir(hub.dir().join("blobs"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            for file in std::fs::read_dir(shelf.path())?.flatten() {
+                let bytes = file.metadata().map_or(0, |meta| meta.len());
+                let part = file.path().extension().is_some_and(|e| e == "part");
+                match bytes as usize {
+                    _ if part => copy_bytes += bytes,
+                    PREVIEW => previews += 1,
+                    COPY => {
+                        copies += 1;
+                        copy_bytes += bytes;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let count = |kind: &str| hub.count(&Filter::kind(kind)).map(|n| n as usize);
+        Ok(Seen {
+            records: count("session")? + count("attendance")? + count("evidence")?,
+            previews,
+            copies,
+            copy_bytes,
+        })
+    }
+}
+
+/// Twelve days: five sessions a day, everybody marked, and photos of some.
+fn snow(school: &Node, home: &str, by: &By, people: &[String]) -> Result<()> {
+    let mut random = Random(2026);
+    for n in 0..SESSIONS {
+        let input = SessionInput {
+            title: format!("第{}次研课磨课", n + 1),
+            theme: note(&mut random, UNSEEN, 20),
+            date: format!("2025-12-{:02}", 1 + n / 5),
+            place: "多媒体教室".into(),
+            form: "school_based".into(),
+            category: "practice".into(),
+            channel: "school".into(),
+            hours_c: 200,
+            lecturers: "教研组".into(),
+            ..SessionInput::default()
+        };
+        let session = office::save_session(school, by, home, None, input)?;
+        let mark = |person: &String| {
+            let status = if random.below(20) == 0 { "leave" } else { "present" };
+            (person.clone(), status.to_string())
+        };
+        let marks: Vec<(String, String)> = people.iter().map(mark).collect();
+        office::mark_attendance(school, by, &session, &marks)?;
+        if n % (SESSIONS / PHOTOS) == 0 {
+            let mut bytes = |len: usize| -> Vec<u8> { (0..len).map(|_| random.next() as u8).collect() };
+            let files = PhotoFiles {
+                preview: bytes(PREVIEW),
+                copy: bytes(COPY),
+                original: Some(bytes(ORIGINAL)),
+            };
+            let photo = PhotoInput {
+                kind: "sign_in_sheet".into(),
+                caption: "签到表".into(),
+                date: format!("2025-12-{:02}", 1 + n / 5),
+                ..PhotoInput::default()
+            };
+            office::add_photo(school, by, &session, &photo, &files)?;
+        }
+    }
+    Ok(())
+}
