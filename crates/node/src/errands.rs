@@ -223,8 +223,9 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 let node = state.node.clone();
                 blocking(move || take_receipts(&node, receipts)).await?;
             }
+            Errand::MailList => write(&mut writer, &Errand::Mail(Vec::new())).await?,
             Errand::Unknown(_) => {}
-            Errand::Blob { .. } | Errand::Absent(_) | Errand::Group(_) => {
+            Errand::Blob { .. } | Errand::Absent(_) | Errand::Group(_) | Errand::Mail(_) => {
                 return Err(Trouble::Peer("an answer to nothing"));
             }
         }
@@ -475,7 +476,7 @@ async fn fetch(
             // Whole already, and not kept when it was: the last step again.
             Some(part) if part.is_whole() => {
                 let node = node.clone();
-                blocking(move || part.finish(&node)).await?;
+                blocking(move || finish(&node, part)).await?;
                 continue;
             }
             part => part.filter(|part| part.got() > 0),
@@ -526,6 +527,16 @@ async fn fetch(
     Ok(())
 }
 
+/// Keeps a blob that is whole; whether it was what its name says.
+fn finish(node: &Node, mut part: Partial) -> Result<bool, Error> {
+    let bytes = part.bytes()?;
+    if let Some(bytes) = &bytes {
+        blobs::keep(node, bytes)?;
+    }
+    part.discard()?;
+    Ok(bytes.is_some())
+}
+
 /// Takes one blob's groups from the stream; whether it is here now. What does not fit is read to its end, so that
 /// the next blob begins where it should, and is not asked of this peer again.
 async fn take_blob(
@@ -567,8 +578,7 @@ async fn take_blob(
         None => Ok(false),
         Some(part) => {
             let node = node.clone();
-            blocking(move || part.finish(&node)).await?;
-            Ok(true)
+            Ok(blocking(move || finish(&node, part)).await?)
         }
     }
 }
