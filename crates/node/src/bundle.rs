@@ -29,7 +29,7 @@ mod taking;
 #[cfg(test)]
 mod tests;
 
-pub use making::{MAX, MIN, make};
+pub use making::{LARGEST, MAX, MIN, make};
 pub(crate) use making::{gather, seal_all};
 pub(crate) use taking::answered_names;
 pub use taking::{Taken, take};

@@ -46,6 +46,8 @@ pub struct Item {
     pub got_at: i64,
     /// Of our own, the changes in it.
     pub changes: u64,
+    /// It was written to a stick. What only answers needs no second one: who did not get it asks again.
+    pub handed: bool,
 }
 
 /// What became of something that was handed over.
@@ -71,6 +73,7 @@ fn item(r: rows::Row) -> Item {
         made: r.made,
         got_at: r.got_at,
         changes: r.changes,
+        handed: r.handed,
     }
 }
 
@@ -127,6 +130,11 @@ pub fn read(node: &Node, name: &str) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
+/// It was written to a stick.
+pub(crate) fn set_handed(node: &Node, name: &str) -> Result<(), Error> {
+    Ok(node.store().write(|tx| rows::set_handed(tx, name, true))?)
+}
+
 /// Lets go of one.
 pub(crate) fn forget(node: &Node, name: &str) -> Result<(), Error> {
     node.store().write(|tx| rows::remove(tx, name))?;
@@ -161,6 +169,7 @@ fn store_one(
         got_at: node.now(),
         content: own.map(|o| o.0),
         changes: own.map_or(0, |o| o.1),
+        handed: false,
     };
     Ok(node.store().write(|tx| rows::insert(tx, &row))?)
 }
@@ -284,7 +293,13 @@ pub fn prepare(node: &Node, to: &NodeId, max: usize) -> Result<Vec<Item>, Error>
     let as_before = before
         .first()
         .is_some_and(|r| same == usize::from(r.parts) && same == before.len());
-    if inside.news && !as_before {
+    if inside.news && as_before {
+        node.store().write(|tx| {
+            before
+                .iter()
+                .try_for_each(|r| rows::set_handed(tx, &r.name, false))
+        })?;
+    } else if inside.news {
         let made = bundle::seal_all(node, to, &inside)?;
         for b in &made {
             let own = Some((content, inside.changes as u64));
@@ -293,7 +308,7 @@ pub fn prepare(node: &Node, to: &NodeId, max: usize) -> Result<Vec<Item>, Error>
         for row in &before {
             forget(node, &row.name)?;
         }
-    } else if !inside.news {
+    } else {
         // All of it was acknowledged on another way; what only answers stays until it is old.
         for row in before.iter().filter(|r| r.changes > 0) {
             forget(node, &row.name)?;

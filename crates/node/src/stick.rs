@@ -18,7 +18,7 @@ use sync::NodeId;
 
 use crate::bundle::{self, HEAD_BYTES, Head, Taken};
 use crate::directory::file;
-use crate::mail::{self, Delivered};
+use crate::mail::{self, Delivered, Item};
 use crate::{Error, Node};
 
 /// The folder on the stick.
@@ -34,6 +34,55 @@ const FILES: usize = 5_000;
 
 /// Folders in folders that are looked into.
 const DEPTH: usize = 3;
+
+/// A drive that may be a stick.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Drive {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Our folder is on it.
+    pub used: bool,
+}
+
+/// Drives that look like sticks, those that were used before first: what is mounted under `/media`, `/run/media`
+/// and `/mnt`; on Windows the drives from D on (which of them can be removed, the standard library cannot tell).
+pub fn drives() -> Vec<Drive> {
+    let mut found = Vec::new();
+    #[cfg(windows)]
+    for letter in b'D'..=b'Z' {
+        let path = PathBuf::from(format!("{}:\\", char::from(letter)));
+        if path.is_dir() {
+            found.push(path);
+        }
+    }
+    #[cfg(unix)]
+    for (base, depth) in [("/media", 2), ("/run/media", 2), ("/mnt", 1)] {
+        mounted(Path::new(base), depth, &mut found);
+    }
+    let drive = |path: PathBuf| Drive {
+        used: path.join(FOLDER).is_dir(),
+        path,
+    };
+    let mut drives: Vec<Drive> = found.into_iter().map(drive).collect();
+    drives.sort_by_key(|d| (!d.used, d.path.clone()));
+    drives
+}
+
+/// Folders below `base` that are another file system than what they stand in.
+#[cfg(unix)]
+fn mounted(base: &Path, depth: usize, out: &mut Vec<PathBuf>) {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(above), Ok(entries)) = (fs::metadata(base), fs::read_dir(base)) else {
+        return;
+    };
+    for path in entries.filter_map(|e| Some(e.ok()?.path())).take(100) {
+        match fs::metadata(&path) {
+            Ok(m) if m.is_dir() && m.dev() != above.dev() => out.push(path),
+            Ok(m) if m.is_dir() && depth > 1 => mounted(&path, depth - 1, out),
+            _ => {}
+        }
+    }
+}
 
 /// How a stick is used.
 #[derive(Clone, Debug)]
@@ -274,7 +323,8 @@ fn write_all(node: &Node, root: &Path, there: &[Found], report: &mut Report) -> 
     let mut taken: BTreeSet<PathBuf> = there.iter().map(|f| f.path.clone()).collect();
     write_read_me(root)?;
     for item in mail::list(node)? {
-        if here.contains(item.name.as_str()) {
+        let own = item.from == node.id();
+        if here.contains(item.name.as_str()) || (own && item.changes == 0 && item.handed) {
             continue;
         }
         let Some(bytes) = mail::read(node, &item.name)? else {
@@ -285,25 +335,80 @@ fn write_all(node: &Node, root: &Path, there: &[Found], report: &mut Report) -> 
             true => root.join(TO_COUNTY),
             false => root.join(TO_SCHOOLS).join(safe(&to)),
         };
-        let label = safe(&node.device_label(&item.from));
-        let name = format!("{label}-{}-{}之{}", day(item.made), item.part, item.parts);
-        let path = (1..)
-            .map(|n| match n {
-                1 => folder.join(format!("{name}.yx")),
-                n => folder.join(format!("{name}-{n}.yx")),
-            })
-            .find(|p| !taken.contains(p) && !p.exists());
-        let Some(path) = path else { continue };
+        let path = free_path(node, &folder, &item, |p| taken.contains(p));
         mail::write_whole(&path, &bytes)?;
         taken.insert(path.clone());
         report.written.push(Written {
             path,
             to,
             bytes: item.bytes,
-            carried: item.from != node.id(),
+            carried: !own,
         });
+        if own {
+            mail::set_handed(node, &item.name)?;
+        }
     }
     Ok(())
+}
+
+/// Where a bundle may be written in a folder, by a name for people.
+fn free_path(node: &Node, folder: &Path, item: &Item, taken: impl Fn(&PathBuf) -> bool) -> PathBuf {
+    let label = safe(&node.device_label(&item.from));
+    let name = format!("{label}-{}-{}之{}", day(item.made), item.part, item.parts);
+    let mut path = folder.join(format!("{name}.yx"));
+    let mut n = 2;
+    while taken(&path) || path.exists() {
+        path = folder.join(format!("{name}-{n}.yx"));
+        n += 1;
+    }
+    path
+}
+
+/// Writes a bundle of the mail into a folder, for people to send as they like; where.
+pub fn export(node: &Node, folder: &Path, item: &Item) -> Result<PathBuf, Error> {
+    let bytes = mail::read(node, &item.name)?.ok_or(bundle::BundleError::NoBundle)?;
+    let path = free_path(node, folder, item, |_| false);
+    mail::write_whole(&path, &bytes)?;
+    Ok(path)
+}
+
+/// The county prepares its devices: a folder each, with the enrolment answer and the bundle that a new computer
+/// begins with. Returns name, folder and number of files of each.
+pub fn kit(node: &Node, out: &Path) -> Result<Vec<(String, PathBuf, usize)>, Error> {
+    if !node.is_county() {
+        return Err(Error::NotTheCounty);
+    }
+    let schools: HashMap<String, String> = crate::office::organisations(node)?
+        .into_iter()
+        .map(|o| (o.id, o.name))
+        .collect();
+    let (mut seen, mut made) = (BTreeSet::new(), Vec::new());
+    for d in node.devices() {
+        if d.revoked || d.node == node.id() || node.is_county_store(&d.node) || !seen.insert(d.node) {
+            continue;
+        }
+        // Devices of one school may be called alike: the first letters of the id keep them apart.
+        let place = schools.get(&d.scope).map_or("其他设备", String::as_str);
+        let folder = out
+            .join(safe(place))
+            .join(format!("{}-{}", safe(&d.label), d.node.short()));
+        let answer = crate::enrol::answer_for(node, &d.node)?;
+        mail::write_whole(&folder.join("入网批复.txt"), answer.text.as_bytes())?;
+        let mut files = 1;
+        let old = fs::read_dir(&folder).map_err(file(&folder))?;
+        for entry in old
+            .filter_map(Result::ok)
+            .filter(|e| e.path().extension().is_some_and(|x| x == "yx"))
+        {
+            fs::remove_file(entry.path()).map_err(file(&folder))?;
+        }
+        for item in mail::prepare(node, &d.node, bundle::MAX)? {
+            export(node, &folder, &item)?;
+            files += 1;
+        }
+        made.push((d.label, folder, files));
+    }
+    Ok(made)
 }
 
 fn write_read_me(root: &Path) -> Result<(), Error> {

@@ -13,7 +13,9 @@ CREATE TABLE mail (
     got_at    INTEGER NOT NULL,
     -- Of our own: a hash of what is inside, so that the same is not sealed twice, and how many changes.
     content   BLOB,
-    changes   INTEGER NOT NULL DEFAULT 0
+    changes   INTEGER NOT NULL DEFAULT 0,
+    -- It was written to a stick. What only answers is not written again unless it is asked for again.
+    handed    INTEGER NOT NULL DEFAULT 0
 );
 
 -- A bundle that was for this node: the recipient's answer names it. `refused` is a code, 0 when it was taken.

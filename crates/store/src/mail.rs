@@ -33,6 +33,8 @@ pub struct Row {
     pub content: Option<[u8; 32]>,
     /// Of our own bundles, the changes in all their parts.
     pub changes: u64,
+    /// It was written to a stick.
+    pub handed: bool,
 }
 
 /// How a device stands that bundles come from.
@@ -49,8 +51,8 @@ pub struct Correspondent {
 }
 
 const COLUMNS: &str =
-    "SELECT name, recipient, sender, bytes, number, part, parts, made, got_at, content, changes
-    FROM mail";
+    "SELECT name, recipient, sender, bytes, number, part, parts, made, got_at, content, changes,
+    handed FROM mail";
 
 /// Rows kept of what was taken up: thirty years of weekly bundles of a hundred schools are fewer.
 const TAKEN: i64 = 200_000;
@@ -69,6 +71,7 @@ fn row(r: &rusqlite::Row<'_>) -> Result<Row> {
         got_at: r.get(8)?,
         content: content.map(|c| fixed(c, "mail content")).transpose()?,
         changes: r.get::<_, i64>(10)? as u64,
+        handed: r.get(11)?,
     })
 }
 
@@ -109,6 +112,13 @@ pub fn insert(c: &Connection, r: &Row) -> Result<()> {
         r.content,
         r.changes as i64
     ])?;
+    Ok(())
+}
+
+/// It was written to a stick, or is asked for again.
+pub fn set_handed(c: &Connection, name: &str, handed: bool) -> Result<()> {
+    c.prepare_cached("UPDATE mail SET handed = ? WHERE name = ?")?
+        .execute((handed, name))?;
     Ok(())
 }
 

@@ -21,6 +21,9 @@ pub const MAX: usize = 8 * 1024 * 1024;
 /// The smallest size that may be asked for: one piece has to fit.
 pub const MIN: usize = 64 * 1024;
 
+/// The largest: a reader takes no larger file, and a part may be one piece longer than was asked.
+pub const LARGEST: usize = limits::BUNDLE_BYTES - 1024 * 1024;
+
 /// Bytes of changes in one piece of a bundle, before compression. Nothing is lost on a cut link here, and larger
 /// pieces compress better than those of a session.
 const PIECE: usize = 256 * 1024;
@@ -83,7 +86,7 @@ pub(crate) fn gather(node: &Node, to: &NodeId, max: usize) -> Result<Inside, Err
         return Err(BundleError::NotAMember(node.device_label(to)).into());
     }
     let reach = talk::shared(node, &roll, to);
-    let room = max.clamp(MIN, limits::BUNDLE_BYTES) - OVERHEAD;
+    let room = max.clamp(MIN, LARGEST) - OVERHEAD;
     node.store().read(|c| {
         let stands = mail::correspondent(c, to)?;
         let answers = mail::answers(c, to)?;

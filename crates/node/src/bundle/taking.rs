@@ -254,8 +254,8 @@ fn settle(
     taken.again = !node.store().write(|tx| {
         let first = mail::note_taken(tx, &taken.name, &head.from, 0, node.now())?;
         let mut stands = mail::correspondent(tx, &head.from)?;
-        // Only what brings changes waits for an answer, or two nodes would answer one another for ever.
-        stands.owed |= taken.changes > 0;
+        // Only what brings changes or statements waits for an answer, or two nodes would answer one another for ever.
+        stands.owed |= taken.changes + taken.statements > 0;
         let mut kept: Vec<_> = postcard::from_bytes(&stands.verdicts).unwrap_or_default();
         for v in verdicts {
             if !kept.contains(v) && kept.len() < VERDICTS {

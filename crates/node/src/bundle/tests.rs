@@ -6,6 +6,7 @@ use sync::DeviceKey;
 use tempfile::TempDir;
 
 use super::*;
+use crate::office::{self, By, OrganisationInput};
 use crate::{Error, Node, mail};
 
 fn county() -> (Node, TempDir) {
@@ -101,6 +102,15 @@ fn what_does_not_open_is_answered_by_a_refusal_that_the_sender_sees() {
     let (county, dir) = county();
     let school = member(&county, dir.path(), "青石小学");
     // Ours, so that the refusal is about something that we sent.
+    let input = OrganisationInput {
+        name: "青石小学".into(),
+        org_kind: "primary_school".into(),
+        ..OrganisationInput::default()
+    };
+    let by = By {
+        account: "王审核员".into(),
+    };
+    office::save_organisations(&county, &by, vec![(None, input)]).unwrap();
     let item = &mail::prepare(&county, &school.id(), MAX).unwrap()[0];
     let good = mail::read(&county, &item.name).unwrap().unwrap();
     let cut = &good[..good.len() - 1];
