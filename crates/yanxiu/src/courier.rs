@@ -1,6 +1,6 @@
 //! `bundle` and `stick`: sealed bundles by hand, and what a clerk means by plugging in a stick.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use node::stick::{self, Report, Wishes};
 use node::{Node, bundle, mail};
@@ -116,7 +116,7 @@ fn size(text: Option<&str>) -> Result<usize, Failure> {
 }
 
 /// The county: a folder for each school's devices, with the enrolment answer and what they are to begin with.
-pub fn kit(data: &Path, out: &PathBuf) -> Result<(), Failure> {
+pub fn kit(data: &Path, out: &Path) -> Result<(), Failure> {
     let node = Node::open(data)?;
     let made = stick::kit(&node, out)?;
     if made.is_empty() {

@@ -327,7 +327,7 @@ pub(crate) fn seal_all(node: &Node, to: &NodeId, inside: &Inside) -> Result<Vec<
     let parts = u16::try_from(inside.parts.len()).unwrap_or(u16::MAX);
     let mut all = Vec::with_capacity(inside.parts.len());
     for (part, frames) in (1..).zip(&inside.parts) {
-        let plain = write(frames).ok_or(Error::Random)?;
+        let plain = write(frames).ok_or(BundleError::TooLarge)?;
         let body = seal::seal(to, &plain).ok_or_else(|| BundleError::NotAMember(node.device_label(to)))?;
         let head = Head {
             to: *to,
