@@ -176,6 +176,14 @@ fn words(code: &str) -> (String, String) {
             "对方有过本机更新的数据：本机（或对方）的数据被退回过旧状态；缺的内容会在联系上以后补回",
             "The peer has had later data of this computer: one of the two was set back to an earlier state; what is missing comes back with the next contact",
         ),
+        "bundle-refused" => pair(
+            "对方打不开本机的数据包，内容没有收下；下次插U盘会重新封一份，仍打不开请两边核对程序版本和设备",
+            "The recipient could not open a bundle of this computer and took nothing of it; it is sealed anew with the next stick. If that does not open either, compare versions and devices",
+        ),
+        "old-store" => pair(
+            "收到对方较早一次数据的数据包：内容已收，但其中的回执已不作数",
+            "A bundle came from an earlier life of the peer's data: its changes were taken, its receipts count no more",
+        ),
         "still-different" => pair(
             "同步后两边仍不一致；请导出本页发给县级管理员",
             "Both sides still differ after a repair; send this page to the county office",

@@ -6,7 +6,9 @@
 //! and holds one `conversation` per peer, which runs a [`Talk`] over its link. `policy` is the one place where roles and documents meet.
 
 pub mod accounts;
+mod admit;
 pub mod blobs;
+pub mod bundle;
 mod care;
 mod cases;
 mod clocks;
@@ -21,6 +23,7 @@ mod events;
 pub mod fuzzing;
 mod history;
 mod life;
+pub mod mail;
 mod mend;
 pub mod network;
 mod node;
@@ -31,6 +34,7 @@ mod practice;
 mod published;
 mod record;
 mod roll;
+pub mod stick;
 mod surroundings;
 mod talk;
 

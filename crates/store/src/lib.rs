@@ -5,7 +5,7 @@
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
 //! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
 //! [`outgoing`] (what goes out, within a peer's [`reach`]), [`shown`] (what a peer is shown beside it), [`roll`],
-//! [`peers`] (cursors and receipts), [`events`], [`imports`] (what tables of the office wrote), [`views`] (tables
+//! [`peers`] (cursors and receipts), [`mail`] (sealed bundles on their way), [`events`], [`imports`] (what tables of the office wrote), [`views`] (tables
 //! computed from documents), [`accounts`] and [`recovery`] (local people).
 
 use std::cell::Cell;
@@ -26,6 +26,7 @@ pub mod changes;
 pub mod events;
 pub mod evidence;
 pub mod imports;
+pub mod mail;
 pub mod outgoing;
 pub mod peers;
 pub mod reach;
@@ -135,6 +136,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/007_imports.sql")),
         M::up(include_str!("../migrations/008_first_week.sql")),
         M::up(include_str!("../migrations/009_judged.sql")),
+        M::up(include_str!("../migrations/010_mail.sql")),
         M::up(include_str!("../migrations/011_blobs.sql")),
     ])
 }

@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
-    imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
+    accounts, audit, bulletins, card, claims, closing, conflicts, county, courier, devices, evidence, export,
+    import, imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
     publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
     statistics, storage, sync, unlisted,
 };
@@ -191,6 +191,12 @@ fn office() -> Router<App> {
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}/evidence", get(quarantine::evidence))
         .route("/sync", get(sync::show).post(sync::act))
+        .route("/courier", get(courier::show).post(courier::act))
+        .route(
+            "/courier/upload",
+            post(courier::upload).layer(DefaultBodyLimit::max(courier::MAX_BYTES)),
+        )
+        .route("/courier/file/{name}", get(courier::file))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))
         .route("/recovery", get(recovery::show).post(recovery::new_sheet))

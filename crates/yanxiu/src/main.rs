@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod courier;
 mod demo;
 mod enrol;
 mod publish;
@@ -95,6 +96,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::SetupLink => serve::print_setup_link(&data, &config),
         Command::Status => status::status(&data),
         Command::Quarantine { case, evidence } => quarantine::show(&data, case, evidence),
+        Command::Bundle(command) => courier::bundle(&data, command),
+        Command::Stick(args) => courier::stick(&data, &args),
+        Command::Kit { out } => courier::kit(&data, &out),
         Command::Cut(cut) => quarantine::cut(&data, &cut),
         Command::Publish(publish) => publish::publish(&data, &publish),
         Command::Import(import) => tables::import(&data, &import),

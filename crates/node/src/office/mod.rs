@@ -91,7 +91,7 @@ pub use opening::{
 };
 pub use opinions::{Opinion, Opinions, opinions};
 pub use organisations::{
-    Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
+    Organisation, OrganisationInput, check_organisation, find_school, organisations, save_organisations,
 };
 pub use own::{answer_objection, dispute, own_entries, own_entry, sign_own, withdraw_objection};
 pub use per_school::Years;

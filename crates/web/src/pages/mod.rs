@@ -8,6 +8,7 @@ pub(crate) mod claims;
 pub(crate) mod closing;
 pub(crate) mod conflicts;
 pub(crate) mod county;
+pub(crate) mod courier;
 pub(crate) mod devices;
 pub(crate) mod evidence;
 pub(crate) mod export;
