@@ -33,6 +33,7 @@ pub mod sample;
 pub mod series;
 pub mod text;
 pub mod value;
+pub mod visits;
 
 pub use clock::{id_time, wrong_clock};
 pub use date::{DateError, SchoolYear, from_excel_serial, parse_date, parse_stored_date};
