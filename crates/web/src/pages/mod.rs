@@ -37,3 +37,4 @@ pub(crate) mod sign_in;
 pub(crate) mod statistics;
 pub(crate) mod sync;
 pub(crate) mod unlisted;
+pub(crate) mod visits;
