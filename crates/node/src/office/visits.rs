@@ -79,7 +79,7 @@ pub struct Visit {
     pub findings: Vec<Finding>,
     /// What R5 says of the school year of delivery at this school in this subject.
     pub year: Vec<Finding>,
-    /// The rule set that was asked, in Chinese and English; empty when its days cannot be read.
+    /// The rule set that was asked with its version, in Chinese and English; empty when none was.
     pub rules: [String; 2],
     /// Its signatures.
     pub signed: Signatures,
@@ -222,10 +222,9 @@ fn judge(node: &Node, seen: &mut Visit) -> Result<(), Error> {
     let shipped = records::rules::r5();
     let published = in_force.newest(&shipped.head.id);
     let of = |rules: &RuleSet| {
-        Some((
-            Asked::of(rules)?,
-            [rules.head.title_zh.clone(), rules.head.title_en.clone()],
-        ))
+        let head = &rules.head;
+        let named = |title: &str| format!("{title}（{}/{}）", head.id, head.version);
+        Some((Asked::of(rules)?, [named(&head.title_zh), named(&head.title_en)]))
     };
     let asked = published.as_deref().and_then(of).or_else(|| of(shipped));
     let facts = facts(node, &seen.row.record, &seen.team, &seen.days)?;

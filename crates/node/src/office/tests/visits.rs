@@ -156,7 +156,10 @@ fn the_rules_are_asked_of_what_was_recorded() {
     assert_eq!(fit(&v.findings, "feedback"), Fit::Met);
     assert_eq!(fit(&v.findings, "feedback-day"), Fit::Broken);
     assert!(v.year.is_empty(), "no delivery, no rounds");
-    assert_eq!(v.rules[0], "国培计划中西部项目（项目县）");
+    assert_eq!(
+        v.rules[0],
+        "国培计划中西部项目（项目县）（seed002.guopei-county/1）"
+    );
 }
 
 #[test]

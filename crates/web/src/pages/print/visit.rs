@@ -62,7 +62,10 @@ async fn begun(ctx: &Ctx, v: &Visit, title: &str) -> Result<Paper, Fault> {
             .and_then(|side| side.signature.as_ref());
         signed.map_or_else(String::new, |s| s.name.clone())
     };
+    // Who wrote it fills it in, also where it is printed by another.
     paper.hands = vec![
+        ("填表人".to_owned(), v.row.entry.by.clone()),
+        ("审核人".to_owned(), String::new()),
         ("组长签字".to_owned(), hand("mentor")),
         ("学校签字".to_owned(), hand("school")),
     ];
@@ -383,8 +386,9 @@ pub(crate) async fn survey(ctx: Ctx, Path(id): Path<String>) -> Result<Response,
     let heads = heads(&ctx, &e.entry.school).await?;
     let mut paper = framed(&ctx, "训前调研表", &heads);
     paper.hands = vec![
-        ("调研人".to_owned(), text(&e.fields, "by")),
-        ("学校负责人签字".to_owned(), String::new()),
+        ("填表人".to_owned(), e.entry.by.clone()),
+        ("审核人".to_owned(), String::new()),
+        ("校长签字".to_owned(), String::new()),
     ];
     paper.grids = f11(&e.fields);
     frame(&ctx, paper, format!("/records/survey/{id}"), Vec::new()).await
