@@ -81,6 +81,8 @@ pub struct Visit {
     pub year: Vec<Finding>,
     /// The rule set that was asked with its version, in Chinese and English; empty when none was.
     pub rules: [String; 2],
+    /// Days of work in hundredths: those typed, else those between first and last.
+    pub worked_c: i64,
     /// Its signatures.
     pub signed: Signatures,
     /// Whether this device wrote it and may go on writing.
@@ -210,27 +212,33 @@ pub fn visit(node: &Node, id: &str) -> Result<Option<Visit>, Error> {
         findings: Vec::new(),
         year: Vec::new(),
         rules: Default::default(),
+        worked_c: 0,
         own,
     };
     judge(node, &mut seen)?;
     Ok(Some(seen))
 }
 
-/// Asks the rules of visits that are in force here.
-fn judge(node: &Node, seen: &mut Visit) -> Result<(), Error> {
+/// The rules of visits that are in force here, with title and version in Chinese and English.
+pub fn visit_rules(node: &Node) -> Option<(Asked, [String; 2])> {
     let in_force = node.rules();
     let shipped = records::rules::r5();
-    let published = in_force.newest(&shipped.head.id);
     let of = |rules: &RuleSet| {
         let head = &rules.head;
         let named = |title: &str| format!("{title}（{}/{}）", head.id, head.version);
         Some((Asked::of(rules)?, [named(&head.title_zh), named(&head.title_en)]))
     };
-    let asked = published.as_deref().and_then(of).or_else(|| of(shipped));
+    let published = in_force.newest(&shipped.head.id);
+    published.as_deref().and_then(of).or_else(|| of(shipped))
+}
+
+/// Asks them of a visit.
+fn judge(node: &Node, seen: &mut Visit) -> Result<(), Error> {
     let facts = facts(node, &seen.row.record, &seen.team, &seen.days)?;
-    let (Some((asked, title)), Some(facts)) = (asked, facts) else {
+    let (Some((asked, title)), Some(facts)) = (visit_rules(node), facts) else {
         return Ok(());
     };
+    seen.worked_c = facts.worked_c();
     let record = &seen.row.record;
     match record.text("visit_kind") {
         "school_training" => seen.findings = rules::at_school(&asked, &facts),

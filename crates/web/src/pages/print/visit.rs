@@ -11,6 +11,7 @@ use records::visits::{Finding, Fit, weekday};
 use super::paper::{Grid, Is, Least, Paper, Row};
 use super::{framed, hand, heads, show as frame};
 use crate::fault::Fault;
+use crate::page;
 use crate::who::{Ctx, Right};
 
 /// `GET /print/visit/{id}`
@@ -101,7 +102,7 @@ fn f5(v: &Visit) -> Vec<Grid> {
             ("学科", said(v, "subject")),
             ("承办校", said(v, "host")),
             ("起止", format!("{} 至 {}", said(v, "from"), said(v, "to"))),
-            ("天数", unit("days_c", "天")),
+            ("天数", format!("{} 天", page::amount(&v.worked_c))),
             ("参训学校", said(v, "schools")),
             ("参训人数", unit("trainees", "人")),
             ("听课节数", unit("lessons", "节")),
@@ -306,7 +307,6 @@ fn f6(v: &Visit) -> Vec<Grid> {
     if !courses.rows.is_empty() {
         grids.push(courses);
     }
-    grids.extend(checks(v));
     grids
 }
 
@@ -380,10 +380,18 @@ pub(crate) async fn survey(ctx: Ctx, Path(id): Path<String>) -> Result<Response,
     ctx.need(Right::Read)?;
     let wanted = id.clone();
     let found = ctx
-        .run(move |n| office::entry(n, Actor::Mentor, "survey", &wanted))
+        .run(move |n| {
+            let rules = office::visit_rules(n).map(|(_, title)| title);
+            Ok((office::entry(n, Actor::Mentor, "survey", &wanted)?, rules))
+        })
         .await?;
-    let e = found.ok_or(Fault::NotFound)?;
-    let heads = heads(&ctx, &e.entry.school).await?;
+    let (Some(e), rules) = found else {
+        return Err(Fault::NotFound);
+    };
+    let mut heads = heads(&ctx, &e.entry.school).await?;
+    if let Some([zh, _]) = rules {
+        heads.ruleset = zh;
+    }
     let mut paper = framed(&ctx, "训前调研表", &heads);
     paper.hands = vec![
         ("填表人".to_owned(), e.entry.by.clone()),
@@ -421,7 +429,7 @@ fn f11(fields: &[Shown]) -> Vec<Grid> {
         ],
     )
     .under("学校情况");
-    let staff = Grid::prose(&[("师资情况", said("staff"), Least::Some)]).joined();
+    let staff = Grid::prose(&[("师资情况", said("staff"), Least::Name)]).joined();
     let mut lessons = Grid::table(&[
         ("学科", 16, Is::Short),
         ("课题", 30, Is::Words),
