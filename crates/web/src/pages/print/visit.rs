@@ -458,7 +458,7 @@ fn f11(fields: &[Shown]) -> Vec<Grid> {
         .collect();
     let rest = Grid::prose(&[
         ("建议课程", said("courses"), Least::Some),
-        ("设备与网络", said("equipment"), Least::Some),
+        ("设备与网络", said("equipment"), Least::Name),
     ])
     .under("建议与条件");
     vec![about, school, staff, lessons, talks, needs, rest]
