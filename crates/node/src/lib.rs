@@ -19,6 +19,7 @@ pub mod enrol;
 mod errands;
 mod error;
 mod events;
+mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
@@ -44,6 +45,7 @@ pub use clocks::MADE;
 pub use documents::Edit;
 pub use error::Error;
 pub use events::EventRow;
+pub use exchange::Exchange;
 pub use history::Act;
 pub use network::{Network, NetworkConfig};
 pub use node::{Device, Node, Standing, now};

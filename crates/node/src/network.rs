@@ -307,6 +307,7 @@ async fn dial_all(
     let mut talks = tokio::task::JoinSet::new();
     let mut changed = hall.node.watch();
     let mut roll_changed = hall.node.0.roll_changed.subscribe();
+    let mut hurry = hall.node.0.contacts.hurry.subscribe();
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     collect(&hall, &mut targets);
@@ -332,6 +333,14 @@ async fn dial_all(
                 for (_, t) in targets.iter_mut().filter(|(a, _)| news.contains(*a)) {
                     t.due = t.due.min(soon);
                 }
+            }
+            // A person stands before the screen: back-off is for nobody who waits.
+            Ok(()) = hurry.changed() => {
+                collect(&hall, &mut targets);
+                for t in targets.values_mut() {
+                    (t.due, t.wait) = (Instant::now(), hall.config.retry_min);
+                }
+                dial_due(&hall, &endpoint, &mut targets, &mut talks, &stopped);
             }
             _ = tick.tick() => {
                 if outside(&hall).await {

@@ -14,6 +14,7 @@ use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
 use tokio::sync::{Semaphore, watch};
 
 use crate::documents::{Around, Cache, Edit};
+use crate::exchange::Contacts;
 use crate::life::{self, Life};
 use crate::policy::{Role, document_policy};
 use crate::published::{InForce, REGISTRY};
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     ids: Ids,
     /// Peers with an open session.
     pub connected: Mutex<HashSet<NodeId>>,
+    pub contacts: Contacts,
 }
 
 /// What became of statements.
@@ -150,6 +152,7 @@ impl Node {
             around,
             ids: Ids::default(),
             connected: Mutex::new(HashSet::new()),
+            contacts: Contacts::default(),
         }));
         node.enforce_all()?;
         node.take_published()?;

@@ -4,7 +4,7 @@ use store::reach::Reach;
 use sync::authority::prefixes;
 use sync::{NodeId, Roll};
 
-use crate::{Error, Node};
+use crate::{Error, Exchange, Node};
 
 /// A node that was met.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +27,8 @@ pub struct PeerRow {
     pub connected: bool,
     /// Changes and bytes that it may read and has not acknowledged.
     pub waiting: (u32, u64),
+    /// What the last contact moved, if any did since the program was started.
+    pub exchange: Option<Exchange>,
 }
 
 impl Node {
@@ -42,6 +44,7 @@ impl Node {
                     label: self.device_label(&p.node),
                     county: self.is_county_store(&p.node),
                     revoked: roll.is_revoked(&p.node),
+                    exchange: self.last_exchange(&p.node),
                     waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), &p.node, &reach)?,
                     node: p.node,
                     address: p.address,

@@ -18,6 +18,7 @@ use sync::{ActorId, ChangeHash, DocKey, NodeId, Roll, Statement, StoreId, limits
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::events::{plain, refusal_code};
+use crate::exchange::Tally;
 use crate::node::schools_of;
 use crate::{Error, Node, enrol};
 
@@ -98,6 +99,7 @@ pub struct Talk {
     stream_seat: Option<OwnedSemaphorePermit>,
     /// By a clock that only goes forward, milliseconds.
     begun: u64,
+    tally: Tally,
 }
 
 impl std::fmt::Debug for Talk {
@@ -160,6 +162,7 @@ impl Talk {
             cursor: None,
             stream_seat: None,
             cursor_kept: cursor.map_or(0, |c| c.1),
+            tally: Tally::default(),
         })
     }
 
@@ -269,12 +272,23 @@ impl Talk {
                 let base = self.node.store().read(|c| outgoing::base(c, &name, &reach))?;
                 return Ok(Some(Event::Base(base)));
             }
-            Effect::Admit { changes, upto } => return self.admit(&changes, upto).map(Some),
+            Effect::Admit { changes, upto } => {
+                let admitted = self.admit(&changes, upto)?;
+                self.tally.came(&changes);
+                self.node.keep_exchange(&self.peer, &mut self.tally, self.begun);
+                return Ok(Some(admitted));
+            }
             Effect::Acknowledged {
                 upto,
+                pieces,
                 receipts,
                 verdicts,
-            } => self.acknowledged(upto, &receipts, &verdicts)?,
+            } => {
+                if self.tally.answered(pieces) {
+                    self.node.keep_exchange(&self.peer, &mut self.tally, self.begun);
+                }
+                self.acknowledged(upto, &receipts, &verdicts)?;
+            }
             Effect::SetCursor { upto, .. } => {
                 self.cursor = Some(upto);
                 if upto >= self.cursor_kept + CURSOR_MOVES {
@@ -416,6 +430,7 @@ impl Talk {
             self.stream_seat = self.node.0.streams.clone().try_acquire_owned().ok();
         }
         read.alone = self.stream_seat.is_none();
+        self.tally.goes(&read.changes);
         Ok(Event::Outgoing(read))
     }
 

@@ -11,7 +11,7 @@ use crate::pages::{
     accounts, audit, bulletins, card, claims, closing, conflicts, county, courier, devices, evidence, export,
     import, imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
     publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
-    statistics, storage, sync, unlisted,
+    statistics, storage, sync, unlisted, visits,
 };
 use crate::{assets, guard};
 
@@ -138,6 +138,15 @@ fn forms() -> Router<App> {
         )
         .route("/observations/{id}/answer", post(observations::answer))
         .route("/sign/{id}", get(sign::show).post(sign::act))
+        .route("/visits", get(visits::list))
+        .route("/visits/sync", post(visits::sync_now))
+        .route("/visits/new", get(visits::new).post(visits::create))
+        .route("/visits/{id}", get(visits::show))
+        .route("/visits/{id}/sign", post(visits::sign))
+        .route("/print/visit/{id}", get(print::visit))
+        .route("/print/visit-days/{id}", get(print::visit_days))
+        .route("/print/survey/{id}", get(print::survey))
+        .route("/print/pairing/{id}", get(print::pairing))
         .route("/print/sign-in/{id}", get(print::sign_in))
         .route("/print/card/{id}", get(print::portfolio))
         .route("/print/observation/{id}", get(print::observation))

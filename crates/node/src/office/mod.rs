@@ -50,6 +50,7 @@ mod titles;
 mod undo;
 mod unlisted;
 mod versions;
+mod visits;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -116,6 +117,9 @@ pub use titles::choices;
 pub use undo::{Fate, Undone, undo_import, undo_preview};
 pub use unlisted::{Unlisted, add_unlisted, link_unlisted, unlisted};
 pub use versions::{Difference, UnderVersion};
+pub use visits::{
+    Assignment, Part, TakenAlong, Visit, VisitRow, assignments, taken_along, visit, visit_rules, visits,
+};
 
 /// Who typed a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -39,3 +39,4 @@ pub(crate) mod statistics;
 pub(crate) mod storage;
 pub(crate) mod sync;
 pub(crate) mod unlisted;
+pub(crate) mod visits;

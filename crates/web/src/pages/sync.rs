@@ -47,14 +47,6 @@ impl SyncPage {
     fn joined(&self) -> bool {
         !matches!(self.v.standing, Standing::NotEnrolled)
     }
-
-    fn bytes(&self, n: &u64) -> String {
-        match n {
-            0..1_024 => format!("{n} B"),
-            1_024..1_048_576 => format!("{} KB", n / 1_024),
-            _ => format!("{} MB", n / 1_048_576),
-        }
-    }
 }
 
 /// `GET /sync`

@@ -128,6 +128,13 @@ impl Site {
         }
     }
 
+    /// Listens for others, and dials nobody.
+    pub fn listen(&mut self) {
+        let hub = self.node.addresses().unwrap();
+        hub.iter().for_each(|a| self.node.remove_address(a).unwrap());
+        self.network = Some(start(&self.rt, &self.node, ""));
+    }
+
     /// Gives the link to the county back.
     pub fn connect(&mut self, county: &Site) {
         self.network = Some(start(&self.rt, &self.node, &county.hub().unwrap()));
