@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use node::enrol;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
-use node::{Network, NetworkConfig, Node, Patience, Role, Surroundings};
+use node::{Network, NetworkConfig, Node, Patience, Quiet, Role, RoadTimes, Surroundings};
 use tempfile::TempDir;
 
 /// A node, its directory, and its network while it is up.
@@ -26,6 +26,10 @@ pub struct Place {
     port: u16,
     /// How long it waits for peers.
     pub patience: Patience,
+    /// When it takes the other road.
+    pub roads: RoadTimes,
+    /// When it dials nobody.
+    pub quiet: Option<Quiet>,
 }
 
 /// The account that the scenarios type as.
@@ -79,6 +83,8 @@ impl Place {
             network: None,
             port: 0,
             patience: Patience::default(),
+            roads: RoadTimes::default(),
+            quiet: None,
         }
     }
 
@@ -172,6 +178,8 @@ impl Place {
             retry_min: Duration::from_millis(150),
             retry_max: Duration::from_secs(2),
             patience: self.patience,
+            roads: self.roads,
+            quiet: self.quiet,
             ..NetworkConfig::default()
         };
         // The port of the last time is free again once its connections have drained.

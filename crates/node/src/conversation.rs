@@ -108,6 +108,7 @@ pub(crate) async fn converse(
         let (out, written, state) = Outbox::new();
         let writing = tokio::spawn(write_all(writer, written, state));
         now.talk.source = link.remote().ip().to_string();
+        now.talk.road = link.road();
         for frame in std::mem::take(&mut now.first) {
             if !said {
                 out.send(frame);

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::documents::{Around, Cache, Edit};
 use crate::life::{self, Life};
+use crate::outward::Outward;
 use crate::policy::{Role, document_policy};
 use crate::published::{InForce, REGISTRY};
 use crate::roll::{RollState, invalidate, load_roll};
@@ -55,8 +56,7 @@ pub(crate) struct Inner {
     pub(crate) shown: Mutex<HashSet<(StoreId, sync::ChangeHash)>>,
     around: Surroundings,
     ids: Ids,
-    /// Peers with an open session.
-    pub connected: Mutex<HashSet<NodeId>>,
+    pub outward: Outward,
 }
 
 /// What became of statements.
@@ -140,7 +140,7 @@ impl Node {
             shown: Mutex::new(HashSet::new()),
             around,
             ids: Ids::default(),
-            connected: Mutex::new(HashSet::new()),
+            outward: Outward::default(),
         }));
         node.enforce_all()?;
         node.take_published()?;
