@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
+    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, doctor, evidence, export, import,
     imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
     publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
     statistics, sync, unlisted,
@@ -189,6 +189,7 @@ fn office() -> Router<App> {
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}/evidence", get(quarantine::evidence))
         .route("/sync", get(sync::show).post(sync::act))
+        .route("/doctor", get(doctor::show).post(doctor::run))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))
         .route("/recovery", get(recovery::show).post(recovery::new_sheet))
