@@ -38,7 +38,10 @@ fn scene() -> Scene {
     let (request, answer) = (request.to_str().unwrap(), answer.to_str().unwrap());
     school.ok(&["enrol", "request", "--out", request]);
     let name = county.schools[0].name.clone();
-    let said = hub.type_at(&["enrol", "approve", request, "--school", &name, "--out", answer], "y\n");
+    let said = hub.type_at(
+        &["enrol", "approve", request, "--school", &name, "--out", answer],
+        "y\n",
+    );
     assert!(said.ok, "{}{}", said.out, said.err);
     let said = school.type_at(&["enrol", "accept", answer], "y\n");
     assert!(said.ok, "{}{}", said.out, said.err);
@@ -52,21 +55,26 @@ fn scene() -> Scene {
 
 impl Scene {
     fn hub_up(&self) -> Server {
-        self.hub.serve(&["--listen", &self.address, "--publish", &self.address])
+        self.hub
+            .serve(&["--listen", &self.address, "--publish", &self.address])
     }
 }
 
 /// What doctor finds: its codes, and whether it ended with 0.
 fn doctor(place: &Place) -> (Vec<String>, bool) {
     let said = place.run(&["doctor", "--json"]);
-    let found: Vec<Value> = serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {}{}", said.out, said.err));
+    let found: Vec<Value> =
+        serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {}{}", said.out, said.err));
     for finding in &found {
         for part in ["tried", "saw", "todo"] {
             assert!(!finding[part]["zh"].as_str().unwrap().is_empty(), "{finding}");
             assert!(!finding[part]["en"].as_str().unwrap().is_empty(), "{finding}");
         }
     }
-    let codes = found.iter().map(|f| f["code"].as_str().unwrap().to_string()).collect();
+    let codes = found
+        .iter()
+        .map(|f| f["code"].as_str().unwrap().to_string())
+        .collect();
     (codes, said.ok)
 }
 
@@ -80,24 +88,42 @@ fn staged_faults_are_named() {
     let listen = free_address();
     configure(&s.school, &listen, "");
     // The network of a test machine may be loopback alone; then that is told as well.
-    let without = if node_has_network() { vec![] } else { vec!["no-network".to_string()] };
+    let without = if node_has_network() {
+        vec![]
+    } else {
+        vec!["no-network".to_string()]
+    };
     let rest = |found: &(Vec<String>, bool)| -> Vec<String> {
         found.0.iter().filter(|c| !without.contains(c)).cloned().collect()
     };
 
     // 1: the program does not run; 2: nobody told it an address.
     let found = doctor(&s.school);
-    assert_eq!((rest(&found), found.1), (vec!["not-running".into(), "no-address".into()], false));
+    assert_eq!(
+        (rest(&found), found.1),
+        (vec!["not-running".into(), "no-address".into()], false)
+    );
 
     // All is well.
     let hub = s.hub_up();
     let school = s.school.serve(&[]);
     add_address(&s.school, &s.address);
     let found = doctor(&s.school);
-    assert_eq!(rest(&found), if without.is_empty() { vec!["well".to_string()] } else { vec![] });
+    assert_eq!(
+        rest(&found),
+        if without.is_empty() {
+            vec!["well".to_string()]
+        } else {
+            vec![]
+        }
+    );
     assert_eq!(found.1, without.is_empty());
     let words = s.school.run(&["doctor"]);
-    assert!(without.is_empty() == words.out.contains("【正常 fine】 well"), "{}", words.out);
+    assert!(
+        without.is_empty() == words.out.contains("【正常 fine】 well"),
+        "{}",
+        words.out
+    );
 
     // 3: the hub is down, its computer is there.
     hub.stop();
@@ -109,12 +135,18 @@ fn staged_faults_are_named() {
     let (relay, _udp) = tcp_alone(&s.address);
     only_address(&s.school, &s.address, &relay);
     let found = doctor(&s.school);
-    assert!(has(&found, "udp-blocked") && !has(&found, "unreachable"), "{found:?}");
+    assert!(
+        has(&found, "udp-blocked") && !has(&found, "unreachable"),
+        "{found:?}"
+    );
 
     // 5: neither is answered: 240.0.0.1 leads nowhere.
     only_address(&s.school, &relay, "240.0.0.1:4433");
     let found = doctor(&s.school);
-    assert!(has(&found, "unreachable") && !has(&found, "udp-blocked"), "{found:?}");
+    assert!(
+        has(&found, "unreachable") && !has(&found, "udp-blocked"),
+        "{found:?}"
+    );
 
     // 6: a name that leads nowhere.
     only_address(&s.school, "240.0.0.1:4433", "hub.yunling.invalid:4433");
@@ -147,7 +179,15 @@ fn staged_faults_are_named() {
     only_address(&s.school, &other, &s.address);
     let school = s.school.serve(&[]);
     let id = s.school.ok(&["status"]);
-    let id = id.lines().next().unwrap().rsplit_once('(').unwrap().1.trim_end_matches(')').to_string();
+    let id = id
+        .lines()
+        .next()
+        .unwrap()
+        .rsplit_once('(')
+        .unwrap()
+        .1
+        .trim_end_matches(')')
+        .to_string();
     s.hub.ok(&["enrol", "revoke", &id[..12], "--yes"]);
     s.school.until_status("已被撤销");
     let found = doctor(&s.school);
@@ -170,7 +210,11 @@ fn staged_faults_are_named() {
     bytes[middle..middle + 40 * 4096].fill(0x5a);
     std::fs::write(&db, bytes).unwrap();
     let found = doctor(&s.school);
-    assert_eq!(found.0.first().map(String::as_str), Some("database-damaged"), "{found:?}");
+    assert_eq!(
+        found.0.first().map(String::as_str),
+        Some("database-damaged"),
+        "{found:?}"
+    );
     assert!(!found.1);
 }
 
@@ -183,13 +227,18 @@ fn node_has_network() -> bool {
 fn add_address(place: &Place, address: &str) {
     let db = rusqlite::Connection::open(place.database()).unwrap();
     db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-    db.execute("INSERT OR REPLACE INTO address (address, at) VALUES (?, 1)", [address]).unwrap();
+    db.execute(
+        "INSERT OR REPLACE INTO address (address, at) VALUES (?, 1)",
+        [address],
+    )
+    .unwrap();
 }
 
 fn only_address(place: &Place, old: &str, new: &str) {
     let db = rusqlite::Connection::open(place.database()).unwrap();
     db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-    db.execute("DELETE FROM address WHERE address = ?", [old]).unwrap();
+    db.execute("DELETE FROM address WHERE address = ?", [old])
+        .unwrap();
     drop(db);
     add_address(place, new);
 }
@@ -205,7 +254,9 @@ fn tcp_alone(hub: &str) -> (String, UdpSocket) {
     let (at, hub) = (listener.local_addr().unwrap().to_string(), hub.to_string());
     std::thread::spawn(move || {
         for here in listener.incoming().flatten() {
-            let Ok(there) = std::net::TcpStream::connect(&hub) else { continue };
+            let Ok(there) = std::net::TcpStream::connect(&hub) else {
+                continue;
+            };
             for (mut from, mut to) in [
                 (here.try_clone().unwrap(), there.try_clone().unwrap()),
                 (there, here),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use node::enrol;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
-use node::{Network, NetworkConfig, Node, Patience, Quiet, Role, RoadTimes, Surroundings};
+use node::{Network, NetworkConfig, Node, Patience, Quiet, RoadTimes, Role, Surroundings};
 use tempfile::TempDir;
 
 /// A node, its directory, and its network while it is up.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use node::{Road, RoadTimes};
-use yanxiu_tests::{Place, add_school, add_session, at_county, until};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use yanxiu_tests::{Place, add_school, add_session, at_county, until};
 
 /// The way to a hub.
 struct Way {
@@ -90,7 +90,10 @@ fn quick() -> RoadTimes {
 /// The road of the session with another place, if there is one.
 fn road(here: &Place, there: &Place) -> Option<Road> {
     let peers = here.node.peers().expect("peers");
-    peers.into_iter().find(|p| p.node == there.node.id()).and_then(|p| p.road)
+    peers
+        .into_iter()
+        .find(|p| p.node == there.node.id())
+        .and_then(|p| p.road)
 }
 
 async fn county_and_school() -> (Place, Place, Way) {
@@ -100,7 +103,10 @@ async fn county_and_school() -> (Place, Place, Way) {
     let mut place = Place::school(&county, &school, "青石小学 办公室电脑");
     place.roads = quick();
     let way = Way::to(county.address().parse().expect("an address")).await;
-    place.node.add_address(&way.address.to_string()).expect("an address");
+    place
+        .node
+        .add_address(&way.address.to_string())
+        .expect("an address");
     (county, place, way)
 }
 
@@ -134,7 +140,10 @@ async fn without_udp_a_school_syncs_over_tcp_and_returns_to_quic() {
     .await;
     assert!(school.event_codes().contains(&"udp-works".to_string()));
     assert_eq!(school.node.udp_blocked(), Vec::<String>::new());
-    until("the link over TCP is given up", 10, || county.counters().open == 1).await;
+    until("the link over TCP is given up", 10, || {
+        county.counters().open == 1
+    })
+    .await;
     add_session(&school, "作业设计", "2025-10-13");
     at_county(&school).await;
     school.down().await;
@@ -151,7 +160,10 @@ async fn a_school_that_was_met_before_finds_the_other_road_as_well() {
     add_session(&school, "第一次", "2025-10-11");
     school.up().await;
     at_county(&school).await;
-    until("hung up", 10, || road(&school, &county).is_none() && county.counters().open == 0).await;
+    until("hung up", 10, || {
+        road(&school, &county).is_none() && county.counters().open == 0
+    })
+    .await;
     assert_eq!(school.event_codes(), Vec::<String>::new());
     way.let_udp_through(false);
     add_session(&school, "第二次", "2025-10-12");

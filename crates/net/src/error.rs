@@ -49,7 +49,9 @@ pub enum Error {
         seconds: u64,
     },
     /// The computer there answers, and nothing listens at that TCP port.
-    #[error("{addr} is there, but no program listens at that TCP port; start yanxiu there or correct the port")]
+    #[error(
+        "{addr} is there, but no program listens at that TCP port; start yanxiu there or correct the port"
+    )]
     NotListening {
         /// The address that was dialled.
         addr: SocketAddr,

@@ -114,7 +114,13 @@ impl TcpLink {
 
     fn both(&self, id: u32) -> (TcpWriter, TcpReader) {
         let link = self.clone();
-        (TcpWriter { link, id }, TcpReader { link: self.clone(), id })
+        (
+            TcpWriter { link, id },
+            TcpReader {
+                link: self.clone(),
+                id,
+            },
+        )
     }
 
     pub(crate) fn close(&self, code: u32, words: &str) {

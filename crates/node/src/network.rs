@@ -576,8 +576,8 @@ fn dial_due(
 ) {
     let now = Instant::now();
     // By a clock that stands wrong it may be any hour.
-    let quiet = (hall.config.quiet)
-        .is_some_and(|q| hall.node.clock_is_plausible() && q.holds_at(hall.node.clock()));
+    let quiet =
+        (hall.config.quiet).is_some_and(|q| hall.node.clock_is_plausible() && q.holds_at(hall.node.clock()));
     let mut being_dialled: Vec<NodeId> = targets
         .values()
         .filter(|t| t.dialling)

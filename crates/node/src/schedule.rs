@@ -82,8 +82,13 @@ mod tests {
     #[test]
     fn hours_over_midnight_and_within_a_day() {
         let night: Quiet = "22:00-06:30".parse().unwrap();
-        for (minute, quiet) in [(21 * 60 + 59, false), (22 * 60, true), (0, true), (6 * 60 + 29, true), (6 * 60 + 30, false)]
-        {
+        for (minute, quiet) in [
+            (21 * 60 + 59, false),
+            (22 * 60, true),
+            (0, true),
+            (6 * 60 + 29, true),
+            (6 * 60 + 30, false),
+        ] {
             assert_eq!(night.holds(minute), quiet, "{minute}");
         }
         let noon: Quiet = " 12:00 - 14:00 ".parse().unwrap();
@@ -93,7 +98,15 @@ mod tests {
 
     #[test]
     fn what_names_no_hours_is_refused_with_words() {
-        for text in ["", "22:00", "22-06", "24:00-06:00", "22:00-22:00", "22:60-23:00", "晚上"] {
+        for text in [
+            "",
+            "22:00",
+            "22-06",
+            "24:00-06:00",
+            "22:00-22:00",
+            "22:60-23:00",
+            "晚上",
+        ] {
             let error = text.parse::<Quiet>().unwrap_err().to_string();
             assert!(error.contains("22:00-06:00"), "{error}");
         }

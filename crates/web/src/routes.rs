@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, doctor, evidence, export, import,
-    imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
+    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, doctor, evidence, export,
+    import, imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
     publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
     statistics, sync, unlisted,
 };

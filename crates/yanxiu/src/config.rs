@@ -92,8 +92,11 @@ impl Config {
             ))),
         };
         let sync = &self.sync;
-        let (retry_min, retry_max) =
-            span("retry_seconds", sync.retry_seconds, (base.retry_min, base.retry_max))?;
+        let (retry_min, retry_max) = span(
+            "retry_seconds",
+            sync.retry_seconds,
+            (base.retry_min, base.retry_max),
+        )?;
         let usual = (base.roads.again_min, base.roads.again_max);
         let (again_min, again_max) = span("udp_again_seconds", sync.udp_again_seconds, usual)?;
         let doubt = sync.udp_doubt_seconds.map(|s| (s, s));

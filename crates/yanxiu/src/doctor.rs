@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use node::doctor::{self, Both, Finding, Setting, Severity, Sure};
 use node::Node;
+use node::doctor::{self, Both, Finding, Setting, Severity, Sure};
 
 use crate::Failure;
 use crate::args::Serve;
@@ -20,7 +20,9 @@ pub fn doctor(data: &Path, config: &Config, json: bool) -> Result<(), Failure> {
         }
     }
     match doctor::has_fault(&findings) {
-        true => Err(Failure::new("有需要处理的问题，见上 / there are faults, see above")),
+        true => Err(Failure::new(
+            "有需要处理的问题，见上 / there are faults, see above",
+        )),
         false => Ok(()),
     }
 }

@@ -68,7 +68,11 @@ pub fn status(data: &Path) -> Result<(), Failure> {
             "往来 peer       {}{}{} 最近 seen {} 待传 waiting {} 条 {} 字节",
             p.label,
             if p.county { "（县中心 hub）" } else { "" },
-            if by_tcp { "（走 TCP，UDP 不通 over TCP）" } else { "" },
+            if by_tcp {
+                "（走 TCP，UDP 不通 over TCP）"
+            } else {
+                ""
+            },
             ago(p.seen_at),
             p.waiting.0,
             p.waiting.1

@@ -25,7 +25,10 @@ async fn both_ends_know_each_other_and_frames_go_both_ways() {
     exchange(&near, &far).await;
     exchange(&far, &near).await;
     let (sent, received) = (near.stats(), far.stats());
-    assert!(sent.sent > 500 && received.received > 500, "{sent:?} {received:?}");
+    assert!(
+        sent.sent > 500 && received.received > 500,
+        "{sent:?} {received:?}"
+    );
     assert_eq!((school.counters().open, hub.counters().open), (1, 1));
 }
 
@@ -87,7 +90,8 @@ async fn another_node_than_the_expected_one_is_refused() {
     };
     assert_eq!((expected, found), (id(3), id(2)));
     // The right one still is let in.
-    let (near, far) = soon(async { tokio::join!(school.connect_tcp(there, Some(id(2))), hub.accept()) }).await;
+    let (near, far) =
+        soon(async { tokio::join!(school.connect_tcp(there, Some(id(2))), hub.accept()) }).await;
     exchange(&near.unwrap(), &far.unwrap()).await;
 }
 
@@ -104,7 +108,10 @@ async fn nobody_there_is_told_from_a_program_of_another_kind() {
     let there = web.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = web.accept().await.unwrap();
-        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .await
+            .unwrap();
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     let got = soon(school.connect_tcp(there, None)).await;
@@ -142,7 +149,13 @@ async fn a_slow_handshake_is_given_up_and_its_seat_is_free_again() {
 
     // A peer that takes the call and never speaks.
     let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let quick = tuned(3, Tuning { handshake_timeout: patience, ..Tuning::default() });
+    let quick = tuned(
+        3,
+        Tuning {
+            handshake_timeout: patience,
+            ..Tuning::default()
+        },
+    );
     let got = soon(quick.connect_tcp(mute.local_addr().unwrap(), None)).await;
     assert!(matches!(got, Err(Error::NoAnswer { .. })), "{got:?}");
 }
@@ -197,7 +210,10 @@ async fn the_peer_hears_code_and_words() {
     assert_eq!(soon(near.closed()).await.by, ClosedBy::Us);
     assert!(soon(far.accept()).await.is_none());
     let got = soon(far.open()).await;
-    assert!(matches!(&got, Err(Error::LinkClosed(why)) if why.code == 7), "{got:?}");
+    assert!(
+        matches!(&got, Err(Error::LinkClosed(why)) if why.code == 7),
+        "{got:?}"
+    );
 }
 
 #[tokio::test]
@@ -231,7 +247,11 @@ async fn a_dead_way_is_noticed_and_keep_alive_holds_a_quiet_one() {
     let lively = quiet(Some(Duration::from_millis(100)));
     let (school, hub) = (tuned(1, lively.clone()), tuned(2, lively));
     let (near, far) = join(&school, &hub).await;
-    assert!(tokio::time::timeout(Duration::from_millis(1500), near.closed()).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(1500), near.closed())
+            .await
+            .is_err()
+    );
     exchange(&near, &far).await;
     assert!(near.rtt() < Duration::from_millis(300), "{:?}", near.rtt());
 }

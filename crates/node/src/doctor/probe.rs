@@ -51,7 +51,9 @@ pub async fn examine(node: &Node, setting: &Setting) -> Result<Observed, Error> 
         neighbours(&caller, node, setting),
     );
     caller.close();
-    let inside = looking.await.map_err(|_| Error::Store(store::Error::BadRow("check")))??;
+    let inside = looking
+        .await
+        .map_err(|_| Error::Store(store::Error::BadRow("check")))??;
     Ok(Observed {
         standing: node.standing(),
         county_office: node.is_county(),
@@ -105,7 +107,9 @@ fn quiet(node: &Node) -> Result<Inside, Error> {
 
 /// Whether a `serve` of this data directory runs: it holds the lock.
 pub fn is_serving(dir: &Path) -> bool {
-    let lock = std::fs::File::options().append(true).open(dir.join(directory::SERVE_LOCK));
+    let lock = std::fs::File::options()
+        .append(true)
+        .open(dir.join(directory::SERVE_LOCK));
     lock.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
@@ -145,7 +149,12 @@ impl Caller {
     }
 }
 
-async fn ask(endpoint: Endpoint, at: SocketAddr, expect: Option<NodeId>, patience: Duration) -> (Answer, Answer) {
+async fn ask(
+    endpoint: Endpoint,
+    at: SocketAddr,
+    expect: Option<NodeId>,
+    patience: Duration,
+) -> (Answer, Answer) {
     let until = Instant::now() + patience;
     let udp = async { answer(timeout_at(until, endpoint.connect(at, expect)).await.ok()) };
     let tcp = async { answer(timeout_at(until, endpoint.connect_tcp(at, expect)).await.ok()) };
@@ -229,7 +238,10 @@ async fn own_port(caller: &Caller, node: &Node, setting: &Setting) -> Port {
         (Ok(_), true) => return Port::Mute,
         (Err(error), _) => error,
     };
-    match ask(caller.for_address(at).clone(), at, Some(node.id()), LOCAL).await.0 {
+    match ask(caller.for_address(at).clone(), at, Some(node.id()), LOCAL)
+        .await
+        .0
+    {
         Answer::Yes | Answer::Busy => Port::Answers,
         Answer::Other(who) => Port::Taken(format!("yanxiu {who}")),
         _ if setting.serving => Port::Mute,

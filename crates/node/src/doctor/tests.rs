@@ -49,7 +49,10 @@ fn codes(change: impl FnOnce(&mut Observed)) -> Vec<&'static str> {
     for f in &found {
         for text in [&f.tried, &f.saw, &f.todo] {
             assert!(!text.zh.is_empty() && !text.en.is_empty(), "{f:?}");
-            assert!(!text.zh.is_ascii() && text.en.chars().any(|c| c.is_ascii_alphabetic()), "{f:?}");
+            assert!(
+                !text.zh.is_ascii() && text.en.chars().any(|c| c.is_ascii_alphabetic()),
+                "{f:?}"
+            );
         }
     }
     assert!(found.is_sorted_by_key(|f| std::cmp::Reverse(f.severity)));
@@ -66,13 +69,20 @@ fn all_is_well() {
 fn the_roads_to_the_hub_are_told_apart() {
     let hub = |udp, tcp| codes(move |s| s.dialled = vec![dialled(udp, tcp)]);
     use Answer::*;
-    assert_eq!(hub(Yes, NotListening), ["well"], "a hub without TCP is no fault of this school");
+    assert_eq!(
+        hub(Yes, NotListening),
+        ["well"],
+        "a hub without TCP is no fault of this school"
+    );
     assert_eq!(hub(Silence, Yes), ["udp-blocked"]);
     assert_eq!(hub(Silence, Silence), ["unreachable"]);
     assert_eq!(hub(Silence, NoWay("no route".into())), ["unreachable"]);
     assert_eq!(hub(Silence, NotListening), ["hub-not-running"]);
     assert_eq!(hub(Other("abcd".into()), Other("abcd".into())), ["wrong-node"]);
-    assert_eq!(hub(Foreign("no application protocol".into()), Silence), ["version"]);
+    assert_eq!(
+        hub(Foreign("no application protocol".into()), Silence),
+        ["version"]
+    );
     assert_eq!(hub(Silence, Foreign("HTTP".into())), ["version"]);
     assert_eq!(hub(Busy, Busy), ["busy"]);
     assert!(!has_fault(&judge(&Observed {
@@ -133,10 +143,17 @@ fn isolation_is_told_from_one_firewall() {
     let found = judge(&seen);
     assert_eq!((found[0].code, found[0].sure), ("isolation", Sure::Likely));
     seen.near.pop();
-    assert_eq!(judge(&seen)[0].sure, Sure::Possible, "one alone may have a firewall");
+    assert_eq!(
+        judge(&seen)[0].sure,
+        Sure::Possible,
+        "one alone may have a firewall"
+    );
     seen.near.push(near("红旗中学", Answer::Yes, Answer::Yes));
     let found = judge(&seen);
-    assert_eq!((found[0].code, found[0].severity), ("neighbour-firewall", Severity::Warning));
+    assert_eq!(
+        (found[0].code, found[0].severity),
+        ("neighbour-firewall", Severity::Warning)
+    );
     assert!(found[0].saw.zh.contains("白沙小学") && !found[0].saw.zh.contains("红旗中学"));
     // Whoever refuses is reached.
     seen.near = vec![near("白沙小学", Answer::Silence, Answer::NotListening)];
@@ -163,7 +180,10 @@ fn multicast_that_is_filtered_shows_by_our_own_voice() {
 
 #[test]
 fn neighbours_of_another_county_are_named() {
-    assert_eq!(codes(|s| s.near[0].county = Some("practice".into())), ["other-county"]);
+    assert_eq!(
+        codes(|s| s.near[0].county = Some("practice".into())),
+        ["other-county"]
+    );
     assert_eq!(codes(|s| s.near[0].county = None), ["other-county"]);
 }
 
@@ -174,7 +194,10 @@ fn clock_version_enrolment_and_practice() {
     seen.clocks_differ = vec!["县中心".into()];
     assert_eq!(judge(&seen)[0].sure, Sure::Possible);
     seen.clocks_differ.push("白沙小学".into());
-    assert_eq!((judge(&seen)[0].code, judge(&seen)[0].sure), ("clock-differs", Sure::Likely));
+    assert_eq!(
+        (judge(&seen)[0].code, judge(&seen)[0].sure),
+        ("clock-differs", Sure::Likely)
+    );
     assert_eq!(codes(|s| s.versions_differ = vec!["县中心".into()]), ["version"]);
     assert_eq!(codes(|s| s.standing = Standing::NotEnrolled), ["not-enrolled"]);
     assert_eq!(codes(|s| s.standing = Standing::Waiting), ["waiting"]);
@@ -186,7 +209,10 @@ fn clock_version_enrolment_and_practice() {
 fn disk_and_database_and_the_worst_first() {
     assert_eq!(codes(|s| s.free = Some(30 << 20)), ["disk-full"]);
     assert_eq!(codes(|s| s.free = Some(600 << 20)), ["disk-low"]);
-    assert_eq!(codes(|s| s.database = vec!["page 7: bad".into()]), ["database-damaged"]);
+    assert_eq!(
+        codes(|s| s.database = vec!["page 7: bad".into()]),
+        ["database-damaged"]
+    );
     assert_eq!(
         codes(|s| {
             s.free = Some(600 << 20);
