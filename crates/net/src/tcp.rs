@@ -121,14 +121,14 @@ impl Road {
         expect: Option<NodeId>,
         tuning: &Tuning,
     ) -> Result<Link, Error> {
-        let failed = |error: io::Error| failed(addr, &error);
+        let unreachable = |error: io::Error| unreachable(addr, &error);
         let socket = match addr {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         }
-        .map_err(failed)?;
+        .map_err(unreachable)?;
         let begun = Instant::now();
-        let tcp = socket.connect(addr).await.map_err(failed)?;
+        let tcp = socket.connect(addr).await.map_err(unreachable)?;
         let rtt = begun.elapsed();
         prepare(&tcp);
         let name = ServerName::try_from(server_name(expect.as_ref()))
@@ -141,7 +141,7 @@ impl Road {
                 expected,
                 found,
             },
-            _ => failed(error),
+            _ => failed(addr, &error),
         })?;
         let peer = proven(tls.get_ref().1.peer_certificates()).ok_or(Error::NoIdentity { addr })?;
         // The verifier has refused others; this holds even if that should change.
@@ -269,17 +269,23 @@ fn proven(shown: Option<&[rustls::pki_types::CertificateDer<'_>]>) -> Option<Nod
     }
 }
 
-fn failed(addr: SocketAddr, error: &io::Error) -> Error {
-    use io::ErrorKind as K;
+/// Why TCP itself did not come about.
+fn unreachable(addr: SocketAddr, error: &io::Error) -> Error {
     match error.kind() {
-        K::ConnectionRefused => Error::NotListening { addr },
-        K::NetworkUnreachable | K::HostUnreachable | K::TimedOut => Error::Unreachable {
+        io::ErrorKind::ConnectionRefused => Error::NotListening { addr },
+        _ => Error::Unreachable {
             addr,
             detail: error.to_string(),
         },
+    }
+}
+
+/// Why TLS over it did not.
+fn failed(addr: SocketAddr, error: &io::Error) -> Error {
+    use io::ErrorKind as K;
+    match error.kind() {
         // Who has no seat free hangs up without a word.
         K::UnexpectedEof | K::ConnectionReset | K::BrokenPipe => Error::Busy { addr },
-        K::InvalidInput | K::AddrNotAvailable => Error::BadAddress { addr },
         _ => Error::NotYanxiu {
             addr,
             detail: error.to_string(),

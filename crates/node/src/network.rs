@@ -96,14 +96,12 @@ impl Network {
             false => (None, None),
         };
         (node.0.outward.metered).store(config.metered, Ordering::Relaxed);
-        node.0.outward.set_running(Some(Running {
-            listen: config.listen,
+        let running = Running {
             address,
             no_tcp: endpoint.no_tcp().map(str::to_string),
             mdns: discovery.is_some(),
-        }));
-        let known = node.set_sync_address(&address);
-        if let Err(error) = known {
+        };
+        if let Err(error) = node.set_running(running) {
             tracing::warn!(%error, "the address could not be noted");
         }
         let hall = Arc::new(Hall {

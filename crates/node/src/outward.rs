@@ -25,8 +25,6 @@ pub(crate) struct Outward {
 /// A network side that runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Running {
-    /// What was asked for.
-    pub listen: SocketAddr,
     /// Where it listens.
     pub address: SocketAddr,
     /// Why no calls over TCP are taken, if so.
@@ -58,8 +56,8 @@ impl Outward {
 
 /// The switch of the page.
 const METERED: &str = "metered";
-/// Where the node listened last.
-const LISTENED: &str = "sync_address";
+/// The network side that ran last: address, `mdns` or `-`, and why there is no TCP, if so; a line each.
+const RAN_LAST: &str = "ran_last";
 /// Addresses where UDP got no answer and TCP did, one a line.
 const BLOCKED: &str = "udp_blocked";
 
@@ -79,13 +77,24 @@ impl Node {
         self.local(|c| store::set_meta(c, METERED, text))
     }
 
-    /// Where this node listened last, for commands beside the one that serves.
-    pub fn sync_address(&self) -> Option<SocketAddr> {
-        self.meta_text(LISTENED)?.parse().ok()
+    /// The network side that ran last in any process: for commands beside the one that serves.
+    pub fn ran_last(&self) -> Option<Running> {
+        let text = self.meta_text(RAN_LAST)?;
+        let mut lines = text.splitn(3, '\n');
+        Some(Running {
+            address: lines.next()?.parse().ok()?,
+            mdns: lines.next()? == "mdns",
+            no_tcp: lines.next().map(str::to_string),
+        })
     }
 
-    pub(crate) fn set_sync_address(&self, address: &SocketAddr) -> Result<(), Error> {
-        self.local(|c| store::set_meta(c, LISTENED, address.to_string().as_bytes()))
+    pub(crate) fn set_running(&self, running: Running) -> Result<(), Error> {
+        let mut text = format!("{}\n{}", running.address, if running.mdns { "mdns" } else { "-" });
+        if let Some(why) = &running.no_tcp {
+            text += &format!("\n{why}");
+        }
+        self.0.outward.set_running(Some(running));
+        self.local(|c| store::set_meta(c, RAN_LAST, text.as_bytes()))
     }
 
     /// Has everything dialled now, quiet hours or not.

@@ -36,15 +36,14 @@ fn examine(data: &Path, config: &Config) -> Result<Vec<Finding>, Failure> {
     };
     let network = config.network(&Serve::default())?;
     let serving = doctor::is_serving(data);
-    let listen = match serving {
-        true => node.sync_address().unwrap_or(network.listen),
-        false => network.listen,
-    };
-    let setting = Setting {
-        listen,
-        serving,
-        mdns: network.mdns,
-        no_tcp: None,
+    let setting = match node.ran_last().filter(|_| serving) {
+        Some(running) => Setting::of(running),
+        None => Setting {
+            listen: network.listen,
+            serving,
+            mdns: network.mdns,
+            no_tcp: None,
+        },
     };
     let seen = runtime()?.block_on(doctor::examine(&node, &setting))?;
     Ok(doctor::judge(&seen))

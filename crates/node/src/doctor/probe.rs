@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Dialled, Mdns, Near, Observed, Port};
-use crate::{Error, Node, directory, schedule};
+use crate::{Error, Node, Running, directory, schedule};
 
 /// What only the program around the node knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +25,18 @@ pub struct Setting {
     pub mdns: bool,
     /// Why no calls over TCP are taken, if that is known.
     pub no_tcp: Option<String>,
+}
+
+impl Setting {
+    /// Of a network side that runs.
+    pub fn of(running: Running) -> Setting {
+        Setting {
+            listen: running.address,
+            serving: true,
+            mdns: running.mdns,
+            no_tcp: running.no_tcp,
+        }
+    }
 }
 
 /// An honest hub answers in a few round trips; the slowest links have 1.2 s.

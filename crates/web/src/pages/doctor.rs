@@ -46,12 +46,7 @@ pub(crate) async fn run(Post { ctx, .. }: Post) -> Result<Response, Fault> {
     ctx.need(Right::Manage)?;
     let node = &ctx.app.node;
     let setting = match node.running() {
-        Some(running) => Setting {
-            listen: running.address,
-            serving: true,
-            mdns: running.mdns,
-            no_tcp: running.no_tcp,
-        },
+        Some(running) => Setting::of(running),
         None => Setting {
             listen: node::NetworkConfig::default().listen,
             serving: false,
