@@ -140,8 +140,11 @@ fn staged_faults_are_named() {
         "{found:?}"
     );
 
-    // 5: neither is answered: 240.0.0.1 leads nowhere.
-    only_address(&s.school, &relay, "240.0.0.1:4433");
+    // 5: neither is answered. (An address that leads nowhere would do, but some networks answer for every one.)
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hole = mute.local_addr().unwrap().to_string();
+    let _swallows = UdpSocket::bind(&hole).unwrap();
+    only_address(&s.school, &relay, &hole);
     let found = doctor(&s.school);
     assert!(
         has(&found, "unreachable") && !has(&found, "udp-blocked"),
@@ -149,7 +152,7 @@ fn staged_faults_are_named() {
     );
 
     // 6: a name that leads nowhere.
-    only_address(&s.school, "240.0.0.1:4433", "hub.yunling.invalid:4433");
+    only_address(&s.school, &hole, "hub.yunling.invalid:4433");
     let found = doctor(&s.school);
     assert!(has(&found, "name-unresolved"), "{found:?}");
 
@@ -207,7 +210,7 @@ fn staged_faults_are_named() {
     }
     let mut bytes = std::fs::read(&db).unwrap();
     let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 40 * 4096].fill(0x5a);
+    bytes[middle..middle + 16 * 4096].fill(0x5a);
     std::fs::write(&db, bytes).unwrap();
     let found = doctor(&s.school);
     assert_eq!(

@@ -62,25 +62,27 @@ pub fn county_tag(root: &NodeId) -> String {
 }
 
 impl Discovery {
-    /// Announces `id` on `port` on every interface but loopback and reports every other node, each
+    /// Announces `id` at the port of `listen` on every interface but loopback and reports every other node, each
     /// again whenever its announcement changes. Slow callers get the newest news of each node; the
-    /// receiver ends when the `Discovery` is dropped. Must be called within a tokio runtime.
+    /// receiver ends when the `Discovery` is dropped. Who listens on IPv4 alone speaks on IPv4 alone: it could be
+    /// reached over nothing else, and everything would be said twice. Must be called within a tokio runtime.
     pub fn start(
         id: &NodeId,
         county: Option<&NodeId>,
-        port: u16,
+        listen: SocketAddr,
     ) -> Result<(Discovery, mpsc::Receiver<Found>), Error> {
-        Discovery::begin(Some((*id, port)), county)
+        Discovery::begin(Some((*id, listen.port())), county, listen.is_ipv6())
     }
 
     /// Listens for everybody, this node included, and announces nothing.
     pub fn listen() -> Result<(Discovery, mpsc::Receiver<Found>), Error> {
-        Discovery::begin(None, None)
+        Discovery::begin(None, None, false)
     }
 
     fn begin(
         own: Option<(NodeId, u16)>,
         county: Option<&NodeId>,
+        v6: bool,
     ) -> Result<(Discovery, mpsc::Receiver<Found>), Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let daemon = ServiceDaemon::new().map_err(fault)?;
@@ -91,6 +93,9 @@ impl Discovery {
         daemon
             .disable_interface(vec![IfKind::LoopbackV4, IfKind::LoopbackV6])
             .map_err(fault)?;
+        if !v6 {
+            daemon.disable_interface(IfKind::IPv6).map_err(fault)?;
+        }
         let troubles = daemon.monitor().map_err(fault)?;
         discovery.set_county(county)?;
         let events = daemon.browse(SERVICE).map_err(fault)?;

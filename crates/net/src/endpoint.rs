@@ -52,6 +52,8 @@ struct Inner {
     tuning: Tuning,
     accepted: Mutex<mpsc::Receiver<Link>>,
     gate: Arc<Gate>,
+    /// Of TCP: who takes all seats on one road leaves those of the other free.
+    tcp_gate: Arc<Gate>,
     counts: Arc<Counts>,
 }
 
@@ -121,9 +123,10 @@ impl Endpoint {
         ));
         let first_ids = ground.first_ids();
         let road = Arc::new(tcp::Road::new(tls.tcp_client.clone(), tls.peers.clone()));
+        let tcp_gate = Gate::new(tuning.max_half_open, tuning.max_half_open_per_source);
         let no_tcp = match ground.tcp.map(|tcp| tcp.and_then(TcpListener::from_std)) {
             Some(Ok(listener)) => {
-                let (server, gate, counts) = (tls.tcp_server.clone(), gate.clone(), counts.clone());
+                let (server, gate, counts) = (tls.tcp_server.clone(), tcp_gate.clone(), counts.clone());
                 let taking = road.clone();
                 runtime.spawn(taking.take_calls(listener, server, tuning.clone(), gate, counts, queue));
                 None
@@ -146,6 +149,7 @@ impl Endpoint {
             tuning,
             accepted: Mutex::new(accepted),
             gate,
+            tcp_gate,
             counts,
         })))
     }
@@ -298,7 +302,7 @@ impl Endpoint {
             full_handshakes: self.0.tls.peers.checked(),
             refused: self.0.counts.refused.load(Ordering::Relaxed),
             failed: self.0.counts.failed.load(Ordering::Relaxed),
-            half_open: self.0.gate.half_open() as u64,
+            half_open: (self.0.gate.half_open() + self.0.tcp_gate.half_open()) as u64,
             open: self
                 .0
                 .sockets()

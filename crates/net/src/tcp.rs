@@ -2,8 +2,8 @@
 //! number as for QUIC, with the same raw keys (see `tls.rs`) under a protocol name of its own; streams share the
 //! connection by `mux.rs`. Every handshake is a full one: no tickets, nothing early.
 //!
-//! The same bounds hold as for QUIC: seats for handshakes under way (`gate.rs`; TCP's own handshake has proven
-//! the address), a time for each, and a number of links.
+//! The same bounds hold as for QUIC, counted for this road alone: seats for handshakes under way (`gate.rs`; TCP's
+//! own handshake has proven the address), a time for each, and a number of links.
 
 use std::io;
 use std::net::SocketAddr;

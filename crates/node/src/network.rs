@@ -86,7 +86,7 @@ impl Network {
         let (stop, stopped) = watch::channel(false);
         // Nobody can reach a node that listens on loopback alone: it announces nothing.
         let (discovery, found) = match config.mdns && !address.ip().is_loopback() {
-            true => match Discovery::start(&node.id(), node.county_root().as_ref(), address.port()) {
+            true => match Discovery::start(&node.id(), node.county_root().as_ref(), address) {
                 Ok((discovery, found)) => (Some(discovery), Some(found)),
                 Err(error) => {
                     tracing::warn!(%error, "no neighbours will be found by themselves");

@@ -45,8 +45,12 @@ fn examine(data: &Path, config: &Config) -> Result<Vec<Finding>, Failure> {
             no_tcp: None,
         },
     };
-    let seen = runtime()?.block_on(doctor::examine(&node, &setting))?;
-    Ok(doctor::judge(&seen))
+    match runtime()?.block_on(doctor::examine(&node, &setting)) {
+        Ok(seen) => Ok(doctor::judge(&seen)),
+        // Pages that had to be read for the question itself.
+        Err(node::Error::Store(error)) => Ok(vec![doctor::unopened(&error.to_string())]),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn show(finding: &Finding) {
