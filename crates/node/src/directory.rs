@@ -19,6 +19,9 @@ use sync::DeviceKey;
 
 use crate::Error;
 
+/// Locked by the one `yanxiu serve` of a data directory.
+pub const SERVE_LOCK: &str = "serve.lock";
+
 /// The database file.
 pub fn database(dir: &Path) -> PathBuf {
     dir.join("yanxiu.db")

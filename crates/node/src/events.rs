@@ -140,6 +140,11 @@ fn words(code: &str) -> (String, String) {
             "对方只问不收，已断开；请核对对方设备",
             "The peer asked and read none of the answers; disconnected; check that device",
         ),
+        "udp-blocked" => pair(
+            "这个网络不放行 UDP：已自动改走 TCP，记录照常同步；请网络管理员放行到该地址的 UDP，更省流量",
+            "This network lets no UDP through: TCP is used instead and records travel as before; ask the network's administrator to let UDP to that address through, it costs fewer bytes",
+        ),
+        "udp-works" => pair("UDP 又通了：已换回 QUIC", "UDP works again: back to QUIC"),
         "foreign-receipt" => pair(
             "对方为它无权查阅的文档开了回执，不予采信；请核对对方设备",
             "The peer gave receipts for a document that it may not read; they count for nothing; check that device",
@@ -298,6 +303,8 @@ mod tests {
             "own-branch".to_string(),
             "said-again".to_string(),
             "own-cut".to_string(),
+            "udp-blocked".to_string(),
+            "udp-works".to_string(),
         ] {
             let (zh, en) = words(&code);
             assert!(zh != code && en != code, "{code}");

@@ -10,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 
 use sync::NodeId;
 use sync::admission::Offered;
-use tokio::sync::watch;
 
 use crate::Node;
 
@@ -83,20 +82,13 @@ fn size(changes: &[Offered]) -> (u64, u64) {
     (changes.len() as u64, bytes)
 }
 
-/// What a running node remembers of contacts, and a wish for new ones.
+/// What a running node remembers of contacts.
 #[derive(Debug, Default)]
 pub(crate) struct Contacts {
     last: Mutex<HashMap<NodeId, Exchange>>,
-    /// Counts the times that a person wants to sync now.
-    pub hurry: watch::Sender<u64>,
 }
 
 impl Node {
-    /// Everybody who can be reached is dialled now, however long the wait would have been.
-    pub fn sync_now(&self) {
-        self.0.contacts.hurry.send_modify(|n| *n += 1);
-    }
-
     /// What the last contact with a device moved, if any did since the program was started.
     pub fn last_exchange(&self, peer: &NodeId) -> Option<Exchange> {
         let last = self.0.contacts.last.lock();

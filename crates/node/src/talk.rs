@@ -29,8 +29,6 @@ pub struct Manner {
     pub dialled: Option<String>,
     /// Stay connected after both sides are equal and pass on what is new.
     pub keep_open: bool,
-    /// The link is paid by the byte: files other than previews stay behind.
-    pub metered: bool,
 }
 
 /// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
@@ -79,6 +77,8 @@ pub struct Talk {
     county: Option<(NodeId, String)>,
     /// The address that it calls from.
     pub(crate) source: String,
+    /// The road of the link.
+    pub(crate) road: net::Road,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
     /// Documents whose vectors were asked for in this session, and how often.
@@ -157,6 +157,7 @@ impl Talk {
             showing: Vec::new(),
             showed: None,
             source: String::new(),
+            road: net::Road::Quic,
             told: HashSet::new(),
             known: state.roll,
             cursor: None,
@@ -355,7 +356,7 @@ impl Talk {
             self.node.compare_clocks(&self.peer, clock)?;
         }
         let scope = scope(&roll, &self.peer);
-        self.node.set_connected(&self.peer, true);
+        self.node.set_connected(&self.peer, Some(self.road));
         if roll.grants(&self.peer).next().is_some() {
             let address = self.manner.dialled.as_deref();
             self.node.store().write(|tx| {

@@ -262,10 +262,19 @@ impl Store {
         Ok(lock(&self.writer).query_row("PRAGMA data_version", [], |r| r.get(0))?)
     }
 
+    /// The quicker half of [`Store::check`]: every page, not every index; the first ten problems.
+    pub fn quick_check(&self) -> Result<Vec<String>> {
+        self.problems("PRAGMA quick_check(10)")
+    }
+
     /// SQLite's own check of every page and index; the problems it names, none when all is well.
     pub fn check(&self) -> Result<Vec<String>> {
+        self.problems("PRAGMA integrity_check")
+    }
+
+    fn problems(&self, check: &str) -> Result<Vec<String>> {
         self.read(|c| {
-            let mut statement = c.prepare("PRAGMA integrity_check")?;
+            let mut statement = c.prepare(check)?;
             let rows = statement.query_map([], |r| r.get::<_, String>(0))?;
             let lines = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             Ok(lines.into_iter().filter(|l| l != "ok").collect())

@@ -8,10 +8,10 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, bulletins, card, claims, closing, conflicts, county, courier, devices, evidence, export,
-    import, imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
-    publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
-    statistics, storage, sync, unlisted, visits,
+    accounts, audit, bulletins, card, claims, closing, conflicts, county, courier, devices, doctor, evidence,
+    export, import, imports, listening, lists, live, mine, observations, opening, overview, people, places,
+    print, publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign,
+    sign_in, statistics, storage, sync, unlisted, visits,
 };
 use crate::{assets, guard};
 
@@ -206,6 +206,7 @@ fn office() -> Router<App> {
             post(courier::upload).layer(DefaultBodyLimit::max(courier::MAX_BYTES)),
         )
         .route("/courier/file/{name}", get(courier::file))
+        .route("/doctor", get(doctor::show).post(doctor::run))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))
         .route("/recovery", get(recovery::show).post(recovery::new_sheet))

@@ -33,6 +33,12 @@ pub enum Command {
     SetupLink,
     /// 本机状态：入网、待传、往来、问题 / where this node stands
     Status,
+    /// 诊断：连不上时，查出原因和办法 / why peers do not see each other, and what to do
+    Doctor {
+        /// 输出 JSON / print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// 隔离与截断：哪些设备、哪份文档、为什么 / quarantine: which devices, where and why
     Quarantine {
         /// 只看这一件，并写出证据 / one case, with its evidence written to a file

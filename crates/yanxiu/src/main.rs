@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod courier;
 mod demo;
+mod doctor;
 mod enrol;
 mod publish;
 mod quarantine;
@@ -94,6 +95,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(flags) => serve::serve(&data, &config, &flags),
         Command::Enrol(enrol) => enrol::enrol(&data, enrol),
         Command::SetupLink => serve::print_setup_link(&data, &config),
+        Command::Doctor { json } => doctor::doctor(&data, &config, json),
         Command::Status => status::status(&data),
         Command::Quarantine { case, evidence } => quarantine::show(&data, case, evidence),
         Command::Bundle(command) => courier::bundle(&data, command),

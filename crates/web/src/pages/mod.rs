@@ -10,6 +10,7 @@ pub(crate) mod conflicts;
 pub(crate) mod county;
 pub(crate) mod courier;
 pub(crate) mod devices;
+pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod export_lines;
