@@ -56,7 +56,7 @@ fn a_stick_and_a_file_travel_by_the_pages() {
     let link = page.links("/courier/file/").remove(0);
     let name = link.rsplit('/').next().unwrap();
     let bytes = node::mail::read(&school.node, name).unwrap().unwrap();
-    clerk.get(&link).is(200);
+    assert_eq!(clerk.get(&link).is(200).bytes, bytes);
     office_page
         .upload_to("/courier/upload", &[], "包.yx", &bytes)
         .is(200)
