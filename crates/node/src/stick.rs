@@ -137,10 +137,7 @@ pub struct Report {
 /// Does everything: takes up what is for this node, takes along what is for others, and writes what is to go out.
 pub fn exchange(node: &Node, dir: &Path, wishes: &Wishes) -> Result<Report, Error> {
     fs::read_dir(dir).map_err(file(dir))?;
-    let root = match dir.file_name().is_some_and(|n| n == FOLDER) {
-        true => dir.to_path_buf(),
-        false => dir.join(FOLDER),
-    };
+    let root = root_of(dir);
     let mut report = Report::default();
     let found = look(dir, &root, &mut report);
     let mut there = Vec::new();
@@ -193,7 +190,7 @@ pub fn exchange(node: &Node, dir: &Path, wishes: &Wishes) -> Result<Report, Erro
 pub fn take(node: &Node, path: &Path) -> Result<Report, Error> {
     let mut report = Report::default();
     let found = match path.is_dir() {
-        true => look(path, &path.join(FOLDER), &mut report),
+        true => look(path, &root_of(path), &mut report),
         false => vec![head_of(path)?],
     };
     for f in found {
@@ -202,6 +199,14 @@ pub fn take(node: &Node, path: &Path) -> Result<Report, Error> {
         }
     }
     Ok(report)
+}
+
+/// Our folder, also when it was named itself.
+fn root_of(dir: &Path) -> PathBuf {
+    match dir.file_name().is_some_and(|n| n == FOLDER) {
+        true => dir.to_path_buf(),
+        false => dir.join(FOLDER),
+    }
 }
 
 /// A bundle on the stick.
@@ -227,10 +232,10 @@ fn head_of(path: &Path) -> Result<Found, Error> {
 /// All bundles directly on the stick and in our folder, in the order in which they were made.
 fn look(dir: &Path, root: &Path, report: &mut Report) -> Vec<Found> {
     let mut paths = Vec::new();
-    walk(dir, 0, &mut paths, report);
     if root != dir {
-        walk(root, DEPTH, &mut paths, report);
+        walk(dir, 0, &mut paths, report);
     }
+    walk(root, DEPTH, &mut paths, report);
     let mut found = Vec::new();
     for path in paths {
         match head_of(&path) {

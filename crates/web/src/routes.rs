@@ -203,7 +203,9 @@ fn office() -> Router<App> {
         .route("/courier", get(courier::show).post(courier::act))
         .route(
             "/courier/upload",
-            post(courier::upload).layer(DefaultBodyLimit::max(courier::MAX_BYTES)),
+            get(courier::show)
+                .post(courier::upload)
+                .layer(DefaultBodyLimit::max(courier::MAX_BYTES)),
         )
         .route("/courier/file/{name}", get(courier::file))
         .route("/doctor", get(doctor::show).post(doctor::run))
