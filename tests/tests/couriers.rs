@@ -362,7 +362,11 @@ fn a_bad_stick_loses_nothing_and_a_carrier_keeps_its_limit() {
         let all = mail::list(node).unwrap().into_iter();
         all.filter(|i| i.from == a.node.id()).map(|i| i.name).collect()
     };
-    assert_eq!(carried(&b.node), std::slice::from_ref(&two.name), "the oldest went");
+    assert_eq!(
+        carried(&b.node),
+        std::slice::from_ref(&two.name),
+        "the oldest went"
+    );
     mail::set_limit(&b.node, 0).unwrap();
     assert!(carried(&b.node).is_empty());
     assert!(mail::keep(&b.node, &one.bytes).is_err());

@@ -185,7 +185,7 @@ pub(crate) async fn converse(
             }
             let sent = std::mem::take(&mut unsaid).into_iter().all(|f| out.send(f));
             if talk.session.is_live() {
-                errands.session_is_live();
+                errands.session_is_live(talk.session.peer_speaks());
             }
             if !sent || step.close {
                 break Ok(());

@@ -6,15 +6,19 @@
 //! the link ([`crate::blobs::partial`]); a group that does not fit ends asking this peer for that blob, and the
 //! next peer goes on where it was.
 
-use std::collections::HashSet;
+mod post;
+
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use net::{FrameReader, FrameWriter, Link};
-use store::{blobs as rows, peers};
+use store::blobs as rows;
 use sync::blob::{BlobReceipt, GROUP, Outline, group_hash, group_len, groups_of};
+use sync::wire::Speaks;
 use sync::wire::errand::{Errand, Item, Reason};
 use sync::{BlobName, NodeId, limits};
 use tokio::sync::watch;
@@ -36,6 +40,8 @@ const LOOKS_APART: Duration = Duration::from_secs(1);
 const MUTE: Duration = Duration::from_secs(600);
 /// Blobs asked for at a time: what this link has claimed no other one fetches meanwhile.
 const ASKED: usize = 8;
+/// Mail is asked for again after so long on a link that stays.
+const MAIL_APART: Duration = Duration::from_secs(600);
 /// Groups read from the disk at a time.
 const READ_AT_ONCE: u64 = 16;
 
@@ -55,7 +61,7 @@ enum Trouble {
 /// The errands of one conversation; they end when this is dropped.
 pub(crate) struct Errands {
     _tasks: JoinSet<()>,
-    live: watch::Sender<Option<Instant>>,
+    live: watch::Sender<Option<(Instant, Speaks)>>,
     state: Arc<State>,
 }
 
@@ -64,6 +70,8 @@ struct State {
     link: Link,
     /// Blobs under way, in both directions.
     active: watch::Sender<usize>,
+    /// Counts bundles that the peer has fetched: it may have an answer now.
+    mail_went: watch::Sender<u64>,
     /// Something is missing here or may be missing there, or nobody has looked yet.
     expecting: watch::Sender<bool>,
 }
@@ -75,6 +83,7 @@ impl Errands {
             node,
             link,
             active: watch::Sender::new(0),
+            mail_went: watch::Sender::new(0),
             expecting: watch::Sender::new(true),
         });
         let (live, is_live) = watch::channel(None);
@@ -89,9 +98,12 @@ impl Errands {
     }
 
     /// Both sides have exchanged their records, or all that can be for now.
-    pub(crate) fn session_is_live(&self) {
-        self.live
-            .send_if_modified(|since| since.is_none() && since.replace(Instant::now()).is_none());
+    pub(crate) fn session_is_live(&self, peer: Speaks) {
+        self.live.send_if_modified(|live| {
+            let first = live.is_none();
+            live.get_or_insert((Instant::now(), peer));
+            first
+        });
     }
 
     /// Whether a conversation that has said all should stay: until when at least, without a new reason.
@@ -99,7 +111,7 @@ impl Errands {
         if *self.state.active.borrow() > 0 {
             return Some(Instant::now() + GRACE);
         }
-        let since = (*self.live.borrow())?;
+        let (since, _) = (*self.live.borrow())?;
         let until = since + GRACE;
         (*self.state.expecting.borrow() && Instant::now() < until).then_some(until)
     }
@@ -204,12 +216,18 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
     writer.set_priority(PRIORITY);
     reader.set_limit(limits::ERRAND_BYTES as u32 + 1);
     let peer = state.link.peer();
+    // The bundles that were offered on this stream, by the hash of their bytes.
+    let mut offered: HashMap<BlobName, String> = HashMap::new();
     while let Some(errand) = read(&mut reader).await? {
         match errand {
             Errand::Fetch(items) => {
                 let _under_way = UnderWay::new(state);
                 for item in items {
-                    serve_one(state, &mut writer, item).await?;
+                    let letter = offered.get(&item.name).cloned();
+                    if letter.is_some() {
+                        state.mail_went.send_modify(|n| *n += 1);
+                    }
+                    serve_one(state, &mut writer, item, letter).await?;
                 }
             }
             Errand::WhoHas(names) => {
@@ -221,7 +239,12 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 let node = state.node.clone();
                 blocking(move || take_receipts(&node, receipts)).await?;
             }
-            Errand::MailList => write(&mut writer, &Errand::Mail(Vec::new())).await?,
+            Errand::MailList => {
+                let node = state.node.clone();
+                let letters = blocking(move || post::offer(&node, &peer)).await?;
+                offered = letters.iter().map(|l| (l.blob, post::name(l))).collect();
+                write(&mut writer, &Errand::Mail(letters)).await?;
+            }
             Errand::Unknown(_) => {}
             Errand::Blob { .. } | Errand::Absent(_) | Errand::Group(_) | Errand::Mail(_) => {
                 return Err(Trouble::Peer("an answer to nothing"));
@@ -231,12 +254,24 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
     Ok(())
 }
 
-async fn serve_one(state: &State, writer: &mut FrameWriter, item: Item) -> Result<(), Trouble> {
+async fn serve_one(
+    state: &State,
+    writer: &mut FrameWriter,
+    item: Item,
+    letter: Option<String>,
+) -> Result<(), Trouble> {
     // A hub has hundreds of peers; reading for a few at a time keeps its disk for records.
     let lost = |_| Error::Store(store::Error::BadRow("errand"));
     let _seat = state.node.0.errands.acquire().await.map_err(lost)?;
     let (node, peer) = (state.node.clone(), state.link.peer());
-    let opened = blocking(move || open(&node, &peer, item)).await?;
+    let opened = blocking(move || {
+        let path = match letter {
+            Some(letter) => Ok(post::path(&node, &letter)),
+            None => may_have(&node, &peer, &item.name)?,
+        };
+        path.map_or_else(|reason| Ok(Err(reason)), |path| open(&node, &path, item))
+    })
+    .await?;
     let (mut file, size, hashes) = match opened {
         Err(reason) => return write(writer, &Errand::Absent(reason)).await,
         Ok(opened) => opened,
@@ -261,20 +296,24 @@ async fn serve_one(state: &State, writer: &mut FrameWriter, item: Item) -> Resul
 type Opened = (File, u64, Vec<[u8; 32]>);
 type Groups = Vec<Vec<u8>>;
 
-/// Opens a blob for a peer, if it may have it, with the hashes of its groups if it begins at the first.
-fn open(node: &Node, peer: &NodeId, item: Item) -> Result<Result<Opened, Reason>, Error> {
-    let sizes = wanted::sizes_for(node, peer, &item.name)?;
-    if sizes.is_empty() {
-        return Ok(Err(Reason::NotForYou));
-    }
-    if node.metered() && !sizes.contains(&Size::Preview) {
-        return Ok(Err(Reason::Metered));
-    }
-    let path = blobs::place(node, &item.name);
-    let Ok(mut file) = File::open(&path) else {
+/// Where a blob lies that a peer may have.
+fn may_have(node: &Node, peer: &NodeId, name: &BlobName) -> Result<Result<PathBuf, Reason>, Error> {
+    let sizes = wanted::sizes_for(node, peer, name)?;
+    Ok(if sizes.is_empty() {
+        Err(Reason::NotForYou)
+    } else if node.metered() && !sizes.contains(&Size::Preview) {
+        Err(Reason::Metered)
+    } else {
+        Ok(blobs::place(node, name))
+    })
+}
+
+/// Opens a file that is served as this blob, with the hashes of its groups if it begins at the first.
+fn open(node: &Node, path: &Path, item: Item) -> Result<Result<Opened, Reason>, Error> {
+    let Ok(mut file) = File::open(path) else {
         return Ok(Err(Reason::NotHere));
     };
-    let size = file.metadata().map_err(crate::directory::file(&path))?.len();
+    let size = file.metadata().map_err(crate::directory::file(path))?.len();
     let groups = groups_of(size);
     if size > limits::BLOB_BYTES || u64::from(item.from) >= groups {
         return Ok(Err(Reason::NotHere));
@@ -290,8 +329,10 @@ fn open(node: &Node, peer: &NodeId, item: Item) -> Result<Result<Opened, Reason>
         }
         if Outline::new(&item.name, size, hashes.clone()).is_none() {
             // No longer what its name says: it is to be had elsewhere, and to be fetched anew here.
-            tracing::warn!(name = %item.name, "a file in the folder blobs is damaged and was removed");
-            blobs::remove(node, &item.name)?;
+            tracing::warn!(name = %item.name, path = %path.display(), "a damaged file is not served");
+            if path == blobs::place(node, &item.name) {
+                blobs::remove(node, &item.name)?;
+            }
             return Ok(Err(Reason::NotHere));
         }
     }
@@ -367,31 +408,29 @@ fn take_receipts(node: &Node, receipts: Vec<BlobReceipt>) -> Result<(), Error> {
 
 // ---- asking
 
-async fn ask(state: Arc<State>, mut is_live: watch::Receiver<Option<Instant>>) {
-    if is_live.wait_for(Option::is_some).await.is_err() {
-        return;
-    }
+async fn ask(state: Arc<State>, mut is_live: watch::Receiver<Option<(Instant, Speaks)>>) {
+    let live = is_live.wait_for(Option::is_some).await.map(|live| *live);
+    let Ok(Some((_, speaks))) = live else { return };
     let peer = state.link.peer();
-    let result = ask_on(&state).await;
+    let result = ask_on(&state, speaks).await;
     state.expecting.send_replace(false);
     told(&peer, result);
 }
 
-async fn ask_on(state: &State) -> Result<(), Trouble> {
+async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
     let (node, peer) = (state.node.clone(), state.link.peer());
     // Whatever changes from now on is looked at again.
     let mut news = node.0.changed.subscribe();
-    let speaks = {
-        let node = node.clone();
-        blocking(move || Ok(node.read(|c| peers::get(c, &peer))?.map(|p| p.speaks))).await?
-    };
-    if !speaks.is_some_and(|s| s.errands()) {
+    if !speaks.errands() {
         return Ok(());
     }
     let mut streams: Option<(FrameWriter, FrameReader)> = None;
     // What this peer has not got, or has in pieces that do not fit.
     let mut without = HashSet::new();
     let mut asked_receipts = false;
+    // Mail is asked for when the link begins, and when the peer has taken some of ours or long after.
+    let mut went = state.mail_went.subscribe();
+    let mut asked_mail: Option<Instant> = None;
     loop {
         let (looking, passed) = (node.clone(), without.clone());
         let (names, unreceipted) = blocking(move || {
@@ -423,17 +462,80 @@ async fn ask_on(state: &State) -> Result<(), Trouble> {
                 }
                 continue;
             }
-            tokio::time::sleep(LOOKS_APART).await;
-            if news.changed().await.is_err() {
-                return Ok(());
+            let again =
+                went.has_changed().unwrap_or(false) || asked_mail.is_none_or(|at| at.elapsed() > MAIL_APART);
+            if again && speaks.mail() {
+                went.mark_unchanged();
+                asked_mail = Some(Instant::now());
+                mail(state, opened(state, &mut streams).await?, &mut without).await?;
+                continue;
             }
-            news.mark_unchanged();
+            tokio::time::sleep(LOOKS_APART).await;
+            tokio::select! {
+                changed = news.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    news.mark_unchanged();
+                }
+                _ = went.changed() => {
+                    went.mark_changed();
+                    // The peer takes it up first.
+                    tokio::time::sleep(LOOKS_APART).await;
+                }
+            }
             continue;
         }
-        let streams = opened(state, &mut streams).await?;
-        fetch(state, streams, names, &mut without).await?;
+        let open = opened(state, &mut streams).await?;
+        let kept = fetch(state, open, names, &mut without, blobs_kept).await?;
         asked_receipts = false;
+        if kept.is_empty() {
+            continue;
+        }
+        node.0.changed.send_modify(|n| *n += 1);
+        let signing = node.clone();
+        let receipts = blocking(move || {
+            let each = kept.iter().map(|name| own_receipt(&signing, name));
+            Ok(each
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>())
+        })
+        .await?;
+        if !receipts.is_empty() {
+            let (writer, _) = opened(state, &mut streams).await?;
+            write(writer, &Errand::Receipts(receipts)).await?;
+        }
     }
+}
+
+/// Asks which sealed bundles there are, and fetches those that are for this node or to be carried on.
+async fn mail(
+    state: &State,
+    (writer, reader): (&mut FrameWriter, &mut FrameReader),
+    without: &mut HashSet<BlobName>,
+) -> Result<(), Trouble> {
+    write(writer, &Errand::MailList).await?;
+    let letters = match read(reader).await? {
+        Some(Errand::Mail(letters)) => letters,
+        None => return Err(Trouble::Link(net::Error::StreamEnded)),
+        Some(_) => return Err(Trouble::Peer("no mail where it was due")),
+    };
+    let (node, peer) = (state.node.clone(), state.link.peer());
+    let mut names = blocking(move || post::wanted(&node, &peer, &letters)).await?;
+    names.retain(|name| !without.contains(name));
+    for few in names.chunks(ASKED) {
+        fetch(
+            state,
+            (&mut *writer, &mut *reader),
+            few.to_vec(),
+            without,
+            post::deliver,
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 async fn opened<'s>(
@@ -458,7 +560,8 @@ async fn fetch(
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
     names: Vec<BlobName>,
     without: &mut HashSet<BlobName>,
-) -> Result<(), Trouble> {
+    keep: Keep,
+) -> Result<Vec<BlobName>, Trouble> {
     let _under_way = UnderWay::new(state);
     let node = &state.node;
     let mut claims = Vec::new();
@@ -474,7 +577,7 @@ async fn fetch(
             // Whole already, and not kept when it was: the last step again.
             Some(part) if part.is_whole() => {
                 let node = node.clone();
-                blocking(move || finish(&node, part)).await?;
+                blocking(move || finish(&node, part, keep)).await?;
                 continue;
             }
             part => part.filter(|part| part.got() > 0),
@@ -485,7 +588,7 @@ async fn fetch(
         claims.push(claim);
     }
     if items.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     write(writer, &Errand::Fetch(items.clone())).await?;
     let mut kept = Vec::new();
@@ -495,7 +598,13 @@ async fn fetch(
                 without.insert(item.name);
             }
             Some(Errand::Blob { size, hashes }) => {
-                if take_blob(node, reader, item, part, size, hashes).await? {
+                let part = Coming {
+                    item,
+                    part,
+                    size,
+                    hashes,
+                };
+                if take_blob(node, reader, part, keep).await? {
                     kept.push(item.name);
                 } else {
                     without.insert(item.name);
@@ -506,33 +615,33 @@ async fn fetch(
         }
     }
     drop(claims);
-    if !kept.is_empty() {
-        node.0.changed.send_modify(|n| *n += 1);
-        let signing = node.clone();
-        let receipts = blocking(move || {
-            let each = kept.iter().map(|name| own_receipt(&signing, name));
-            Ok(each
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>())
-        })
-        .await?;
-        if !receipts.is_empty() {
-            write(writer, &Errand::Receipts(receipts)).await?;
-        }
-    }
-    Ok(())
+    Ok(kept)
 }
 
 /// Keeps a blob that is whole; whether it was what its name says.
-fn finish(node: &Node, mut part: Partial) -> Result<bool, Error> {
-    let bytes = part.bytes()?;
-    if let Some(bytes) = &bytes {
-        blobs::keep(node, bytes)?;
-    }
+fn finish(node: &Node, mut part: Partial, keep: Keep) -> Result<bool, Error> {
+    let kept = match part.bytes()? {
+        Some(bytes) => keep(node, &bytes)?,
+        None => false,
+    };
     part.discard()?;
-    Ok(bytes.is_some())
+    Ok(kept)
+}
+
+/// What becomes of a blob that has come whole; `false` if it is not to be asked for again on this link.
+type Keep = fn(&Node, &[u8]) -> Result<bool, Error>;
+
+fn blobs_kept(node: &Node, bytes: &[u8]) -> Result<bool, Error> {
+    blobs::keep(node, bytes)?;
+    Ok(true)
+}
+
+/// A blob that is due on the stream.
+struct Coming {
+    item: Item,
+    part: Option<Partial>,
+    size: u64,
+    hashes: Vec<[u8; 32]>,
 }
 
 /// Takes one blob's groups from the stream; whether it is here now. What does not fit is read to its end, so that
@@ -540,11 +649,15 @@ fn finish(node: &Node, mut part: Partial) -> Result<bool, Error> {
 async fn take_blob(
     node: &Node,
     reader: &mut FrameReader,
-    item: Item,
-    part: Option<Partial>,
-    size: u64,
-    hashes: Vec<[u8; 32]>,
+    coming: Coming,
+    keep: Keep,
 ) -> Result<bool, Trouble> {
+    let Coming {
+        item,
+        part,
+        size,
+        hashes,
+    } = coming;
     if size > limits::BLOB_BYTES {
         return Err(Trouble::Peer("a blob beyond the limit"));
     }
@@ -576,7 +689,7 @@ async fn take_blob(
         None => Ok(false),
         Some(part) => {
             let node = node.clone();
-            Ok(blocking(move || finish(&node, part)).await?)
+            Ok(blocking(move || finish(&node, part, keep)).await?)
         }
     }
 }

@@ -81,7 +81,7 @@ fn folder(node: &Node) -> PathBuf {
     node.dir().join("mail")
 }
 
-fn path(node: &Node, name: &str) -> Option<PathBuf> {
+pub(crate) fn path(node: &Node, name: &str) -> Option<PathBuf> {
     hash_of(name)?;
     Some(folder(node).join(format!("{name}.yx")))
 }

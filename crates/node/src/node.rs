@@ -19,7 +19,7 @@ use crate::life::{self, Life};
 use crate::outward::Outward;
 use crate::policy::{Role, document_policy};
 use crate::published::{InForce, REGISTRY};
-use crate::roll::{RollState, invalidate, load_roll};
+use crate::roll::{RollState, invalidate, load_roll, schools_of};
 use crate::surroundings::{Ids, Surroundings};
 use crate::{Error, directory};
 
@@ -105,10 +105,8 @@ pub struct Device {
 const STEPS: usize = 8;
 
 /// Streams of pieces that are open at a time, some 3 MB each; a session that gets none sends its pieces one by
-/// one, which costs a few more bytes.
+/// one, which costs a few more bytes; and blobs that are served at a time.
 const STREAMS: usize = 16;
-
-/// Blobs that are served at a time.
 const ERRANDS: usize = 16;
 
 /// Edits in one change, so that a change stays far below the caps.
@@ -798,10 +796,4 @@ fn open_store(dir: &Path, around: &Surroundings) -> Result<Store, Error> {
 /// Unix seconds by this machine's clock: for people and logs; nothing is ordered or refused by it.
 pub fn now() -> i64 {
     Surroundings::default().now()
-}
-
-/// The schools whose computer a device is.
-pub(crate) fn schools_of<'a>(roll: &'a Roll, device: &'a NodeId) -> impl Iterator<Item = &'a str> {
-    let grants = roll.grants(device).filter(|g| g.role == Role::School.code());
-    grants.map(|g| g.scope.as_str())
 }

@@ -8,6 +8,7 @@ use sync::{ActorId, NodeId, Roll};
 
 use crate::Error;
 use crate::documents::Cache;
+use crate::policy::Role;
 
 /// The present roll.
 #[derive(Clone)]
@@ -60,4 +61,10 @@ pub(crate) fn load_roll(store: &Store) -> Result<RollState, Error> {
             statements: store::roll::count(c)?,
         })
     })?)
+}
+
+/// The schools whose computer a device is.
+pub(crate) fn schools_of<'a>(roll: &'a Roll, device: &'a NodeId) -> impl Iterator<Item = &'a str> {
+    let grants = roll.grants(device).filter(|g| g.role == Role::School.code());
+    grants.map(|g| g.scope.as_str())
 }

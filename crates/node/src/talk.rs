@@ -19,7 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::events::{plain, refusal_code};
 use crate::exchange::Tally;
-use crate::node::schools_of;
+use crate::roll::schools_of;
 use crate::{Error, Node, enrol};
 
 /// How a conversation is held.
@@ -254,11 +254,17 @@ impl Talk {
             }
             Effect::ReadRoll { stranger } => {
                 let roll = self.node.roll();
-                let all = if stranger {
-                    roll.for_stranger(&self.peer)
-                        .iter()
-                        .map(Statement::to_bytes)
-                        .collect()
+                let all: Vec<Vec<u8>> = if stranger {
+                    let mut said = roll.for_stranger(&self.peer);
+                    // Two devices of one county that have not heard of one another, such as neighbours that were
+                    // enrolled by file: each shows what the county has said of it.
+                    let ours = self.node.roll_state().pinned.then(|| roll.county());
+                    if ours.is_some() && self.county.as_ref().map(|c| c.0) == ours {
+                        said.extend(roll.for_stranger(&self.node.id()));
+                    }
+                    let mut seen = HashSet::new();
+                    let said = said.iter().map(|s| s.to_bytes());
+                    said.filter(|bytes| seen.insert(bytes.clone())).collect()
                 } else {
                     roll.statements().map(Statement::to_bytes).collect()
                 };

@@ -212,6 +212,11 @@ impl Session {
         self.writer.is_open()
     }
 
+    /// What the peer's program reads, once it has said hello.
+    pub fn peer_speaks(&self) -> Speaks {
+        self.speaks
+    }
+
     /// Whether the session is over.
     pub fn is_closed(&self) -> bool {
         self.phase == Phase::Closed

@@ -1,0 +1,96 @@
+//! Sealed bundles that go along with whoever is met: which are offered, and which are taken.
+//!
+//! A node that has had no county for a while seals what waits for the county, and gives it to any device of the county
+//! that it meets; that one carries it on without being able to read it (`mail.rs`), and brings back the answer.
+
+use std::path::PathBuf;
+
+use store::mail as rows;
+use sync::wire::errand::Letter;
+use sync::{BlobName, NodeId, limits};
+
+use crate::bundle::{self, hash_of, name_of};
+use crate::{Error, Node, mail};
+
+/// Who was in sync with the county so short ago waits for the county: seconds.
+const COUNTY_IS_NEAR: i64 = 6 * 3600;
+
+/// A bundle's own name.
+pub(super) fn name(letter: &Letter) -> String {
+    name_of(&letter.name)
+}
+
+/// Where it lies.
+pub(super) fn path(node: &Node, name: &str) -> PathBuf {
+    mail::path(node, name).unwrap_or_default()
+}
+
+/// What a peer may take along: what is for it first, then what is for others. What came from it is no news to it.
+pub(super) fn offer(node: &Node, peer: &NodeId) -> Result<Vec<Letter>, Error> {
+    if far_from_county(node)? {
+        mail::prepare_all(node, bundle::MAX)?;
+    }
+    let mut items = mail::list(node)?;
+    items.retain(|item| item.from != *peer && item.to != node.id());
+    items.sort_by_key(|item| item.to != *peer);
+    let mut letters = Vec::new();
+    for item in items.into_iter().take(limits::ERRAND_ITEMS) {
+        let (Some(name), Some(bytes)) = (hash_of(&item.name), mail::read(node, &item.name)?) else {
+            continue;
+        };
+        if bytes.len() as u64 > limits::BLOB_BYTES {
+            continue;
+        }
+        letters.push(Letter {
+            blob: BlobName::of(&bytes),
+            name,
+            to: item.to,
+            from: item.from,
+            bytes: bytes.len() as u64,
+        });
+    }
+    Ok(letters)
+}
+
+/// Whether records wait and the county has not been met for a while.
+fn far_from_county(node: &Node) -> Result<bool, Error> {
+    if node.is_county() || node.not_at_county()? == 0 {
+        return Ok(false);
+    }
+    let now = node.now();
+    let met = node.peers()?.into_iter().filter(|p| p.county);
+    let near = |p: &crate::PeerRow| {
+        let lately = |at: i64| (0..COUNTY_IS_NEAR).contains(&now.saturating_sub(at));
+        p.connected || p.in_sync_at.is_some_and(lately)
+    };
+    Ok(!met.into_iter().any(|p| near(&p)))
+}
+
+/// What of it is for this node, or to be carried on: within the limit, of members, and not by a connection that is
+/// paid by the byte.
+pub(super) fn wanted(node: &Node, peer: &NodeId, letters: &[Letter]) -> Result<Vec<BlobName>, Error> {
+    let (me, roll, limit, metered) = (node.id(), node.roll(), mail::limit(node)?, node.metered());
+    let mut names = Vec::new();
+    for letter in letters {
+        let known = name(letter);
+        let here = node.read(|c| Ok(rows::get(c, &known)?.is_some() || rows::was_taken(c, &known)?))?;
+        let carried = !metered && letter.bytes <= limit && letter.to != *peer && roll.is_member(&letter.to);
+        if !here && letter.from != me && (letter.to == me || carried) && letter.bytes <= limits::BLOB_BYTES {
+            names.push(letter.blob);
+        }
+    }
+    Ok(names)
+}
+
+/// Takes up or carries on what has come. A bundle that is refused is not asked for again on this link, and a person
+/// is told.
+pub(super) fn deliver(node: &Node, bytes: &[u8]) -> Result<bool, Error> {
+    match mail::deliver(node, bytes) {
+        Ok(_) => Ok(true),
+        Err(Error::Bundle(why)) => {
+            tracing::warn!(%why, "a sealed bundle was not taken");
+            Ok(false)
+        }
+        Err(other) => Err(other),
+    }
+}
