@@ -122,7 +122,7 @@ fn what_does_not_open_is_answered_by_a_refusal_that_the_sender_sees() {
     // The answer carries it home.
     let back = make(&school, &county.id(), MAX).unwrap();
     assert_eq!(back.len(), 1);
-    assert_eq!(answered_names(&back[0].head), [item.name.clone()]);
+    assert_eq!(answered_names(&back[0].head), std::slice::from_ref(&item.name));
     let taken = take(&county, &back[0].bytes).unwrap();
     assert_eq!(taken.refused, 1);
     let events = county.events(10).unwrap();
