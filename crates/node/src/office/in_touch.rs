@@ -122,3 +122,25 @@ pub fn undelivered(node: &Node, id: &str) -> Result<Undelivered, Error> {
     }
     Ok(missing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_before_the_cut_off_or_on_it_leaves_figures_incomplete() {
+        let day = |day: &str| Upto::Day(day.into()).said("2025-10-20");
+        assert_eq!(day("2025-10-19"), "2025-10-19");
+        assert_eq!(day("2025-10-20"), "2025-10-20", "the rest of that day is missing");
+        assert_eq!(day("2025-10-21"), COMPLETE);
+        let other = [Upto::Now, Upto::Never, Upto::NotEnrolled].map(|upto| upto.said("2025-10-20"));
+        assert_eq!(other, [COMPLETE, NEVER, NOT_ENROLLED]);
+        // Of several computers of a school the best informed speaks.
+        let best = [
+            Upto::Never,
+            Upto::Day("2025-10-19".into()),
+            Upto::Day("2025-09-30".into()),
+        ];
+        assert_eq!(best.into_iter().max(), Some(Upto::Day("2025-10-19".into())));
+    }
+}
