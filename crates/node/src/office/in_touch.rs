@@ -94,33 +94,38 @@ pub struct Undelivered {
     pub not_enrolled: Vec<String>,
 }
 
-/// [`Undelivered`] of a record that all schools may read.
-pub fn undelivered(node: &Node, id: &str) -> Result<Undelivered, Error> {
-    let mut missing = Undelivered::default();
-    let Some(stands) = node.stands_at(id)? else {
-        return Ok(missing);
-    };
+/// [`Undelivered`] of each of these records, which all schools may read.
+pub fn undelivered(node: &Node, ids: &[&str]) -> Result<Vec<Undelivered>, Error> {
     let mut acked = HashMap::new();
     for peer in node.read(store::peers::list)? {
         acked.insert(peer.node, peer.acked.unwrap_or(0));
     }
+    // Of each school its name, and up to which local sequence its best informed device has what it may read.
     let mut devices = devices(node);
+    let mut schools = Vec::new();
     for school in organisations(node)? {
-        let own = devices.remove(&school.id);
         let counted = school.active && !NO_SCHOOL.contains(&school.org_kind.as_str());
-        match own {
-            Some(own)
-                if !own
-                    .iter()
-                    .any(|d| acked.get(d).is_some_and(|upto| *upto >= stands)) =>
-            {
-                missing.enrolled.push(school.name);
-            }
-            None if counted => missing.not_enrolled.push(school.name),
-            _ => {}
+        let own = devices.remove(&school.id);
+        if own.is_some() || counted {
+            let best = |own: Vec<NodeId>| own.iter().filter_map(|d| acked.get(d)).max().copied();
+            schools.push((school.name, own.map(|own| best(own).unwrap_or(0))));
         }
     }
-    Ok(missing)
+    let mut all = Vec::new();
+    for id in ids {
+        let mut missing = Undelivered::default();
+        if let Some(stands) = node.stands_at(id)? {
+            for (name, upto) in &schools {
+                match upto {
+                    None => missing.not_enrolled.push(name.clone()),
+                    Some(upto) if *upto < stands => missing.enrolled.push(name.clone()),
+                    Some(_) => {}
+                }
+            }
+        }
+        all.push(missing);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

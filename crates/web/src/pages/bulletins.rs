@@ -69,12 +69,15 @@ async fn list_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
             let mut all = office::bulletins(n)?;
             // Schools read what was issued.
             all.retain(|x| county || x.state == "issued");
+            let told: Vec<&str> = all
+                .iter()
+                .filter(|x| county && reaches(x))
+                .map(|x| x.id.as_str())
+                .collect();
+            let mut found = office::undelivered(n, &told)?.into_iter();
             let mut rows = Vec::new();
             for x in all {
-                let missing = match county && reaches(&x) {
-                    true => Some(office::undelivered(n, &x.id)?),
-                    false => None,
-                };
+                let missing = if county && reaches(&x) { found.next() } else { None };
                 rows.push(Row { x, missing });
             }
             Ok(rows)

@@ -57,6 +57,11 @@ fn s5_an_approval_of_an_old_version_counts_nothing_until_it_is_renewed() {
         .lacks("name=\"choice\" value=\"re");
     let page = until(&auditor, "/conflicts", renewed);
     let (name, choice) = (page.value("conflict"), choice(&page));
+    let button = format!("value=\"{choice}\"");
+    page.has(&button);
+    for reader in [&leader, &clerk] {
+        reader.get("/conflicts").has(renewed).lacks(&button);
+    }
     let settle = |who: &Browser, on: &str| {
         let fields = [
             ("conflict", name.as_str()),
