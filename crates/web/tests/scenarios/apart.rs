@@ -45,7 +45,7 @@ fn s5_an_approval_of_an_old_version_counts_nothing_until_it_is_renewed() {
         (&clerk, format!("/teachers/{person}")),
         (&auditor, format!("/teachers/{person}")),
     ] {
-        until(who, &path, "审后改动").has("<b>0.0</b><span>县已认定学分");
+        until(who, &path, ">审后改动</span>").has("<b>0.0</b><span>县已认定学分");
     }
     let renewed = "认定 0.4 学分 → 按现在的内容认定：校级（校本研修） · 实践体验 · 2.0 学时 · 0.2 学分";
     until(&clerk, "/conflicts", "由县里选定")

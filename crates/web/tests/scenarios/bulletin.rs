@@ -78,7 +78,7 @@ fn s8_a_bulletin_names_the_twelve_schools_that_cannot_be_reached() {
     page.has("尚未入网，请另行通知的学校 1 所：云岭县第一小学");
     // Who is in touch reads it, with the names; a school is not told who else has it.
     until(&clerk, "/bulletins", "秋季进度")
-        .has("有效")
+        .has(">有效</span>")
         .has(unsynced)
         .has("高坪村小")
         .lacks("还没有送到的学校");

@@ -19,7 +19,7 @@ fn s4_the_fiftieth_seat_is_given_twice_and_nobody_is_dropped() {
     let [host, tutor] = [(&one, "孙坊主"), (&two, "何辅导")].map(|(s, name)| s.signed_in(name, Role::Clerk));
     let auditor = county.signed_in("王审核员", Role::Auditor);
     let clerk = school.signed_in("李专管员", Role::Clerk);
-    until(&host, "/sync", "在线");
+    until(&host, "/sync", ">在线</span>");
     wait("the registry is here", || {
         [&one, &two]
             .iter()

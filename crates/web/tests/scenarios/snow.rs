@@ -82,7 +82,11 @@ fn s1_sixty_sessions_of_a_snowed_in_school_go_up_in_one_window() {
     assert_eq!(equal(&school, &county, &own), [61, 183, 183, 3, 3, 0]);
     let list = until(&clerk, "/sessions", "雪停之后");
     assert_eq!((badges(&list, "已保存在本校"), badges(&list, "已到县")), (0, 61));
-    clerk.get("/sync").has("全部已到县").lacks("条未到县").has("在线");
+    clerk
+        .get("/sync")
+        .has("全部已到县")
+        .lacks("条未到县")
+        .has(">在线</span>");
     leader.get("/").has("全部已到县");
     until(&auditor, "/audit", "183 条待审");
     let list = auditor.get("/sessions");

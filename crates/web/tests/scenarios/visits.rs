@@ -95,12 +95,15 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
             ("person", &host.principal),
         ]);
         saved(&step(&expert, &host.sheet, "signed"));
-        expert.get(&host.sheet).has("双方已签").has("对现在的内容有效");
+        expert
+            .get(&host.sheet)
+            .has(">双方已签</span>")
+            .has("对现在的内容有效");
         // The school has it before the mentor leaves.
-        until(&host.clerk, &host.sheet, "双方已签").has("听课六节");
+        until(&host.clerk, &host.sheet, ">双方已签</span>").has("听课六节");
         host.leader
             .get(&host.sheet)
-            .has("双方已签")
+            .has(">双方已签</span>")
             .has("对现在的内容有效");
         wait("the mentor has all of the school", || {
             counts(&mentor, &host.own) == counts(&host.site, &host.own)
@@ -125,7 +128,7 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
     until(&expert, "/", "都已交到县里").lacks("批改动还没交给县里");
     until(&auditor, "/audit", "3 条待审");
     for host in &hosts {
-        until(&auditor, &host.sheet, "双方已签").has(host.name);
+        until(&auditor, &host.sheet, ">双方已签</span>").has(host.name);
         assert_eq!(equal(&mentor, &county, &host.own), [1, 1, 1, 1, 0, 1]);
         // At the school nobody can know yet.
         let list = host.clerk.get("/sessions");
@@ -141,6 +144,6 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
         assert_eq!((badges(&list, "导师已带走"), badges(&list, "已到县")), (0, 2));
         until(&host.clerk, "/claims", ">县已认定</span>");
         assert_eq!(equal(&host.site, &county, &host.own), [2, 2, 2, 1, 0, 1]);
-        host.leader.get(&host.sheet).has("双方已签");
+        host.leader.get(&host.sheet).has(">双方已签</span>");
     }
 }
