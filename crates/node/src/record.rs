@@ -182,6 +182,19 @@ impl Node {
         Ok(missing.count() as u64)
     }
 
+    /// The local sequence of the last change that a record's values stand in.
+    pub(crate) fn stands_at(&self, id: &str) -> Result<Option<u64>, Error> {
+        let filter = views::Filter {
+            id: Some(id.into()),
+            limit: Some(1),
+            ..views::Filter::default()
+        };
+        Ok(self.store().read(|c| match views::list(c, &filter)?.pop() {
+            Some(row) => store::changes::last_part(c, row.doc, &row.parts),
+            None => Ok(None),
+        })?)
+    }
+
     fn receipts(&self) -> Result<Receipts, Error> {
         let peers = self.store().read(store::peers::list)?;
         let nodes: Vec<NodeId> = peers

@@ -195,6 +195,21 @@ fn hashes(bytes: &[u8]) -> Vec<ChangeHash> {
     bytes.chunks_exact(32).filter_map(|h| h.try_into().ok()).collect()
 }
 
+/// The local sequence of the last of these changes of a document, each given by its actor's number; `None` when none of
+/// them is here.
+pub fn last_part(c: &Connection, doc: i64, parts: &[(ActorId, u64)]) -> Result<Option<u64>> {
+    let mut statement =
+        c.prepare_cached("SELECT seq FROM change WHERE doc = ? AND actor = ? AND actor_seq = ?")?;
+    let mut last = None;
+    for (actor, number) in parts {
+        let seq = statement.query_row(params![doc, actor.to_bytes(), *number as i64], |r| {
+            r.get::<_, i64>(0)
+        });
+        last = last.max(seq.optional()?.map(|seq| seq as u64));
+    }
+    Ok(last)
+}
+
 /// Digests of all documents in reach, by key.
 pub fn digests(c: &Connection, reach: &Reach<'_>) -> Result<Vec<DocDigest>> {
     Ok(reach.documents(c)?.iter().map(Document::digest).collect())

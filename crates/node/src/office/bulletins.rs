@@ -8,12 +8,16 @@ use sha2::{Digest, Sha256};
 use sync::ChangeHash;
 
 use super::draft::{Draft, year_of};
+use super::in_touch::{COMPLETE, NOT_ENROLLED, Upto, upto};
 use super::lookup::record_of;
 use super::schools::schools_on;
 use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node, Record, policy};
 
 const KIND: &str = "bulletin";
+
+/// The part of a line of figures that says until when the school's records were here.
+const REACHING: usize = 7;
 
 /// What a form says about a bulletin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +76,27 @@ pub struct Bulletin {
 }
 
 impl Bulletin {
+    /// Schools whose figures are not complete, as frozen: name, and the day until which its records were here (or the
+    /// word that there were none). A bulletin of an older program says nothing of it.
+    pub fn unsynced(&self) -> Vec<(&str, &str)> {
+        self.reaching()
+            .filter(|(_, upto)| *upto != NOT_ENROLLED)
+            .collect()
+    }
+
+    /// Names of schools that had no device.
+    pub fn not_enrolled(&self) -> Vec<&str> {
+        let without = self.reaching().filter(|(_, upto)| *upto == NOT_ENROLLED);
+        without.map(|(name, _)| name).collect()
+    }
+
+    fn reaching(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.figures
+            .iter()
+            .filter_map(|line| Some((line.first()?.as_str(), line.get(REACHING)?.as_str())))
+            .filter(|(_, upto)| *upto != COMPLETE)
+    }
+
     /// Whether it is the one to go by.
     pub fn in_force(&self) -> bool {
         self.state == "issued" && self.replaced_by.is_empty() && self.rivals.is_empty() && !self.disputed
@@ -158,9 +183,11 @@ pub fn draft_bulletin(node: &Node, by: &By, input: &BulletinInput) -> Result<Str
     }
     let doc = format!("plan/{}", year_of("cut_on", &input.cut_on)?);
     let heads = heads(node)?;
+    let reaches = upto(node)?;
     let mut figures = Vec::new();
     for school in schools_on(node, input.cut_on.trim())? {
         let own = digest(heads.iter().filter(|(key, _)| belongs(key, &school.id)));
+        let reach = reaches.get(&school.id).unwrap_or(&Upto::NotEnrolled);
         let line = [
             school.name,
             school.teachers.to_string(),
@@ -169,6 +196,7 @@ pub fn draft_bulletin(node: &Node, by: &By, input: &BulletinInput) -> Result<Str
             school.decided_claims.to_string(),
             school.open_claims.to_string(),
             format!("#{}", own.get(..8).unwrap_or_default()),
+            reach.said(input.cut_on.trim()),
         ];
         figures.push(line.join("｜"));
     }

@@ -24,6 +24,7 @@ mod entries;
 mod entry_save;
 mod evidence;
 mod imports;
+mod in_touch;
 mod listening;
 mod lookup;
 mod names;
@@ -80,6 +81,7 @@ pub use imports::{
     ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import, import_attendance, import_list,
     import_outside, import_passes, import_teachers, outside_claims, taken_rows,
 };
+pub use in_touch::{Undelivered, undelivered};
 pub use listening::{HeldBack, Listener, Listening, listening};
 pub use names::name_variants;
 pub use observations::{

@@ -37,7 +37,7 @@ pub struct SchoolRow {
 }
 
 /// Kinds of organisation that hold no records of teachers of their own.
-const NO_SCHOOL: [&str; 8] = [
+pub(super) const NO_SCHOOL: [&str; 8] = [
     "authority",
     "hub",
     "research_office",

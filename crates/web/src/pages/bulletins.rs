@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
-use node::office::{self, Bulletin, BulletinInput};
+use node::office::{self, Bulletin, BulletinInput, Undelivered};
 
 use crate::fault::Fault;
 use crate::form::{self, Form};
@@ -17,11 +17,22 @@ struct BulletinsPage {
     l: Lang,
     c: Chrome,
     f: Form,
-    rows: Vec<Bulletin>,
+    rows: Vec<Row>,
     kinds: Vec<Choice>,
     /// Those that a new one may replace.
     issued: Vec<Choice>,
     draft: bool,
+}
+
+/// One with the schools that have no receipt for it; only the county is told.
+struct Row {
+    x: Bulletin,
+    missing: Option<Undelivered>,
+}
+
+/// Whether bulletins that were replaced, dropped or not issued yet have anybody to reach.
+fn reaches(x: &Bulletin) -> bool {
+    x.state == "issued" && x.replaced_by.is_empty()
 }
 
 impl BulletinsPage {
@@ -31,7 +42,7 @@ impl BulletinsPage {
 }
 
 /// The name of a column, for the stacked table of a phone.
-fn head<'h>(heads: &[&'h str; 7], at: &usize) -> &'h str {
+fn head<'h>(heads: &[&'h str; 8], at: &usize) -> &'h str {
     heads.get(*at).copied().unwrap_or_default()
 }
 
@@ -52,13 +63,28 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Response, Fault> {
 async fn list_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
     let draft = may(ctx);
-    let mut rows = ctx.run(office::bulletins).await?;
-    // Schools read what was issued.
-    rows.retain(|x| ctx.app.county() || x.state == "issued");
+    let county = ctx.app.county();
+    let rows = ctx
+        .run(move |n| {
+            let mut all = office::bulletins(n)?;
+            // Schools read what was issued.
+            all.retain(|x| county || x.state == "issued");
+            let told: Vec<&str> = all
+                .iter()
+                .filter(|x| county && reaches(x))
+                .map(|x| x.id.as_str())
+                .collect();
+            let mut found = office::undelivered(n, &told)?.into_iter();
+            let mut rows = Vec::new();
+            for x in all {
+                let missing = if county && reaches(&x) { found.next() } else { None };
+                rows.push(Row { x, missing });
+            }
+            Ok(rows)
+        })
+        .await?;
     let l = ctx.l;
-    let standing = rows
-        .iter()
-        .filter(|x| x.state == "issued" && x.replaced_by.is_empty());
+    let standing = rows.iter().map(|row| &row.x).filter(|x| reaches(x));
     let issued = standing
         .map(|x| Choice::new(&x.id, format!("{} {}", x.no, x.topic)))
         .collect();

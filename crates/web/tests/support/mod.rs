@@ -135,7 +135,19 @@ impl Site {
         self.network = Some(start(&self.rt, &self.node, ""));
     }
 
-    /// Gives the link to the county back.
+    /// More schools in the county's registry.
+    pub fn add_schools(&self, names: &[String]) {
+        let input = |name: &String| OrganisationInput {
+            name: name.clone(),
+            org_kind: "primary_school".into(),
+            rural: "village".into(),
+            ..OrganisationInput::default()
+        };
+        let list = names.iter().map(|name| (None, input(name))).collect();
+        office::save_organisations(&self.node, &by("县管理员"), list).unwrap();
+    }
+
+    /// Gives the link to the county back, or one to another site.
     pub fn connect(&mut self, county: &Site) {
         self.network = Some(start(&self.rt, &self.node, &county.hub().unwrap()));
     }
@@ -174,7 +186,8 @@ impl Site {
         self.enrol_in(name, &[(node::Role::School, self.school_id(name))], around)
     }
 
-    fn enrol(&self, name: &str, grants: &[(node::Role, String)]) -> Site {
+    /// Enrols a device with these rights.
+    pub fn enrol(&self, name: &str, grants: &[(node::Role, String)]) -> Site {
         self.enrol_in(name, grants, Surroundings::default())
     }
 

@@ -1,0 +1,151 @@
+//! How far the county is in touch with its schools: until which day the records of each are complete here, and which
+//! schools have what the county wrote (domain.md F4 未同步单位, §5.4 S8). Both are for people: nothing is decided by them.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use sync::NodeId;
+
+use super::organisations::organisations;
+use super::schools::NO_SCHOOL;
+use crate::{Device, Error, Node, Role};
+
+/// Until when a school's records are here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Upto {
+    /// No device of it was ever enrolled.
+    NotEnrolled,
+    /// Enrolled, and never heard to the end.
+    Never,
+    /// All that its best informed device had on this day, `YYYY-MM-DD`.
+    Day(String),
+    /// In touch at this moment.
+    Now,
+}
+
+/// A figure's last part, where nothing written until the cut-off is missing.
+pub(super) const COMPLETE: &str = "已同步";
+/// The same where no device is enrolled.
+pub(super) const NOT_ENROLLED: &str = "尚未入网";
+/// The same where a device is enrolled and was never in step.
+pub(super) const NEVER: &str = "从未同步";
+
+impl Upto {
+    /// What a bulletin with this cut-off says of it: [`COMPLETE`], or until when its data reach.
+    pub(super) fn said(&self, cut_on: &str) -> String {
+        match self {
+            Upto::Now => COMPLETE.to_owned(),
+            Upto::Day(day) if day.as_str() > cut_on => COMPLETE.to_owned(),
+            Upto::Day(day) => day.clone(),
+            Upto::Never => NEVER.to_owned(),
+            Upto::NotEnrolled => NOT_ENROLLED.to_owned(),
+        }
+    }
+}
+
+/// The devices of schools that are not revoked, by school.
+fn devices(node: &Node) -> HashMap<String, Vec<NodeId>> {
+    let mut all: HashMap<String, Vec<NodeId>> = HashMap::new();
+    let own = |device: &Device| device.role == Role::School && !device.revoked;
+    for device in node.devices().into_iter().filter(own) {
+        all.entry(device.scope).or_default().push(device.node);
+    }
+    all
+}
+
+/// [`Upto`] of every school that has a device; of the others it is [`Upto::NotEnrolled`].
+pub(super) fn upto(node: &Node) -> Result<HashMap<String, Upto>, Error> {
+    let connected = node.0.outward.connected().clone();
+    let mut known = HashMap::new();
+    for peer in node.read(store::peers::list)? {
+        let upto = match peer.in_sync_at {
+            Some(_) if connected.contains_key(&peer.node) => Upto::Now,
+            Some(at) => day_of(at).map_or(Upto::Never, Upto::Day),
+            None => Upto::Never,
+        };
+        known.insert(peer.node, upto);
+    }
+    let best = |devices: Vec<NodeId>| {
+        devices
+            .iter()
+            .filter_map(|device| known.get(device))
+            .max()
+            .cloned()
+    };
+    Ok(devices(node)
+        .into_iter()
+        .map(|(school, devices)| (school, best(devices).unwrap_or(Upto::Never)))
+        .collect())
+}
+
+/// The day of a moment by this computer's calendar.
+fn day_of(seconds: i64) -> Option<String> {
+    let moment = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(moment.to_zoned(TimeZone::system()).date().to_string())
+}
+
+/// Which schools have no receipt yet for what a record of the county says now. A school may have got it from a
+/// neighbour: the county knows when they meet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Names of schools with a device, none of which has acknowledged it.
+    pub enrolled: Vec<String>,
+    /// Names of schools that have no device.
+    pub not_enrolled: Vec<String>,
+}
+
+/// [`Undelivered`] of each of these records, which all schools may read.
+pub fn undelivered(node: &Node, ids: &[&str]) -> Result<Vec<Undelivered>, Error> {
+    let mut acked = HashMap::new();
+    for peer in node.read(store::peers::list)? {
+        acked.insert(peer.node, peer.acked.unwrap_or(0));
+    }
+    // Of each school its name, and up to which local sequence its best informed device has what it may read.
+    let mut devices = devices(node);
+    let mut schools = Vec::new();
+    for school in organisations(node)? {
+        let counted = school.active && !NO_SCHOOL.contains(&school.org_kind.as_str());
+        let own = devices.remove(&school.id);
+        if own.is_some() || counted {
+            let best = |own: Vec<NodeId>| own.iter().filter_map(|d| acked.get(d)).max().copied();
+            schools.push((school.name, own.map(|own| best(own).unwrap_or(0))));
+        }
+    }
+    let mut all = Vec::new();
+    for id in ids {
+        let mut missing = Undelivered::default();
+        if let Some(stands) = node.stands_at(id)? {
+            for (name, upto) in &schools {
+                match upto {
+                    None => missing.not_enrolled.push(name.clone()),
+                    Some(upto) if *upto < stands => missing.enrolled.push(name.clone()),
+                    Some(_) => {}
+                }
+            }
+        }
+        all.push(missing);
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_before_the_cut_off_or_on_it_leaves_figures_incomplete() {
+        let day = |day: &str| Upto::Day(day.into()).said("2025-10-20");
+        assert_eq!(day("2025-10-19"), "2025-10-19");
+        assert_eq!(day("2025-10-20"), "2025-10-20", "the rest of that day is missing");
+        assert_eq!(day("2025-10-21"), COMPLETE);
+        let other = [Upto::Now, Upto::Never, Upto::NotEnrolled].map(|upto| upto.said("2025-10-20"));
+        assert_eq!(other, [COMPLETE, NEVER, NOT_ENROLLED]);
+        // Of several computers of a school the best informed speaks.
+        let best = [
+            Upto::Never,
+            Upto::Day("2025-10-19".into()),
+            Upto::Day("2025-09-30".into()),
+        ];
+        assert_eq!(best.into_iter().max(), Some(Upto::Day("2025-10-19".into())));
+    }
+}
