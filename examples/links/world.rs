@@ -184,6 +184,15 @@ impl World {
     }
 
     pub(crate) fn serve(&self, net: &str, host: &str, node: &Node, stay: bool) -> Result<Running> {
+        self.start(net, host, node, stay, &["--no-mdns"])
+    }
+
+    /// The same, found by and finding neighbours; it stays connected.
+    pub(crate) fn serve_and_find(&self, net: &str, host: &str, node: &Node) -> Result<Running> {
+        self.start(net, host, node, true, &[])
+    }
+
+    fn start(&self, net: &str, host: &str, node: &Node, stay: bool, more: &[&str]) -> Result<Running> {
         let config = format!("[sync]\nstay_connected = {stay}\nretry_seconds = [0.3, 8]\n");
         fs::write(node.dir().join("yanxiu.toml"), config)?;
         let log = fs::OpenOptions::new()
@@ -195,7 +204,8 @@ impl World {
             .arg(&self.yanxiu)
             .arg("--data")
             .arg(node.dir())
-            .args(["serve", "--no-mdns", "--web", "127.0.0.1:8780"])
+            .args(["serve", "--web", "127.0.0.1:8780"])
+            .args(more)
             .env(
                 "YANXIU_LOG",
                 std::env::var("YANXIU_LOG").unwrap_or("warn,node=debug".into()),
