@@ -17,6 +17,8 @@ mod forms;
 mod support;
 #[path = "browser/tab.rs"]
 mod tab;
+#[path = "browser/visits.rs"]
+mod visits;
 
 use chromium::Chromium;
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use node::enrol;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
-use node::{Network, NetworkConfig, Node, Patience, Role, Surroundings};
+use node::{Network, NetworkConfig, Node, Patience, Quiet, RoadTimes, Role, Surroundings};
 use tempfile::TempDir;
 
 /// A node, its directory, and its network while it is up.
@@ -28,6 +28,10 @@ pub struct Place {
     pub patience: Patience,
     /// Its links are paid by the byte.
     pub metered: bool,
+    /// When it takes the other road.
+    pub roads: RoadTimes,
+    /// When it dials nobody.
+    pub quiet: Option<Quiet>,
 }
 
 /// The account that the scenarios type as.
@@ -82,6 +86,8 @@ impl Place {
             port: 0,
             patience: Patience::default(),
             metered: false,
+            roads: RoadTimes::default(),
+            quiet: None,
         }
     }
 
@@ -176,6 +182,8 @@ impl Place {
             retry_max: Duration::from_secs(2),
             patience: self.patience,
             metered: self.metered,
+            roads: self.roads,
+            quiet: self.quiet,
             ..NetworkConfig::default()
         };
         // The port of the last time is free again once its connections have drained.

@@ -49,9 +49,12 @@ pub struct Found {
 /// Announces this node and listens for others until dropped.
 pub struct Discovery {
     daemon: ServiceDaemon,
-    id: NodeId,
-    port: u16,
+    /// Who is announced, and at which port; nobody by one that only listens.
+    own: Option<(NodeId, u16)>,
 }
+
+/// The addresses of this computer are looked at so often, in seconds: a hotspot that was just joined is used soon.
+const LOOK_AT_ADDRESSES: u32 = 1;
 
 /// What a node announces of its county: enough to pass others over, too little to trust.
 pub fn county_tag(root: &NodeId) -> String {
@@ -59,26 +62,40 @@ pub fn county_tag(root: &NodeId) -> String {
 }
 
 impl Discovery {
-    /// Announces `id` on `port` on every interface but loopback and reports every other node, each
+    /// Announces `id` at the port of `listen` on every interface but loopback and reports every other node, each
     /// again whenever its announcement changes. Slow callers get the newest news of each node; the
-    /// receiver ends when the `Discovery` is dropped. Must be called within a tokio runtime.
+    /// receiver ends when the `Discovery` is dropped. Who listens on IPv4 alone speaks on IPv4 alone: it could be
+    /// reached over nothing else, and everything would be said twice. Must be called within a tokio runtime.
     pub fn start(
         id: &NodeId,
         county: Option<&NodeId>,
-        port: u16,
+        listen: SocketAddr,
+    ) -> Result<(Discovery, mpsc::Receiver<Found>), Error> {
+        Discovery::begin(Some((*id, listen.port())), county, listen.is_ipv6())
+    }
+
+    /// Listens for everybody, this node included, and announces nothing.
+    pub fn listen() -> Result<(Discovery, mpsc::Receiver<Found>), Error> {
+        Discovery::begin(None, None, false)
+    }
+
+    fn begin(
+        own: Option<(NodeId, u16)>,
+        county: Option<&NodeId>,
+        v6: bool,
     ) -> Result<(Discovery, mpsc::Receiver<Found>), Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let daemon = ServiceDaemon::new().map_err(fault)?;
         // Made before anything can fail, so that its drop ends the daemon's thread.
-        let discovery = Discovery {
-            daemon,
-            id: *id,
-            port,
-        };
+        let discovery = Discovery { daemon, own };
         let daemon = &discovery.daemon;
+        daemon.set_ip_check_interval(LOOK_AT_ADDRESSES).map_err(fault)?;
         daemon
             .disable_interface(vec![IfKind::LoopbackV4, IfKind::LoopbackV6])
             .map_err(fault)?;
+        if !v6 {
+            daemon.disable_interface(IfKind::IPv6).map_err(fault)?;
+        }
         let troubles = daemon.monitor().map_err(fault)?;
         discovery.set_county(county)?;
         let events = daemon.browse(SERVICE).map_err(fault)?;
@@ -99,18 +116,21 @@ impl Discovery {
             }
         });
         let (send, receive) = mpsc::channel(16);
-        runtime.spawn(forward(daemon.clone(), events, *id, send));
+        runtime.spawn(forward(daemon.clone(), events, own.map(|(id, _)| id), send));
         Ok((discovery, receive))
     }
 
     /// Announces another county from now on: the node was enrolled.
     pub fn set_county(&self, county: Option<&NodeId>) -> Result<(), Error> {
+        let Some((id, port)) = self.own else {
+            return Ok(());
+        };
         let tag = county.map_or_else(|| NO_COUNTY.to_string(), county_tag);
-        let id = self.id.to_string();
+        let id = id.to_string();
         // A host name of our own: two nodes on one PC (or two PCs of one name) stay apart.
         let host = format!("yanxiu-{id}.local.");
         let txt = [("v", VERSION), ("id", id.as_str()), ("c", tag.as_str())];
-        let info = ServiceInfo::new(SERVICE, &id, &host, "", self.port, &txt[..]).map_err(fault)?;
+        let info = ServiceInfo::new(SERVICE, &id, &host, "", port, &txt[..]).map_err(fault)?;
         self.daemon.register(info.enable_addr_auto()).map_err(fault)
     }
 }
@@ -131,7 +151,7 @@ fn fault(error: mdns_sd::Error) -> Error {
 async fn forward(
     daemon: ServiceDaemon,
     mut events: mdns_sd::Receiver<ServiceEvent>,
-    own: NodeId,
+    own: Option<NodeId>,
     out: mpsc::Sender<Found>,
 ) {
     let mut waiting: BTreeMap<NodeId, Found> = BTreeMap::new();
@@ -153,7 +173,7 @@ async fn forward(
                         Err(_) => return,
                     },
                 };
-                if let Some(news) = news.filter(|f| f.node != own)
+                if let Some(news) = news.filter(|f| Some(f.node) != own)
                     && (waiting.len() < MAX_WAITING || waiting.contains_key(&news.node))
                 {
                     waiting.insert(news.node, news);

@@ -1,4 +1,4 @@
-//! The node's UDP sockets: one to take calls on, and one for each link that it dials.
+//! The node's sockets: one of UDP to take calls on, one for each link that it dials, and the road over TCP.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::Ordering;
@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use quinn::{ConnectError, NoneTokenStore, VarInt};
 use sync::{DeviceKey, NodeId};
+use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
@@ -15,6 +16,7 @@ use crate::early::{Failure, Handshake, Settling, Side};
 use crate::gate::Gate;
 use crate::ground::{Ground, Simulated};
 use crate::socket::dialler;
+use crate::tcp;
 use crate::tls::{Tls, server_name};
 use crate::{Error, FrameReader, FrameWriter, Link, Tuning};
 
@@ -27,7 +29,7 @@ const DISCARD: u16 = 9;
 /// Links that wait for [`Endpoint::accept`].
 const ACCEPT_QUEUE: usize = 32;
 
-/// UDP under one device key, for dialling and for being dialled. Cheap to clone;
+/// UDP and TCP under one device key, for dialling and for being dialled. Cheap to clone;
 /// dropping the last clone closes every link.
 #[derive(Clone)]
 pub struct Endpoint(Arc<Inner>);
@@ -43,9 +45,15 @@ struct Inner {
     tls: Tls,
     /// Of a simulated endpoint.
     first_ids: Option<Arc<dyn Fn() -> quinn::ConnectionId + Send + Sync>>,
+    /// Over TCP.
+    tcp: Arc<tcp::Road>,
+    /// Why calls over TCP are not taken, if so.
+    no_tcp: Option<String>,
     tuning: Tuning,
     accepted: Mutex<mpsc::Receiver<Link>>,
     gate: Arc<Gate>,
+    /// Of TCP: who takes all seats on one road leaves those of the other free.
+    tcp_gate: Arc<Gate>,
     counts: Arc<Counts>,
 }
 
@@ -111,18 +119,37 @@ impl Endpoint {
             tuning.clone(),
             gate.clone(),
             counts.clone(),
-            queue,
+            queue.clone(),
         ));
+        let first_ids = ground.first_ids();
+        let road = Arc::new(tcp::Road::new(tls.tcp_client.clone(), tls.peers.clone()));
+        let tcp_gate = Gate::new(tuning.max_half_open, tuning.max_half_open_per_source);
+        let no_tcp = match ground.tcp.map(|tcp| tcp.and_then(TcpListener::from_std)) {
+            Some(Ok(listener)) => {
+                let (server, gate, counts) = (tls.tcp_server.clone(), tcp_gate.clone(), counts.clone());
+                let taking = road.clone();
+                runtime.spawn(taking.take_calls(listener, server, tuning.clone(), gate, counts, queue));
+                None
+            }
+            Some(Err(error)) => {
+                tracing::warn!(%error, "no calls over TCP are taken: the port is not free");
+                Some(error.to_string())
+            }
+            None => Some("simulated".to_string()),
+        };
         Ok(Endpoint(Arc::new(Inner {
             quic,
             dial_from: ground.dial_from,
             closing: std::sync::Mutex::default(),
             diallers: std::sync::Mutex::new(Some(Vec::new())),
             tls,
-            first_ids: ground.first_ids(),
+            first_ids,
+            tcp: road,
+            no_tcp,
             tuning,
             accepted: Mutex::new(accepted),
             gate,
+            tcp_gate,
             counts,
         })))
     }
@@ -164,6 +191,17 @@ impl Endpoint {
         first: &[Vec<u8>],
     ) -> Result<(Link, Option<Stream>), Error> {
         self.dial(addr, expect, &self.0.tuning, first).await
+    }
+
+    /// Dials `addr` over TCP, for networks that let no UDP through; never early, otherwise like
+    /// [`Endpoint::connect`].
+    pub async fn connect_tcp(&self, addr: SocketAddr, expect: Option<NodeId>) -> Result<Link, Error> {
+        self.0.tcp.dial(addr, expect, &self.0.tuning).await
+    }
+
+    /// Why this endpoint takes no calls over TCP; `None`: it does.
+    pub fn no_tcp(&self) -> Option<&str> {
+        self.0.no_tcp.as_deref()
     }
 
     async fn dial(
@@ -255,6 +293,7 @@ impl Endpoint {
         for socket in self.0.sockets().into_iter().chain(closing) {
             socket.wait_idle().await;
         }
+        self.0.tcp.wait_idle().await;
     }
 
     /// For the operator's page.
@@ -263,13 +302,14 @@ impl Endpoint {
             full_handshakes: self.0.tls.peers.checked(),
             refused: self.0.counts.refused.load(Ordering::Relaxed),
             failed: self.0.counts.failed.load(Ordering::Relaxed),
-            half_open: self.0.gate.half_open() as u64,
+            half_open: (self.0.gate.half_open() + self.0.tcp_gate.half_open()) as u64,
             open: self
                 .0
                 .sockets()
                 .iter()
                 .map(quinn::Endpoint::open_connections)
-                .sum::<usize>() as u64,
+                .sum::<usize>() as u64
+                + self.0.tcp.open_links() as u64,
         }
     }
 }
@@ -302,6 +342,7 @@ impl Inner {
     /// No dial begins after this; those under way end.
     fn close(&self) {
         self.quic.close(VarInt::from_u32(0), b"shutting down");
+        self.tcp.close();
         let mut diallers = self.diallers.lock().unwrap_or_else(PoisonError::into_inner);
         for socket in diallers.take().into_iter().flatten() {
             socket.close(VarInt::from_u32(0), b"shutting down");

@@ -48,6 +48,22 @@ pub enum Error {
         /// How long we waited.
         seconds: u64,
     },
+    /// The computer there answers, and nothing listens at that TCP port.
+    #[error(
+        "{addr} is there, but no program listens at that TCP port; start yanxiu there or correct the port"
+    )]
+    NotListening {
+        /// The address that was dialled.
+        addr: SocketAddr,
+    },
+    /// The system knows no way there, or TCP got no answer.
+    #[error("{addr} cannot be reached ({detail}); check the network and the address")]
+    Unreachable {
+        /// The address that was dialled.
+        addr: SocketAddr,
+        /// What the system said.
+        detail: String,
+    },
     /// Another node than the expected one answered. Nothing was sent to it that it can read.
     #[error("{addr} answered as node {} instead of {}; the address may belong to another device now, or somebody stands in between",
         .found.short(), .expected.short())]
@@ -166,16 +182,26 @@ impl fmt::Display for CloseReason {
     }
 }
 
+impl CloseReason {
+    /// As the peer said it.
+    pub(crate) fn from_peer(code: u32, words: &[u8]) -> CloseReason {
+        CloseReason {
+            by: ClosedBy::Peer,
+            code,
+            text: printable(words),
+        }
+    }
+}
+
 impl From<quinn::ConnectionError> for CloseReason {
     fn from(error: quinn::ConnectionError) -> CloseReason {
         use quinn::ConnectionError as E;
         let reason = |by, text: String| CloseReason { by, code: 0, text };
         match error {
-            E::ApplicationClosed(close) => CloseReason {
-                by: ClosedBy::Peer,
-                code: u32::try_from(close.error_code.into_inner()).unwrap_or(u32::MAX),
-                text: printable(&close.reason),
-            },
+            E::ApplicationClosed(close) => CloseReason::from_peer(
+                u32::try_from(close.error_code.into_inner()).unwrap_or(u32::MAX),
+                &close.reason,
+            ),
             E::LocallyClosed => reason(ClosedBy::Us, String::new()),
             E::TimedOut => reason(ClosedBy::Silence, String::new()),
             E::Reset => reason(ClosedBy::Fault, "the peer has restarted".to_string()),

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::Error;
 use crate::cork::{Cork, waiting};
 use crate::early::Settling;
+use crate::mux::{TcpReader, TcpWriter};
 
 /// The longest frame in bytes, its length field not counted: 1 MiB. Transfers are cut into pieces
 /// that commit on their own, and at 64 kbit/s one such frame already takes two minutes; whatever
@@ -32,10 +33,41 @@ const CODE_TOO_LONG: u32 = 1;
 /// Sent when a write was dropped half-way and the stream cannot go on.
 const CODE_CUT: u32 = 2;
 
+/// Bytes of a stream that go out.
+#[derive(Debug)]
+pub(crate) enum Sending {
+    Quic(quinn::SendStream),
+    Tcp(TcpWriter),
+}
+
+/// Bytes of a stream that come in.
+#[derive(Debug)]
+pub(crate) enum Receiving {
+    Quic(quinn::RecvStream),
+    Tcp(TcpReader),
+}
+
+/// Some of them.
+enum Piece {
+    Quic(quinn::Chunk),
+    Tcp(Vec<u8>),
+}
+
+impl std::ops::Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Piece::Quic(chunk) => &chunk.bytes,
+            Piece::Tcp(bytes) => bytes,
+        }
+    }
+}
+
 /// The sending half of a stream. Dropping it finishes the stream (or resets it in mid-frame).
 #[derive(Debug)]
 pub struct FrameWriter {
-    stream: quinn::SendStream,
+    stream: Sending,
     /// Of a stream opened before the end of the handshake.
     early: Option<Settling>,
     cork: Option<Cork>,
@@ -44,7 +76,7 @@ pub struct FrameWriter {
 }
 
 impl FrameWriter {
-    pub(crate) fn new(stream: quinn::SendStream, early: Option<Settling>, cork: Option<Cork>) -> FrameWriter {
+    pub(crate) fn new(stream: Sending, early: Option<Settling>, cork: Option<Cork>) -> FrameWriter {
         FrameWriter {
             stream,
             early,
@@ -83,8 +115,13 @@ impl FrameWriter {
             return Err(Error::StreamEnded);
         }
         self.in_frame = true;
-        if let Err(error) = waiting(self.cork.as_ref(), self.stream.write_chunk(bytes.into())).await {
-            return Err(self.failed(error).await);
+        match &mut self.stream {
+            Sending::Quic(stream) => {
+                if let Err(error) = waiting(self.cork.as_ref(), stream.write_chunk(bytes.into())).await {
+                    return Err(self.failed(error).await);
+                }
+            }
+            Sending::Tcp(stream) => stream.write_all(&bytes).await?,
         }
         self.in_frame = false;
         if let Some(cork) = &self.cork {
@@ -97,8 +134,10 @@ impl FrameWriter {
     /// workspace, and nothing else.
     #[doc(hidden)]
     pub async fn write_raw(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let sent = self.stream.write_all(bytes).await;
-        sent.map_err(write_error)
+        match &mut self.stream {
+            Sending::Quic(stream) => stream.write_all(bytes).await.map_err(write_error),
+            Sending::Tcp(stream) => stream.write_all(bytes).await,
+        }
     }
 
     /// Says that no more frames come. The peer's reader returns `None` after the last one.
@@ -109,7 +148,10 @@ impl FrameWriter {
         if self.is_dead() {
             return Err(Error::EarlyDataRejected);
         }
-        self.stream.finish().map_err(|_| Error::StreamEnded)
+        match &mut self.stream {
+            Sending::Quic(stream) => stream.finish().map_err(|_| Error::StreamEnded),
+            Sending::Tcp(stream) => stream.finish(),
+        }
     }
 
     /// Finishes if that has not been done, and waits until the peer's transport has acknowledged
@@ -120,10 +162,20 @@ impl FrameWriter {
             return Err(Error::StreamEnded);
         }
         // Already finished is fine; a dead one says so below.
-        if !self.is_dead() {
-            let _ = self.stream.finish();
-        }
-        match waiting(self.cork.as_ref(), self.stream.stopped()).await {
+        let dead = self.is_dead();
+        let stopped = match &mut self.stream {
+            Sending::Quic(stream) => {
+                if !dead {
+                    let _ = stream.finish();
+                }
+                waiting(self.cork.as_ref(), stream.stopped()).await
+            }
+            Sending::Tcp(stream) => {
+                let _ = stream.finish();
+                return stream.delivered().await;
+            }
+        };
+        match stopped {
             Ok(None) => Ok(()),
             Ok(Some(code)) => Err(Error::StreamStopped {
                 code: code.into_inner(),
@@ -135,8 +187,11 @@ impl FrameWriter {
     /// Streams of a higher number go first; 0 at the start. Blobs run below records.
     pub fn set_priority(&self, priority: i32) {
         if !self.is_dead() {
-            // Fails only on a stream that has ended, where it means nothing.
-            let _ = self.stream.set_priority(priority);
+            match &self.stream {
+                // Fails only on a stream that has ended, where it means nothing.
+                Sending::Quic(stream) => drop(stream.set_priority(priority)),
+                Sending::Tcp(stream) => stream.set_priority(priority),
+            }
         }
     }
 
@@ -144,14 +199,13 @@ impl FrameWriter {
     /// the same number, and quinn 0.11.12 checks that in all calls on streams but two, `finish` and
     /// `set_priority`, which would hit the new one.
     fn is_dead(&self) -> bool {
-        let Some(early) = &self.early else {
+        let (Some(early), Sending::Quic(stream)) = (&self.early, &self.stream) else {
             return false;
         };
         if early.was_called() {
             return false;
         }
-        let now =
-            std::pin::pin!(self.stream.stopped()).poll(&mut Context::from_waker(std::task::Waker::noop()));
+        let now = std::pin::pin!(stream.stopped()).poll(&mut Context::from_waker(std::task::Waker::noop()));
         matches!(now, Poll::Ready(Err(quinn::StoppedError::ZeroRttRejected)))
     }
 
@@ -166,8 +220,11 @@ impl FrameWriter {
 impl Drop for FrameWriter {
     fn drop(&mut self) {
         if self.in_frame {
-            // Fails only if the stream has ended already.
-            let _ = self.stream.reset(CODE_CUT.into());
+            match &mut self.stream {
+                // Fails only if the stream has ended already.
+                Sending::Quic(stream) => drop(stream.reset(CODE_CUT.into())),
+                Sending::Tcp(stream) => stream.reset(CODE_CUT),
+            }
         }
     }
 }
@@ -175,7 +232,7 @@ impl Drop for FrameWriter {
 /// The receiving half of a stream. Dropping it tells the peer to stop sending.
 #[derive(Debug)]
 pub struct FrameReader {
-    stream: quinn::RecvStream,
+    stream: Receiving,
     peer: NodeId,
     /// As in [`FrameWriter`].
     early: Option<Settling>,
@@ -194,7 +251,7 @@ pub struct FrameReader {
 
 impl FrameReader {
     pub(crate) fn new(
-        stream: quinn::RecvStream,
+        stream: Receiving,
         peer: NodeId,
         early: Option<Settling>,
         cork: Option<Cork>,
@@ -260,7 +317,10 @@ impl FrameReader {
         let len = u32::from_le_bytes(self.header);
         if len > self.limit {
             // The header stays, so that every later read says the same.
-            let _ = self.stream.stop(CODE_TOO_LONG.into());
+            match &mut self.stream {
+                Receiving::Quic(stream) => drop(stream.stop(CODE_TOO_LONG.into())),
+                Receiving::Tcp(stream) => stream.stop(CODE_TOO_LONG),
+            }
             return Err(Error::FrameTooLong {
                 len: u64::from(len),
                 limit: self.limit,
@@ -287,24 +347,30 @@ impl FrameReader {
     }
 
     /// At most `max` bytes, as soon as there are any; `None` at the end of the stream. The only
-    /// place that waits: quinn promises that it is cancel-safe.
-    async fn chunk(
-        &mut self,
-        max: usize,
-    ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Error> {
-        let chunk = waiting(self.cork.as_ref(), self.stream.read_chunk(max, true));
-        let read = match self.begun {
-            None => chunk.await,
-            Some(begun) => match tokio::time::timeout_at(begun + self.patience, chunk).await {
+    /// place that waits, and cancel-safe: quinn promises it, and `mux.rs` takes nothing before it is ready.
+    async fn chunk(&mut self, max: usize) -> Result<Option<Piece>, Error> {
+        let deadline = self.begun.map(|begun| begun + self.patience);
+        let reading = self.piece(max);
+        match deadline {
+            None => reading.await,
+            Some(deadline) => match tokio::time::timeout_at(deadline, reading).await {
                 Ok(read) => read,
                 Err(_) => {
                     let seconds = self.patience.as_secs();
-                    return Err(Error::FrameSlow { seconds });
+                    Err(Error::FrameSlow { seconds })
                 }
             },
+        }
+    }
+
+    async fn piece(&mut self, max: usize) -> Result<Option<Piece>, Error> {
+        let stream = match &mut self.stream {
+            Receiving::Quic(stream) => stream,
+            Receiving::Tcp(stream) => return Ok(stream.read(max).await?.map(Piece::Tcp)),
         };
+        let read = waiting(self.cork.as_ref(), stream.read_chunk(max, true)).await;
         match (read, &self.early) {
-            (Ok(chunk), _) => Ok(chunk.map(|c| c.bytes)),
+            (Ok(chunk), _) => Ok(chunk.map(Piece::Quic)),
             (Err(quinn::ReadError::ZeroRttRejected), Some(early)) => Err(early.why_dead().await),
             (Err(error), _) => Err(read_error(error)),
         }

@@ -2,7 +2,7 @@
 //! in tests, where the same seed must give the same packets.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -17,6 +17,7 @@ use sync::DeviceKey;
 
 use crate::cork::Corked;
 use crate::socket::{dual_stack, endpoint_config};
+use crate::tcp::listener;
 use crate::tls::{Uptime, provider, session_memory};
 
 /// What a simulation brings. Nothing here is for a program that has secrets: whoever knows the seed knows them.
@@ -35,6 +36,8 @@ pub struct Simulated {
 /// See the module.
 pub(crate) struct Ground {
     pub(crate) socket: Arc<dyn AsyncUdpSocket>,
+    /// For calls over TCP, at the port of the UDP socket; or why there is none.
+    pub(crate) tcp: Option<std::io::Result<TcpListener>>,
     /// Where each dialled link gets a socket of its own: on this address.
     pub(crate) dial_from: Option<IpAddr>,
     pub(crate) runtime: Arc<dyn Runtime>,
@@ -48,8 +51,10 @@ impl Ground {
     /// The system's. A socket on `[::]` also serves IPv4 where it can.
     pub(crate) fn system(listen: SocketAddr) -> std::io::Result<Ground> {
         let runtime = Arc::new(Corked(Arc::new(TokioRuntime)));
+        let (udp, tcp) = both(listen)?;
         Ok(Ground {
-            socket: runtime.wrap_udp_socket(dual_stack(listen)?)?,
+            socket: runtime.wrap_udp_socket(udp)?,
+            tcp: Some(tcp),
             dial_from: Some(listen.ip()),
             runtime,
             clock: Arc::new(Uptime::start()),
@@ -62,6 +67,7 @@ impl Ground {
     pub(crate) fn simulated(by: Simulated) -> Ground {
         Ground {
             socket: by.socket,
+            tcp: None,
             dial_from: None,
             runtime: Arc::new(Corked(Arc::new(TokioRuntime))),
             clock: by.clock,
@@ -99,6 +105,21 @@ impl Ground {
     pub(crate) fn first_ids(&self) -> Option<Arc<dyn Fn() -> ConnectionId + Send + Sync>> {
         let drawn = self.drawn.clone()?;
         Some(Arc::new(move || ConnectionId::new(&drawn.bytes()[..8])))
+    }
+}
+
+/// Sockets for UDP and TCP at one port. A TCP port that another program has does not keep the node from running.
+fn both(listen: SocketAddr) -> std::io::Result<(UdpSocket, std::io::Result<TcpListener>)> {
+    // A port that the system chose for UDP may be taken for TCP: then another one.
+    let mut tries = if listen.port() == 0 { 16 } else { 1 };
+    loop {
+        tries -= 1;
+        let udp = dual_stack(listen)?;
+        let at = SocketAddr::new(listen.ip(), udp.local_addr()?.port());
+        match listener(at) {
+            Err(_) if tries > 0 => {}
+            tcp => return Ok((udp, tcp)),
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 //! frames: [`FrameWriter::write`] on one end is [`FrameReader::read`] on the other.
 //! With a node that was met before the first data travels in the first packets (0-RTT, `early.rs`):
 //! [`Link::early`] and [`Link::settled`] say what holds of such a link.
+//! Where a network lets no UDP through, [`Endpoint::connect_tcp`] gives the same [`Link`] over TLS on TCP (`tcp.rs`,
+//! `mux.rs`); who dials chooses the road, and [`Link::road`] says which it is.
 //! [`Discovery`] says which nodes are near and at which addresses. What it says is a rumour until
 //! the handshake with [`Endpoint::connect`] has proven it.
 //!
@@ -27,7 +29,9 @@ mod frame;
 mod gate;
 mod ground;
 mod link;
+mod mux;
 mod socket;
+mod tcp;
 mod tickets;
 mod tls;
 mod tuning;
@@ -37,6 +41,6 @@ pub use endpoint::{Counters, Endpoint, Stream};
 pub use error::{CloseReason, ClosedBy, Error};
 pub use frame::{FrameReader, FrameWriter, MAX_FRAME};
 pub use ground::Simulated;
-pub use link::{Link, LinkStats};
-pub use tls::ALPN;
+pub use link::{Link, LinkStats, Road};
+pub use tls::{ALPN, ALPN_TCP};
 pub use tuning::Tuning;

@@ -9,6 +9,8 @@ use sync::NodeId;
 
 use crate::cork::{Cork, waiting};
 use crate::early::Settling;
+use crate::frame::{Receiving, Sending};
+use crate::mux::{TcpLink, TcpReader, TcpWriter};
 use crate::tickets::NextTicket;
 use crate::tls::node_of;
 use crate::{CloseReason, Error, FrameReader, FrameWriter};
@@ -17,8 +19,28 @@ use crate::{CloseReason, Error, FrameReader, FrameWriter};
 /// stream are gone, the connection closes with code 0.
 #[derive(Debug, Clone)]
 pub struct Link {
-    conn: quinn::Connection,
     peer: NodeId,
+    way: Way,
+}
+
+/// On which road a link goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Road {
+    /// QUIC over UDP, as a rule.
+    Quic,
+    /// TLS over TCP, where a network lets no UDP through.
+    Tcp,
+}
+
+#[derive(Debug, Clone)]
+enum Way {
+    Quic(QuicLink),
+    Tcp(TcpLink),
+}
+
+#[derive(Debug, Clone)]
+struct QuicLink {
+    conn: quinn::Connection,
     /// Of a link that was handed out before its handshake had ended.
     settling: Option<Settling>,
     /// Of a link whose first packets wait for what is said at once.
@@ -27,14 +49,14 @@ pub struct Link {
     ticket: Option<NextTicket>,
 }
 
-/// What a link has cost so far, UDP payload in bytes (IP and UDP headers are 28 or 48 more a packet).
+/// What a link has cost so far, payload of UDP or TCP in bytes (IP and UDP headers are 28 or 48 more a packet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LinkStats {
     /// Bytes sent, retransmissions and handshake included.
     pub sent: u64,
     /// Bytes received.
     pub received: u64,
-    /// Packets of ours that were lost on the way.
+    /// Packets of ours that were lost on the way; of TCP the system does not tell.
     pub lost_packets: u64,
 }
 
@@ -42,13 +64,7 @@ impl Link {
     /// A link whose handshake is complete.
     pub(crate) fn new(conn: quinn::Connection) -> Result<Link, Error> {
         match identity(&conn) {
-            Some(peer) => Ok(Link {
-                conn,
-                peer,
-                settling: None,
-                cork: None,
-                ticket: None,
-            }),
+            Some(peer) => Ok(Link::over_quic(conn, peer, None, None)),
             None => {
                 let addr = canonical(conn.remote_address());
                 conn.close(VarInt::from_u32(0), b"no identity");
@@ -59,23 +75,55 @@ impl Link {
 
     /// A link whose handshake goes on, to the node that the ticket is of.
     pub(crate) fn unsettled(conn: quinn::Connection, peer: NodeId, settling: Settling, cork: Cork) -> Link {
+        Link::over_quic(conn, peer, Some(settling), Some(cork))
+    }
+
+    fn over_quic(
+        conn: quinn::Connection,
+        peer: NodeId,
+        settling: Option<Settling>,
+        cork: Option<Cork>,
+    ) -> Link {
+        let ticket = None;
         Link {
-            conn,
             peer,
-            settling: Some(settling),
-            cork: Some(cork),
-            ticket: None,
+            way: Way::Quic(QuicLink {
+                conn,
+                settling,
+                cork,
+                ticket,
+            }),
         }
     }
 
-    pub(crate) fn awaiting(self, ticket: Option<NextTicket>) -> Link {
-        Link { ticket, ..self }
+    /// A link over TCP, its handshake complete.
+    pub(crate) fn over_tcp(link: TcpLink, peer: NodeId) -> Link {
+        let way = Way::Tcp(link);
+        Link { peer, way }
+    }
+
+    pub(crate) fn awaiting(mut self, ticket: Option<NextTicket>) -> Link {
+        if let Way::Quic(quic) = &mut self.way {
+            quic.ticket = ticket;
+        }
+        self
+    }
+
+    /// The road it goes on; that does not change.
+    pub fn road(&self) -> Road {
+        match &self.way {
+            Way::Quic(_) => Road::Quic,
+            Way::Tcp(_) => Road::Tcp,
+        }
     }
 
     /// On a link that we dialled: waits for the ticket with which the next one can begin early, three round
     /// trips at most. Whoever closes before it has come pays a round trip the next time. Cancel-safe.
     pub async fn next_ticket(&self) {
-        if let Some(ticket) = &self.ticket {
+        if let Way::Quic(QuicLink {
+            ticket: Some(ticket), ..
+        }) = &self.way
+        {
             ticket.wait(3 * self.rtt()).await;
         }
     }
@@ -93,7 +141,7 @@ impl Link {
     /// and let it go later. On a link that was accepted, what is read now has come that way. So early
     /// data must be **idempotent** and must mean the same later: signed changes, and nothing else.
     pub fn early(&self) -> bool {
-        self.settling.as_ref().is_some_and(Settling::is_open)
+        matches!(&self.way, Way::Quic(quic) if quic.unsettled_now().is_some())
     }
 
     /// Waits until the handshake is complete; at once on a link that was not early. Any number of
@@ -106,51 +154,61 @@ impl Link {
     /// - `Err`: the handshake failed, and the link is closed: [`Error::NoAnswer`],
     ///   [`Error::WrongPeer`], [`Error::Busy`] … as otherwise from [`crate::Endpoint::connect`].
     pub async fn settled(&self) -> Result<bool, Error> {
-        match &self.settling {
-            Some(settling) => settling.end().await,
-            None => Ok(true),
+        match &self.way {
+            Way::Quic(QuicLink {
+                settling: Some(settling),
+                ..
+            }) => settling.end().await,
+            _ => Ok(true),
         }
     }
 
     /// Where the peer is now; changes when it moves to another network in mid-link.
     pub fn remote(&self) -> SocketAddr {
-        canonical(self.conn.remote_address())
+        match &self.way {
+            Way::Quic(quic) => canonical(quic.conn.remote_address()),
+            Way::Tcp(tcp) => tcp.remote(),
+        }
     }
 
     /// The round-trip time as measured now. Keep it per peer for [`crate::Tuning::initial_rtt`].
     pub fn rtt(&self) -> Duration {
-        self.conn.rtt()
+        match &self.way {
+            Way::Quic(quic) => quic.conn.rtt(),
+            Way::Tcp(tcp) => tcp.rtt(),
+        }
     }
 
     /// Opens a stream; waits while the peer's limit of streams is reached. The peer sees it only
     /// when something has been written.
     pub async fn open(&self) -> Result<(FrameWriter, FrameReader), Error> {
-        // Before the stream: one that is opened as the handshake ends may belong to either side of it.
-        let early = self.unsettled_now();
-        let (send, recv) = waiting(self.cork.as_ref(), self.conn.open_bi()).await?;
-        Ok(self.framed(send, recv, early))
+        match &self.way {
+            Way::Quic(quic) => {
+                // Before the stream: one that is opened as the handshake ends may belong to either side of it.
+                let early = quic.unsettled_now();
+                let (send, recv) = waiting(quic.cork.as_ref(), quic.conn.open_bi()).await?;
+                Ok(quic.framed(self.peer, send, recv, early))
+            }
+            Way::Tcp(tcp) => tcp.open().await.map(|halves| self.framed(halves)),
+        }
     }
 
     /// The next stream that the peer opened, or `None` when the link has ended. Cancel-safe.
     pub async fn accept(&self) -> Option<(FrameWriter, FrameReader)> {
-        let early = self.unsettled_now();
-        let (send, recv) = waiting(self.cork.as_ref(), self.conn.accept_bi()).await.ok()?;
-        Some(self.framed(send, recv, early))
+        match &self.way {
+            Way::Quic(quic) => {
+                let early = quic.unsettled_now();
+                let (send, recv) = waiting(quic.cork.as_ref(), quic.conn.accept_bi()).await.ok()?;
+                Some(quic.framed(self.peer, send, recv, early))
+            }
+            Way::Tcp(tcp) => tcp.accept().await.map(|halves| self.framed(halves)),
+        }
     }
 
-    fn unsettled_now(&self) -> Option<Settling> {
-        self.settling.clone().filter(Settling::is_open)
-    }
-
-    fn framed(
-        &self,
-        send: quinn::SendStream,
-        recv: quinn::RecvStream,
-        early: Option<Settling>,
-    ) -> (FrameWriter, FrameReader) {
+    fn framed(&self, (writer, reader): (TcpWriter, TcpReader)) -> (FrameWriter, FrameReader) {
         (
-            FrameWriter::new(send, early.clone(), self.cork.clone()),
-            FrameReader::new(recv, self.peer, early, self.cork.clone()),
+            FrameWriter::new(Sending::Tcp(writer), None, None),
+            FrameReader::new(Receiving::Tcp(reader), self.peer, None, None),
         )
     }
 
@@ -161,6 +219,64 @@ impl Link {
     /// QUIC would tell the dialler neither code nor words. From a dialler that closes an early link
     /// the peer hears neither.
     pub fn close(&self, code: u32, reason: &str) {
+        match &self.way {
+            Way::Quic(quic) => quic.close(code, reason),
+            Way::Tcp(tcp) => tcp.close(code, reason),
+        }
+    }
+
+    /// Waits until the link has ended, by whomever. Cancel-safe.
+    pub async fn closed(&self) -> CloseReason {
+        match &self.way {
+            Way::Quic(quic) => quic.conn.closed().await.into(),
+            Way::Tcp(tcp) => tcp.closed().await,
+        }
+    }
+
+    /// Traffic so far.
+    pub fn stats(&self) -> LinkStats {
+        match &self.way {
+            Way::Quic(quic) => {
+                let stats = quic.conn.stats();
+                LinkStats {
+                    sent: stats.udp_tx.bytes,
+                    received: stats.udp_rx.bytes,
+                    lost_packets: stats.path.lost_packets,
+                }
+            }
+            Way::Tcp(tcp) => tcp.stats(),
+        }
+    }
+
+    /// The connection beneath, for tests that misbehave on purpose.
+    #[cfg(test)]
+    pub(crate) fn raw(&self) -> &quinn::Connection {
+        match &self.way {
+            Way::Quic(quic) => &quic.conn,
+            Way::Tcp(_) => panic!("a link over TCP"),
+        }
+    }
+}
+
+impl QuicLink {
+    fn unsettled_now(&self) -> Option<Settling> {
+        self.settling.clone().filter(Settling::is_open)
+    }
+
+    fn framed(
+        &self,
+        peer: NodeId,
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
+        early: Option<Settling>,
+    ) -> (FrameWriter, FrameReader) {
+        (
+            FrameWriter::new(Sending::Quic(send), early.clone(), self.cork.clone()),
+            FrameReader::new(Receiving::Quic(recv), peer, early, self.cork.clone()),
+        )
+    }
+
+    fn close(&self, code: u32, reason: &str) {
         if let Some(cork) = &self.cork {
             cork.pull();
         }
@@ -175,27 +291,6 @@ impl Link {
             let _ = settling.end().await;
             conn.close(VarInt::from_u32(code), reason.as_bytes());
         });
-    }
-
-    /// Waits until the link has ended, by whomever. Cancel-safe.
-    pub async fn closed(&self) -> CloseReason {
-        self.conn.closed().await.into()
-    }
-
-    /// Traffic so far.
-    pub fn stats(&self) -> LinkStats {
-        let stats = self.conn.stats();
-        LinkStats {
-            sent: stats.udp_tx.bytes,
-            received: stats.udp_rx.bytes,
-            lost_packets: stats.path.lost_packets,
-        }
-    }
-
-    /// The connection beneath, for tests that misbehave on purpose.
-    #[cfg(test)]
-    pub(crate) fn raw(&self) -> &quinn::Connection {
-        &self.conn
     }
 }
 

@@ -33,7 +33,9 @@ use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{AlwaysResolvesServerRawPublicKeys, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{
+    AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions,
+};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{
@@ -49,6 +51,9 @@ use crate::tickets::Tickets;
 
 /// The protocol name in the handshake. The number changes when old and new nodes cannot talk.
 pub const ALPN: &[u8] = b"yanxiu/1";
+
+/// The same over TCP; it also names version 1 of the chunks there (`mux/chunk.rs`).
+pub const ALPN_TCP: &[u8] = b"yanxiu-tcp/1";
 
 /// Tickets for a handshake. Each is 89 bytes of every meeting, and a stock of them does not help: dials that
 /// nobody answers use one up each, and an outage has more of those.
@@ -74,6 +79,9 @@ pub(crate) struct Tls {
     pub(crate) server: Arc<QuicServerConfig>,
     pub(crate) peers: Arc<PeerKeys>,
     pub(crate) tickets: Arc<Tickets>,
+    /// For TCP: every handshake a full one.
+    pub(crate) tcp_client: Arc<ClientConfig>,
+    pub(crate) tcp_server: Arc<ServerConfig>,
 }
 
 impl Tls {
@@ -101,6 +109,9 @@ impl Tls {
             .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(own.clone())));
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.enable_sni = false;
+        let mut tcp_client = client.clone();
+        tcp_client.alpn_protocols = vec![ALPN_TCP.to_vec()];
+        tcp_client.resumption = Resumption::disabled();
         client.enable_early_data = true;
         let tickets = Tickets::new();
         client.resumption = Resumption::store(tickets.clone());
@@ -111,6 +122,10 @@ impl Tls {
             .with_client_cert_verifier(peers.clone())
             .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(own)));
         server.alpn_protocols = vec![ALPN.to_vec()];
+        let mut tcp_server = server.clone();
+        tcp_server.alpn_protocols = vec![ALPN_TCP.to_vec()];
+        tcp_server.session_storage = Arc::new(NoServerSessionStorage {});
+        tcp_server.send_tls13_tickets = 0;
         // Stateful sessions: a ticketer would rule out 0-RTT, and each ticket would be good for many
         // uses. Out of the memory it is taken at its first one, so a copied first flight opens nothing.
         server.session_storage = ground.sessions.clone();
@@ -124,6 +139,8 @@ impl Tls {
             server: Arc::new(QuicServerConfig::try_from(server).map_err(suite)?),
             tickets,
             peers,
+            tcp_client: Arc::new(tcp_client),
+            tcp_server: Arc::new(tcp_server),
         })
     }
 }
@@ -183,18 +200,20 @@ impl PeerKeys {
     /// Why dialling `expect` failed with `error`. If it was a fault that we found ourselves, the
     /// verifier may have refused the key: then who answered instead.
     pub(crate) fn failure(&self, error: ConnectionError, expect: Option<&NodeId>) -> Failure {
-        let stranger = match (&error, expect) {
-            (ConnectionError::TransportError(_), Some(expected)) => self
-                .strangers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(expected),
+        let stranger = match &error {
+            ConnectionError::TransportError(_) => self.stranger(expect),
             _ => None,
         };
         match stranger {
             Some(found) => Failure::Stranger(found),
             None => Failure::Lost(error),
         }
+    }
+
+    /// Who answered instead of `expect`, when the verifier has refused somebody. Told once.
+    pub(crate) fn stranger(&self, expect: Option<&NodeId>) -> Option<NodeId> {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        strangers.remove(expect?)
     }
 
     fn raw_key(

@@ -109,6 +109,7 @@ pub(crate) async fn converse(
         let (out, written, state) = Outbox::new();
         let writing = tokio::spawn(write_all(writer, written, state));
         now.talk.source = link.remote().ip().to_string();
+        now.talk.road = link.road();
         for frame in std::mem::take(&mut now.first) {
             if !said {
                 out.send(frame);
@@ -134,7 +135,7 @@ pub(crate) async fn converse(
         mut talk,
         ..
     } = opening;
-    let errands = Errands::begin(node.clone(), link.clone(), manner.metered);
+    let errands = Errands::begin(node.clone(), link.clone());
     let mut unsaid: Vec<Vec<u8>> = Vec::new();
     // Nothing but the first flight.
     let mut said_more = false;

@@ -5,6 +5,7 @@
 //! yanxiu.db         everything recorded and received (SQLite, with -wal and -shm beside it)
 //! life              a random number that the database holds too; a copy of either does not fit (`life`)
 //! blobs/            photos, by their content (`blobs`)
+//! mail/             sealed bundles on their way, our own and those of others (`mail`)
 //! serve.lock        held by the one running `yanxiu serve`
 //! county-root/      only where the county was founded: root.key and successor.key, to be taken offline
 //! ```
@@ -17,6 +18,9 @@ use data_encoding::HEXLOWER;
 use sync::DeviceKey;
 
 use crate::Error;
+
+/// Locked by the one `yanxiu serve` of a data directory.
+pub const SERVE_LOCK: &str = "serve.lock";
 
 /// The database file.
 pub fn database(dir: &Path) -> PathBuf {

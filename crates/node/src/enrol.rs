@@ -164,7 +164,7 @@ pub fn approve(
     label: &str,
     grants: &[(Role, String)],
 ) -> Result<Answer, Error> {
-    let root = officer(node)?;
+    officer(node)?;
     let roll = node.roll();
     if roll.is_revoked(device) {
         return Err(Error::Revoked);
@@ -189,7 +189,12 @@ pub fn approve(
     });
     issue(node, bodies.collect())?;
     node.store().write(|tx| peers::remove_wish(tx, device))?;
-    let digits = comparison_digits(&root, device);
+    answer_for(node, device)
+}
+
+/// The answer to a device that is approved already, once more.
+pub fn answer_for(node: &Node, device: &NodeId) -> Result<Answer, Error> {
+    let digits = comparison_digits(&officer(node)?, device);
     Ok(Answer {
         device: *device,
         text: answer_file(node, device, &digits)?,

@@ -62,7 +62,6 @@ pub(crate) struct Errands {
 struct State {
     node: Node,
     link: Link,
-    metered: bool,
     /// Blobs under way, in both directions.
     active: watch::Sender<usize>,
     /// Something is missing here or may be missing there, or nobody has looked yet.
@@ -71,11 +70,10 @@ struct State {
 
 impl Errands {
     /// Begins to serve; asking waits for [`Errands::session_is_live`].
-    pub(crate) fn begin(node: Node, link: Link, metered: bool) -> Errands {
+    pub(crate) fn begin(node: Node, link: Link) -> Errands {
         let state = Arc::new(State {
             node,
             link,
-            metered,
             active: watch::Sender::new(0),
             expecting: watch::Sender::new(true),
         });
@@ -223,8 +221,9 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 let node = state.node.clone();
                 blocking(move || take_receipts(&node, receipts)).await?;
             }
+            Errand::MailList => write(&mut writer, &Errand::Mail(Vec::new())).await?,
             Errand::Unknown(_) => {}
-            Errand::Blob { .. } | Errand::Absent(_) | Errand::Group(_) => {
+            Errand::Blob { .. } | Errand::Absent(_) | Errand::Group(_) | Errand::Mail(_) => {
                 return Err(Trouble::Peer("an answer to nothing"));
             }
         }
@@ -236,8 +235,8 @@ async fn serve_one(state: &State, writer: &mut FrameWriter, item: Item) -> Resul
     // A hub has hundreds of peers; reading for a few at a time keeps its disk for records.
     let lost = |_| Error::Store(store::Error::BadRow("errand"));
     let _seat = state.node.0.errands.acquire().await.map_err(lost)?;
-    let (node, peer, metered) = (state.node.clone(), state.link.peer(), state.metered);
-    let opened = blocking(move || open(&node, &peer, metered, item)).await?;
+    let (node, peer) = (state.node.clone(), state.link.peer());
+    let opened = blocking(move || open(&node, &peer, item)).await?;
     let (mut file, size, hashes) = match opened {
         Err(reason) => return write(writer, &Errand::Absent(reason)).await,
         Ok(opened) => opened,
@@ -263,12 +262,12 @@ type Opened = (File, u64, Vec<[u8; 32]>);
 type Groups = Vec<Vec<u8>>;
 
 /// Opens a blob for a peer, if it may have it, with the hashes of its groups if it begins at the first.
-fn open(node: &Node, peer: &NodeId, metered: bool, item: Item) -> Result<Result<Opened, Reason>, Error> {
+fn open(node: &Node, peer: &NodeId, item: Item) -> Result<Result<Opened, Reason>, Error> {
     let sizes = wanted::sizes_for(node, peer, &item.name)?;
     if sizes.is_empty() {
         return Ok(Err(Reason::NotForYou));
     }
-    if metered && !sizes.contains(&Size::Preview) {
+    if node.metered() && !sizes.contains(&Size::Preview) {
         return Ok(Err(Reason::Metered));
     }
     let path = blobs::place(node, &item.name);
@@ -394,12 +393,12 @@ async fn ask_on(state: &State) -> Result<(), Trouble> {
     let mut without = HashSet::new();
     let mut asked_receipts = false;
     loop {
-        let (looking, passed, metered) = (node.clone(), without.clone(), state.metered);
+        let (looking, passed) = (node.clone(), without.clone());
         let (names, unreceipted) = blocking(move || {
             let claimed = looking.0.fetching.lock().unwrap_or_else(PoisonError::into_inner);
             let passed: HashSet<BlobName> = passed.union(&claimed).copied().collect();
             drop(claimed);
-            let names = wanted::missing(&looking, &peer, metered, &passed, ASKED)?;
+            let names = wanted::missing(&looking, &peer, &passed, ASKED)?;
             let most = limits::ERRAND_NAMES / 2;
             Ok((names, wanted::unreceipted(&looking, &peer, most)?))
         })
@@ -475,7 +474,7 @@ async fn fetch(
             // Whole already, and not kept when it was: the last step again.
             Some(part) if part.is_whole() => {
                 let node = node.clone();
-                blocking(move || part.finish(&node)).await?;
+                blocking(move || finish(&node, part)).await?;
                 continue;
             }
             part => part.filter(|part| part.got() > 0),
@@ -526,6 +525,16 @@ async fn fetch(
     Ok(())
 }
 
+/// Keeps a blob that is whole; whether it was what its name says.
+fn finish(node: &Node, mut part: Partial) -> Result<bool, Error> {
+    let bytes = part.bytes()?;
+    if let Some(bytes) = &bytes {
+        blobs::keep(node, bytes)?;
+    }
+    part.discard()?;
+    Ok(bytes.is_some())
+}
+
 /// Takes one blob's groups from the stream; whether it is here now. What does not fit is read to its end, so that
 /// the next blob begins where it should, and is not asked of this peer again.
 async fn take_blob(
@@ -567,8 +576,7 @@ async fn take_blob(
         None => Ok(false),
         Some(part) => {
             let node = node.clone();
-            blocking(move || part.finish(&node)).await?;
-            Ok(true)
+            Ok(blocking(move || finish(&node, part)).await?)
         }
     }
 }

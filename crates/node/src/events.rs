@@ -140,6 +140,11 @@ fn words(code: &str) -> (String, String) {
             "对方只问不收，已断开；请核对对方设备",
             "The peer asked and read none of the answers; disconnected; check that device",
         ),
+        "udp-blocked" => pair(
+            "这个网络不放行 UDP：已自动改走 TCP，记录照常同步；请网络管理员放行到该地址的 UDP，更省流量",
+            "This network lets no UDP through: TCP is used instead and records travel as before; ask the network's administrator to let UDP to that address through, it costs fewer bytes",
+        ),
+        "udp-works" => pair("UDP 又通了：已换回 QUIC", "UDP works again: back to QUIC"),
         "foreign-receipt" => pair(
             "对方为它无权查阅的文档开了回执，不予采信；请核对对方设备",
             "The peer gave receipts for a document that it may not read; they count for nothing; check that device",
@@ -175,6 +180,14 @@ fn words(code: &str) -> (String, String) {
         "set-back" => pair(
             "对方有过本机更新的数据：本机（或对方）的数据被退回过旧状态；缺的内容会在联系上以后补回",
             "The peer has had later data of this computer: one of the two was set back to an earlier state; what is missing comes back with the next contact",
+        ),
+        "bundle-refused" => pair(
+            "对方打不开本机的数据包，内容没有收下；下次插U盘会重新封一份，仍打不开请两边核对程序版本和设备",
+            "The recipient could not open a bundle of this computer and took nothing of it; it is sealed anew with the next stick. If that does not open either, compare versions and devices",
+        ),
+        "old-store" => pair(
+            "收到对方较早一次数据的数据包：内容已收，但其中的回执已不作数",
+            "A bundle came from an earlier life of the peer's data: its changes were taken, its receipts count no more",
         ),
         "still-different" => pair(
             "同步后两边仍不一致；请导出本页发给县级管理员",
@@ -290,6 +303,8 @@ mod tests {
             "own-branch".to_string(),
             "said-again".to_string(),
             "own-cut".to_string(),
+            "udp-blocked".to_string(),
+            "udp-works".to_string(),
         ] {
             let (zh, en) = words(&code);
             assert!(zh != code && en != code, "{code}");

@@ -18,13 +18,16 @@ use tokio::task::JoinHandle;
 
 use crate::care::{Ledger, Patience};
 use crate::conversation::{Ended, Opening, converse};
+use crate::outward::Running;
+use crate::roads::{Place, RoadTimes, Roads};
+use crate::schedule::{self, Quiet};
 use crate::talk::Manner;
 use crate::{Error, Node, directory, enrol};
 
 /// How a node reaches others. All of it has defaults.
 #[derive(Clone, Debug)]
 pub struct NetworkConfig {
-    /// UDP address to listen on.
+    /// Address to listen on, UDP and TCP.
     pub listen: SocketAddr,
     /// `host:port` that a hub publishes in the roll for its schools; `None`: do not publish.
     pub publish: Option<String>,
@@ -32,14 +35,19 @@ pub struct NetworkConfig {
     pub mdns: bool,
     /// Stay connected when both sides are equal.
     pub keep_open: bool,
+    /// The connection is paid by the byte, unless the page's switch says otherwise ([`Node::metered`]): links are
+    /// not kept open, and what is equal is left alone for longer.
+    pub metered: bool,
+    /// Hours in which nothing is dialled but when a person asks for it. Links that are open stay.
+    pub quiet: Option<Quiet>,
+    /// When TCP is taken, and when UDP is tried again.
+    pub roads: RoadTimes,
     /// Shortest wait before dialling again.
     pub retry_min: Duration,
     /// Longest wait.
     pub retry_max: Duration,
     /// How long peers are waited for.
     pub patience: Patience,
-    /// Paid by the byte: files other than previews are neither asked for nor given.
-    pub metered: bool,
 }
 
 impl Default for NetworkConfig {
@@ -49,10 +57,12 @@ impl Default for NetworkConfig {
             publish: None,
             mdns: true,
             keep_open: true,
+            metered: false,
+            quiet: None,
+            roads: RoadTimes::default(),
             retry_min: Duration::from_secs(2),
             retry_max: Duration::from_secs(300),
             patience: Patience::default(),
-            metered: false,
         }
     }
 }
@@ -76,7 +86,7 @@ impl Network {
         let (stop, stopped) = watch::channel(false);
         // Nobody can reach a node that listens on loopback alone: it announces nothing.
         let (discovery, found) = match config.mdns && !address.ip().is_loopback() {
-            true => match Discovery::start(&node.id(), node.county_root().as_ref(), address.port()) {
+            true => match Discovery::start(&node.id(), node.county_root().as_ref(), address) {
                 Ok((discovery, found)) => (Some(discovery), Some(found)),
                 Err(error) => {
                     tracing::warn!(%error, "no neighbours will be found by themselves");
@@ -85,7 +95,17 @@ impl Network {
             },
             false => (None, None),
         };
+        (node.0.outward.metered).store(config.metered, Ordering::Relaxed);
+        let running = Running {
+            address,
+            no_tcp: endpoint.no_tcp().map(str::to_string),
+            mdns: discovery.is_some(),
+        };
+        if let Err(error) = node.set_running(running) {
+            tracing::warn!(%error, "the address could not be noted");
+        }
         let hall = Arc::new(Hall {
+            roads: Roads::new(config.roads, node.udp_blocked()),
             node: node.clone(),
             open: Mutex::new(HashMap::new()),
             ledger: Ledger::default(),
@@ -97,6 +117,7 @@ impl Network {
         let dialling = dial_all(hall, endpoint.clone(), discovery, found, stopped);
         let task = tokio::spawn(async move {
             tokio::join!(accepting, viewing, dialling);
+            node.0.outward.set_running(None);
             // The last pieces came while the views were no longer kept.
             let last = move || {
                 if let Err(error) = node.refresh_views() {
@@ -137,8 +158,9 @@ impl Network {
 }
 
 /// Where conversations meet: at most one per peer goes on.
-struct Hall {
-    node: Node,
+pub(crate) struct Hall {
+    pub node: Node,
+    pub roads: Roads,
     open: Mutex<HashMap<NodeId, Guest>>,
     ledger: Ledger,
     numbers: AtomicU64,
@@ -200,7 +222,7 @@ impl Hall {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.get(&peer).is_some_and(|g| g.number == number) {
             open.remove(&peer);
-            self.node.set_connected(&peer, false);
+            self.node.set_connected(&peer, None);
         }
     }
 
@@ -217,7 +239,12 @@ impl Hall {
         }
     }
 
-    async fn talk(&self, link: Link, dialled: Option<String>, opening: Option<Opening>) -> Ended {
+    /// Whether a link stays when both sides are equal.
+    fn keep_open(&self) -> bool {
+        self.config.keep_open && !self.node.metered()
+    }
+
+    pub async fn talk(&self, link: Link, dialled: Option<String>, opening: Option<Opening>) -> Ended {
         let peer = link.peer();
         let by = if dialled.is_some() { self.node.id() } else { peer };
         let nothing = Ended {
@@ -231,8 +258,7 @@ impl Hall {
         };
         let manner = Manner {
             dialled,
-            keep_open: self.config.keep_open,
-            metered: self.config.metered,
+            keep_open: self.keep_open(),
         };
         let result = converse(
             self.node.clone(),
@@ -277,6 +303,8 @@ async fn accept_all(hall: Arc<Hall>, endpoint: Endpoint, mut stopped: watch::Rec
 /// One address to dial.
 struct Target {
     node: Option<NodeId>,
+    /// A person wants it dialled, quiet hours or not.
+    asked: bool,
     source: Source,
     due: Instant,
     wait: Duration,
@@ -292,6 +320,18 @@ enum Source {
 
 /// A neighbour on the same network answers at once or not at all.
 const NEIGHBOUR_ANSWERS: Duration = Duration::from_secs(5);
+
+/// So long after no word over UDP a neighbour is dialled over TCP.
+const NEIGHBOUR_DOUBT: Duration = Duration::from_secs(2);
+
+/// The addresses of this computer are looked at so often: asking the system takes far less than a millisecond.
+const LOOK_AT_INTERFACES: Duration = Duration::from_secs(2);
+
+/// On a connection paid by the byte a peer that is equal is asked for news no more often than this.
+const METERED_WAIT: Duration = Duration::from_secs(1800);
+
+/// A neighbour that is equal to us dials when it has news, as we do.
+const NEIGHBOUR_WAIT: Duration = Duration::from_secs(3600);
 
 /// A neighbour with the larger id waits so long before it dials: usually the other has come by then.
 const POLITE: Duration = Duration::from_secs(4);
@@ -309,6 +349,10 @@ async fn dial_all(
     let mut roll_changed = hall.node.0.roll_changed.subscribe();
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval(LOOK_AT_INTERFACES);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut interfaces = None;
+    let mut asked = hall.node.0.outward.sync_now.subscribe();
     collect(&hall, &mut targets);
     loop {
         tokio::select! {
@@ -322,15 +366,27 @@ async fn dial_all(
             Some(neighbour) = next(&mut found) => meet(&hall, &mut targets, neighbour),
             Ok(()) = roll_changed.changed() => {
                 collect(&hall, &mut targets);
-                if let Some(d) = &discovery {
-                    let _ = d.set_county(hall.node.county_root().as_ref());
-                }
+                announce(&hall, &discovery);
             }
             Ok(()) = changed.changed() => {
                 let news = have_news(&hall, &targets).await;
                 let soon = Instant::now() + hall.config.retry_min;
                 for (_, t) in targets.iter_mut().filter(|(a, _)| news.contains(*a)) {
                     t.due = t.due.min(soon);
+                }
+            }
+            Ok(()) = asked.changed() => {
+                at_once(&mut targets, hall.config.retry_min, true);
+                dial_due(&hall, &endpoint, &mut targets, &mut talks, &stopped);
+            }
+            _ = look.tick() => {
+                let Ok(now) = tokio::task::spawn_blocking(schedule::interfaces).await else { continue };
+                let before = interfaces.replace(now);
+                if before.is_some() && before != interfaces {
+                    tracing::info!("the network interfaces have changed");
+                    hall.roads.interfaces_changed();
+                    at_once(&mut targets, hall.config.retry_min, false);
+                    announce(&hall, &discovery);
                 }
             }
             _ = tick.tick() => {
@@ -343,6 +399,21 @@ async fn dial_all(
     }
     hall.end_all();
     while talks.join_next().await.is_some() {}
+}
+
+/// Everything is due, and what was learnt of waits is forgotten.
+fn at_once(targets: &mut HashMap<String, Target>, wait: Duration, asked: bool) {
+    for target in targets.values_mut() {
+        (target.due, target.wait) = (Instant::now(), wait);
+        target.asked |= asked;
+    }
+}
+
+/// Tells the neighbours who and where we are.
+fn announce(hall: &Hall, discovery: &Option<Discovery>) {
+    if let Some(discovery) = discovery {
+        let _ = discovery.set_county(hall.node.county_root().as_ref());
+    }
 }
 
 async fn next(found: &mut Option<mpsc::Receiver<Found>>) -> Option<Found> {
@@ -446,6 +517,7 @@ fn add(
     let wait = hall.config.retry_min;
     let target = targets.entry(address).or_insert(Target {
         node,
+        asked: false,
         source,
         due,
         wait,
@@ -484,7 +556,7 @@ fn meet(hall: &Hall, targets: &mut HashMap<String, Target>, found: Found) {
 type Talks = tokio::task::JoinSet<(String, Reached)>;
 
 /// What came of a dial.
-enum Reached {
+pub(crate) enum Reached {
     /// Nobody, or nobody whom we may talk to.
     Nobody,
     /// Somebody else than this address used to be.
@@ -501,6 +573,9 @@ fn dial_due(
     stopped: &watch::Receiver<bool>,
 ) {
     let now = Instant::now();
+    // By a clock that stands wrong it may be any hour.
+    let quiet =
+        (hall.config.quiet).is_some_and(|q| hall.node.clock_is_plausible() && q.holds_at(hall.node.clock()));
     let mut being_dialled: Vec<NodeId> = targets
         .values()
         .filter(|t| t.dialling)
@@ -510,32 +585,32 @@ fn dial_due(
         let busy = target
             .node
             .is_some_and(|n| hall.is_open(&n) || being_dialled.contains(&n));
-        if target.dialling || target.due > now || busy {
+        if target.dialling || target.due > now || busy || (quiet && !target.asked) {
             continue;
         }
-        target.dialling = true;
+        (target.dialling, target.asked) = (true, false);
         being_dialled.extend(target.node);
         let (hall, endpoint, address, expect) =
             (hall.clone(), endpoint.clone(), address.clone(), target.node);
-        let patience = if target.source == Source::Neighbour {
-            NEIGHBOUR_ANSWERS
+        let times = if target.source == Source::Neighbour {
+            (NEIGHBOUR_ANSWERS, hall.config.roads.doubt.min(NEIGHBOUR_DOUBT))
         } else {
-            Duration::MAX
+            (Duration::MAX, hall.config.roads.doubt)
         };
         let stopped = stopped.clone();
         talks.spawn(async move {
-            let reached = dial(&hall, &endpoint, &address, expect, patience, stopped).await;
+            let reached = dial(&hall, &endpoint, &address, expect, times, stopped).await;
             (address, reached)
         });
     }
 }
 
 async fn dial(
-    hall: &Hall,
+    hall: &Arc<Hall>,
     endpoint: &Endpoint,
     address: &str,
     expect: Option<NodeId>,
-    patience: Duration,
+    (patience, doubt): (Duration, Duration),
     mut stopped: watch::Receiver<bool>,
 ) -> Reached {
     let name = address.to_string();
@@ -546,19 +621,26 @@ async fn dial(
     // What there is to say to a known node is ready before the first packet leaves, so that it goes with it.
     let manner = Manner {
         dialled: Some(address.to_string()),
-        keep_open: hall.config.keep_open,
-        metered: hall.config.metered,
+        keep_open: hall.keep_open(),
     };
     let mut opening = match expect {
         Some(peer) => Opening::prepare(&hall.node, peer, manner).await.ok(),
         None => None,
     };
     let first = (opening.as_mut()).map_or(Vec::new(), |o| o.first.clone());
+    let place = Place {
+        hall,
+        endpoint,
+        address,
+        at: resolved,
+        expect,
+        doubt,
+    };
     tracing::debug!(%address, "dialling");
     let connected = tokio::select! {
         biased;
         _ = stopped.wait_for(|s| *s) => return Reached::Nobody,
-        connected = endpoint.connect_saying(resolved, expect, &first) => connected,
+        connected = place.reach(&first) => connected,
         () = tokio::time::sleep(patience) => return Reached::Nobody,
     };
     match connected {
@@ -575,11 +657,10 @@ async fn dial(
             )
         }
         Ok((link, stream)) => {
-            let peer = link.peer();
             if let Some(opening) = &mut opening {
                 opening.stream = stream;
             }
-            Reached::Node(peer, hall.talk(link, Some(address.to_string()), opening).await)
+            place.talk(link, opening).await
         }
         Err(net::Error::WrongPeer { .. }) => Reached::Another,
         Err(error) => {
@@ -604,8 +685,12 @@ fn finished(hall: &Hall, targets: &mut HashMap<String, Target>, address: String,
     let config = &hall.config;
     target.wait = match reached {
         // Cut off while connected: back soon. Hung up on purpose: news of ours will shorten the wait.
-        Reached::Node(_, Ended { in_sync: true, .. }) if config.keep_open => config.retry_min,
-        Reached::Node(_, Ended { in_sync: true, .. }) => config.retry_max,
+        Reached::Node(_, Ended { in_sync: true, .. }) if hall.keep_open() => config.retry_min,
+        Reached::Node(_, Ended { in_sync: true, .. }) => match target.source {
+            Source::Neighbour => config.retry_max.max(NEIGHBOUR_WAIT),
+            _ if hall.node.metered() => config.retry_max.max(METERED_WAIT),
+            _ => config.retry_max,
+        },
         // Refused: a person has to act first; waiting for approval is what a school does for hours.
         _ => (target.wait * 2).min(config.retry_max),
     };
@@ -617,7 +702,7 @@ fn finished(hall: &Hall, targets: &mut HashMap<String, Target>, address: String,
 }
 
 /// A random part of `most`.
-fn jitter(most: Duration) -> Duration {
+pub(crate) fn jitter(most: Duration) -> Duration {
     let random = directory::random::<4>().map_or(0, u32::from_be_bytes);
     most.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

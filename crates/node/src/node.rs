@@ -14,7 +14,9 @@ use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
 use tokio::sync::{Semaphore, watch};
 
 use crate::documents::{Around, Cache, Edit};
+use crate::exchange::Contacts;
 use crate::life::{self, Life};
+use crate::outward::Outward;
 use crate::policy::{Role, document_policy};
 use crate::published::{InForce, REGISTRY};
 use crate::roll::{RollState, invalidate, load_roll};
@@ -59,8 +61,8 @@ pub(crate) struct Inner {
     pub(crate) shown: Mutex<HashSet<(StoreId, sync::ChangeHash)>>,
     around: Surroundings,
     ids: Ids,
-    /// Peers with an open session.
-    pub connected: Mutex<HashSet<NodeId>>,
+    pub contacts: Contacts,
+    pub outward: Outward,
 }
 
 /// What became of statements.
@@ -149,7 +151,8 @@ impl Node {
             shown: Mutex::new(HashSet::new()),
             around,
             ids: Ids::default(),
-            connected: Mutex::new(HashSet::new()),
+            contacts: Contacts::default(),
+            outward: Outward::default(),
         }));
         node.enforce_all()?;
         node.take_published()?;

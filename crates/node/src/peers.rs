@@ -4,7 +4,7 @@ use store::reach::Reach;
 use sync::authority::prefixes;
 use sync::{NodeId, Roll};
 
-use crate::{Error, Node};
+use crate::{Error, Exchange, Node};
 
 /// A node that was met.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,15 +25,19 @@ pub struct PeerRow {
     pub in_sync_at: Option<i64>,
     /// Whether a session is open now.
     pub connected: bool,
+    /// The road of that session.
+    pub road: Option<net::Road>,
     /// Changes and bytes that it may read and has not acknowledged.
     pub waiting: (u32, u64),
+    /// What the last contact moved, if any did since the program was started.
+    pub exchange: Option<Exchange>,
 }
 
 impl Node {
     /// All nodes that were met, last seen first.
     pub fn peers(&self) -> Result<Vec<PeerRow>, Error> {
         let roll = self.roll();
-        let connected = self.connected();
+        let connected = self.0.outward.connected().clone();
         self.store().read(|c| {
             let mut rows = Vec::new();
             for p in store::peers::list(c)? {
@@ -42,12 +46,14 @@ impl Node {
                     label: self.device_label(&p.node),
                     county: self.is_county_store(&p.node),
                     revoked: roll.is_revoked(&p.node),
+                    exchange: self.last_exchange(&p.node),
                     waiting: store::outgoing::waiting(c, p.acked.unwrap_or(0), &p.node, &reach)?,
                     node: p.node,
                     address: p.address,
                     seen_at: p.seen_at,
                     in_sync_at: p.in_sync_at,
-                    connected: connected.contains(&p.node),
+                    connected: connected.contains_key(&p.node),
+                    road: connected.get(&p.node).copied(),
                 });
             }
             Ok(rows)
@@ -105,26 +111,5 @@ impl Node {
     /// Changes that wait, by document and author.
     pub fn held(&self) -> Result<Vec<store::cases::KeptRow>, Error> {
         Ok(self.store().read(store::cases::held)?)
-    }
-
-    pub(crate) fn connected(&self) -> std::collections::HashSet<NodeId> {
-        self.0
-            .connected
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
-    }
-
-    pub(crate) fn set_connected(&self, peer: &NodeId, connected: bool) {
-        let mut all = self
-            .0
-            .connected
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if connected {
-            all.insert(*peer);
-        } else {
-            all.remove(peer);
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! Drives one `sync` session: does what its effects say, in order, and feeds the answers back. Blocking, and
 //! without a link: `conversation.rs` runs it over QUIC, a simulation over a network of its own.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +8,17 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use store::changes::Document;
 use store::reach::Reach;
-use store::{admitting, aside, changes, events, outgoing, peers, shown};
+use store::{aside, changes, outgoing, peers, shown};
 use sync::admission::{Offered, Verdict, Wait};
 use sync::authority::prefixes;
 use sync::session::{Effect, Event, Notice, Outgoing, Session, Source, Standing, Start, key_hash};
 use sync::tip::Receipt;
 use sync::wire::{Check, DocDigest, Frame, More, Refusal, Refuse, Vector};
-use sync::{ActorId, Change, ChangeHash, DocKey, NodeId, Roll, Statement, StoreId, limits};
+use sync::{ActorId, ChangeHash, DocKey, NodeId, Roll, Statement, StoreId, limits};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::events::{plain, refusal_code, verdict_code};
+use crate::events::{plain, refusal_code};
+use crate::exchange::Tally;
 use crate::node::schools_of;
 use crate::{Error, Node, enrol};
 
@@ -29,8 +29,6 @@ pub struct Manner {
     pub dialled: Option<String>,
     /// Stay connected after both sides are equal and pass on what is new.
     pub keep_open: bool,
-    /// The link is paid by the byte: files other than previews stay behind.
-    pub metered: bool,
 }
 
 /// A cursor that moves over changes which the peer may not read is kept when it has moved so far, or
@@ -79,6 +77,8 @@ pub struct Talk {
     county: Option<(NodeId, String)>,
     /// The address that it calls from.
     pub(crate) source: String,
+    /// The road of the link.
+    pub(crate) road: net::Road,
     /// Statements that the peer has from us or gave us.
     told: HashSet<[u8; 32]>,
     /// Documents whose vectors were asked for in this session, and how often.
@@ -99,6 +99,7 @@ pub struct Talk {
     stream_seat: Option<OwnedSemaphorePermit>,
     /// By a clock that only goes forward, milliseconds.
     begun: u64,
+    tally: Tally,
 }
 
 impl std::fmt::Debug for Talk {
@@ -156,11 +157,13 @@ impl Talk {
             showing: Vec::new(),
             showed: None,
             source: String::new(),
+            road: net::Road::Quic,
             told: HashSet::new(),
             known: state.roll,
             cursor: None,
             stream_seat: None,
             cursor_kept: cursor.map_or(0, |c| c.1),
+            tally: Tally::default(),
         })
     }
 
@@ -270,12 +273,23 @@ impl Talk {
                 let base = self.node.store().read(|c| outgoing::base(c, &name, &reach))?;
                 return Ok(Some(Event::Base(base)));
             }
-            Effect::Admit { changes, upto } => return self.admit(&changes, upto).map(Some),
+            Effect::Admit { changes, upto } => {
+                let admitted = self.admit(&changes, upto)?;
+                self.tally.came(&changes);
+                self.node.keep_exchange(&self.peer, &mut self.tally, self.begun);
+                return Ok(Some(admitted));
+            }
             Effect::Acknowledged {
                 upto,
+                pieces,
                 receipts,
                 verdicts,
-            } => self.acknowledged(upto, &receipts, &verdicts)?,
+            } => {
+                if self.tally.answered(pieces) {
+                    self.node.keep_exchange(&self.peer, &mut self.tally, self.begun);
+                }
+                self.acknowledged(upto, &receipts, &verdicts)?;
+            }
             Effect::SetCursor { upto, .. } => {
                 self.cursor = Some(upto);
                 if upto >= self.cursor_kept + CURSOR_MOVES {
@@ -342,7 +356,7 @@ impl Talk {
             self.node.compare_clocks(&self.peer, clock)?;
         }
         let scope = scope(&roll, &self.peer);
-        self.node.set_connected(&self.peer, true);
+        self.node.set_connected(&self.peer, Some(self.road));
         if roll.grants(&self.peer).next().is_some() {
             let address = self.manner.dialled.as_deref();
             self.node.store().write(|tx| {
@@ -417,6 +431,7 @@ impl Talk {
             self.stream_seat = self.node.0.streams.clone().try_acquire_owned().ok();
         }
         read.alone = self.stream_seat.is_none();
+        self.tally.goes(&read.changes);
         Ok(Event::Outgoing(read))
     }
 
@@ -487,40 +502,7 @@ impl Talk {
     }
 
     fn admit(&self, offered: &[Offered], upto: Option<u64>) -> Result<Event, Error> {
-        let roll = self.node.roll();
-        let policy = &self.node.0.policy;
-        let (outcome, lost) = self.node.store().write(|tx| {
-            let own = self.node.give_way(tx, &roll, &self.peer, offered)?;
-            let lost = own.lost;
-            let mut offered = Cow::Borrowed(offered);
-            if !own.withdrawn.is_empty() {
-                offered.to_mut().retain(|o| {
-                    let hash = Change::from_body(o.body.clone()).map(|c| c.header.hash);
-                    let is = |(key, h): &(DocKey, ChangeHash)| *key == o.document && hash == Ok(*h);
-                    !own.withdrawn.iter().any(is)
-                });
-            }
-            let (from, now) = (Some(&self.peer), self.node.now());
-            let mut outcome = admitting::take(tx, policy, &roll, &offered, from, now)?;
-            let withdrawn = own.withdrawn.iter().cloned();
-            outcome
-                .verdicts
-                .extend(withdrawn.map(|(key, hash)| (key, hash, Verdict::Held(Wait::Quarantine))));
-            self.node.took(tx, &self.peer, own)?;
-            self.note_verdicts(tx, &outcome.verdicts, true)?;
-            if let Some(upto) = upto {
-                peers::set_have(tx, &self.peer, upto)?;
-            }
-            Ok::<_, Error>((outcome, lost))
-        })?;
-        // Durable now, so it may be acknowledged; the views follow by themselves.
-        if lost || outcome.stored > 0 {
-            self.node.0.arrived.send_modify(|n| *n += 1);
-        }
-        if outcome.stored > 0 {
-            tracing::debug!(peer = %self.peer.short(), changes = outcome.stored, "stored");
-            self.node.note_stored();
-        }
+        let outcome = self.node.admit_from(&self.peer, offered, upto)?;
         Ok(Event::Admitted {
             unreceipted: self.unreceipted(&outcome.receipts)?,
             receipts: outcome.receipts,
@@ -554,25 +536,6 @@ impl Talk {
         })
     }
 
-    fn note_verdicts(
-        &self,
-        c: &store::Connection,
-        verdicts: &[(DocKey, ChangeHash, Verdict)],
-        ours: bool,
-    ) -> Result<(), Error> {
-        for (document, _, verdict) in verdicts {
-            events::add(
-                c,
-                &verdict_code(*verdict, ours),
-                Some(&self.peer),
-                document.as_str(),
-                "",
-                self.node.now(),
-            )?;
-        }
-        Ok(())
-    }
-
     fn acknowledged(
         &mut self,
         upto: Option<u64>,
@@ -581,28 +544,8 @@ impl Talk {
     ) -> Result<(), Error> {
         let Some(store) = self.store else { return Ok(()) };
         self.note_shown(verdicts);
-        // A receipt for what the peer may not even read would make a page say that it was taken along.
-        let roll = self.node.roll();
-        let reach = self.shared(&roll);
-        let (good, foreign): (Vec<Receipt>, Vec<Receipt>) =
-            receipts.iter().cloned().partition(|r| reach.lets(&r.document));
-        self.node.store().write(|tx| {
-            for r in &foreign {
-                let key = r.document.as_str();
-                events::add(tx, "foreign-receipt", Some(&self.peer), key, "", self.node.now())?;
-            }
-            peers::keep_receipts(tx, &self.peer, &store, &good, self.node.now())?;
-            if let Some(upto) = upto {
-                peers::set_acked(tx, &self.peer, upto, self.node.now())?;
-            }
-            self.node.refused(tx, &roll, &self.peer, verdicts)?;
-            self.note_verdicts(tx, verdicts, false)
-        })?;
-        if !verdicts.is_empty() {
-            self.node.0.arrived.send_modify(|n| *n += 1);
-        }
-        self.node.0.changed.send_modify(|n| *n += 1);
-        Ok(())
+        self.node
+            .acknowledged_by(&self.peer, &store, upto, receipts, verdicts)
     }
 
     fn summary(&self) -> Result<Event, Error> {
@@ -748,7 +691,7 @@ fn lacks(held: &HashMap<(i64, ActorId), u64>, doc: i64, actor: &ActorId, seq: u6
 }
 
 /// What both may read: looked for among what the peer may, which at a hub is little of what it holds.
-fn shared<'a>(node: &'a Node, roll: &'a Roll, peer: &'a NodeId) -> Reach<'a> {
+pub(crate) fn shared<'a>(node: &'a Node, roll: &'a Roll, peer: &'a NodeId) -> Reach<'a> {
     let me = node.id();
     Reach::new(prefixes(&node.0.policy, roll, peer), move |key| {
         node.may_read(roll, peer, key) && node.may_read(roll, &me, key)
@@ -764,7 +707,7 @@ fn standing(roll: &Roll, pinned: bool, peer: &NodeId) -> Standing {
 }
 
 /// Hash of what the peer may read: another one voids its cursor.
-fn scope(roll: &Roll, peer: &NodeId) -> [u8; 8] {
+pub(crate) fn scope(roll: &Roll, peer: &NodeId) -> [u8; 8] {
     let mut hash = Sha256::new();
     for g in roll.grants(peer) {
         hash.update([g.role, g.scope.len() as u8]);

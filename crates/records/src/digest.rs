@@ -20,6 +20,15 @@
 //! text    = u32 length in bytes, UTF-8 as stored (no normalisation)
 //! ```
 //!
+//! What hangs on a record and is signed with it (team and days of a visit) goes in as one digest of its own, the
+//! parts ascending by id:
+//!
+//! ```text
+//! "yanxiu.parts-digest.1" 0x00        22 bytes
+//! part …  = text id
+//!           text digest               64 digits: of the part as a record
+//! ```
+//!
 //! Bound are the fields that the kind marks `binds` (by default those it marks `counts`). For a
 //! kind that this program does not know all fields are bound except those that begin with `_`:
 //! rather renew a decision once too often than cover content that nobody saw.
@@ -32,6 +41,7 @@ use crate::value::{Fields, Value};
 
 const TAG: &[u8] = b"yanxiu.claim-digest.1\0";
 const RECORD_TAG: &[u8] = b"yanxiu.record-digest.1\0";
+const PARTS_TAG: &[u8] = b"yanxiu.parts-digest.1\0";
 
 /// Digest of a claim and its session by the built-in kinds: 64 lower-case hexadecimal digits.
 pub fn claim_digest(claim: &Fields, session: &Fields) -> String {
@@ -52,6 +62,18 @@ pub fn claim_digest_with(kinds: &Kinds, claim: &Fields, session: &Fields) -> Str
 pub fn record_digest_with(kinds: &Kinds, fields: &Fields) -> String {
     let mut bytes = RECORD_TAG.to_vec();
     put_part(kinds, fields, &mut bytes);
+    HEXLOWER.encode(&Sha256::digest(&bytes))
+}
+
+/// Digest of what hangs on a record: id and digest of each part, in any order.
+pub fn parts_digest<'a>(parts: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let mut parts: Vec<(&str, String)> = parts.into_iter().collect();
+    parts.sort();
+    let mut bytes = PARTS_TAG.to_vec();
+    for (id, digest) in &parts {
+        put_text(id, &mut bytes);
+        put_text(digest, &mut bytes);
+    }
     HEXLOWER.encode(&Sha256::digest(&bytes))
 }
 
@@ -121,6 +143,17 @@ mod tests {
             ("hours_c", 150.into()),
             ("state", "ended".into()),
         ])
+    }
+
+    #[test]
+    fn parts_come_in_any_order_and_none_is_lost() {
+        let (a, b) = (("甲", "1".repeat(64)), ("乙", "2".repeat(64)));
+        let both = parts_digest([a.clone(), b.clone()]);
+        assert_eq!(both, parts_digest([b.clone(), a.clone()]));
+        let swapped = parts_digest([("甲", b.1.clone()), ("乙", a.1.clone())]);
+        for other in [parts_digest([]), parts_digest([a]), swapped] {
+            assert_ne!(both, other);
+        }
     }
 
     #[test]

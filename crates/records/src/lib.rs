@@ -33,10 +33,11 @@ pub mod sample;
 pub mod series;
 pub mod text;
 pub mod value;
+pub mod visits;
 
 pub use clock::{id_time, wrong_clock};
 pub use date::{DateError, SchoolYear, from_excel_serial, parse_date, parse_stored_date};
-pub use digest::{claim_digest, claim_digest_with, record_digest_with};
+pub use digest::{claim_digest, claim_digest_with, parts_digest, record_digest_with};
 pub use fixed::{Amount, FixedError, parse_hundredths, show_hundredths};
 pub use jiff::civil::Date;
 pub use kinds::{Field, FieldError, FieldType, Kind, Kinds, KindsError, split_reference};

@@ -5,7 +5,7 @@
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
 //! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
 //! [`outgoing`] (what goes out, within a peer's [`reach`]), [`shown`] (what a peer is shown beside it), [`roll`],
-//! [`peers`] (cursors and receipts), [`events`], [`imports`] (what tables of the office wrote), [`views`] (tables
+//! [`peers`] (cursors and receipts), [`mail`] (sealed bundles on their way), [`events`], [`imports`] (what tables of the office wrote), [`views`] (tables
 //! computed from documents), [`accounts`] and [`recovery`] (local people).
 
 use std::cell::Cell;
@@ -26,6 +26,7 @@ pub mod changes;
 pub mod events;
 pub mod evidence;
 pub mod imports;
+pub mod mail;
 pub mod outgoing;
 pub mod peers;
 pub mod reach;
@@ -135,6 +136,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/007_imports.sql")),
         M::up(include_str!("../migrations/008_first_week.sql")),
         M::up(include_str!("../migrations/009_judged.sql")),
+        M::up(include_str!("../migrations/010_mail.sql")),
         M::up(include_str!("../migrations/011_blobs.sql")),
     ])
 }
@@ -260,10 +262,19 @@ impl Store {
         Ok(lock(&self.writer).query_row("PRAGMA data_version", [], |r| r.get(0))?)
     }
 
+    /// The quicker half of [`Store::check`]: every page, not every index; the first ten problems.
+    pub fn quick_check(&self) -> Result<Vec<String>> {
+        self.problems("PRAGMA quick_check(10)")
+    }
+
     /// SQLite's own check of every page and index; the problems it names, none when all is well.
     pub fn check(&self) -> Result<Vec<String>> {
+        self.problems("PRAGMA integrity_check")
+    }
+
+    fn problems(&self, check: &str) -> Result<Vec<String>> {
         self.read(|c| {
-            let mut statement = c.prepare("PRAGMA integrity_check")?;
+            let mut statement = c.prepare(check)?;
             let rows = statement.query_map([], |r| r.get::<_, String>(0))?;
             let lines = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             Ok(lines.into_iter().filter(|l| l != "ok").collect())

@@ -32,6 +32,15 @@ impl NodeId {
         self.to_string()[..8].to_string()
     }
 
+    /// The X25519 key to which bundles for this node are sealed: the same point on the Montgomery curve, as
+    /// age does for ssh-ed25519 and libsodium in `crypto_sign_ed25519_pk_to_curve25519`. One key for signing and
+    /// sealing is shown to be safe by Thormarker, <https://eprint.iacr.org/2021/509>. `None` for what is no
+    /// point, or one of small order, to which anything sealed could be opened by everybody.
+    pub fn sealing_key(&self) -> Option<[u8; 32]> {
+        let key = VerifyingKey::from_bytes(&self.0).ok()?;
+        (!key.is_weak()).then(|| key.to_montgomery().to_bytes())
+    }
+
     /// Whether `signature` over `message` was made by this node's key. Strict verification
     /// (RFC 8032 §5.1.7, cofactorless, no small-order keys), so that all nodes agree.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
@@ -72,6 +81,11 @@ impl DeviceKey {
     /// The public half.
     pub fn id(&self) -> NodeId {
         NodeId(self.0.verifying_key().to_bytes())
+    }
+
+    /// The X25519 secret that opens what is sealed to [`NodeId::sealing_key`].
+    pub fn opening_key(&self) -> [u8; 32] {
+        self.0.to_scalar_bytes()
     }
 
     /// Ed25519 signature over `message` (deterministic, RFC 8032).
@@ -168,6 +182,36 @@ mod tests {
         let typed = id.to_string().to_uppercase().replace('A', "a ");
         assert_eq!(NodeId::parse(&typed), Some(id));
         assert_eq!(NodeId::parse("abc"), None);
+    }
+
+    /// RFC 8032 §7.1 test 1: the public key as libsodium converts it, the secret before X25519 clamps it.
+    #[test]
+    fn sealing_keys_are_those_of_libsodium_and_none_is_of_small_order() {
+        let hex = |text: &str| -> [u8; 32] {
+            let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
+            bytes.try_into().unwrap()
+        };
+        let key = DeviceKey::from_seed(hex(
+            "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+        ));
+        assert_eq!(
+            key.id().sealing_key(),
+            Some(hex(
+                "d85e07ec22b0ad881537c2f44d662d1a143cf830c57aca4305d85c7a90f6b62e"
+            ))
+        );
+        assert_eq!(
+            key.opening_key(),
+            hex("357c83864f2833cb427a2ef1c00a013cfdff2768d980c0a3a520f006904de90f")
+        );
+        // The neutral element, the point of order two, and what is no point.
+        let mut one = [0; 32];
+        one[0] = 1;
+        let mut two = [0xff; 32];
+        (two[0], two[31]) = (0xec, 0x7f);
+        for bad in [one, two, [2; 32]] {
+            assert_eq!(NodeId(bad).sealing_key(), None, "{bad:?}");
+        }
     }
 
     #[test]

@@ -193,3 +193,27 @@ pub const ERRAND_ITEMS: usize = 64;
 
 /// Names that one WhoHas may ask about, and receipts in one answer: 130 bytes each.
 pub const ERRAND_NAMES: usize = 400;
+
+/// Bytes of one bundle file: made ones have 8 MB at most unless a person asks for more; a reader takes them into
+/// memory whole.
+pub const BUNDLE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of a bundle after inflating. What is inside is small already, so that this is read frame by frame and
+/// never held whole; it bounds the work that one file can cause.
+pub const BUNDLE_INSIDE_BYTES: u64 = 4 * BUNDLE_BYTES as u64;
+
+/// Bytes of all parts of what is bundled for one recipient at a time. The rest goes when this has been answered.
+pub const BUNDLES_BYTES: usize = 256 * 1024 * 1024;
+
+/// Parts of one bundle.
+pub const BUNDLE_PARTS: u16 = 9_999;
+
+/// Bytes of an age header: one recipient, later two or three, some 200 bytes each.
+pub const AGE_HEADER_BYTES: usize = 4 * 1024;
+
+/// Bundles that one bundle answers: 2 KB of names in its clear head. What is older stays with carriers until its
+/// time is over.
+pub const BUNDLE_ANSWERS: usize = 64;
+
+/// Frames in one bundle: pieces are 24 KB and more before compression.
+pub const BUNDLE_FRAMES: usize = 65_536;

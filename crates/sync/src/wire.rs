@@ -59,7 +59,7 @@ pub struct Hello {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Speaks {
     /// Bits: 1 = streamed pieces (encoding 3) and State frames; 2 = Buckets frames; 4 = streams on a base;
-    /// 8 = errands ([`errand`]).
+    /// 8 = errands ([`errand`]); 16 = mail among them.
     pub features: u32,
     /// The newest dictionary that it has; it has all older ones too. 0: none.
     pub dictionary: u8,
@@ -69,7 +69,7 @@ impl Speaks {
     /// What this program reads.
     pub fn ours() -> Speaks {
         Speaks {
-            features: 1 | 2 | 4 | 8,
+            features: 1 | 2 | 4 | 8 | 16,
             dictionary: stream::DICTIONARY,
         }
     }
@@ -100,6 +100,11 @@ impl Speaks {
     /// Whether it serves errands.
     pub fn errands(self) -> bool {
         self.features & 8 != 0
+    }
+
+    /// Whether it has mail to give on errands.
+    pub fn mail(self) -> bool {
+        self.features & 16 != 0
     }
 
     /// Whether it reads Buckets frames.

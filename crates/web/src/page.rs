@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use node::Way;
 use node::accounts::Role;
 use node::office::{ClaimState, Stand};
+use node::{Exchange, Way};
 use records::Kinds;
 
 use crate::app::{App, Desk};
@@ -118,7 +118,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
     let fits = |href: &str, right: Right| match href {
         "/" => true,
         "/devices" | "/publishing" => hub && ctx.may(right),
-        "/sessions" | "/records" if mentor => ctx.may(right),
+        "/sessions" | "/records" | "/visits" if mentor => ctx.may(right),
         "/records" if host => ctx.may(right),
         "/import" => (hub || !ctx.app.county()) && !schoolless && ctx.may(right),
         _ => ctx.may(right) && (!schoolless || right == Right::Manage),
@@ -129,6 +129,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/schools", l.t("学校", "Schools"), Right::Read),
             ("/sessions", l.t("活动", "Sessions"), Right::Read),
             ("/audit", l.t("学分审核", "Audit"), Right::Audit),
+            ("/visits", l.t("送教送培", "Visits"), Right::Read),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
             ("/people", l.t("同一人", "Same person"), Right::Read),
             ("/closing", l.t("结账", "Closing"), Right::Read),
@@ -152,6 +153,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/roster", l.t("花名册", "Roster"), Right::Read),
             ("/claims", l.t("学分登记", "Claims"), Right::Read),
             ("/observations", l.t("听评课", "Observations"), Right::Observe),
+            ("/visits", l.t("送教送培", "Visits"), Right::Read),
             ("/records", l.t("业务表单", "Forms"), Right::Read),
             ("/closing", l.t("结账", "Closing"), Right::Read),
             ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
@@ -203,6 +205,15 @@ fn note(query: &str, l: Lang) -> Option<String> {
             .t(
                 "已选定并保存在本机；没选的那种说法留在历史里。",
                 "Settled and saved here; what was not chosen stays in the history.",
+            )
+            .to_owned(),
+        "signed-here" => l
+            .t("已签字，保存在这台笔记本。", "Signed, and saved on this laptop.")
+            .to_owned(),
+        "dialled" => l
+            .t(
+                "正在联系能找到的设备，结果显示在下面。",
+                "Contacting every device that can be found; see below.",
             )
             .to_owned(),
         "signed" => l
@@ -404,6 +415,33 @@ pub(crate) fn contact(l: &Lang, at: &Option<i64>, connected: &bool) -> String {
         l.t("现在", "now").to_owned()
     } else {
         ago(l, at)
+    }
+}
+
+/// An amount of data.
+pub(crate) fn bytes(n: &u64) -> String {
+    match n {
+        0..1_024 => format!("{n} B"),
+        1_024..1_048_576 => format!("{} KB", n / 1_024),
+        _ => format!("{} MB", n / 1_048_576),
+    }
+}
+
+/// What a contact moved: `36 条 · 12 KB · 约 4 秒`.
+pub(crate) fn exchange(l: &Lang, e: &Exchange) -> String {
+    let seconds = e.millis.div_ceil(1_000).max(1);
+    let (changes, bytes) = (e.changes(), bytes(&e.bytes()));
+    match l.zh() {
+        true => format!("{changes} 条 · {bytes} · 约 {seconds} 秒"),
+        false => format!("{changes} changes · {bytes} · about {seconds} s"),
+    }
+}
+
+/// The same, each way by itself.
+pub(crate) fn both_ways(l: &Lang, e: &Exchange) -> String {
+    match l.zh() {
+        true => format!("收到 {} 条，送出 {} 条", e.got, e.sent),
+        false => format!("{} came, {} went", e.got, e.sent),
     }
 }
 

@@ -8,10 +8,10 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, bulletins, card, claims, closing, conflicts, county, devices, evidence, export, import,
-    imports, listening, lists, live, mine, observations, opening, overview, people, places, print,
-    publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign, sign_in,
-    statistics, storage, sync, unlisted,
+    accounts, audit, bulletins, card, claims, closing, conflicts, county, courier, devices, doctor, evidence,
+    export, import, imports, listening, lists, live, mine, observations, opening, overview, people, places,
+    print, publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign,
+    sign_in, statistics, storage, sync, unlisted, visits,
 };
 use crate::{assets, guard};
 
@@ -138,6 +138,15 @@ fn forms() -> Router<App> {
         )
         .route("/observations/{id}/answer", post(observations::answer))
         .route("/sign/{id}", get(sign::show).post(sign::act))
+        .route("/visits", get(visits::list))
+        .route("/visits/sync", post(visits::sync_now))
+        .route("/visits/new", get(visits::new).post(visits::create))
+        .route("/visits/{id}", get(visits::show))
+        .route("/visits/{id}/sign", post(visits::sign))
+        .route("/print/visit/{id}", get(print::visit))
+        .route("/print/visit-days/{id}", get(print::visit_days))
+        .route("/print/survey/{id}", get(print::survey))
+        .route("/print/pairing/{id}", get(print::pairing))
         .route("/print/sign-in/{id}", get(print::sign_in))
         .route("/print/card/{id}", get(print::portfolio))
         .route("/print/observation/{id}", get(print::observation))
@@ -191,6 +200,15 @@ fn office() -> Router<App> {
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}/evidence", get(quarantine::evidence))
         .route("/sync", get(sync::show).post(sync::act))
+        .route("/courier", get(courier::show).post(courier::act))
+        .route(
+            "/courier/upload",
+            get(courier::show)
+                .post(courier::upload)
+                .layer(DefaultBodyLimit::max(courier::MAX_BYTES)),
+        )
+        .route("/courier/file/{name}", get(courier::file))
+        .route("/doctor", get(doctor::show).post(doctor::run))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))
         .route("/recovery", get(recovery::show).post(recovery::new_sheet))

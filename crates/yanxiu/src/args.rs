@@ -33,6 +33,12 @@ pub enum Command {
     SetupLink,
     /// 本机状态：入网、待传、往来、问题 / where this node stands
     Status,
+    /// 诊断：连不上时，查出原因和办法 / why peers do not see each other, and what to do
+    Doctor {
+        /// 输出 JSON / print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// 隔离与截断：哪些设备、哪份文档、为什么 / quarantine: which devices, where and why
     Quarantine {
         /// 只看这一件，并写出证据 / one case, with its evidence written to a file
@@ -43,6 +49,17 @@ pub enum Command {
     },
     /// 县：截断一件隔离，各台设备自动改用同一份 / county: settle a quarantine by a cut
     Cut(Cut),
+    /// 数据包：没有网络时用文件带送，封好的，只有收件设备能打开 / sealed bundles, to be carried as files
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// U盘一键收发：收下给本机的，捎上给别人的，写好要送的 / a USB stick: take, carry and write in one go
+    Stick(StickArgs),
+    /// 县：为每台已批准的设备备好入网批复和起始数据 / county: a starting folder for every approved device
+    Kit {
+        /// 写到哪个文件夹 / where to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// 县：检查并发布一份表单或规则（TOML 文件） / county: check a form or rule set and put it into force
     Publish(Publish),
     /// 导入花名册（XLSX 或 CSV），先预览 / import a roster, with a preview first
@@ -152,6 +169,42 @@ pub struct Approve {
     /// 批复写成文件 / write the answer to a file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum BundleCommand {
+    /// 生成要带走的数据包 / make what is to be carried
+    Make {
+        /// county（县里）、设备名或代码、学校名称或代码 / county, a device, or a school
+        #[arg(long = "for", value_name = "RECIPIENT")]
+        to: String,
+        /// 写到哪个文件夹 / where to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// 每个文件最大多少，如 8M / the largest file, such as 8M
+        #[arg(long, value_name = "SIZE")]
+        max: Option<String>,
+    },
+    /// 收下数据包：文件或文件夹 / take up bundles: files or folders
+    Take {
+        /// 文件或文件夹 / files or folders
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// 在途的数据包：本机的和替别人捎带的 / bundles on their way, own and carried
+    List,
+}
+
+#[derive(Args, Debug)]
+pub struct StickArgs {
+    /// U盘的位置，如 E:\\ 或 /media/usb / where the stick is
+    pub dir: PathBuf,
+    /// 每个文件最大多少，如 8M / the largest file, such as 8M
+    #[arg(long, value_name = "SIZE")]
+    pub max: Option<String>,
+    /// 县：给所有设备都写，不只是等回执的 / county: write for every device
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Args, Debug)]

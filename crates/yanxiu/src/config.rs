@@ -2,11 +2,15 @@
 //!
 //! ```toml
 //! [sync]
-//! listen = "0.0.0.0:4433"          # UDP
+//! listen = "0.0.0.0:4433"          # UDP and TCP
 //! publish = "10.0.0.5:4433"        # hub only: what the schools dial
 //! mdns = true
 //! stay_connected = true            # false: hang up when both sides are equal
 //! retry_seconds = [2, 300]         # shortest and longest wait between dials
+//! metered = false                  # true: the connection is paid by the byte (the page has a switch, too)
+//! quiet = "22:00-06:00"            # nothing is dialled in these hours but by hand
+//! udp_doubt_seconds = 10           # so long without an answer over UDP, then TCP is dialled
+//! udp_again_seconds = [600, 21600] # while TCP works, UDP is tried again: shortest and longest wait
 //!
 //! [web]
 //! listen = "127.0.0.1:8780"
@@ -18,7 +22,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use node::NetworkConfig;
+use node::{NetworkConfig, Quiet, RoadTimes};
 use serde::Deserialize;
 use web::WebConfig;
 
@@ -42,6 +46,10 @@ struct Sync {
     mdns: Option<bool>,
     stay_connected: Option<bool>,
     retry_seconds: Option<(f64, f64)>,
+    metered: Option<bool>,
+    quiet: Option<String>,
+    udp_doubt_seconds: Option<f64>,
+    udp_again_seconds: Option<(f64, f64)>,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -74,22 +82,40 @@ impl Config {
     /// The network side; the command line goes first.
     pub fn network(&self, serve: &Serve) -> Result<NetworkConfig, Failure> {
         let base = NetworkConfig::default();
-        let (min, max) = self
-            .sync
-            .retry_seconds
-            .unwrap_or((base.retry_min.as_secs_f64(), base.retry_max.as_secs_f64()));
-        if !(min >= 0.05 && max >= min && max <= 86_400.0) {
-            return Err(Failure::new(
-                "retry_seconds 要写成 [最短, 最长]，单位秒 / must be [shortest, longest] seconds",
-            ));
-        }
+        let span = |key: &str, given: Option<(f64, f64)>, usual: (Duration, Duration)| match given {
+            None => Ok(usual),
+            Some((min, max)) if min >= 0.05 && max >= min && max <= 86_400.0 => {
+                Ok((Duration::from_secs_f64(min), Duration::from_secs_f64(max)))
+            }
+            Some(_) => Err(Failure::new(format!(
+                "{key} 要写成 [最短, 最长]，单位秒 / must be [shortest, longest] seconds"
+            ))),
+        };
+        let sync = &self.sync;
+        let (retry_min, retry_max) = span(
+            "retry_seconds",
+            sync.retry_seconds,
+            (base.retry_min, base.retry_max),
+        )?;
+        let usual = (base.roads.again_min, base.roads.again_max);
+        let (again_min, again_max) = span("udp_again_seconds", sync.udp_again_seconds, usual)?;
+        let doubt = sync.udp_doubt_seconds.map(|s| (s, s));
+        let (doubt, _) = span("udp_doubt_seconds", doubt, (base.roads.doubt, base.roads.doubt))?;
+        let quiet = (self.sync.quiet.as_deref()).map(str::parse::<Quiet>).transpose();
         Ok(NetworkConfig {
             listen: serve.listen.or(self.sync.listen).unwrap_or(base.listen),
             publish: serve.publish.clone().or_else(|| self.sync.publish.clone()),
             mdns: !serve.no_mdns && self.sync.mdns.unwrap_or(true),
             keep_open: self.sync.stay_connected.unwrap_or(true),
-            retry_min: Duration::from_secs_f64(min),
-            retry_max: Duration::from_secs_f64(max),
+            metered: self.sync.metered.unwrap_or(false),
+            quiet: quiet.map_err(|e| Failure::new(e.to_string()))?,
+            roads: RoadTimes {
+                doubt,
+                again_min,
+                again_max,
+            },
+            retry_min,
+            retry_max,
             patience: node::Patience::default(),
         })
     }
@@ -140,6 +166,18 @@ mod tests {
         let mut serve = flags();
         serve.listen = Some("127.0.0.1:10".parse().unwrap());
         assert_eq!(config.network(&serve).unwrap().listen.port(), 10);
+    }
+
+    #[test]
+    fn quiet_hours_and_times_are_read_or_refused_with_words() {
+        let text = "[sync]\nquiet = \"22:00-06:00\"\nmetered = true\nudp_again_seconds = [60, 600]\n";
+        let config: Config = toml::from_str(text).unwrap();
+        let network = config.network(&flags()).unwrap();
+        assert!(network.metered && network.quiet.unwrap().holds(23 * 60));
+        assert_eq!(network.roads.again_max, Duration::from_secs(600));
+        let config: Config = toml::from_str("[sync]\nquiet = \"夜里\"\n").unwrap();
+        let error = config.network(&flags()).unwrap_err().to_string();
+        assert!(error.contains("夜里") && error.contains("22:00-06:00"), "{error}");
     }
 
     #[test]

@@ -12,10 +12,10 @@ use records::sample::County;
 use tokio::sync::watch;
 use web::{Serving, WebConfig};
 
+use crate::Failure;
 use crate::args::Demo;
 use crate::serve::{runtime, stop_signal, until};
 use crate::tables::{by_command, plan};
-use crate::{Failure, enrol::find_school};
 
 /// The account of the demo's pages.
 const NAME: &str = "演示";
@@ -157,7 +157,7 @@ fn prepare(dir: &Path, county: &County, picked: &[usize]) -> Result<Vec<Node>, F
         })?;
         if node.standing() == Standing::NotEnrolled {
             let (device, label) = enrol::read_request(&enrol::request_file(&node))?;
-            let grants = [(Role::School, find_school(&nodes[0], name)?)];
+            let grants = [(Role::School, office::find_school(&nodes[0], name)?)];
             let answer = enrol::approve(&nodes[0], &device, &label.unwrap_or_default(), &grants)?;
             let offer = enrol::accept(&node, &answer.text)?;
             if offer.digits != answer.digits {

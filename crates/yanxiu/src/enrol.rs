@@ -147,7 +147,7 @@ fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
     let (device, said) = enrol::find_request(node, &text_or_file(&a.request)?)?;
     let mut grants = Vec::new();
     if let Some(school) = &a.school {
-        grants.push((Role::School, find_school(node, school)?));
+        grants.push((Role::School, office::find_school(node, school)?));
     }
     if let Some(mentor) = &a.mentor {
         let mentor = mentor.to_ascii_lowercase();
@@ -157,7 +157,7 @@ fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
             ));
         }
         for school in &a.schools {
-            let school = find_school(node, school)?;
+            let school = office::find_school(node, school)?;
             grants.push((Role::Mentor, format!("{mentor}/{school}")));
             grants.push((Role::MentorReader, school));
         }
@@ -187,30 +187,6 @@ fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
         println!("有网的设备会自动收到批复；无网时用 --out 写成文件 / it arrives by itself, or use --out");
     }
     Ok(())
-}
-
-/// A school by its name, short name, code or record id.
-pub fn find_school(node: &Node, text: &str) -> Result<String, Error> {
-    let text = text.trim();
-    let all = office::organisations(node)?;
-    let exact: Vec<_> = all
-        .iter()
-        .filter(|o| {
-            o.id == text
-                || o.name == text
-                || (!text.is_empty() && (o.school_code == text || o.short_name == text))
-        })
-        .collect();
-    let fitting = if exact.is_empty() {
-        all.iter().filter(|o| o.name.contains(text)).collect()
-    } else {
-        exact
-    };
-    match fitting.as_slice() {
-        [one] => Ok(one.id.clone()),
-        [] => Err(Error::NoSuchSchool(text.to_string())),
-        _ => Err(Error::ManySchools(text.to_string())),
-    }
 }
 
 fn find_device(node: &Node, text: &str) -> Result<NodeId, Failure> {

@@ -2,7 +2,9 @@
 
 mod args;
 mod config;
+mod courier;
 mod demo;
+mod doctor;
 mod enrol;
 mod publish;
 mod quarantine;
@@ -93,8 +95,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(flags) => serve::serve(&data, &config, &flags),
         Command::Enrol(enrol) => enrol::enrol(&data, enrol),
         Command::SetupLink => serve::print_setup_link(&data, &config),
+        Command::Doctor { json } => doctor::doctor(&data, &config, json),
         Command::Status => status::status(&data),
         Command::Quarantine { case, evidence } => quarantine::show(&data, case, evidence),
+        Command::Bundle(command) => courier::bundle(&data, command),
+        Command::Stick(args) => courier::stick(&data, &args),
+        Command::Kit { out } => courier::kit(&data, &out),
         Command::Cut(cut) => quarantine::cut(&data, &cut),
         Command::Publish(publish) => publish::publish(&data, &publish),
         Command::Import(import) => tables::import(&data, &import),

@@ -44,7 +44,7 @@ fn only_one(data: &Path) -> Result<File, Failure> {
     let file = File::options()
         .create(true)
         .append(true)
-        .open(data.join("serve.lock"))?;
+        .open(data.join(node::SERVE_LOCK))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Failure::new(format!(
             "数据目录 {0} 的研修程序已在运行，请用它的网页 / yanxiu already runs on {0}; use its pages",

@@ -61,11 +61,18 @@ pub fn status(data: &Path) -> Result<(), Failure> {
             p.digits
         );
     }
+    let blocked = node.udp_blocked();
     for p in node.peers()? {
+        let by_tcp = p.address.as_ref().is_some_and(|a| blocked.contains(a));
         println!(
-            "往来 peer       {}{} 最近 seen {} 待传 waiting {} 条 {} 字节",
+            "往来 peer       {}{}{} 最近 seen {} 待传 waiting {} 条 {} 字节",
             p.label,
             if p.county { "（县中心 hub）" } else { "" },
+            if by_tcp {
+                "（走 TCP，UDP 不通 over TCP）"
+            } else {
+                ""
+            },
             ago(p.seen_at),
             p.waiting.0,
             p.waiting.1

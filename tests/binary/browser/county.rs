@@ -11,6 +11,8 @@ pub const CLERK: &str = "李专管员";
 pub const AUDITOR: &str = "王审核员";
 /// The teacher with an account of her own.
 pub const TEACHER: &str = "欧阳㙇";
+/// The mentor who visits.
+pub const MENTOR: &str = "语文导师";
 pub const SCHOOL: &str = "青石小学";
 
 const SCHOOLS: &str = "学校名称,学校类别,城乡类型\n青石小学,完全小学,乡镇\n白沙小学,完全小学,村庄\n";
@@ -86,8 +88,8 @@ impl County {
         county
     }
 
-    /// Adds the people and records that make every page worth looking at.
-    pub fn busy(mut self) -> County {
+    /// A mentor's laptop, with the account [`MENTOR`]; its pages.
+    pub fn mentor(&mut self) -> String {
         let laptop = enrol(
             self.dir.path(),
             &self.hub_place,
@@ -95,8 +97,13 @@ impl County {
             "语文送教一组",
             &["--mentor", "zj01", "--schools", SCHOOL],
         );
-        self.computer(&laptop, "语文导师");
-        let mentor = self.others[0].0.pages.clone();
+        self.computer(&laptop, MENTOR);
+        self.others[0].0.pages.clone()
+    }
+
+    /// Adds the people and records that make every page worth looking at.
+    pub fn busy(mut self) -> County {
+        let mentor = self.mentor();
         self.account(&mentor, "导师管理员", "admin", "");
         self.others[0].1.push("导师管理员");
         // One has just been unpacked; one has asked the county, which shows its digits.

@@ -146,7 +146,7 @@ const SHEETS: &str = "[...document.querySelectorAll('.sheet')].flatMap((s, i, al
 })";
 
 /// Prints the page that is open: how many sheets, and on each which heads of columns.
-fn printed(tab: &Tab, name: &str, wide: bool) -> (usize, Vec<String>) {
+pub fn printed(tab: &Tab, name: &str, wide: bool) -> (usize, Vec<String>) {
     tab.paper(true);
     let faults = every::strings(&tab.js(SHEETS));
     assert_eq!(faults, [""; 0], "{name}");

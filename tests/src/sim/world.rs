@@ -540,7 +540,6 @@ impl World {
         let manner = Manner {
             dialled: (at == 0).then(|| format!("m{other}:4433")),
             keep_open: c.stay,
-            metered: false,
         };
         self.tick(m);
         if let Some((old, side)) = self.machines[m].talks.insert(peer, (conn, at)) {

@@ -22,6 +22,10 @@ async fn news(of: &mut Receiver<Found>, node: NodeId, fits: impl Fn(&Found) -> b
     .expect("no such news within 20 s")
 }
 
+fn local(port: u16) -> std::net::SocketAddr {
+    ([0, 0, 0, 0], port).into()
+}
+
 #[tokio::test]
 async fn two_nodes_find_each_other_and_say_goodbye() {
     // Other tests and other runs on this machine announce too: keys of this test alone.
@@ -31,8 +35,8 @@ async fn two_nodes_find_each_other_and_say_goodbye() {
         hub.local_addr().unwrap().port(),
     );
     let root = id(200);
-    let (one, mut by_one) = Discovery::start(&id(201), None, ports.0).unwrap();
-    let (two, mut by_two) = Discovery::start(&id(202), Some(&root), ports.1).unwrap();
+    let (one, mut by_one) = Discovery::start(&id(201), None, local(ports.0)).unwrap();
+    let (two, mut by_two) = Discovery::start(&id(202), Some(&root), local(ports.1)).unwrap();
 
     let found = news(&mut by_one, id(202), |f| !f.gone).await;
     assert_eq!(found.county, Some(county_tag(&root)));
@@ -64,7 +68,7 @@ async fn two_nodes_find_each_other_and_say_goodbye() {
 
 #[tokio::test]
 async fn dropping_it_ends_the_news() {
-    let (discovery, mut news) = Discovery::start(&id(210), None, 4433).unwrap();
+    let (discovery, mut news) = Discovery::start(&id(210), None, local(4433)).unwrap();
     drop(discovery);
     tokio::time::timeout(Duration::from_secs(5), async {
         while news.recv().await.is_some() {}

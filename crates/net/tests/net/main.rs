@@ -9,3 +9,4 @@ mod frames;
 mod handshake;
 mod links;
 mod support;
+mod tcp;

@@ -131,14 +131,16 @@ impl Partial {
         Ok(true)
     }
 
-    /// Keeps the whole blob in its place.
-    pub(crate) fn finish(mut self, node: &Node) -> Result<(), Error> {
+    /// The bytes of the whole blob; `None` if they are not what its name says.
+    pub(crate) fn bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
         self.stand_at(0)?;
         let mut bytes = Vec::with_capacity(self.outline.size() as usize);
         self.file.read_to_end(&mut bytes).map_err(file(&self.path))?;
-        if BlobName::of(&bytes) == self.name {
-            super::keep(node, &bytes)?;
-        }
+        Ok((BlobName::of(&bytes) == self.name).then_some(bytes))
+    }
+
+    /// Removes the file: the blob has been kept, or is of no use.
+    pub(crate) fn discard(self) -> Result<(), Error> {
         drop(self.file);
         fs::remove_file(&self.path).map_err(file(&self.path))
     }

@@ -78,18 +78,17 @@ pub(crate) fn sizes_for(node: &Node, device: &NodeId, name: &BlobName) -> Result
 }
 
 /// Blobs that are missing here and that `peer` may have because it reads their records: previews first, then copies
-/// unless the link is `metered`, then the originals that were wished for; of each the newest first. `without` those
+/// unless the connection is metered, then the originals that were wished for; of each the newest first. `without` those
 /// that this peer has not got.
 pub(crate) fn missing(
     node: &Node,
     peer: &NodeId,
-    metered: bool,
     without: &HashSet<BlobName>,
     most: usize,
 ) -> Result<Vec<BlobName>, Error> {
     let schools = schools_of(node, peer)?;
     // A laptop that only carries takes what the county has not got yet.
-    let carries = super::storage::carries(node);
+    let (carries, metered) = (super::storage::carries(node), node.metered());
     node.read(|conn| {
         let mut found: Vec<BlobName> = Vec::new();
         for size in Size::ALL {

@@ -413,7 +413,8 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
     let home = node.home_school();
     let ours = record.school.is_none()
         || home == record.school
-        || form.is_some_and(|f| ["ledger", "visits"].contains(&f.document.as_str()));
+        || form.is_some_and(|f| f.document == "ledger")
+        || super::visits::is_own(node, &record.doc);
     let editable = ours
         && form.is_some_and(|form| may_write_kind(node, form) && !has_own_acts(&form.id))
         && !entry.stand.as_ref().is_some_and(|stand| stand.closed);
@@ -496,13 +497,22 @@ fn more(node: &Node, kinds: &Kinds, record: &Record) -> Vec<(String, String, Str
         let any = target == Some("*") && kind.document != "registry" && record.school.is_some();
         (target == Some(record.kind.as_str()) || any) && may_write_kind(node, kind) && !has_own_acts(&kind.id)
     };
+    // What hangs on a mentor's visit is that mentor's.
+    if record.doc.starts_with("visits/") && !super::visits::is_own(node, &record.doc) {
+        return Vec::new();
+    }
     let fitting = kinds.newest().filter(fits);
     fitting
         .map(|kind| (kind.id.clone(), kind.zh.clone(), kind.en.clone()))
         .collect()
 }
 
-fn shown(node: &Node, kinds: &Kinds, form: Option<&Kind>, record: &Record) -> Result<Vec<Shown>, Error> {
+pub(super) fn shown(
+    node: &Node,
+    kinds: &Kinds,
+    form: Option<&Kind>,
+    record: &Record,
+) -> Result<Vec<Shown>, Error> {
     let mut titles = Titles::new(node, kinds);
     let mut all = Vec::new();
     let ordered = form

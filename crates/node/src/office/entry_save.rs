@@ -17,7 +17,7 @@ use super::lookup::{key, record_of};
 use super::places::may_confirm;
 use super::roster::Edits;
 use super::same_person::follow_act;
-use super::signatures::{beneath, covers};
+use super::signatures::{BENEATH, beneath, covers};
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Error, Filter, Node, Record, Role};
 
@@ -159,7 +159,18 @@ pub fn save_entry(node: &Node, by: &By, actor: Actor, input: EntryInput) -> Resu
 /// A reference names a record that is here, of the right kind, and of the same school (or the county's).
 fn targets(node: &Node, form: &Kind, whole: &records::Fields, old: Option<&Record>) -> Result<(), Error> {
     let mut faults = Vec::new();
-    let home = node.home_school();
+    // A mentor's laptop reads several schools: what it writes about one names nobody of another.
+    let about = form
+        .view
+        .about
+        .as_deref()
+        .and_then(|field| whole.get(field)?.as_text());
+    let home = match (node.home_school(), form.document == "visits", about) {
+        (Some(home), _, _) => Some(home),
+        (None, true, Some(about)) => node.record(about)?.and_then(|about| about.school),
+        (None, true, None) => whole.get("host").and_then(Value::as_text).map(str::to_owned),
+        (None, false, _) => None,
+    };
     for field in form.fields.iter().filter(|f| f.field_type == FieldType::Ref) {
         let Some(id) = whole.get(&field.id).and_then(Value::as_text) else {
             continue;
@@ -224,6 +235,11 @@ fn said_of(
     // A signature says on which device it was given.
     let draft = match form.field(KEY) {
         Some(_) => draft.text(KEY, &device_key(&node.id())),
+        None => draft,
+    };
+    // And, where its form has room for it, what hangs on the record.
+    let draft = match form.field(BENEATH).and(beneath(node, kinds, about)?) {
+        Some(digest) => draft.text(BENEATH, &digest),
         None => draft,
     };
     Ok(match form.field(BINDS) {

@@ -51,6 +51,7 @@ mod titles;
 mod undo;
 mod unlisted;
 mod versions;
+mod visits;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -93,7 +94,7 @@ pub use opening::{
 };
 pub use opinions::{Opinion, Opinions, opinions};
 pub use organisations::{
-    Organisation, OrganisationInput, check_organisation, organisations, save_organisations,
+    Organisation, OrganisationInput, check_organisation, find_school, organisations, save_organisations,
 };
 pub use own::{answer_objection, dispute, own_entries, own_entry, sign_own, withdraw_objection};
 pub use per_school::Years;
@@ -118,6 +119,9 @@ pub use titles::choices;
 pub use undo::{Fate, Undone, undo_import, undo_preview};
 pub use unlisted::{Unlisted, add_unlisted, link_unlisted, unlisted};
 pub use versions::{Difference, UnderVersion};
+pub use visits::{
+    Assignment, Part, TakenAlong, Visit, VisitRow, assignments, taken_along, visit, visit_rules, visits,
+};
 
 /// Who typed a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

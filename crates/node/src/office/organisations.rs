@@ -91,6 +91,30 @@ pub fn organisations(node: &Node) -> Result<Vec<Organisation>, Error> {
     Ok(all)
 }
 
+/// A school by its name, short name, code or record id.
+pub fn find_school(node: &Node, text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    let all = organisations(node)?;
+    let exact: Vec<_> = all
+        .iter()
+        .filter(|o| {
+            o.id == text
+                || o.name == text
+                || (!text.is_empty() && (o.school_code == text || o.short_name == text))
+        })
+        .collect();
+    let fitting = if exact.is_empty() {
+        all.iter().filter(|o| o.name.contains(text)).collect()
+    } else {
+        exact
+    };
+    match fitting.as_slice() {
+        [one] => Ok(one.id.clone()),
+        [] => Err(Error::NoSuchSchool(text.to_string())),
+        _ => Err(Error::ManySchools(text.to_string())),
+    }
+}
+
 /// Saves organisations in few large changes; how many were new or changed. Nothing is written if
 /// one of them is invalid (see [`check_organisation`]).
 pub fn save_organisations(

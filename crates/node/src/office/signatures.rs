@@ -7,7 +7,7 @@
 //! edits one: who signs anew after a change makes a new signature, and the old one stays, marked as void.
 
 use records::kinds::{Actor, BINDS, Kind, Need, Related, Scene};
-use records::{Fields, Kinds, Lang, Value, record_digest_with};
+use records::{Fields, Kinds, Lang, Value, parts_digest, record_digest_with};
 
 use super::draft::Draft;
 use super::entries::{KEY, around, as_related, device_key, reference, stand_of};
@@ -18,8 +18,11 @@ use super::{By, invalid, no_such, own_school, turn};
 use crate::accounts::{self, Account};
 use crate::{Error, Node, Record, Way};
 
-/// The kind of a signature, by the family of the document that holds what is signed.
-const SIGNING: [(&str, &str); 1] = [("log", "signature")];
+/// The kind of a signature, by the family of the document that holds what is signed, and its field for the side.
+const SIGNING: [(&str, &str, &str); 2] = [
+    ("log", "signature", CAPACITY),
+    ("visits", "visit_signature", "side"),
+];
 
 /// Where a record names the person of a side: kind, side, and the fields to follow from the record. A side that is
 /// not listed may be signed by any person of the school.
@@ -31,10 +34,14 @@ const PEOPLE: [(&str, &str, &[&str]); 5] = [
     ("waiver", "participant", &["person"]),
 ];
 
-/// The field that binds what the signed record is about: of an observation, its lesson.
-const BENEATH: &str = "binds_about";
+/// The field that binds what the signed record is about, of an observation its lesson; and what hangs on the signed
+/// record, of a visit its team, days and tasks.
+pub(super) const BENEATH: &str = "binds_about";
 
-const ROLE: &str = "sign_role";
+/// The field for what one signs as.
+const CAPACITY: &str = "sign_role";
+/// The side of a visit that is no school's.
+const MENTOR_SIDE: &str = "mentor";
 const OWN_ACCOUNT: &str = "own_account";
 
 /// Whose hand signs.
@@ -46,6 +53,13 @@ pub enum Hand {
     Account(Account),
     /// Signed on paper by this person; the officer who is signed in enters it.
     Paper(String),
+    /// Signed in presence on a visitor's device, which holds no accounts of the school.
+    Present {
+        /// The person on the school's roster; empty for the visitor.
+        person: String,
+        /// What one signs as: a code of `sign_role`.
+        capacity: String,
+    },
 }
 
 /// A signature on a record.
@@ -59,8 +73,10 @@ pub struct Signature {
     pub side: [String; 2],
     /// Record id of the signer, empty for one who is on no roster.
     pub person: String,
-    /// Name of the signer.
+    /// Name of the signer; of a visitor, who is on no roster, the account.
     pub name: String,
+    /// What the signer signed as, where that is not the side itself, in Chinese and English.
+    pub capacity: [String; 2],
     /// How it was given, in Chinese and English.
     pub means: [String; 2],
     /// `YYYY-MM-DD`, typed.
@@ -137,17 +153,30 @@ pub fn sign(
     let form = kinds
         .get(&reference(&record))
         .ok_or_else(|| no_such("_kind", "表单", "form"))?;
-    let signing = signing_kind(&record)?;
+    let (signing, side) = signing_kind(&record)?;
     if record.doc.starts_with("log/") {
         own_school(node, record.school.as_deref().unwrap_or_default())?;
+    } else if !super::visits::is_own(node, &record.doc) {
+        return Err(invalid(
+            "id",
+            "送教记录在写它的专家的笔记本上签字；这台设备只能看",
+            "A visit sheet is signed on the laptop of the mentor who wrote it; this device only shows it",
+        ));
     }
     if let Some([zh, en]) = refused(node, &kinds, form, &record)? {
         return Err(invalid("id", &zh, &en));
     }
-    let (account, person, means) = match hand {
-        Hand::SignedIn => (by.account.clone(), person_of(node, &by.account)?, OWN_ACCOUNT),
-        Hand::Account(account) => (account.name, account.person.unwrap_or_default(), OWN_ACCOUNT),
-        Hand::Paper(person) => (by.account.clone(), person, "on_paper"),
+    let mine = || by.account.clone();
+    let (account, person, means, capacity) = match hand {
+        Hand::SignedIn => (mine(), person_of(node, &by.account)?, OWN_ACCOUNT, None),
+        Hand::Account(account) => (
+            account.name,
+            account.person.unwrap_or_default(),
+            OWN_ACCOUNT,
+            None,
+        ),
+        Hand::Paper(person) => (mine(), person, "on_paper", None),
+        Hand::Present { person, capacity } => (mine(), person, "on_device", Some(capacity)),
     };
     rightful(node, &record, form, role, &person)?;
     let digest = record_digest_with(&kinds, &record.fields);
@@ -157,7 +186,7 @@ pub fn sign(
     let same = around.iter().find(|other| {
         other.kind == signing
             && !other.disputed
-            && other.text(ROLE) == role
+            && other.text(side) == role
             && other.text("person") == person
             && other.text(BINDS) == digest
             && covers(&other.fields, beneath.as_deref())
@@ -169,12 +198,16 @@ pub fn sign(
     let draft = Draft::new(signing)
         .text("about", about)
         .text("person", &person)
-        .text(ROLE, role)
+        .text(side, role)
         .text("means", means)
         .text("signed_on", on)
         .text(KEY, &device_key(&node.id()))
         .text(BINDS, &digest)
         .text(BENEATH, beneath.as_deref().unwrap_or_default());
+    let draft = match capacity {
+        Some(capacity) => draft.text(CAPACITY, &capacity),
+        None => draft,
+    };
     let given = draft.over(Fields::new());
     let id = node.new_id();
     let mut edits = Edits::default();
@@ -210,7 +243,8 @@ pub fn signatures(node: &Node, about: &str) -> Result<Signatures, Error> {
     let mut titles = Titles::new(node, &kinds);
     let mut all = Vec::new();
     let mut given = around(node, &record)?;
-    given.retain(|other| SIGNING.iter().any(|(_, kind)| other.kind == *kind));
+    // One stands in the document of what it is on: nobody signs in another's.
+    given.retain(|other| other.doc == record.doc && side_field(&other.kind).is_some());
     given.sort_by(|a, b| (a.text("signed_on"), &a.id).cmp(&(b.text("signed_on"), &b.id)));
     for one in given {
         let kind = kinds.get(&reference(&one));
@@ -218,12 +252,23 @@ pub fn signatures(node: &Node, about: &str) -> Result<Signatures, Error> {
             Some(value) => titles.shown(kind.and_then(|kind| kind.field(name)), value),
             None => Ok(Default::default()),
         };
-        let [name, _] = shown("person")?;
-        let (side, means) = (shown(ROLE)?, shown("means")?);
+        let field = side_field(&one.kind).unwrap_or(CAPACITY);
+        let [mut name, _] = shown("person")?;
+        if one.text("person").is_empty() {
+            name = one.text("_by").to_owned();
+        }
+        let (side, means) = (shown(field)?, shown("means")?);
+        let capacity = match field {
+            CAPACITY => Default::default(),
+            _ => shown(CAPACITY)?,
+        };
+        // A signature is that of the device whose key it names.
+        let own = one.text(KEY).is_empty() || one.text(KEY) == device_key(&one.author);
         all.push(Signature {
-            role: one.text(ROLE).to_owned(),
+            role: one.text(field).to_owned(),
             person: one.text("person").to_owned(),
             name,
+            capacity,
             side,
             means,
             on: one.text("signed_on").to_owned(),
@@ -231,6 +276,7 @@ pub fn signatures(node: &Node, about: &str) -> Result<Signatures, Error> {
             device: node.device_label(&one.author),
             holds: one.text(BINDS) == digest
                 && covers(&one.fields, beneath.as_deref())
+                && own
                 && !one.disputed
                 && !record.disputed,
             way: one.way,
@@ -270,8 +316,16 @@ pub fn signatures(node: &Node, about: &str) -> Result<Signatures, Error> {
     })
 }
 
-/// Digest of what a record is about, if that is here: a change of the lesson is a change of the sheet.
+/// Digest of what a record is about, if that is here: a change of the lesson is a change of the sheet. Of a visit, of
+/// what hangs on it: a change of the team is one too.
 pub(super) fn beneath(node: &Node, kinds: &Kinds, record: &Record) -> Result<Option<String>, Error> {
+    if record.kind == super::visits::VISIT {
+        let parts = super::visits::parts(node, kinds, record)?;
+        let each = parts
+            .iter()
+            .map(|part| (part.id.as_str(), record_digest_with(kinds, &part.fields)));
+        return Ok(Some(parts_digest(each)));
+    }
     let field = kinds
         .get(&reference(record))
         .and_then(|kind| kind.view.about.as_deref());
@@ -358,10 +412,11 @@ pub(super) fn expected(node: &Node, record: &Record, role: &str) -> Result<Optio
     Ok(Some(named))
 }
 
-fn signing_kind(record: &Record) -> Result<&'static str, Error> {
+/// The kind of a signature on a record, and its field for the side.
+fn signing_kind(record: &Record) -> Result<(&'static str, &'static str), Error> {
     let family = record.doc.split('/').next().unwrap_or_default();
-    let found = SIGNING.iter().find(|(of, _)| *of == family);
-    found.map(|(_, kind)| *kind).ok_or_else(|| {
+    let found = SIGNING.iter().find(|(of, _, _)| *of == family);
+    found.map(|(_, kind, side)| (*kind, *side)).ok_or_else(|| {
         invalid(
             "id",
             "这种记录不用签字",
@@ -370,20 +425,30 @@ fn signing_kind(record: &Record) -> Result<&'static str, Error> {
     })
 }
 
+/// The field for the side in signatures of a kind; `None` for what is no signature.
+fn side_field(kind: &str) -> Option<&'static str> {
+    let found = SIGNING.iter().find(|(_, signing, _)| *signing == kind);
+    found.map(|(_, _, side)| *side)
+}
+
 /// The sides that a kind's steps ask for.
 fn needed(form: &Kind) -> impl Iterator<Item = &str> {
     let moves = form.states.iter().flat_map(|states| &states.moves);
     let needs = moves
         .flat_map(|each| &each.needs)
         .filter(|need| is_signature(need));
-    needs.filter_map(|need| need.wanted.get(ROLE).map(String::as_str))
+    needs.filter_map(|need| {
+        let side = side_field(need.record.as_deref()?)?;
+        need.wanted.get(side).map(String::as_str)
+    })
 }
 
 fn is_signature(need: &Need) -> bool {
     need.binds
-        && SIGNING
-            .iter()
-            .any(|(_, kind)| need.record.as_deref() == Some(kind))
+        && need
+            .record
+            .as_deref()
+            .is_some_and(|kind| side_field(kind).is_some())
 }
 
 /// Why nothing is signed now, if so: two versions, a closed record, or one that is not ready for it.
@@ -422,12 +487,30 @@ fn refused(node: &Node, kinds: &Kinds, form: &Kind, record: &Record) -> Result<O
 fn rightful(node: &Node, record: &Record, form: &Kind, role: &str, person: &str) -> Result<(), Error> {
     if needed(form).next().is_some() && !needed(form).any(|side| side == role) {
         return Err(invalid(
-            ROLE,
+            CAPACITY,
             "这张表不要这一方签字",
             "This sheet asks for no signature of that side",
         ));
     }
+    let visiting = record.doc.starts_with("visits/");
+    if visiting && role == MENTOR_SIDE {
+        return match person.is_empty() {
+            true => Ok(()),
+            false => Err(invalid(
+                "person",
+                "送教专家一方由专家自己签，不选学校的人",
+                "The mentor’s side is signed by the mentor, by nobody of the school",
+            )),
+        };
+    }
     let known = record_of(node, "person", person)?;
+    if visiting && known.as_ref().is_none_or(|known| known.school != record.school) {
+        return Err(invalid(
+            "person",
+            "请从这所学校的花名册上选签字人",
+            "Choose who signs from the roster of this school",
+        ));
+    }
     if known.is_none_or(|known| known.school != record.school) {
         return Err(invalid(
             "person",
@@ -478,9 +561,10 @@ fn person_of(node: &Node, account: &str) -> Result<String, Error> {
 }
 
 fn side_label(kinds: &Kinds, record: &Record, role: &str) -> [String; 2] {
-    let kind = signing_kind(record).ok().and_then(|kind| kinds.latest(kind));
+    let signing = signing_kind(record).ok();
+    let kind = signing.and_then(|(kind, side)| Some((kinds.latest(kind)?, side)));
     let label = |lang| {
-        kind.map_or(role, |kind| kind.code_label(ROLE, role, lang))
+        kind.map_or(role, |(kind, side)| kind.code_label(side, role, lang))
             .to_owned()
     };
     [Lang::Zh, Lang::En].map(label)

@@ -231,6 +231,7 @@ impl Session {
             self.sent = self.sent.max(upto);
             out.push(Effect::Acknowledged {
                 upto: Some(upto),
+                pieces: 0,
                 receipts: Vec::new(),
                 verdicts: Vec::new(),
             });

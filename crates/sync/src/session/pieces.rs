@@ -142,6 +142,7 @@ impl Session {
         let forked = ack.pieces > 0 && ack.verdicts.iter().any(forked);
         out.push(Effect::Acknowledged {
             upto,
+            pieces: ack.pieces,
             receipts: ack.receipts,
             verdicts: ack.verdicts,
         });

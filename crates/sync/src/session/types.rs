@@ -201,6 +201,8 @@ pub enum Effect {
     Acknowledged {
         /// New cursor.
         upto: Option<u64>,
+        /// How many of our pieces it answers.
+        pieces: u8,
         /// Verified receipts.
         receipts: Vec<Receipt>,
         /// What the peer did not store.

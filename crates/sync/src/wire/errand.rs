@@ -9,6 +9,8 @@
 //!  4 Absent    reason 1     the next one asked for does not come: 0 not here, 1 not on this link, 2 not for you
 //!  5 Group     bytes        the next group of the blob
 //!  6 Receipts  postcard     signed: what lies in a store (answer to WhoHas, or unasked for after a Fetch)
+//!  7 MailList               which sealed bundles are there for me, or to be carried on?
+//!  8 Mail      postcard     these; each can then be fetched like a blob, on the same stream
 //! ```
 //! Every Fetch is answered by one Blob with its groups, or one Absent, for each name. An errand of an unknown type is
 //! answered by nothing and passed over.
@@ -16,6 +18,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::blob::{BlobName, BlobReceipt};
+use crate::identity::NodeId;
 use crate::limits;
 
 /// One blob that is asked for.
@@ -25,6 +28,21 @@ pub struct Item {
     pub name: BlobName,
     /// The first group that is wanted; those before it are here.
     pub from: u32,
+}
+
+/// A sealed bundle that can be fetched. What it says of itself is believed by nobody: the bundle's own head is signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Letter {
+    /// The hash of its bytes, by which it is fetched.
+    pub blob: BlobName,
+    /// Its own name: the hash of its head.
+    pub name: [u8; 32],
+    /// For whom.
+    pub to: NodeId,
+    /// By whom.
+    pub from: NodeId,
+    /// Its size.
+    pub bytes: u64,
 }
 
 /// Why a blob does not come.
@@ -58,6 +76,10 @@ pub enum Errand {
     Group(Vec<u8>),
     /// What lies in a store.
     Receipts(Vec<BlobReceipt>),
+    /// Asks for sealed bundles.
+    MailList,
+    /// What there is.
+    Mail(Vec<Letter>),
     /// Of a later version.
     Unknown(u8),
 }
@@ -89,6 +111,8 @@ impl Errand {
             ],
             Errand::Group(bytes) => body(5, Ok(bytes.clone())),
             Errand::Receipts(receipts) => body(6, postcard::to_stdvec(receipts)),
+            Errand::MailList => vec![7],
+            Errand::Mail(letters) => body(8, postcard::to_stdvec(letters)),
             Errand::Unknown(kind) => vec![*kind],
         }
     }
@@ -123,6 +147,8 @@ impl Errand {
             }),
             5 => Errand::Group(body.to_vec()),
             6 => Errand::Receipts(few(read(body)?, limits::ERRAND_NAMES)?),
+            7 => Errand::MailList,
+            8 => Errand::Mail(few(read(body)?, limits::ERRAND_ITEMS)?),
             other => Errand::Unknown(*other),
         })
     }
@@ -150,6 +176,14 @@ mod tests {
             Errand::Absent(Reason::NotForYou),
             Errand::Group(vec![0; 16_384]),
             Errand::Receipts(vec![receipt]),
+            Errand::MailList,
+            Errand::Mail(vec![Letter {
+                blob: name,
+                name: [3; 32],
+                to: DeviceKey::from_seed([1; 32]).id(),
+                from: DeviceKey::from_seed([2; 32]).id(),
+                bytes: 70_000,
+            }]),
         ] {
             assert_eq!(Errand::decode(&errand.encode()), Ok(errand));
         }

@@ -170,7 +170,10 @@ async fn mentor(ctx: Ctx) -> Result<Response, Fault> {
             for id in assigned {
                 let known = schools.iter().find(|s| s.id == id);
                 rows.push(MentorRow {
-                    received: received(node, &id)?,
+                    received: {
+                        let here = office::taken_along(node, &id)?;
+                        here.base.max(here.log)
+                    },
                     name: known.map(|s| s.name.clone()).unwrap_or_default(),
                     sessions: known.map_or(0, |s| s.sessions),
                     teachers: known.map_or(0, |s| s.teachers),
@@ -189,18 +192,6 @@ async fn mentor(ctx: Ctx) -> Result<Response, Fault> {
         manage: ctx.may(Right::Manage),
         rows,
         link,
-    })
-}
-
-/// When a change of the school's documents last came in from another device.
-fn received(node: &Node, school: &str) -> Result<Option<i64>, node::Error> {
-    node.read(|conn| {
-        let mut query = conn.prepare_cached(
-            "SELECT MAX(c.at) FROM document d JOIN change c ON c.doc = d.id
-             WHERE (d.key LIKE 'log/' || ?1 || '/%' OR d.key LIKE 'base/' || ?1 || '/%')
-               AND c.from_peer IS NOT NULL",
-        )?;
-        Ok(query.query_row([school], |row| row.get(0))?)
     })
 }
 

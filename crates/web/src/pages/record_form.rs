@@ -14,6 +14,7 @@ use crate::labels::Choice;
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
 use crate::pages::records::{actor, may_enter};
+use crate::pages::visits;
 use crate::who::{Ctx, Post};
 
 /// How a field is drawn.
@@ -94,6 +95,12 @@ pub(crate) async fn new(
     form_page(&ctx, &form, Form::new(pairs), None).await
 }
 
+/// The form of a new record that begins with these values.
+pub(crate) async fn begin(ctx: &Ctx, kind: &str, pairs: Vec<(String, String)>) -> Result<Response, Fault> {
+    let form = form_of(ctx, kind)?;
+    form_page(ctx, &form, Form::new(pairs), None).await
+}
+
 /// The newest form of a kind that this account may enter here.
 fn form_of(ctx: &Ctx, kind: &str) -> Result<Kind, Fault> {
     let kinds = ctx.app.node.kinds();
@@ -148,7 +155,8 @@ async fn form_page(ctx: &Ctx, form: &Kind, f: Form, id: Option<String>) -> Resul
         } else {
             String::new()
         };
-        let options = options(ctx, field, fixed).await?;
+        let about = about.as_deref().map_or("", |field| f.get(field));
+        let options = options(ctx, form, field, fixed, about, f.get("host")).await?;
         fields.push(Drawn {
             id: field.id.clone(),
             label: field.label(l.into()).to_owned(),
@@ -180,11 +188,12 @@ async fn form_page(ctx: &Ctx, form: &Kind, f: Form, id: Option<String>) -> Resul
         (Some(id), _) => format!("/records/{}/{id}", form.id),
         (None, Some(about)) if !about.is_empty() => {
             let found = ctx.run(move |n| n.record(&about)).await?;
-            found.map_or_else(
-                || "/records".to_owned(),
-                |r| format!("/records/{}/{}", r.kind, r.id),
-            )
+            let page = |r: node::Record| {
+                visits::page_of(&r).unwrap_or_else(|| format!("/records/{}/{}", r.kind, r.id))
+            };
+            found.map_or_else(|| "/records".to_owned(), page)
         }
+        _ if form.id == "visit" => "/visits".to_owned(),
         _ => format!("/records/{}", form.id),
     };
     let shown: Vec<&str> = fields.iter().map(|field| field.id.as_str()).collect();
@@ -215,7 +224,14 @@ async fn named(ctx: &Ctx, id: &str) -> Result<String, Fault> {
     }))
 }
 
-async fn options(ctx: &Ctx, field: &Field, fixed: bool) -> Result<Vec<Choice>, Fault> {
+async fn options(
+    ctx: &Ctx,
+    form: &Kind,
+    field: &Field,
+    fixed: bool,
+    about: &str,
+    host: &str,
+) -> Result<Vec<Choice>, Fault> {
     if field.field_type != FieldType::Ref {
         let codes = field.codes.iter();
         return Ok(codes
@@ -225,9 +241,20 @@ async fn options(ctx: &Ctx, field: &Field, fixed: bool) -> Result<Vec<Choice>, F
     if fixed {
         return Ok(Vec::new());
     }
-    let (field, home) = (field.clone(), ctx.app.node.home_school());
+    let (field, kind) = (field.clone(), form.id.clone());
+    let visiting = form.document == "visits";
+    let (about, host) = (about.to_owned(), host.to_owned());
     let found = ctx
-        .run(move |n| office::choices(n, &field, home.as_deref()))
+        .run(move |n| {
+            if let Some(few) = visits::choices(n, &kind, &field.id, &about)? {
+                return Ok(few);
+            }
+            let school = match n.home_school() {
+                None if visiting => visits::school_of(n, &about, &host)?,
+                home => home,
+            };
+            office::choices(n, &field, school.as_deref())
+        })
         .await?;
     Ok(found
         .into_iter()
@@ -301,7 +328,13 @@ async fn save(ctx: Ctx, kind: Kind, mut form: Form, id: Option<String>) -> Resul
         .attempt(move |n| office::save_entry(n, &by, actor, input))
         .await?;
     match saved {
-        Ok(saved) => Ok(Redirect::to(&format!("/records/{}/{saved}?done=record", kind.id)).into_response()),
+        Ok(saved) => {
+            let of = saved.clone();
+            let record = ctx.run(move |n| n.record(&of)).await?;
+            let own = record.as_ref().and_then(visits::page_of);
+            let page = own.unwrap_or_else(|| format!("/records/{}/{saved}", kind.id));
+            Ok(Redirect::to(&format!("{page}?done=record")).into_response())
+        }
         Err(node::Error::Invalid(errors)) => {
             form.fail_all(&errors);
             form_page(&ctx, &kind, form, id).await

@@ -14,13 +14,15 @@ use crate::form::Form;
 use crate::labels::Choice;
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
+use crate::pages::visits;
 use crate::who::{Ctx, Post, Right};
 
 /// Rows of a list at first.
 const PAGE: u32 = 100;
 
 /// Kinds whose lists have pages of their own, and that page.
-const OWN_LISTS: [(&str, &str); 9] = [
+const OWN_LISTS: [(&str, &str); 10] = [
+    ("visit", "/visits"),
     ("bulletin", "/bulletins"),
     ("same_person", "/people"),
     ("year_close", "/closing"),
@@ -33,7 +35,11 @@ const OWN_LISTS: [(&str, &str); 9] = [
 ];
 
 /// Kinds that stand under others and have no list of their own.
-const UNDER_OTHERS: [&str; 12] = [
+const UNDER_OTHERS: [&str; 16] = [
+    "visit_member",
+    "visit_day",
+    "visit_task",
+    "visit_observation",
     "carried_credit",
     "correction",
     "visit_signature",
@@ -49,8 +55,9 @@ const UNDER_OTHERS: [&str; 12] = [
 ];
 
 /// What is looked for first, in this order; a county's own forms follow.
-const ORDER: [&str; 31] = [
-    "visit",
+const ORDER: [&str; 32] = [
+    "survey",
+    "visit_plan",
     "lesson",
     "observation",
     "trip",
@@ -309,8 +316,10 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
         return Err(Fault::NotFound);
     };
     let known = ctx.app.node.kinds();
-    e.more
-        .retain(|(id, _, _)| known.latest(id).is_some_and(|kind| may_enter(ctx, kind)));
+    // A visit is signed on its own page.
+    e.more.retain(|(id, _, _)| {
+        id != "visit_signature" && known.latest(id).is_some_and(|kind| may_enter(ctx, kind))
+    });
     let title = if e.entry.title.is_empty() {
         let label = e.kind.as_ref().map(|kind| kind.label(ctx.l.into()).to_owned());
         label.unwrap_or_else(|| e.entry.kind.clone())
@@ -324,7 +333,7 @@ async fn record_page(ctx: &Ctx, kind: String, id: String, f: Form) -> Result<Res
         "training_group" => Some(format!("/places/{}", e.entry.id)),
         "year_close" => Some(format!("/closing/{}", e.entry.id)),
         "observation" if !ctx.app.county() => Some(format!("/observations/{}", e.entry.id)),
-        _ => None,
+        _ => visits::page_of(&e.record),
     };
     let plan = match (e.entry.kind.as_str(), e.entry.known) {
         ("series", true) => {

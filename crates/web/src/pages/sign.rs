@@ -109,6 +109,9 @@ async fn sign_page(ctx: &Ctx, id: String, f: Form) -> Result<Response, Fault> {
         })
         .await?;
     let (e, signed, old, accounts) = found.ok_or(Fault::NotFound)?;
+    if e.entry.kind == "visit" {
+        return Ok(Redirect::to(&format!("/visits/{id}#sides")).into_response());
+    }
     let me = person(ctx).to_owned();
     let side = |side: &Side| side.person.as_ref().is_some_and(|(id, _)| *id == me);
     if !ctx.may(Right::Read) && (me.is_empty() || !signed.sides.iter().any(side)) {

@@ -29,6 +29,7 @@ struct Shown {
     held: u64,
     quarantined: usize,
     link: Link,
+    metered: bool,
 }
 
 #[derive(Template)]
@@ -48,11 +49,10 @@ impl SyncPage {
         !matches!(self.v.standing, Standing::NotEnrolled)
     }
 
-    fn bytes(&self, n: &u64) -> String {
-        match n {
-            0..1_024 => format!("{n} B"),
-            1_024..1_048_576 => format!("{} KB", n / 1_024),
-            _ => format!("{} MB", n / 1_048_576),
+    fn road(&self, road: &node::Road) -> &'static str {
+        match road {
+            node::Road::Quic => "QUIC",
+            node::Road::Tcp => self.l.t("TCP（UDP 不通）", "TCP (no UDP)"),
         }
     }
 }
@@ -76,6 +76,7 @@ async fn sync_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
                 held: n.held()?.iter().map(|h| h.count).sum(),
                 quarantined: n.quarantines()?.len(),
                 link: live::link(n)?,
+                metered: n.metered(),
             })
         })
         .await?;
@@ -118,6 +119,7 @@ pub(crate) async fn act(Post { ctx, mut form }: Post) -> Result<Response, Fault>
         "add" | "remove" => ("address", records::text::half_width(form.get("address"))),
         "accept" => ("answer", form.text("answer")),
         "confirm" | "forget" => ("confirm", String::new()),
+        "now" | "metered" | "unmetered" => ("do", String::new()),
         _ => return Err(Fault::NotFound),
     };
     if what == "confirm" && !form.has("compared") {
@@ -134,6 +136,11 @@ pub(crate) async fn act(Post { ctx, mut form }: Post) -> Result<Response, Fault>
         .attempt(move |n| match order.as_str() {
             "add" => n.add_address(typed.trim()),
             "remove" => n.remove_address(typed.trim()),
+            "now" => {
+                n.sync_now();
+                Ok(())
+            }
+            "metered" | "unmetered" => n.set_metered(order == "metered"),
             "accept" => enrol::accept(n, &typed).map(|_| ()),
             "confirm" => enrol::confirm(n).map(|_| ()),
             _ => enrol::forget_candidate(n),

@@ -8,6 +8,7 @@ mod roster;
 mod scale;
 mod sessions;
 mod signatures;
+mod visits;
 
 use store::{admitting, peers};
 use sync::DocKey;

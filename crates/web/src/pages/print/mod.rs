@@ -6,13 +6,16 @@
 
 mod filing;
 mod observation;
+mod pairing;
 mod paper;
 mod portfolio;
 mod register;
 mod sign_in;
+mod visit;
 
 use askama::Template;
 use axum::response::Response;
+use node::office::Side;
 
 use crate::assets;
 use crate::fault::Fault;
@@ -25,9 +28,11 @@ use paper::{Is, Paper, Sheet};
 
 pub(crate) use filing::show as filing;
 pub(crate) use observation::show as observation;
+pub(crate) use pairing::show as pairing;
 pub(crate) use portfolio::show as portfolio;
 pub(crate) use register::show as register;
 pub(crate) use sign_in::show as sign_in;
+pub(crate) use visit::{days as visit_days, sheet as visit, survey};
 
 #[derive(Template)]
 #[template(path = "print.html")]
@@ -97,4 +102,22 @@ fn framed(ctx: &Ctx, title: &str, heads: &Heads) -> Paper {
 /// A code's label as papers have it.
 fn label(kind: &str, field: &str, code: &str) -> String {
     crate::labels::label(Lang::Zh, kind, field, code)
+}
+
+/// What stands where a side signs: who, when and how; or that it is to be signed anew; or room for the hand.
+fn hand(side: &Side) -> String {
+    match &side.signature {
+        Some(s) if s.holds => {
+            let capacity = match s.capacity[0].as_str() {
+                "" => String::new(),
+                capacity => format!("（{capacity}）"),
+            };
+            format!(
+                "{}{capacity}　{}（{}，设备：{}）",
+                s.name, s.on, s.means[0], s.device
+            )
+        }
+        Some(s) => format!("已变更（待重签）：{} 于 {} 签的是修改以前的内容", s.name, s.on),
+        None => String::new(),
+    }
 }

@@ -2,12 +2,12 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use node::office::{self, Observation, Side, Signatures};
+use node::office::{self, Observation, Signatures};
 use records::date::parse_stored_date;
 use records::{Kinds, Lang, SchoolYear};
 
 use super::paper::{Grid, Is, Least, Row};
-use super::{framed, heads, show as frame};
+use super::{framed, hand, heads, show as frame};
 use crate::fault::Fault;
 use crate::pages::observations::may_see;
 use crate::who::Ctx;
@@ -131,15 +131,6 @@ fn three(line: &str) -> Row {
     Row {
         cells,
         ..Row::default()
-    }
-}
-
-/// What stands where a side signs: who, when and how; or that it is to be signed anew; or room for the hand.
-fn hand(side: &Side) -> String {
-    match &side.signature {
-        Some(s) if s.holds => format!("{}　{}（{}，设备：{}）", s.name, s.on, s.means[0], s.device),
-        Some(s) => format!("已变更（待重签）：{} 于 {} 签的是修改以前的内容", s.name, s.on),
-        None => String::new(),
     }
 }
 

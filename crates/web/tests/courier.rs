@@ -1,0 +1,87 @@
+//! U盘与捎带: a school without a network and its county, by their pages alone.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use node::accounts::Role;
+use node::office;
+use support::Site;
+
+#[test]
+fn a_stick_and_a_file_travel_by_the_pages() {
+    let county = Site::county(false);
+    let school = county.enrol_school("青石镇中心小学");
+    let clerk = school.signed_in("李专管员", Role::Clerk);
+    let office_page = county.signed_in("王审核员", Role::Auditor);
+    let facts = [
+        ("name", "王𬭊"),
+        ("teacher_code", "YL001"),
+        ("status", "serving"),
+        ("post", "teacher"),
+        ("from", "2025.9.1"),
+    ];
+    clerk.submit("/roster/new", "/roster/new", &facts).is(200);
+    clerk.get("/sync").is(200).has("href=\"/courier\"");
+    let stick = tempfile::tempdir().unwrap();
+    let path = stick.path().to_str().unwrap();
+    let plug = [("do", "stick"), ("path", path)];
+    clerk
+        .submit("/courier", "/courier", &plug)
+        .is(200)
+        .has("写到U盘")
+        .has("可以拔下U盘");
+    office_page
+        .submit("/courier", "/courier", &plug)
+        .is(200)
+        .has("新收改动")
+        .has("可以拔下U盘");
+    let id = county.school_id("青石镇中心小学");
+    assert_eq!(office::roster(&county.node, &id).unwrap()[0].name, "王𬭊");
+    clerk
+        .submit("/courier", "/courier", &plug)
+        .is(200)
+        .has("条记录现已到县");
+    assert_eq!(school.node.not_at_county().unwrap(), 0);
+
+    // Without a stick: made, downloaded, uploaded at the other side, twice.
+    clerk
+        .submit(
+            "/roster/new",
+            "/roster/new",
+            &[&facts[2..], &[("name", "欧阳㙇"), ("teacher_code", "YL002")]].concat(),
+        )
+        .is(200);
+    let page = clerk.submit("/courier", "/courier", &[("do", "make")]);
+    page.is(200).has("封好了");
+    let link = page.links("/courier/file/").remove(0);
+    let name = link.rsplit('/').next().unwrap();
+    let bytes = node::mail::read(&school.node, name).unwrap().unwrap();
+    assert_eq!(clerk.get(&link).is(200).bytes, bytes);
+    office_page
+        .upload_to("/courier/upload", &[], "包.yx", &bytes)
+        .is(200)
+        .has("新收改动");
+    office_page
+        .upload_to("/courier/upload", &[], "包.yx", &bytes)
+        .is(200)
+        .has("以前收过");
+    office_page
+        .upload_to("/courier/upload", &[], "照片.jpg", b"\xff\xd8")
+        .is(200)
+        .has("不是研修的数据包");
+    assert_eq!(office::roster(&county.node, &id).unwrap().len(), 2);
+
+    // Words instead of a fault page for what goes wrong.
+    clerk
+        .submit("/courier", "/courier", &[("do", "stick"), ("path", "usb")])
+        .is(200)
+        .has("完整位置");
+    let gone = [("do", "stick"), ("path", "/media/没有这个U盘")];
+    clerk
+        .submit("/courier", "/courier", &gone)
+        .is(200)
+        .has("是否插好");
+    clerk.get("/courier/file/..%2Fdevice.key").is(404);
+    // Only who manages the computer.
+    school.signed_in("校长", Role::Leader).get("/courier").is(403);
+}
