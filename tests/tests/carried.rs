@@ -79,6 +79,58 @@ async fn a_neighbour_carries_what_it_cannot_read_and_brings_the_answer_back() {
     b.down().await;
 }
 
+/// A mentor takes the records along as they are; the county's receipt comes back with the next visit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentor_brings_the_countys_receipt_back_on_the_next_visit() {
+    let mut county = Place::county();
+    let far = add_school(&county, "云雾小学");
+    let mut a = Place::school(&county, &far, "云雾小学 电脑");
+    let mut mentor = Place::device("送教一组 笔记本");
+    mentor.enrol(
+        &county,
+        &[
+            (node::Role::Mentor, format!("m1/{far}")),
+            (node::Role::MentorReader, far.clone()),
+        ],
+    );
+    add_session(&a, "雪天里的第㙇次研课", "2026-01-07");
+    a.up().await;
+    mentor.knows(&a);
+    mentor.up().await;
+    until("the mentor has the session", 40, || titles(&mentor).len() == 1).await;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert!(
+        mail::list(&mentor.node).unwrap().is_empty(),
+        "sealed besides, for nothing"
+    );
+    assert_eq!(a.node.not_at_county().unwrap(), 1);
+    a.down().await;
+    mentor.down().await;
+
+    county.up().await;
+    mentor.knows(&county);
+    mentor.up().await;
+    until("the county has the session", 40, || titles(&county).len() == 1).await;
+    until("the mentor carries the county's answer", 40, || {
+        mail::list(&mentor.node)
+            .unwrap()
+            .iter()
+            .any(|item| item.to == a.node.id())
+    })
+    .await;
+    mentor.down().await;
+    county.down().await;
+
+    a.up().await;
+    mentor.up().await;
+    until("A knows that its record is at the county", 40, || {
+        a.node.not_at_county().unwrap() == 0
+    })
+    .await;
+    a.down().await;
+    mentor.down().await;
+}
+
 /// Who has just met the county hands nothing to the neighbours, and a metered connection carries nothing for others.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_carried_without_need_or_on_a_metered_connection() {

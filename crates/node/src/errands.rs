@@ -40,6 +40,13 @@ const LOOKS_APART: Duration = Duration::from_secs(1);
 const MUTE: Duration = Duration::from_secs(600);
 /// Blobs asked for at a time: what this link has claimed no other one fetches meanwhile.
 const ASKED: usize = 8;
+/// Whoever has taken a bundle of ours is asked for the answer after so long each time, until there is one.
+const ANSWER_AFTER: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+    Duration::from_secs(60),
+];
 /// Mail is asked for again after so long on a link that stays.
 const MAIL_APART: Duration = Duration::from_secs(600);
 /// Groups read from the disk at a time.
@@ -430,7 +437,7 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
     let mut asked_receipts = false;
     // Mail is asked for when the link begins, and when the peer has taken some of ours or long after.
     let mut went = state.mail_went.subscribe();
-    let mut asked_mail: Option<Instant> = None;
+    let (mut seen, mut asks, mut due) = (0, 0, Instant::now());
     loop {
         let (looking, passed) = (node.clone(), without.clone());
         let (names, unreceipted) = blocking(move || {
@@ -462,12 +469,16 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                 }
                 continue;
             }
-            let again =
-                went.has_changed().unwrap_or(false) || asked_mail.is_none_or(|at| at.elapsed() > MAIL_APART);
-            if again && speaks.mail() {
-                went.mark_unchanged();
-                asked_mail = Some(Instant::now());
-                mail(state, opened(state, &mut streams).await?, &mut without).await?;
+            let given = *went.borrow_and_update();
+            if given != seen {
+                (seen, asks) = (given, ANSWER_AFTER.len());
+                due = Instant::now() + ANSWER_AFTER[0];
+            }
+            if Instant::now() >= due && speaks.mail() {
+                let came = mail(state, opened(state, &mut streams).await?, &mut without).await?;
+                asks = if came { 0 } else { asks.saturating_sub(1) };
+                let next = ANSWER_AFTER.len() - asks;
+                due = Instant::now() + ANSWER_AFTER.get(next).copied().unwrap_or(MAIL_APART);
                 continue;
             }
             tokio::time::sleep(LOOKS_APART).await;
@@ -478,11 +489,8 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                     }
                     news.mark_unchanged();
                 }
-                _ = went.changed() => {
-                    went.mark_changed();
-                    // The peer takes it up first.
-                    tokio::time::sleep(LOOKS_APART).await;
-                }
+                _ = went.changed() => went.mark_changed(),
+                () = tokio::time::sleep_until(due.into()), if speaks.mail() => {}
             }
             continue;
         }
@@ -510,12 +518,12 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
     }
 }
 
-/// Asks which sealed bundles there are, and fetches those that are for this node or to be carried on.
+/// Asks which sealed bundles there are, and fetches those that are for this node or to be carried on; whether any came.
 async fn mail(
     state: &State,
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
     without: &mut HashSet<BlobName>,
-) -> Result<(), Trouble> {
+) -> Result<bool, Trouble> {
     write(writer, &Errand::MailList).await?;
     let letters = match read(reader).await? {
         Some(Errand::Mail(letters)) => letters,
@@ -525,17 +533,14 @@ async fn mail(
     let (node, peer) = (state.node.clone(), state.link.peer());
     let mut names = blocking(move || post::wanted(&node, &peer, &letters)).await?;
     names.retain(|name| !without.contains(name));
+    let mut came = false;
     for few in names.chunks(ASKED) {
-        fetch(
-            state,
-            (&mut *writer, &mut *reader),
-            few.to_vec(),
-            without,
-            post::deliver,
-        )
-        .await?;
+        let open = (&mut *writer, &mut *reader);
+        came |= !fetch(state, open, few.to_vec(), without, post::deliver)
+            .await?
+            .is_empty();
     }
-    Ok(())
+    Ok(came)
 }
 
 async fn opened<'s>(

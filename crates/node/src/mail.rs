@@ -319,6 +319,17 @@ pub fn prepare(node: &Node, to: &NodeId, max: usize) -> Result<Vec<Item>, Error>
     Ok(now.into_iter().filter(|i| i.from == me && i.to == *to).collect())
 }
 
+/// Seals the answers that others wait for: authors whose records came by way of somebody else.
+pub(crate) fn prepare_owed(node: &Node, max: usize) -> Result<(), Error> {
+    let roll = node.roll();
+    for (device, owed) in node.store().read(rows::correspondents)? {
+        if owed && roll.is_member(&device) && device != node.id() && !node.is_county_store(&device) {
+            prepare(node, &device, max)?;
+        }
+    }
+    make_room(node, 0, None)
+}
+
 /// Seals what waits for everybody whom this node writes to by itself: the county, and whoever waits for an answer.
 pub fn prepare_all(node: &Node, max: usize) -> Result<Vec<Item>, Error> {
     let mut to: BTreeSet<NodeId> = bundle::county_device(node)?.into_iter().collect();

@@ -1,7 +1,8 @@
 //! Sealed bundles that go along with whoever is met: which are offered, and which are taken.
 //!
 //! A node that has had no county for a while seals what waits for the county, and gives it to any device of the county
-//! that it meets; that one carries it on without being able to read it (`mail.rs`), and brings back the answer.
+//! that it meets; that one carries it on without being able to read it (`mail.rs`), and brings back the answer. A mentor
+//! carries the records as they are, and brings back the county's answer to their author.
 
 use std::path::PathBuf;
 
@@ -27,7 +28,9 @@ pub(super) fn path(node: &Node, name: &str) -> PathBuf {
 
 /// What a peer may take along: what is for it first, then what is for others. What came from it is no news to it.
 pub(super) fn offer(node: &Node, peer: &NodeId) -> Result<Vec<Letter>, Error> {
-    if far_from_county(node)? {
+    if node.is_county() {
+        mail::prepare_owed(node, bundle::MAX)?;
+    } else if far_from_county(node)? && !reads_us(node, peer) {
         mail::prepare_all(node, bundle::MAX)?;
     }
     let mut items = mail::list(node)?;
@@ -64,6 +67,15 @@ fn far_from_county(node: &Node) -> Result<bool, Error> {
         p.connected || p.in_sync_at.is_some_and(lately)
     };
     Ok(!met.into_iter().any(|p| near(&p)))
+}
+
+/// Whether a peer carries our records as they are: a mentor's laptop, which may read them.
+fn reads_us(node: &Node, peer: &NodeId) -> bool {
+    let roll = node.roll();
+    let home = node
+        .home_school()
+        .and_then(|home| sync::DocKey::parse(&format!("log/{home}/2025")));
+    home.is_some_and(|log| sync::authority::may_read(&node.0.policy, &roll, peer, &log))
 }
 
 /// What of it is for this node, or to be carried on: within the limit, of members, and not by a connection that is

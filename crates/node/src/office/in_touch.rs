@@ -1,7 +1,7 @@
 //! How far the county is in touch with its schools: until which day the records of each are complete here, and which
 //! schools have what the county wrote (domain.md F4 未同步单位, §5.4 S8). Both are for people: nothing is decided by them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use sync::NodeId;
@@ -55,11 +55,11 @@ fn devices(node: &Node) -> HashMap<String, Vec<NodeId>> {
 
 /// [`Upto`] of every school that has a device; of the others it is [`Upto::NotEnrolled`].
 pub(super) fn upto(node: &Node) -> Result<HashMap<String, Upto>, Error> {
-    let connected = node.0.outward.connected().clone();
+    let connected: HashSet<NodeId> = node.0.outward.connected().keys().copied().collect();
     let mut known = HashMap::new();
     for peer in node.read(store::peers::list)? {
         let upto = match peer.in_sync_at {
-            Some(_) if connected.contains_key(&peer.node) => Upto::Now,
+            Some(_) if connected.contains(&peer.node) => Upto::Now,
             Some(at) => day_of(at).map_or(Upto::Never, Upto::Day),
             None => Upto::Never,
         };

@@ -5,6 +5,8 @@ use node::accounts::Role;
 use crate::common::*;
 use crate::support::*;
 
+const SIGNED: &str = ">双方已签</span>";
+
 /// A school that is visited: its computer and what stands there.
 struct Host {
     name: &'static str,
@@ -67,9 +69,9 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
         host.clerk.get("/").lacks("全部已到县");
         until(&expert, &format!("/sessions?school={}", host.own), &title);
         // On the spot: the sheet, both signatures, and only then it counts as signed.
-        host.sheet = enter(
-            &expert,
-            "visit",
+        host.sheet = saved(&expert.submit(
+            "/visits/new",
+            "/visits/new",
             &[
                 ("host", &host.own),
                 ("visit_kind", "delivery"),
@@ -79,32 +81,26 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
                 ("lessons", "６"),
                 ("summary", "听课六节，逐一评议；反馈课一节。"),
             ],
-        );
-        step(&expert, &host.sheet, "signed")
-            .has("学校签字")
-            .has("送教专家签字");
-        let sign = |fields: &[(&str, &str)]| {
-            let mut all = vec![("means", "on_device"), ("signed_on", to.as_str())];
-            all.extend_from_slice(fields);
-            answer(&expert, "visit_signature", id(&host.sheet), &all);
-        };
-        sign(&[("side", "mentor"), ("sign_role", "expert")]);
-        sign(&[
-            ("side", "school"),
-            ("sign_role", "principal"),
-            ("person", &host.principal),
-        ]);
-        saved(&step(&expert, &host.sheet, "signed"));
-        expert
-            .get(&host.sheet)
-            .has(">双方已签</span>")
-            .has("对现在的内容有效");
+        ));
+        let sign =
+            |fields: &[(&str, &str)]| expert.submit(&host.sheet, &format!("{}/sign", host.sheet), fields);
+        sign(&[("role", "mentor"), ("on-mentor", &to), ("as-mentor", "expert")])
+            .has("已签字，保存在这台笔记本")
+            .lacks(SIGNED);
+        let theirs = [
+            ("role", "school"),
+            ("on-school", to.as_str()),
+            ("as-school", "principal"),
+            ("person-school", &host.principal),
+            ("name-school", "周校长"),
+        ];
+        let by_both = format!("周校长 · 校长 · {to}");
+        sign(&theirs).has(SIGNED).has(&by_both);
         // The school has it before the mentor leaves.
-        until(&host.clerk, &host.sheet, ">双方已签</span>").has("听课六节");
-        host.leader
-            .get(&host.sheet)
-            .has(">双方已签</span>")
-            .has("对现在的内容有效");
+        until(&host.clerk, &host.sheet, SIGNED)
+            .has("听课六节")
+            .has(&by_both);
+        host.leader.get(&host.sheet).has(SIGNED).has(&by_both);
         wait("the mentor has all of the school", || {
             counts(&mentor, &host.own) == counts(&host.site, &host.own)
         });
@@ -119,7 +115,7 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
         );
     }
     // Six days later the county still knows of nothing.
-    auditor.get("/records/visit").lacks("研课磨课");
+    auditor.get("/visits").lacks("研课磨课");
     auditor.get("/sessions").has("还没有活动");
     expert.get("/").has("批改动还没交给县里");
 
@@ -128,7 +124,7 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
     until(&expert, "/", "都已交到县里").lacks("批改动还没交给县里");
     until(&auditor, "/audit", "3 条待审");
     for host in &hosts {
-        until(&auditor, &host.sheet, ">双方已签</span>").has(host.name);
+        until(&auditor, &host.sheet, SIGNED).has(host.name);
         assert_eq!(equal(&mentor, &county, &host.own), [1, 1, 1, 1, 0, 1]);
         // At the school nobody can know yet.
         let list = host.clerk.get("/sessions");
@@ -144,6 +140,6 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
         assert_eq!((badges(&list, "导师已带走"), badges(&list, "已到县")), (0, 2));
         until(&host.clerk, "/claims", ">县已认定</span>");
         assert_eq!(equal(&host.site, &county, &host.own), [2, 2, 2, 1, 0, 1]);
-        host.leader.get(&host.sheet).has(">双方已签</span>");
+        host.leader.get(&host.sheet).has(SIGNED);
     }
 }

@@ -128,13 +128,6 @@ impl Site {
         }
     }
 
-    /// Listens for others, and dials nobody.
-    pub fn listen(&mut self) {
-        let hub = self.node.addresses().unwrap();
-        hub.iter().for_each(|a| self.node.remove_address(a).unwrap());
-        self.network = Some(start(&self.rt, &self.node, ""));
-    }
-
     /// More schools in the county's registry.
     pub fn add_schools(&self, names: &[String]) {
         let input = |name: &String| OrganisationInput {
@@ -145,6 +138,13 @@ impl Site {
         };
         let list = names.iter().map(|name| (None, input(name))).collect();
         office::save_organisations(&self.node, &by("县管理员"), list).unwrap();
+    }
+
+    /// Listens for others, and dials nobody.
+    pub fn listen(&mut self) {
+        let hub = self.node.addresses().unwrap();
+        hub.iter().for_each(|a| self.node.remove_address(a).unwrap());
+        self.network = Some(start(&self.rt, &self.node, ""));
     }
 
     /// Gives the link to the county back, or one to another site.
