@@ -210,7 +210,7 @@ async fn a_damaged_range_is_noticed_and_fetched_elsewhere() {
     let mut damaged = photo.copy.clone();
     damaged[6 * GROUP + 5] ^= 0x40;
     std::fs::write(place_of(&school, &name), &damaged).unwrap();
-    let left = place_of(&county, &name).with_extension("part");
+    let left = county.node.dir().join("blobs/parts").join(format!("{name}.part"));
     std::fs::create_dir_all(left.parent().unwrap()).unwrap();
     // Three good groups, and what a power cut left of the fourth.
     let mut begun = part(&photo.copy, 3);

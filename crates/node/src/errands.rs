@@ -50,7 +50,7 @@ const ANSWER_AFTER: [Duration; 4] = [
 /// Mail is asked for again after so long on a link that stays.
 const MAIL_APART: Duration = Duration::from_secs(600);
 /// Groups read from the disk at a time.
-const READ_AT_ONCE: u64 = 16;
+const READ_AT_ONCE: u64 = 4;
 
 /// What went wrong in an errand: the peer, or this node.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,7 @@ impl Errands {
         });
         let (live, is_live) = watch::channel(None);
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve_all(state.clone()));
+        tasks.spawn(serve_all(state.clone(), is_live.clone()));
         tasks.spawn(ask(state.clone(), is_live));
         Errands {
             _tasks: tasks,
@@ -132,6 +132,9 @@ impl Errands {
         }
     }
 }
+
+/// Since when the session is live, and what the peer's program reads.
+type Live = watch::Receiver<Option<(Instant, Speaks)>>;
 
 /// Counts one blob under way.
 struct UnderWay<'s>(&'s State);
@@ -173,6 +176,13 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(lost)?
 }
 
+/// A hub has hundreds of peers: reading for a few at a time keeps its disk for records. Held while something is read,
+/// and not while a slow peer takes it.
+async fn seat(state: &State) -> Result<tokio::sync::SemaphorePermit<'_>, Trouble> {
+    let lost = |_| Error::Store(store::Error::BadRow("errand"));
+    Ok(state.node.0.errands.acquire().await.map_err(lost)?)
+}
+
 async fn read(reader: &mut FrameReader) -> Result<Option<Errand>, Trouble> {
     let frame = tokio::time::timeout(MUTE, reader.read())
         .await
@@ -198,8 +208,12 @@ fn told(peer: &NodeId, result: Result<(), Trouble>) {
 
 // ---- serving
 
-async fn serve_all(state: Arc<State>) {
+async fn serve_all(state: Arc<State>, mut is_live: Live) {
     let mut served = JoinSet::new();
+    // Nobody is served whom the session has not let in.
+    if is_live.wait_for(Option::is_some).await.is_err() {
+        return;
+    }
     // What came before the handshake's end may be another's words said again (0-RTT): nothing is served on it.
     if state.link.settled().await.is_err() {
         return;
@@ -225,16 +239,22 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
     let peer = state.link.peer();
     // The bundles that were offered on this stream, by the hash of their bytes.
     let mut offered: HashMap<BlobName, String> = HashMap::new();
+    let mut lists = 0;
     while let Some(errand) = read(&mut reader).await? {
+        let roll = state.node.roll();
+        if !roll.is_member(&peer) || roll.is_revoked(&peer) {
+            return Err(Trouble::Peer("no member of the county any more"));
+        }
         match errand {
             Errand::Fetch(items) => {
                 let _under_way = UnderWay::new(state);
                 for item in items {
                     let letter = offered.get(&item.name).cloned();
-                    if letter.is_some() {
+                    let mail = letter.is_some();
+                    serve_one(state, &mut writer, item, letter).await?;
+                    if mail {
                         state.mail_went.send_modify(|n| *n += 1);
                     }
-                    serve_one(state, &mut writer, item, letter).await?;
                 }
             }
             Errand::WhoHas(names) => {
@@ -246,9 +266,15 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 let node = state.node.clone();
                 blocking(move || take_receipts(&node, receipts)).await?;
             }
-            Errand::MailList => {
+            Errand::MailList(known) => {
+                // A look through all mail costs something.
+                if lists > 0 {
+                    tokio::time::sleep(LOOKS_APART).await;
+                }
+                lists += 1;
+                let _seat = seat(state).await?;
                 let node = state.node.clone();
-                let letters = blocking(move || post::offer(&node, &peer)).await?;
+                let letters = blocking(move || post::offer(&node, &peer, &known)).await?;
                 offered = letters.iter().map(|l| (l.blob, post::name(l))).collect();
                 write(&mut writer, &Errand::Mail(letters)).await?;
             }
@@ -267,9 +293,7 @@ async fn serve_one(
     item: Item,
     letter: Option<String>,
 ) -> Result<(), Trouble> {
-    // A hub has hundreds of peers; reading for a few at a time keeps its disk for records.
-    let lost = |_| Error::Store(store::Error::BadRow("errand"));
-    let _seat = state.node.0.errands.acquire().await.map_err(lost)?;
+    let reading = seat(state).await?;
     let (node, peer) = (state.node.clone(), state.link.peer());
     let opened = blocking(move || {
         let path = match letter {
@@ -283,10 +307,13 @@ async fn serve_one(
         Err(reason) => return write(writer, &Errand::Absent(reason)).await,
         Ok(opened) => opened,
     };
+    drop(reading);
     write(writer, &Errand::Blob { size, hashes }).await?;
     let mut next = u64::from(item.from);
     while next < groups_of(size) {
+        let reading = seat(state).await?;
         let (back, lot) = blocking(move || read_lot(file, size, next)).await?;
+        drop(reading);
         file = back;
         let Some(lot) = lot else {
             // It shrank under our hands: the stream cannot be gone on with.
@@ -384,22 +411,15 @@ fn receipts_for(node: &Node, peer: &NodeId, names: &[[u8; 8]]) -> Result<Vec<Blo
 
 /// What a county store signs for a blob that lies in it.
 fn own_receipt(node: &Node, name: &BlobName) -> Result<Option<BlobReceipt>, Error> {
-    let here = is_county(node, &node.id()) && node.read(|c| rows::size(c, name))?.is_some();
+    let here = node.is_county() && node.read(|c| rows::size(c, name))?.is_some();
     Ok(here.then(|| BlobReceipt::sign(&node.0.key, node.store_id(), *name)))
-}
-
-fn is_county(node: &Node, device: &NodeId) -> bool {
-    use crate::Role;
-    let roll = node.roll();
-    let office = |role| role == Role::County.code() || role == Role::Auditor.code();
-    roll.grants(device).any(|grant| office(grant.role)) && !roll.is_revoked(device)
 }
 
 /// Keeps the receipts of county stores; those of others promise nothing.
 fn take_receipts(node: &Node, receipts: Vec<BlobReceipt>) -> Result<(), Error> {
     let good: Vec<BlobReceipt> = receipts
         .into_iter()
-        .filter(|r| r.node != node.id() && is_county(node, &r.node) && r.is_good())
+        .filter(|r| r.node != node.id() && node.is_county_store(&r.node) && r.is_good())
         .collect();
     if good.is_empty() {
         return Ok(());
@@ -415,7 +435,7 @@ fn take_receipts(node: &Node, receipts: Vec<BlobReceipt>) -> Result<(), Error> {
 
 // ---- asking
 
-async fn ask(state: Arc<State>, mut is_live: watch::Receiver<Option<(Instant, Speaks)>>) {
+async fn ask(state: Arc<State>, mut is_live: Live) {
     let live = is_live.wait_for(Option::is_some).await.map(|live| *live);
     let Ok(Some((_, speaks))) = live else { return };
     let peer = state.link.peer();
@@ -449,12 +469,12 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
             Ok((names, wanted::unreceipted(&looking, &peer, most)?))
         })
         .await?;
-        let county = is_county(&node, &peer);
+        let county = node.is_county_store(&peer);
         state
             .expecting
             .send_replace(!names.is_empty() || (county && !unreceipted.is_empty()));
         if names.is_empty() {
-            if !unreceipted.is_empty() && !asked_receipts && !is_county(&node, &node.id()) {
+            if !unreceipted.is_empty() && !asked_receipts && !node.is_county() {
                 asked_receipts = true;
                 let (writer, reader) = opened(state, &mut streams).await?;
                 let first = |name: &BlobName| {
@@ -524,15 +544,19 @@ async fn mail(
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
     without: &mut HashSet<BlobName>,
 ) -> Result<bool, Trouble> {
-    write(writer, &Errand::MailList).await?;
+    let (node, peer) = (state.node.clone(), state.link.peer());
+    let known = {
+        let node = node.clone();
+        blocking(move || post::known(&node)).await?
+    };
+    write(writer, &Errand::MailList(known)).await?;
     let letters = match read(reader).await? {
         Some(Errand::Mail(letters)) => letters,
         None => return Err(Trouble::Link(net::Error::StreamEnded)),
         Some(_) => return Err(Trouble::Peer("no mail where it was due")),
     };
-    let (node, peer) = (state.node.clone(), state.link.peer());
     let mut names = blocking(move || post::wanted(&node, &peer, &letters)).await?;
-    names.retain(|name| !without.contains(name));
+    names.retain(|(name, _)| !without.contains(name));
     let mut came = false;
     for few in names.chunks(ASKED) {
         let open = (&mut *writer, &mut *reader);
@@ -563,7 +587,7 @@ async fn opened<'s>(
 async fn fetch(
     state: &State,
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
-    names: Vec<BlobName>,
+    names: Vec<(BlobName, u64)>,
     without: &mut HashSet<BlobName>,
     keep: Keep,
 ) -> Result<Vec<BlobName>, Trouble> {
@@ -572,7 +596,7 @@ async fn fetch(
     let mut claims = Vec::new();
     let mut items = Vec::new();
     let mut parts = Vec::new();
-    for name in names {
+    for (name, most) in names {
         let Some(claim) = Claim::new(node, name) else {
             continue;
         };
@@ -589,7 +613,7 @@ async fn fetch(
         };
         let from = part.as_ref().map_or(0, Partial::got) as u32;
         items.push(Item { name, from });
-        parts.push(part);
+        parts.push((part, most));
         claims.push(claim);
     }
     if items.is_empty() {
@@ -597,10 +621,13 @@ async fn fetch(
     }
     write(writer, &Errand::Fetch(items.clone())).await?;
     let mut kept = Vec::new();
-    for (item, part) in items.into_iter().zip(parts) {
+    for (item, (part, most)) in items.into_iter().zip(parts) {
         match read(reader).await? {
             Some(Errand::Absent(_)) => {
                 without.insert(item.name);
+            }
+            Some(Errand::Blob { size, .. }) if size > most => {
+                return Err(Trouble::Peer("a file larger than its record allows"));
             }
             Some(Errand::Blob { size, hashes }) => {
                 let part = Coming {

@@ -1,4 +1,4 @@
-//! What has come of a blob, beside where it will stand: `<name>.part`.
+//! What has come of a blob: `blobs/parts/<name>.part`, [`PARTS`] bytes in all.
 //!
 //! ```text
 //! offset 0   4        12          16           16 + 32 n
@@ -30,8 +30,39 @@ pub(crate) struct Partial {
     got: u64,
 }
 
+/// Bytes of all parts together: some twenty originals. What was touched longest ago goes first.
+const PARTS: u64 = 256 << 20;
+
+fn folder(node: &Node) -> PathBuf {
+    node.dir().join("blobs").join("parts")
+}
+
 fn path(node: &Node, name: &BlobName) -> PathBuf {
-    super::place(node, name).with_extension("part")
+    folder(node).join(format!("{name}.part"))
+}
+
+/// Makes room for a new part: peers may begin any number and end none.
+fn make_room(node: &Node, more: u64) {
+    let mut parts: Vec<_> = fs::read_dir(folder(node))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let meta = entry.metadata().ok()?;
+            Some((meta.modified().ok()?, meta.len(), entry.path()))
+        })
+        .collect();
+    parts.sort();
+    let mut total = more + parts.iter().map(|(_, bytes, _)| bytes).sum::<u64>();
+    for (_, bytes, path) in parts {
+        if total <= PARTS {
+            break;
+        }
+        // One that somebody is writing to is unlinked under their hands; it is begun anew then.
+        if fs::remove_file(path).is_ok() {
+            total -= bytes;
+        }
+    }
 }
 
 /// What is here of a blob; `None` if nothing is, or nothing that can be gone on with.
@@ -83,10 +114,9 @@ fn read_head(file: &mut File, name: &BlobName) -> Option<Outline> {
 
 /// Begins anew with an outline that a peer has told.
 pub(crate) fn begin(node: &Node, name: &BlobName, outline: Outline) -> Result<Partial, Error> {
-    let path = path(node, name);
-    if let Some(shelf) = path.parent() {
-        fs::create_dir_all(shelf).map_err(file(shelf))?;
-    }
+    let (folder, path) = (folder(node), path(node, name));
+    fs::create_dir_all(&folder).map_err(file(&folder))?;
+    make_room(node, outline.size());
     let mut head = MAGIC.to_vec();
     head.extend(outline.size().to_le_bytes());
     head.extend((outline.groups() as u32).to_le_bytes());
@@ -142,7 +172,10 @@ impl Partial {
     /// Removes the file: the blob has been kept, or is of no use.
     pub(crate) fn discard(self) -> Result<(), Error> {
         drop(self.file);
-        fs::remove_file(&self.path).map_err(file(&self.path))
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file(&self.path)(error)),
+            _ => Ok(()),
+        }
     }
 
     fn stand_at(&mut self, group: u64) -> Result<(), Error> {

@@ -36,6 +36,16 @@ impl Size {
     /// All, the smallest first.
     pub const ALL: [Size; 3] = [Size::Preview, Size::Copy, Size::Original];
 
+    /// The most that is fetched as one: whoever makes them keeps to less, but for pictures of nothing but noise, and
+    /// copies of older programs, which kept to no figure.
+    pub const fn most(self) -> u64 {
+        match self {
+            Size::Preview => 60_000,
+            Size::Copy => 2_000_000,
+            Size::Original => BLOB_BYTES,
+        }
+    }
+
     /// The field of the record that names it.
     pub const fn field(self) -> &'static str {
         match self {
@@ -85,12 +95,12 @@ pub(crate) fn missing(
     peer: &NodeId,
     without: &HashSet<BlobName>,
     most: usize,
-) -> Result<Vec<BlobName>, Error> {
+) -> Result<Vec<(BlobName, u64)>, Error> {
     let schools = schools_of(node, peer)?;
     // A laptop that only carries takes what the county has not got yet.
     let (carries, metered) = (super::storage::carries(node), node.metered());
     node.read(|conn| {
-        let mut found: Vec<BlobName> = Vec::new();
+        let mut found: Vec<(BlobName, u64)> = Vec::new();
         for size in Size::ALL {
             if metered && size != Size::Preview {
                 break;
@@ -98,9 +108,9 @@ pub(crate) fn missing(
             for school in &schools {
                 let room = (most - found.len()) + without.len();
                 for name in missing_of(conn, size, carries, school, room)? {
-                    let new = !without.contains(&name) && !found.contains(&name);
+                    let new = !without.contains(&name) && found.iter().all(|(known, _)| *known != name);
                     if new && found.len() < most {
-                        found.push(name);
+                        found.push((name, size.most()));
                     }
                 }
             }
@@ -118,7 +128,7 @@ fn missing_of(
 ) -> store::Result<Vec<BlobName>> {
     let wished = match size {
         Size::Original => "AND EXISTS (SELECT 1 FROM blob_wish w WHERE w.name = r.fields ->> 'original')",
-        Size::Copy if carries => {
+        Size::Preview | Size::Copy if carries => {
             "AND NOT EXISTS (SELECT 1 FROM blob_receipt x WHERE x.name = r.fields ->> 'hash')"
         }
         _ => "",
@@ -126,8 +136,9 @@ fn missing_of(
     let field = size.field();
     let sql = format!(
         "SELECT r.fields ->> '{field}' FROM record r LEFT JOIN blob b ON b.name = r.fields ->> '{field}'
-         WHERE r.kind = 'evidence' AND r.school = ?1 AND b.name IS NULL AND r.fields ->> '{field}' <> '' {wished}
-         ORDER BY r.date DESC LIMIT ?2"
+         WHERE r.kind = 'evidence' AND r.school = ?1 AND b.name IS NULL
+           AND r.fields ->> '{field}' GLOB '1e20*' AND length(r.fields ->> '{field}') = 68 {wished}
+         GROUP BY r.fields ->> '{field}' ORDER BY MAX(r.date) DESC LIMIT ?2"
     );
     let mut query = conn.prepare_cached(&sql)?;
     let rows = query.query_map((school, most as i64), |row| row.get::<_, String>(0))?;

@@ -26,15 +26,32 @@ pub(super) fn path(node: &Node, name: &str) -> PathBuf {
     mail::path(node, name).unwrap_or_default()
 }
 
-/// What a peer may take along: what is for it first, then what is for others. What came from it is no news to it.
-pub(super) fn offer(node: &Node, peer: &NodeId) -> Result<Vec<Letter>, Error> {
+/// The beginnings of the names of what lies here, so that it is not offered again.
+pub(super) fn known(node: &Node) -> Result<Vec<[u8; 8]>, Error> {
+    let items = mail::list(node)?.into_iter().rev();
+    let names = items
+        .filter_map(|item| hash_of(&item.name))
+        .map(|hash| first(&hash));
+    Ok(names.take(limits::ERRAND_NAMES).collect())
+}
+
+fn first(hash: &[u8; 32]) -> [u8; 8] {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    first
+}
+
+/// What a peer may take along and has not got: what is for it first, then what is for others. What came from it is no
+/// news to it.
+pub(super) fn offer(node: &Node, peer: &NodeId, known: &[[u8; 8]]) -> Result<Vec<Letter>, Error> {
     if node.is_county() {
         mail::prepare_owed(node, bundle::MAX)?;
     } else if far_from_county(node)? && !reads_us(node, peer) {
         mail::prepare_all(node, bundle::MAX)?;
     }
     let mut items = mail::list(node)?;
-    items.retain(|item| item.from != *peer && item.to != node.id());
+    let here = |item: &mail::Item| hash_of(&item.name).is_some_and(|hash| known.contains(&first(&hash)));
+    items.retain(|item| item.from != *peer && item.to != node.id() && !here(item));
     items.sort_by_key(|item| item.to != *peer);
     let mut letters = Vec::new();
     for item in items.into_iter().take(limits::ERRAND_ITEMS) {
@@ -80,7 +97,7 @@ fn reads_us(node: &Node, peer: &NodeId) -> bool {
 
 /// What of it is for this node, or to be carried on: within the limit, of members, and not by a connection that is
 /// paid by the byte.
-pub(super) fn wanted(node: &Node, peer: &NodeId, letters: &[Letter]) -> Result<Vec<BlobName>, Error> {
+pub(super) fn wanted(node: &Node, peer: &NodeId, letters: &[Letter]) -> Result<Vec<(BlobName, u64)>, Error> {
     let (me, roll, limit, metered) = (node.id(), node.roll(), mail::limit(node)?, node.metered());
     let mut names = Vec::new();
     for letter in letters {
@@ -88,7 +105,7 @@ pub(super) fn wanted(node: &Node, peer: &NodeId, letters: &[Letter]) -> Result<V
         let here = node.read(|c| Ok(rows::get(c, &known)?.is_some() || rows::was_taken(c, &known)?))?;
         let carried = !metered && letter.bytes <= limit && letter.to != *peer && roll.is_member(&letter.to);
         if !here && letter.from != me && (letter.to == me || carried) && letter.bytes <= limits::BLOB_BYTES {
-            names.push(letter.blob);
+            names.push((letter.blob, letter.bytes));
         }
     }
     Ok(names)

@@ -9,7 +9,7 @@
 //!  4 Absent    reason 1     the next one asked for does not come: 0 not here, 1 not on this link, 2 not for you
 //!  5 Group     bytes        the next group of the blob
 //!  6 Receipts  postcard     signed: what lies in a store (answer to WhoHas, or unasked for after a Fetch)
-//!  7 MailList               which sealed bundles are there for me, or to be carried on?
+//!  7 MailList  postcard     which sealed bundles are there for me, or to be carried on, but those that begin so?
 //!  8 Mail      postcard     these; each can then be fetched like a blob, on the same stream
 //! ```
 //! Every Fetch is answered by one Blob with its groups, or one Absent, for each name. An errand of an unknown type is
@@ -76,8 +76,8 @@ pub enum Errand {
     Group(Vec<u8>),
     /// What lies in a store.
     Receipts(Vec<BlobReceipt>),
-    /// Asks for sealed bundles.
-    MailList,
+    /// Asks for sealed bundles but those whose names begin so.
+    MailList(Vec<[u8; 8]>),
     /// What there is.
     Mail(Vec<Letter>),
     /// Of a later version.
@@ -111,7 +111,7 @@ impl Errand {
             ],
             Errand::Group(bytes) => body(5, Ok(bytes.clone())),
             Errand::Receipts(receipts) => body(6, postcard::to_stdvec(receipts)),
-            Errand::MailList => vec![7],
+            Errand::MailList(known) => body(7, postcard::to_stdvec(known)),
             Errand::Mail(letters) => body(8, postcard::to_stdvec(letters)),
             Errand::Unknown(kind) => vec![*kind],
         }
@@ -147,7 +147,7 @@ impl Errand {
             }),
             5 => Errand::Group(body.to_vec()),
             6 => Errand::Receipts(few(read(body)?, limits::ERRAND_NAMES)?),
-            7 => Errand::MailList,
+            7 => Errand::MailList(few(read(body)?, limits::ERRAND_NAMES)?),
             8 => Errand::Mail(few(read(body)?, limits::ERRAND_ITEMS)?),
             other => Errand::Unknown(*other),
         })
@@ -176,7 +176,7 @@ mod tests {
             Errand::Absent(Reason::NotForYou),
             Errand::Group(vec![0; 16_384]),
             Errand::Receipts(vec![receipt]),
-            Errand::MailList,
+            Errand::MailList(vec![[5; 8]]),
             Errand::Mail(vec![Letter {
                 blob: name,
                 name: [3; 32],
