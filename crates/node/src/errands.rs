@@ -240,7 +240,9 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
     // The bundles that were offered on this stream, by the hash of their bytes.
     let mut offered: HashMap<BlobName, String> = HashMap::new();
     let mut lists = 0;
-    while let Some(errand) = read(&mut reader).await? {
+    // Between two errands a peer may be silent as long as the link lasts.
+    while let Some(bytes) = reader.read().await? {
+        let errand = Errand::decode(&bytes).map_err(|_| Trouble::Peer("a frame that cannot be read"))?;
         let roll = state.node.roll();
         if !roll.is_member(&peer) || roll.is_revoked(&peer) {
             return Err(Trouble::Peer("no member of the county any more"));

@@ -20,7 +20,7 @@ struct StoragePage {
     c: Chrome,
     f: Form,
     gauge: Gauge,
-    months: i32,
+    months: String,
 }
 
 impl StoragePage {
@@ -45,7 +45,7 @@ pub(crate) async fn show(ctx: Ctx) -> Result<Response, Fault> {
 
 async fn storage_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     ctx.need(Right::Manage)?;
-    let months = f.get("months").parse().unwrap_or(MONTHS);
+    let months: i32 = f.get("months").parse().unwrap_or(MONTHS);
     let gauge = ctx.run(move |n| storage::gauge(n, &before(months))).await?;
     let l = ctx.l;
     html(&StoragePage {
@@ -53,7 +53,7 @@ async fn storage_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
         c: Chrome::new(ctx, l.t("存储空间", "Storage"), "sync"),
         f,
         gauge,
-        months,
+        months: months.to_string(),
     })
 }
 
