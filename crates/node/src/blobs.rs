@@ -10,13 +10,12 @@ pub mod wanted;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 
 use store::blobs;
 use sync::BlobName;
 
-use crate::directory::file;
+use crate::directory::{file, write_whole};
 use crate::{Error, Node};
 
 /// The name of this content.
@@ -43,43 +42,12 @@ pub fn is_here(node: &Node, name: &str) -> bool {
 pub fn keep(node: &Node, bytes: &[u8]) -> Result<String, Error> {
     let name = BlobName::of(bytes);
     if read(node, &name.to_string())?.is_none() {
-        write(node, &name, bytes)?;
+        // Two requests may bring the same photo at once; each writes its own file.
+        write_whole(&place(node, &name), &format!("{}.new", node.new_id()), bytes)?;
     }
     let (size, at) = (bytes.len() as u64, node.now());
     node.store().write(|tx| blobs::put(tx, &name, size, at))?;
     Ok(name.to_string())
-}
-
-fn write(node: &Node, name: &BlobName, bytes: &[u8]) -> Result<(), Error> {
-    let to = place(node, name);
-    let shelf = to.parent().unwrap_or(node.dir());
-    let shelves = shelf.parent().unwrap_or(node.dir());
-    fs::create_dir_all(shelf).map_err(file(shelf))?;
-    // Two requests may bring the same photo at once; each writes its own file.
-    let beside = shelf.join(format!("{name}.{}.new", node.new_id()));
-    let written = (|| {
-        let mut out = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&beside)?;
-        out.write_all(bytes)?;
-        out.sync_all()?;
-        drop(out);
-        fs::rename(&beside, &to)
-    })();
-    if let Err(error) = written {
-        // What is left of it is of no use; that it cannot be removed changes nothing about the error.
-        let _ = fs::remove_file(&beside);
-        return Err(file(&beside)(error));
-    }
-    // The names must survive a power cut as well as the content.
-    #[cfg(unix)]
-    for folder in [shelf, shelves, node.dir()] {
-        fs::File::open(folder)
-            .and_then(|d| d.sync_all())
-            .map_err(file(folder))?;
-    }
-    Ok(())
 }
 
 /// The content of a blob; `None` if it is not here, or no longer what its name says.

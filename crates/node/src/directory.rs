@@ -87,6 +87,42 @@ pub fn write_key(path: &Path, key: &DeviceKey) -> Result<(), Error> {
     Ok(())
 }
 
+/// Writes a file that is whole whenever it is there, also after a power cut: beside it, synced, and renamed, with the
+/// names of the folders that were made for it. `mark` ends the name that it has till then; two who may write the same
+/// file at once need two marks.
+pub(crate) fn write_whole(to: &Path, mark: &str, bytes: &[u8]) -> Result<(), Error> {
+    let parent = to.parent().unwrap_or(to);
+    // Those that hold a new name: the file's, and that of each folder that is not there yet.
+    let holders = parent
+        .ancestors()
+        .take(1 + parent.ancestors().take_while(|a| !a.exists()).count());
+    let holders: Vec<PathBuf> = holders.map(Path::to_path_buf).collect();
+    fs::create_dir_all(parent).map_err(file(parent))?;
+    let mut beside = to.as_os_str().to_owned();
+    beside.push(".");
+    beside.push(mark);
+    let beside = PathBuf::from(beside);
+    let written = (|| {
+        let mut out = fs::File::create(&beside)?;
+        out.write_all(bytes)?;
+        out.sync_all()?;
+        drop(out);
+        fs::rename(&beside, to)
+    })();
+    written.map_err(|error| {
+        // What is left of it is of no use; that it cannot be removed changes nothing about the error.
+        let _ = fs::remove_file(&beside);
+        file(to)(error)
+    })?;
+    #[cfg(unix)]
+    for folder in &holders {
+        fs::File::open(folder)
+            .and_then(|d| d.sync_all())
+            .map_err(file(folder))?;
+    }
+    Ok(())
+}
+
 /// Reads a secret key.
 pub fn read_key(path: &Path) -> Result<DeviceKey, Error> {
     let text = fs::read_to_string(path).map_err(file(path))?;

@@ -199,6 +199,13 @@ async fn write(writer: &mut FrameWriter, errand: &Errand) -> Result<(), Trouble>
         .map_err(|_| Trouble::Mute)??)
 }
 
+/// By what a name is told from others where a few bytes count.
+fn first(name: &[u8; 32]) -> [u8; 8] {
+    let mut first = [0; 8];
+    first.copy_from_slice(&name[..8]);
+    first
+}
+
 fn told(peer: &NodeId, result: Result<(), Trouble>) {
     match result {
         Ok(()) | Err(Trouble::Link(_)) => {}
@@ -243,8 +250,7 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
     // Between two errands a peer may be silent as long as the link lasts.
     while let Some(bytes) = reader.read().await? {
         let errand = Errand::decode(&bytes).map_err(|_| Trouble::Peer("a frame that cannot be read"))?;
-        let roll = state.node.roll();
-        if !roll.is_member(&peer) || roll.is_revoked(&peer) {
+        if !state.node.roll().is_member(&peer) {
             return Err(Trouble::Peer("no member of the county any more"));
         }
         match errand {
@@ -274,9 +280,10 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                     tokio::time::sleep(LOOKS_APART).await;
                 }
                 lists += 1;
-                let _seat = seat(state).await?;
+                let reading = seat(state).await?;
                 let node = state.node.clone();
                 let letters = blocking(move || post::offer(&node, &peer, &known)).await?;
+                drop(reading);
                 offered = letters.iter().map(|l| (l.blob, post::name(l))).collect();
                 write(&mut writer, &Errand::Mail(letters)).await?;
             }
@@ -479,12 +486,8 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
             if !unreceipted.is_empty() && !asked_receipts && !node.is_county() {
                 asked_receipts = true;
                 let (writer, reader) = opened(state, &mut streams).await?;
-                let first = |name: &BlobName| {
-                    let mut first = [0; 8];
-                    first.copy_from_slice(&name.0[..8]);
-                    first
-                };
-                write(writer, &Errand::WhoHas(unreceipted.iter().map(first).collect())).await?;
+                let names = unreceipted.iter().map(|name| first(&name.0)).collect();
+                write(writer, &Errand::WhoHas(names)).await?;
                 if let Some(Errand::Receipts(receipts)) = read(reader).await? {
                     let node = node.clone();
                     blocking(move || take_receipts(&node, receipts)).await?;
@@ -598,6 +601,7 @@ async fn fetch(
     let mut claims = Vec::new();
     let mut items = Vec::new();
     let mut parts = Vec::new();
+    let mut kept = Vec::new();
     for (name, most) in names {
         let Some(claim) = Claim::new(node, name) else {
             continue;
@@ -608,7 +612,9 @@ async fn fetch(
             // Whole already, and not kept when it was: the last step again.
             Some(part) if part.is_whole() => {
                 let node = node.clone();
-                blocking(move || finish(&node, part, keep)).await?;
+                if blocking(move || finish(&node, part, keep)).await? {
+                    kept.push(name);
+                }
                 continue;
             }
             part => part.filter(|part| part.got() > 0),
@@ -619,10 +625,9 @@ async fn fetch(
         claims.push(claim);
     }
     if items.is_empty() {
-        return Ok(Vec::new());
+        return Ok(kept);
     }
     write(writer, &Errand::Fetch(items.clone())).await?;
-    let mut kept = Vec::new();
     for (item, (part, most)) in items.into_iter().zip(parts) {
         match read(reader).await? {
             Some(Errand::Absent(_)) => {
@@ -692,9 +697,6 @@ async fn take_blob(
         size,
         hashes,
     } = coming;
-    if size > limits::BLOB_BYTES {
-        return Err(Trouble::Peer("a blob beyond the limit"));
-    }
     let mut part = match part {
         Some(part) => Some(part),
         None => match Outline::new(&item.name, size, hashes) {

@@ -10,10 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use store::mail as rows;
+pub use store::mail::Row as Item;
 use sync::{NodeId, limits};
 
 use crate::bundle::{self, BundleError, Head, Taken, hash_of};
-use crate::directory::file;
+use crate::directory::{file, write_whole};
 use crate::{Error, Node};
 
 /// Bytes that are carried for others unless a person says otherwise: some twenty-five full sticks of a school's
@@ -22,33 +23,6 @@ pub const LIMIT: u64 = 200 * 1024 * 1024;
 
 /// How long something is carried: a term's holidays, with room.
 const DAYS: i64 = 60;
-
-/// A bundle that lies here.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Item {
-    /// Its name.
-    pub name: String,
-    /// For whom.
-    pub to: NodeId,
-    /// By whom.
-    pub from: NodeId,
-    /// Size.
-    pub bytes: u64,
-    /// By its maker's count.
-    pub number: u64,
-    /// Part so many…
-    pub part: u16,
-    /// …of so many.
-    pub parts: u16,
-    /// Unix seconds by its maker's clock.
-    pub made: i64,
-    /// When it came here, by ours.
-    pub got_at: i64,
-    /// Of our own, the changes in it.
-    pub changes: u64,
-    /// It was written to a stick. What only answers needs no second one: who did not get it asks again.
-    pub handed: bool,
-}
 
 /// What became of something that was handed over.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,22 +35,6 @@ pub enum Delivered {
     Known,
 }
 
-fn item(r: rows::Row) -> Item {
-    Item {
-        name: r.name,
-        to: r.to,
-        from: r.from,
-        bytes: r.bytes,
-        number: r.number,
-        part: r.part,
-        parts: r.parts,
-        made: r.made,
-        got_at: r.got_at,
-        changes: r.changes,
-        handed: r.handed,
-    }
-}
-
 fn folder(node: &Node) -> PathBuf {
     node.dir().join("mail")
 }
@@ -86,33 +44,9 @@ pub(crate) fn path(node: &Node, name: &str) -> Option<PathBuf> {
     Some(folder(node).join(format!("{name}.yx")))
 }
 
-/// Writes a file that is whole whenever it is there: beside, synced, renamed.
-pub(crate) fn write_whole(to: &Path, bytes: &[u8]) -> Result<(), Error> {
-    use std::io::Write;
-    let parent = to.parent().unwrap_or(to);
-    fs::create_dir_all(parent).map_err(file(parent))?;
-    let mut beside = to.as_os_str().to_owned();
-    beside.push(".part");
-    let beside = PathBuf::from(beside);
-    let written = (|| {
-        let mut out = fs::File::create(&beside)?;
-        out.write_all(bytes)?;
-        out.sync_all()?;
-        drop(out);
-        fs::rename(&beside, to)?;
-        #[cfg(unix)]
-        fs::File::open(parent)?.sync_all()?;
-        Ok(())
-    })();
-    written.map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        file(to)(error)
-    })
-}
-
 /// All that lies here, oldest first.
 pub fn list(node: &Node) -> Result<Vec<Item>, Error> {
-    Ok(node.store().read(rows::list)?.into_iter().map(item).collect())
+    Ok(node.store().read(rows::list)?)
 }
 
 /// The bytes of one; `None` if it is not here (any more).
@@ -156,7 +90,7 @@ fn store_one(
 ) -> Result<(), Error> {
     let to = path(node, &name).ok_or(BundleError::BadHead)?;
     // The file first: a row without one would promise what is not here.
-    write_whole(&to, bytes)?;
+    write_whole(&to, "part", bytes)?;
     let row = rows::Row {
         name,
         to: head.to,

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use sync::NodeId;
 
 use crate::bundle::{self, HEAD_BYTES, Head, Taken};
-use crate::directory::file;
+use crate::directory::{file, write_whole};
 use crate::mail::{self, Delivered, Item};
 use crate::{Error, Node};
 
@@ -341,7 +341,7 @@ fn write_all(node: &Node, root: &Path, there: &[Found], report: &mut Report) -> 
             false => root.join(TO_SCHOOLS).join(safe(&to)),
         };
         let path = free_path(node, &folder, &item, |p| taken.contains(p));
-        mail::write_whole(&path, &bytes)?;
+        write_whole(&path, "part", &bytes)?;
         taken.insert(path.clone());
         report.written.push(Written {
             path,
@@ -373,7 +373,7 @@ fn free_path(node: &Node, folder: &Path, item: &Item, taken: impl Fn(&PathBuf) -
 pub fn export(node: &Node, folder: &Path, item: &Item) -> Result<PathBuf, Error> {
     let bytes = mail::read(node, &item.name)?.ok_or(bundle::BundleError::NoBundle)?;
     let path = free_path(node, folder, item, |_| false);
-    mail::write_whole(&path, &bytes)?;
+    write_whole(&path, "part", &bytes)?;
     Ok(path)
 }
 
@@ -398,7 +398,7 @@ pub fn kit(node: &Node, out: &Path) -> Result<Vec<(String, PathBuf, usize)>, Err
             .join(safe(place))
             .join(format!("{}-{}", safe(&d.label), d.node.short()));
         let answer = crate::enrol::answer_for(node, &d.node)?;
-        mail::write_whole(&folder.join("入网批复.txt"), answer.text.as_bytes())?;
+        write_whole(&folder.join("入网批复.txt"), "part", answer.text.as_bytes())?;
         let mut files = 1;
         let old = fs::read_dir(&folder).map_err(file(&folder))?;
         for entry in old
@@ -428,7 +428,7 @@ fn write_read_me(root: &Path) -> Result<(), Error> {
     if fs::read_to_string(&path).is_ok_and(|old| old == text) {
         return Ok(());
     }
-    mail::write_whole(&path, text.as_bytes())
+    write_whole(&path, "part", text.as_bytes())
 }
 
 /// A name that FAT32 and Windows take, in forty letters at most.

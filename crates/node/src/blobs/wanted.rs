@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use store::Connection;
-use sync::authority::may_read;
+use sync::authority::{may_read, prefixes};
 use sync::{BlobName, DocKey, NodeId};
 
 use crate::{Error, Node};
@@ -147,21 +147,35 @@ fn missing_of(
     Ok(names?.iter().filter_map(|name| BlobName::parse(name)).collect())
 }
 
-/// Schools whose records both this node and the device read.
+/// Schools whose records both this node and the device read. Asked with every look for what is missing: a hub's tens
+/// of thousands of documents are looked through only where both read all schools.
 fn schools_of(node: &Node, device: &NodeId) -> Result<Vec<String>, Error> {
-    let roll = node.roll();
-    let documents = node.store().read(store::changes::documents)?;
-    let schools: BTreeSet<String> = documents
-        .iter()
-        .filter(|d| d.key.segment(0) == Some("log"))
-        .filter(|d| {
-            [device, &node.id()]
-                .iter()
-                .all(|who| may_read(&node.0.policy, &roll, who, &d.key))
-        })
-        .filter_map(|d| d.key.segment(1).map(str::to_owned))
-        .collect();
-    Ok(schools.into_iter().collect())
+    let both = [&node.id(), device].map(|who| logs_of(node, who));
+    let common = match both {
+        [Some(ours), Some(theirs)] => ours.intersection(&theirs).cloned().collect(),
+        [Some(one), None] | [None, Some(one)] => one,
+        [None, None] => {
+            let documents = node.store().read(store::changes::documents)?;
+            let logs = documents.iter().filter(|d| d.key.segment(0) == Some("log"));
+            logs.filter_map(|d| d.key.segment(1).map(str::to_owned)).collect()
+        }
+    };
+    Ok(common.into_iter().collect())
+}
+
+/// The schools whose logs a device may read; `None`: those of all.
+fn logs_of(node: &Node, device: &NodeId) -> Option<BTreeSet<String>> {
+    let mut schools = BTreeSet::new();
+    for prefix in prefixes(&node.0.policy, &node.roll(), device) {
+        match prefix.strip_prefix("log/") {
+            Some("") => return None,
+            Some(school) => {
+                schools.insert(school.trim_end_matches('/').to_owned());
+            }
+            None => {}
+        }
+    }
+    Some(schools)
 }
 
 /// Copies that lie here, of records that the device reads, for which no county store has given a receipt: what the

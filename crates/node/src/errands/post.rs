@@ -10,6 +10,7 @@ use store::mail as rows;
 use sync::wire::errand::Letter;
 use sync::{BlobName, NodeId, limits};
 
+use super::first;
 use crate::bundle::{self, hash_of, name_of};
 use crate::{Error, Node, mail};
 
@@ -33,12 +34,6 @@ pub(super) fn known(node: &Node) -> Result<Vec<[u8; 8]>, Error> {
         .filter_map(|item| hash_of(&item.name))
         .map(|hash| first(&hash));
     Ok(names.take(limits::ERRAND_NAMES).collect())
-}
-
-fn first(hash: &[u8; 32]) -> [u8; 8] {
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash[..8]);
-    first
 }
 
 /// What a peer may take along and has not got: what is for it first, then what is for others. What came from it is no
