@@ -120,10 +120,7 @@ impl Network {
             node.0.outward.set_running(None);
             // The last pieces came while the views were no longer kept.
             let last = move || {
-                if let Err(error) = node.refresh_views() {
-                    tracing::error!(%error, "views could not be brought up to date");
-                }
-                node.0.changed.send_modify(|n| *n += 1);
+                show(&node);
                 node.keep_life(true)
             };
             if let Ok(Err(error)) = tokio::task::spawn_blocking(last).await {
@@ -472,12 +469,22 @@ async fn keep_views(node: Node, mut stopped: watch::Receiver<bool>) {
         }
         tokio::time::sleep(COALESCE).await;
         arrived.mark_unchanged();
-        let refreshing = node.clone();
-        match tokio::task::spawn_blocking(move || refreshing.refresh_views()).await {
-            Ok(Err(error)) => tracing::error!(%error, "views could not be brought up to date"),
-            _ => node.0.changed.send_modify(|n| *n += 1),
+        let showing = node.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || show(&showing)).await {
+            tracing::error!(%error, "views could not be brought up to date");
         }
     }
+}
+
+/// Brings the views up to what is stored, and does what a hub does of itself when something has arrived.
+fn show(node: &Node) {
+    let shown = node
+        .refresh_views()
+        .and_then(|_| crate::office::follow_arrivals(node));
+    if let Err(error) = shown {
+        tracing::error!(%error, "views could not be brought up to date");
+    }
+    node.0.changed.send_modify(|n| *n += 1);
 }
 
 /// Pieces that arrive within this time are shown together.

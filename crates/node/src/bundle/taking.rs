@@ -169,6 +169,7 @@ fn read(node: &Node, head: &Head, inside: impl Read, taken: &mut Taken) -> Resul
     }
     taken.answers = settle(node, head, taken, &verdicts)?;
     node.refresh_views()?;
+    crate::office::follow_arrivals(node)?;
     // Counted on what the pages showed before: what came in now is not ours.
     taken.arrived = before.saturating_sub(node.not_at_county()?);
     node.0.changed.send_modify(|n| *n += 1);

@@ -6,11 +6,11 @@ use std::collections::{BTreeSet, HashMap};
 use records::{Fields, Kinds, claim_digest_with};
 
 use super::carry::follow;
-use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh};
+use super::claims::{ClaimRow, ClaimState, GIVING, Weighed, weigh, weigh_alone};
 use super::closing::correction;
-use super::conflicts::Rivals;
 use super::draft::Draft;
-use super::lookup::{By as Pick, Row, key, record_of, rows};
+use super::lookup::{By as Pick, Row, key, of_own_school, record_of, rows};
+use super::once::rival;
 use super::per_school::PerSchool;
 use super::roster::Edits;
 use super::{By, invalid, no_such, turn};
@@ -100,7 +100,7 @@ pub(super) fn decide_with(
     let weighed = weigh(node, row)?
         .pop()
         .ok_or_else(|| no_such("claim", "登分", "claim"))?;
-    allowed(node, by, &weighed, verdict)?;
+    allowed(node, by, &weighed, verdict, decided_on)?;
     if weighed.row.closed && !correcting {
         return Err(invalid(
             "claim",
@@ -160,14 +160,17 @@ pub(super) fn decide_with(
     Ok(())
 }
 
+/// Record id of the person whose account this is, if it is a teacher's.
+pub(super) fn own_person(node: &Node, by: &By) -> Result<Option<String>, Error> {
+    let account = node.read(|conn| store::accounts::account_named(conn, &by.account))?;
+    Ok(account.and_then(|account| account.person))
+}
+
 /// Who may give this verdict on this claim, and whether it may have it now.
-fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str) -> Result<(), Error> {
+fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str, decided_on: &str) -> Result<(), Error> {
     let row = &weighed.row;
-    let own_account = node
-        .read(|conn| store::accounts::account_named(conn, &by.account))?
-        .and_then(|account| account.person);
     if node.home_school().as_deref() == Some(row.school.as_str())
-        || own_account.as_deref() == Some(row.person.as_str())
+        || own_person(node, by)?.as_deref() == Some(row.person.as_str())
     {
         return Err(invalid(
             "claim",
@@ -184,6 +187,13 @@ fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str) -> Result<(),
     }
     if !GIVING.contains(&verdict) {
         return Ok(());
+    }
+    if row.date.as_str() > decided_on {
+        return Err(invalid(
+            "claim",
+            "活动日期还没到，不能认定；请核对活动日期和审核日期",
+            "The session is on a later day than this decision; check both dates",
+        ));
     }
     // Differing decisions are what this one settles; the rest must be settled by the school.
     if !weighed.sound {
@@ -208,26 +218,20 @@ fn allowed(node: &Node, by: &By, weighed: &Weighed, verdict: &str) -> Result<(),
             "Credit for this person and session has already been given (duplicate)",
         ));
     }
-    let rivals = Rivals::of_day(node, &row.school, &row.date)?;
-    for rival in rivals.of(&row.session, &row.person) {
-        let claims = node.records(&Filter::kind("claim").about(rival).school(&row.school))?;
-        let claims = claims.into_iter().filter(|c| c.text("person") == row.person);
-        let claims = weigh(node, claims.map(Row::from).collect())?;
-        if let Some(given) = claims.iter().find(|c| !c.superseded && c.given().is_some()) {
-            return Err(invalid(
-                "claim",
-                &format!(
-                    "同一人同一时间的“{}”已经认定（一个学时只计一次）；请先在“待核”页选定",
-                    given.row.session_title
-                ),
-                &format!(
-                    "“{}” of the same person at the same time is recognised already (an hour counts once); settle it on the page of conflicts first",
-                    given.row.session_title
-                ),
-            ));
-        }
+    let Some(given) = rival(node, weighed)? else {
+        return Ok(());
+    };
+    let mut title = given.row.session_title;
+    if given.row.school != row.school {
+        title = format!("{title}（{}）", given.row.school_name);
     }
-    Ok(())
+    Err(invalid(
+        "claim",
+        &format!("同一人同一时间的“{title}”已经认定（一个学时只计一次）；请先在“待核”页选定"),
+        &format!(
+            "“{title}” of the same person at the same time is recognised already (an hour counts once); settle it on the page of conflicts first"
+        ),
+    ))
 }
 
 /// Class-hours and credits (hundredths) that a verdict gives.
@@ -284,11 +288,12 @@ pub(super) fn reopened(node: &Node, wanted: impl Fn(&str) -> bool, limit: u32) -
     for suspects in suspects(node, wanted)? {
         let keys: Vec<&str> = suspects.iter().map(String::as_str).collect();
         for some in keys.chunks(200) {
-            let weighed = weigh(node, rows(node, "claim", Pick::Id, some)?)?;
-            let open = weighed
-                .into_iter()
-                .filter(|w| !w.superseded)
-                .filter(|w| w.decisions_differ || w.row.state == ClaimState::ChangedAfterDecision);
+            let weighed = weigh_alone(node, rows(node, "claim", Pick::Id, some)?)?;
+            let open = weighed.into_iter().filter(|w| !w.superseded).filter(|w| {
+                w.decisions_differ
+                    || w.decisions.is_empty()
+                    || w.row.state == ClaimState::ChangedAfterDecision
+            });
             waiting.extend(open.map(|w| w.row.id));
             if waiting.len() >= limit {
                 waiting.truncate(limit);
@@ -302,16 +307,28 @@ pub(super) fn reopened(node: &Node, wanted: impl Fn(&str) -> bool, limit: u32) -
 /// A digest of every decided claim of a county takes seconds, of one school milliseconds.
 static SUSPECTS: PerSchool<Vec<String>> = PerSchool::new(usize::MAX);
 
-/// Per school: ids of claims that are not what their decision binds, or have several decisions.
+/// Per school: ids of claims that are not what their decision binds, have several decisions or one of their own school,
+/// or one that gives more than was claimed.
 fn suspects(node: &Node, wanted: impl Fn(&str) -> bool) -> Result<Vec<Vec<String>>, Error> {
     let kinds = node.kinds();
-    let make = |school: &str| node.read(|conn| suspects_of(conn, &kinds, school));
+    let roll = node.roll();
+    let make = |school: &str| {
+        let own = |parts: &[u8]| of_own_school(&roll, parts, school);
+        node.read(|conn| suspects_of(conn, &kinds, school, own))
+    };
     SUSPECTS.all(node, wanted, make)
 }
 
-fn suspects_of(conn: &store::Connection, kinds: &Kinds, school: &str) -> store::Result<Vec<String>> {
+fn suspects_of(
+    conn: &store::Connection,
+    kinds: &Kinds,
+    school: &str,
+    own: impl Fn(&[u8]) -> bool,
+) -> store::Result<Vec<String>> {
     let mut query = conn.prepare_cached(
-        "SELECT c.id, d.disputed, json_extract(d.fields, '$.binds'), c.fields, c.about, s.fields
+        "SELECT c.id, d.disputed, json_extract(d.fields, '$.binds'), c.fields, c.about, s.fields, d.parts,
+            max(json_extract(d.fields, '$.hours_c') - json_extract(c.fields, '$.hours_c'),
+                json_extract(d.fields, '$.credits_c') - json_extract(c.fields, '$.credits_c'))
          FROM record d
          JOIN record c ON +c.kind = 'claim' AND c.id = d.about AND c.school IS d.school
          JOIN record s ON s.doc = c.doc AND s.id = c.about
@@ -330,7 +347,13 @@ fn suspects_of(conn: &store::Connection, kinds: &Kinds, school: &str) -> store::
             Entry::Vacant(new) => new.insert(parsed(row.get_ref(5)?.as_str().unwrap_or_default())),
         };
         let again = !seen.insert(id.clone());
-        if again || row.get(1)? || binds.unwrap_or_default() != claim_digest_with(kinds, &claim, session) {
+        let beyond = row.get::<_, Option<i64>>(7)?.is_some_and(|more| more > 0);
+        if again
+            || beyond
+            || row.get(1)?
+            || own(&row.get::<_, Vec<u8>>(6)?)
+            || binds.unwrap_or_default() != claim_digest_with(kinds, &claim, session)
+        {
             ids.insert(id);
         }
     }

@@ -1,7 +1,5 @@
 //! A teacher's credit card: what the county has recognised, laid out under the rule set.
 
-use std::collections::BTreeSet;
-
 use records::date::parse_stored_date;
 use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3, r6};
 use records::{CreditCard, Date, SchoolYear};
@@ -9,7 +7,6 @@ use records::{CreditCard, Date, SchoolYear};
 use super::behind::behind;
 use super::carry::{carried, claims_of};
 use super::claims::{ClaimRow, ClaimState, Weighed, in_force, rules_in_use};
-use super::conflicts::Rivals;
 use super::entries::{Stand, stands};
 use super::listening::lessons_of;
 use super::lookup::{key, organisation_names, record_of};
@@ -165,8 +162,7 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
             .filter(|t| t.school == present.0)
             .unwrap_or(asked),
     };
-    let mut weighed = claims_of(node, &names)?;
-    hold_back(node, &mut weighed)?;
+    let weighed = claims_of(node, &names)?;
     let (brought, carried): (Vec<_>, Vec<_>) = carried(node, &names, &weighed)?.into_iter().unzip();
     let mut opening = Vec::new();
     for (school, person) in &names {
@@ -196,37 +192,6 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
         brought,
         elsewhere,
     }))
-}
-
-/// Of two claims for one time that were both recognised before anybody saw it, the later one waits: an hour counts
-/// once.
-fn hold_back(node: &Node, weighed: &mut [Weighed]) -> Result<(), Error> {
-    let schools: BTreeSet<String> = weighed.iter().map(|w| w.row.school.clone()).collect();
-    for school in schools {
-        let rivals = Rivals::of_school(node, &school)?;
-        let mut given: Vec<(String, String, usize)> = Vec::new();
-        for (at, w) in weighed.iter().enumerate() {
-            if let (ClaimState::Decided { on, .. }, Some(_), false) = (&w.row.state, w.given(), w.superseded)
-                && w.row.school == school
-            {
-                given.push((on.clone(), w.row.id.clone(), at));
-            }
-        }
-        given.sort();
-        let mut stand: BTreeSet<String> = BTreeSet::new();
-        for (_, _, at) in given {
-            let row = &mut weighed[at].row;
-            if rivals
-                .of(&row.session, &row.person)
-                .any(|rival| stand.contains(rival))
-            {
-                row.disputed = true;
-            } else {
-                stand.insert(row.session.clone());
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What a claim puts before the rules, if the county has given something for it.

@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use records::date::parse_stored_date;
 use records::rules::Entry;
 
-use super::By;
 use super::card::entry;
 use super::claims::{ClaimRow, ClaimState, Weighed, weigh};
 use super::draft::{Draft, year_of};
-use super::lookup::{Key, Row, key, organisation_names};
+use super::lookup::{Key, Row, is_of_school, key, organisation_names};
 use super::people::People;
+use super::per_school::PerSchool;
 use super::roster::Edits;
+use super::{By, turn};
 use crate::{Error, Filter, Node, Record};
 
 const KIND: &str = "carried_credit";
@@ -37,11 +38,13 @@ pub(super) fn carried(
 ) -> Result<Vec<(ClaimRow, Entry)>, Error> {
     let here: BTreeSet<Key> = here.iter().map(|w| key(&w.row.school, &w.row.id)).collect();
     let schools = organisation_names(node)?;
+    let roll = node.roll();
     let mut lines: BTreeMap<Key, (ClaimRow, Entry)> = BTreeMap::new();
     for (school, person) in names {
         for record in node.records(&Filter::kind(KIND).person(person).school(school))? {
             let from = key(record.text("from_school"), record.text("claim"));
-            if record.text("state") != "in_force" || record.disputed || here.contains(&from) {
+            let own = is_of_school(&roll, &record.author, school);
+            if record.text("state") != "in_force" || record.disputed || own || here.contains(&from) {
                 continue;
             }
             if let Some(line) = line(&record, schools.get(&from.0)) {
@@ -100,11 +103,41 @@ fn line(record: &Record, school_name: Option<&String>) -> Option<(ClaimRow, Entr
             on: text("decided_on"),
         },
         disputed: false,
+        same_time: false,
         late: false,
         closed: false,
     };
     Some((row, entry))
 }
+
+/// What has been followed as it stands.
+static FOLLOWED: PerSchool<()> = PerSchool::new(usize::MAX);
+
+/// The hub's part after something has arrived: a session that the old school voids, a mark that it takes back or a
+/// decision of another auditor changes what follows a person without any act here.
+pub fn follow_arrivals(node: &Node) -> Result<(), Error> {
+    if !node.is_county() || !node.is_auditor() {
+        return Ok(());
+    }
+    let _turn = turn();
+    let people = People::load(node)?;
+    let groups = people.of_several_schools(people.joined());
+    FOLLOWED.groups(node, &groups, |names| match names.first() {
+        Some(name) => follow(
+            node,
+            &By {
+                account: AUTOMATIC.into(),
+            },
+            name,
+        )
+        .map(|_| ()),
+        None => Ok(()),
+    })?;
+    Ok(())
+}
+
+/// Who is named where no person acted.
+const AUTOMATIC: &str = "本机自动";
 
 /// Brings the lines at the present school of a person to what the county has recognised elsewhere; on a
 /// device that may not write ledgers nothing happens. How many lines changed.

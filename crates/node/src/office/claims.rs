@@ -10,6 +10,7 @@ use super::attendance::{Tally, own_session, tallies, tallies_of};
 use super::closing::Closed;
 use super::draft::{Draft, kind_of};
 use super::lookup::{Key, Row, by_about, by_id, key, newest, organisation_names, superseding};
+use super::once::{hold_back, hold_back_at_school, mark, of_joined};
 use super::per_school::{PerYear, Years};
 use super::roster::Edits;
 use super::{By, invalid, turn};
@@ -82,6 +83,8 @@ pub struct ClaimRow {
     pub state: ClaimState,
     /// 待核: it rests on something that is in dispute, void, missing or no longer so. Counts zero.
     pub disputed: bool,
+    /// It is 待核 because another claim of the same person for the same time is recognised.
+    pub same_time: bool,
     /// 迟报: it, or a change of it, came after its school year was closed.
     pub late: bool,
     /// Its school year is closed: only a correction decides on it.
@@ -99,7 +102,7 @@ pub(super) struct Weighed {
     pub(super) superseded: bool,
     /// What it rests on is here, undisputed, and as its kinds allow.
     pub(super) sound: bool,
-    /// Several decisions differ, or one is itself in dispute or not as its kind allows.
+    /// Several decisions differ, or one is itself in dispute, not as its kind allows, or gives more than was claimed.
     pub(super) decisions_differ: bool,
     /// Who came late or left early.
     pub(super) partial: bool,
@@ -136,11 +139,15 @@ static OF_YEAR: PerYear<ClaimRow> = PerYear::new(24);
 
 /// All claims of a school.
 pub fn all_claims(node: &Node, school: &str) -> Result<Years<ClaimRow>, Error> {
-    OF_YEAR.years(node, school, |year| {
+    let mut years = OF_YEAR.years(node, school, |year| {
         let records = node.records(&newest("claim", Some(school), u32::MAX).year(year))?;
-        let weighed = weigh(node, records.into_iter().map(Row::from).collect())?;
+        let mut weighed = weigh_alone(node, records.into_iter().map(Row::from).collect())?;
+        hold_back_at_school(node, &mut weighed)?;
         Ok(weighed.into_iter().map(|weighed| weighed.row).collect())
-    })
+    })?;
+    let joined = of_joined(node, years.iter())?;
+    years.change(&joined, |row| row.same_time, mark);
+    Ok(years)
 }
 
 /// The claim of each person for one session; of several the one that stands.
@@ -173,7 +180,7 @@ pub(super) fn of_session(
 pub fn register_claims(node: &Node, by: &By, session: &str, claimed_on: &str) -> Result<usize, Error> {
     let _turn = turn();
     let record = own_session(node, session)?;
-    if !matches!(record.text("state"), "ended" | "credited") {
+    if !is_over(record.text("state")) {
         return Err(invalid(
             "state",
             "活动结束后才能登分",
@@ -279,8 +286,16 @@ pub(super) fn content(id: &str, session: &Fields, person: &str, rules: &RuleSet)
         .int("credits_c", Some(credits_c)))
 }
 
-/// Brings claims together with their sessions, marks, decisions and names. Keeps their order.
+/// Brings claims together with their sessions, marks, decisions and names. Keeps their order. Of several for one time
+/// one counts.
 pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error> {
+    let mut weighed = weigh_alone(node, claims)?;
+    hold_back(node, &mut weighed)?;
+    Ok(weighed)
+}
+
+/// [`weigh`], each as if the person had no other.
+pub(super) fn weigh_alone(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error> {
     let distinct = |of: fn(&Row) -> &str| -> Vec<&str> {
         claims
             .iter()
@@ -324,7 +339,8 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 }
                 Some(Way::Received) | None => ClaimState::Carried,
             };
-            let decisions_differ = differ(&kinds, &decisions);
+            let state = decided(&kinds, &claim, session, &decisions).unwrap_or(way);
+            let decisions_differ = differ(&kinds, &decisions) || beyond(&claim, &state);
             let sound = sound(&kinds, &claim, session, mark);
             let text = |field: &str| claim.text(field).to_owned();
             let row = ClaimRow {
@@ -347,8 +363,9 @@ pub(super) fn weigh(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>, Error
                 credits_c: claim.int("credits_c"),
                 claimed_on: text("claimed_on"),
                 claimed_by: text("_by"),
-                state: decided(&kinds, &claim, session, &decisions).unwrap_or(way),
+                state,
                 disputed: decisions_differ || !sound,
+                same_time: false,
                 late: late.contains(&key(&claim.doc, &claim.id)),
                 closed: closed.is_closed(&claim.doc),
             };
@@ -371,9 +388,14 @@ fn sound(kinds: &Kinds, claim: &Row, session: Option<&Row>, mark: Option<&Tally>
     session.is_some_and(|session| {
         as_kind(kinds, "claim", claim)
             && as_kind(kinds, "session", session)
-            && session.text("state") != "void"
+            && is_over(session.text("state"))
             && beyond_filing(&session.fields).is_none()
     }) && mark.is_some_and(Tally::present)
+}
+
+/// Whether a session in this state has taken place: before its end and when it is void it founds no credit.
+pub(super) fn is_over(state: &str) -> bool {
+    matches!(state, "ended" | "credited" | "audited" | "archived")
 }
 
 /// The class-hours that were filed (备案) for a session, if it claims more.
@@ -402,6 +424,20 @@ fn differ(kinds: &Kinds, decisions: &[Row]) -> bool {
     decisions
         .iter()
         .any(|row| !as_kind(kinds, "decision", row) || Some(said(row)) != first)
+}
+
+/// Whether more is given than was claimed, which no page offers.
+fn beyond(claim: &Row, state: &ClaimState) -> bool {
+    let fits = |field: &str, given: &i64| (0..=claim.int(field)).contains(given);
+    match state {
+        ClaimState::Decided {
+            verdict,
+            hours_c,
+            credits_c,
+            ..
+        } if GIVING.contains(&verdict.as_str()) => !fits("hours_c", hours_c) || !fits("credits_c", credits_c),
+        _ => false,
+    }
 }
 
 /// What the county has said about a claim; `None` while it has said nothing.

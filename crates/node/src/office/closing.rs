@@ -16,10 +16,10 @@ use data_encoding::HEXLOWER;
 use store::views::{Parts, read_parts};
 use sync::{ActorId, DocKey};
 
-use super::audit::decide_with;
+use super::audit::{audit_queue_of, decide_with};
 use super::carry::claims_of;
-use super::claims::Weighed;
-use super::draft::Draft;
+use super::claims::{ClaimRow, Weighed, all_claims};
+use super::draft::{Draft, year_of};
 use super::lookup::{json_list, key, organisation_names, record_of};
 use super::people::People;
 use super::roster::{Edits, Teacher, roster};
@@ -260,12 +260,28 @@ pub fn close_year(node: &Node, by: &By, school: &str, year: i32, closed_on: &str
         ));
     }
     let (first, last) = (format!("{year}-09-01"), format!("{}-08-31", i64::from(year) + 1));
-    let open = undecided(node, school, year)?;
+    let of_year =
+        |row: &&ClaimRow| row.date.is_empty() || year_of("date", &row.date).is_ok_and(|of| of == year);
+    let open = audit_queue_of(node, Some(school), u32::MAX)?;
+    let open = open.iter().filter(of_year).count();
     if open > 0 {
         return Err(invalid(
             "year",
             &format!("还有 {open} 条登分没有审核，审完再结账"),
             &format!("{open} claims still wait for a decision; decide on them first"),
+        ));
+    }
+    let twice = all_claims(node, school)?;
+    let twice = twice.of_year(year).iter().filter(|row| row.same_time).count();
+    if twice > 0 {
+        return Err(invalid(
+            "year",
+            &format!(
+                "有 {twice} 条学分是同一人同一时间的另一场（一个学时只计一次），请先在“待核”页选定，再结账"
+            ),
+            &format!(
+                "{twice} claims are for a time that another session of the same person has too (an hour counts once); settle them on the page of conflicts first"
+            ),
         ));
     }
     let people = People::load(node)?;
@@ -454,18 +470,6 @@ fn allowed(node: &Node, school: &str) -> Result<(), Error> {
         "学年由县里结账，学校不能结",
         "The county closes a school year; a school cannot",
     ))
-}
-
-fn undecided(node: &Node, school: &str, year: i32) -> Result<i64, Error> {
-    node.read(|conn| {
-        Ok(conn.query_row(
-            "SELECT COUNT(*) FROM record c WHERE c.kind = 'claim' AND c.school = ?1 AND c.year = ?2
-               AND NOT EXISTS (SELECT 1 FROM record d
-                    WHERE d.kind = 'decision' AND d.about = c.id AND d.school IS c.school)",
-            (school, year),
-            |row| row.get(0),
-        )?)
-    })
 }
 
 /// Class-hours and credits given for sessions of these days, each session once; and the class-hours among them that

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use records::Fields;
+use store::views::read_parts;
+use sync::{NodeId, Roll};
 
-use crate::{Error, Filter, Node, Record, Way};
+use crate::{Error, Filter, Node, Record, Role, Way};
 
 /// One row of the view table, without what only a single record's page needs.
 #[derive(Clone, Debug)]
@@ -85,6 +87,22 @@ pub(super) fn superseding(node: &Node, sessions: &[&str]) -> Result<Vec<Row>, Er
     read_rows(node, condition, ("claim", json_list(sessions)))
 }
 
+/// Whether a PC of this school had a part in what stands in its ledger: a device may be a school's and an auditor's,
+/// and nobody decides for the own school. Whatever such a device has written there is no word of the county.
+pub(super) fn of_own_school(roll: &Roll, parts: &[u8], school: &str) -> bool {
+    read_parts(parts).map_or(true, |parts| {
+        parts
+            .iter()
+            .any(|(actor, _)| is_of_school(roll, &actor.device, school))
+    })
+}
+
+/// Whether this device is a PC of the school.
+pub(super) fn is_of_school(roll: &Roll, device: &NodeId, school: &str) -> bool {
+    let mut grants = roll.grants(device);
+    grants.any(|grant| grant.role == Role::School.code() && grant.scope == school)
+}
+
 fn grouped(rows: Vec<Row>) -> HashMap<Key, Vec<Row>> {
     let mut grouped: HashMap<Key, Vec<Row>> = HashMap::new();
     for row in rows {
@@ -95,15 +113,18 @@ fn grouped(rows: Vec<Row>) -> HashMap<Key, Vec<Row>> {
 
 fn read_rows(node: &Node, condition: &str, which: impl store::rusqlite::Params) -> Result<Vec<Row>, Error> {
     let sql = format!(
-        "SELECT id, doc_key, school, person, about, fields, disputed FROM record WHERE {condition} ORDER BY id"
+        "SELECT id, doc_key, school, person, about, fields, disputed, iif(doc_key LIKE 'ledger/%', parts, NULL)
+         FROM record WHERE {condition} ORDER BY id"
     );
+    let roll = node.roll();
     node.read(|conn| {
         let mut query = conn.prepare_cached(&sql)?;
         let found = query.query_map(which, |row| {
+            let parts: Option<Vec<u8>> = row.get(7)?;
             let json: String = row.get(5)?;
             // The view is ours and rebuildable; a row that cannot be read is shown and counts zero.
             let fields = serde_json::from_str::<Fields>(&json);
-            Ok(Row {
+            let read = Row {
                 id: row.get(0)?,
                 doc: row.get(1)?,
                 school: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
@@ -112,11 +133,15 @@ fn read_rows(node: &Node, condition: &str, which: impl store::rusqlite::Params) 
                 disputed: row.get::<_, bool>(6)? || fields.is_err(),
                 fields: fields.unwrap_or_default(),
                 way: None,
-            })
+            };
+            Ok((read, parts))
         })?;
         let mut rows = Vec::new();
         for row in found {
-            rows.push(row?);
+            let (row, parts) = row?;
+            if !parts.is_some_and(|parts| of_own_school(&roll, &parts, &row.school)) {
+                rows.push(row);
+            }
         }
         Ok(rows)
     })

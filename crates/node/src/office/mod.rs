@@ -29,6 +29,7 @@ mod listening;
 mod lookup;
 mod names;
 mod observations;
+mod once;
 mod opening;
 mod opinions;
 mod organisations;
@@ -64,6 +65,7 @@ pub use audit::{audit_queue, audit_queue_of, decide};
 pub use behind::{Assessed, Behind, behind};
 pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, credit_cards};
+pub(crate) use carry::follow_arrivals;
 pub use claims::{ClaimRow, ClaimState, all_claims, claims, register_claims};
 pub use closing::{Closing, LateRecord, Statement, close_year, closings, correct, late_records, statements};
 pub use conflicts::{

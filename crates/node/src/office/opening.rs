@@ -7,6 +7,7 @@ use records::date::parse_stored_date;
 use records::rules::{Entry, PersonFacts, When};
 use records::{SchoolYear, record_digest_with};
 
+use super::audit::own_person;
 use super::claims::rules_in_use;
 use super::draft::{Draft, kind_of, year_of};
 use super::entries::{Stand, stands};
@@ -365,6 +366,7 @@ pub fn decide_openings(
         .into_iter()
         .map(|row| (row.id, row.doc))
         .collect();
+    let own_person = own_person(node, by)?;
     let (mut edits, mut decided, mut left) = (Edits::default(), 0, Vec::new());
     for (id, seen) in chosen {
         let row = queue.iter().find(|row| row.id == *id);
@@ -372,6 +374,9 @@ pub fn decide_openings(
             None => Some(("已经办过，或本机没有这条", "decided already, or not here")),
             Some(row) if row.digest != *seen => {
                 Some(("学校刚改过，请再看一遍", "changed meanwhile; look again"))
+            }
+            Some(row) if own_person.as_ref() == Some(&row.person) => {
+                Some(("不能审核本人的期初学分", "nobody decides on the own balance"))
             }
             Some(row) if row.disputed && verdict == "approved" => {
                 Some(("待核：有两种说法，可以退回", "two versions; you can return it"))

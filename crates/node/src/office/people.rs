@@ -89,6 +89,25 @@ impl People {
         }
     }
 
+    /// The persons among these who have names at several schools, each once, with all names.
+    pub(super) fn of_several_schools(&self, persons: impl IntoIterator<Item = Key>) -> Vec<BTreeSet<Key>> {
+        let several = self.joined();
+        let mut seen: BTreeSet<Key> = BTreeSet::new();
+        let mut groups = Vec::new();
+        for person in persons {
+            if !several.contains(&person) || seen.contains(&person) {
+                continue;
+            }
+            let names = self.names(&person);
+            seen.extend(names.iter().cloned());
+            let schools: BTreeSet<&str> = names.iter().map(|(school, _)| school.as_str()).collect();
+            if schools.len() > 1 {
+                groups.push(names);
+            }
+        }
+        groups
+    }
+
     /// Where the person is, and from which day on, in the order of days. The first place has no beginning.
     pub(super) fn places(&self, of: &Key) -> Vec<(String, Key)> {
         let names = self.names(of);

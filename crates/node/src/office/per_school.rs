@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use records::Kinds;
 
+use super::lookup::Key;
 use crate::{Error, Node};
 
 /// A document of a school: key, and how far its views have come; where it matters also what other stores have given
@@ -24,7 +25,7 @@ impl PartialEq for Stand {
     }
 }
 
-/// By store, school and school year (0: of all years).
+/// By store, school (or names of a person) and school year (0: of all years).
 type Kept<T> = BTreeMap<([u8; 16], String, i32), (Stand, T)>;
 
 /// Answers by store and school. To look through a whole county takes seconds, through one school milliseconds, and
@@ -98,6 +99,39 @@ impl<T: Clone> PerSchool<T> {
             .collect()
     }
 
+    /// An answer about each group of names: kept until a document of one of the schools changes that have one.
+    pub(super) fn groups(
+        &self,
+        node: &Node,
+        groups: &[BTreeSet<Key>],
+        make: impl Fn(&BTreeSet<Key>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let named: BTreeSet<&str> = groups
+            .iter()
+            .flatten()
+            .map(|(school, _)| school.as_str())
+            .collect();
+        let schools = documents(node, |school| named.contains(school), false)?;
+        let answer = |names: &BTreeSet<Key>| {
+            let stands = names.iter().map(|(school, _)| school).collect::<BTreeSet<_>>();
+            let stands = stands
+                .into_iter()
+                .filter_map(|school| schools.get(school))
+                .flatten();
+            let name: Vec<String> = names
+                .iter()
+                .map(|(school, id)| format!("{school}/{id}"))
+                .collect();
+            self.kept(node, &name.join(" "), 0, stands.cloned().collect(), || {
+                make(names)
+            })
+        };
+        groups.iter().map(answer).collect()
+    }
+
     fn kept(
         &self,
         node: &Node,
@@ -133,6 +167,29 @@ impl<T> Years<T> {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
         self.0.iter().flat_map(|(_, rows)| rows.iter())
+    }
+
+    /// Sets a mark of some rows, named by their place among all; a year in which nothing differs stays as it is kept.
+    pub(super) fn change(
+        &mut self,
+        marks: &[(usize, bool)],
+        marked: impl Fn(&T) -> bool,
+        mark: impl Fn(&mut T, bool),
+    ) where
+        T: Clone,
+    {
+        let mut first = 0;
+        for (_, rows) in &mut self.0 {
+            let last = first + rows.len();
+            for (at, wanted) in marks.iter().filter(|(at, _)| (first..last).contains(at)) {
+                if rows.get(at - first).is_some_and(|row| marked(row) != *wanted)
+                    && let Some(row) = Arc::make_mut(rows).get_mut(at - first)
+                {
+                    mark(row, *wanted);
+                }
+            }
+            first = last;
+        }
     }
 
     /// The school years that have any, the newest first, by the calendar year in which each begins.

@@ -6,11 +6,12 @@ use records::kinds::{Kind, Scene};
 use records::{Kinds, Occasion, Value, minute_of_day, titles_alike};
 
 use super::{Found, Matter};
-use crate::office::attendance::tallies;
+use crate::office::attendance::{Tally, tallies, tallies_of};
 use crate::office::audit::reopened;
-use crate::office::claims::{ClaimState, Weighed, weigh};
+use crate::office::claims::{ClaimState, Weighed, weigh_alone};
 use crate::office::entries::related;
-use crate::office::lookup::{By, Row, by_about, key, rows};
+use crate::office::lookup::{By, Key, Row, by_about, json_list, key, rows};
+use crate::office::once::at_two_schools;
 use crate::office::per_school::PerSchool;
 use crate::{Error, Node};
 
@@ -26,6 +27,9 @@ pub fn open_conflicts(node: &Node) -> Result<Vec<Found>, Error> {
     let wanted = |school: &str| county || home.as_deref() == Some(school);
     let found = FOUND.all(node, wanted, |school| of_school(node, school))?;
     let mut all: Vec<Found> = found.into_iter().flatten().collect();
+    if county {
+        all.extend(at_two_schools(node)?);
+    }
     let ids = reopened(node, wanted, DECISIONS)?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let claims = rows(node, "claim", By::Id, &ids)?.into_iter();
@@ -41,8 +45,15 @@ pub fn open_conflicts(node: &Node) -> Result<Vec<Found>, Error> {
 
 /// Two sessions of which a person can have one alone: at one time, or perhaps the same. An hour counts once, so of
 /// their claims one alone is recognised until somebody settles it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::office) struct Rivals(Vec<Found>);
+
+impl Found {
+    /// Whether it is about two sessions of which a person can have one.
+    fn of_time(&self) -> bool {
+        matches!(self.matter, Matter::Duplicate | Matter::Overlap)
+    }
+}
 
 impl Rivals {
     /// Of all days of a school.
@@ -58,19 +69,39 @@ impl Rivals {
         Ok(Rivals(found))
     }
 
-    /// The sessions that stand against this one for a person.
-    pub(in crate::office) fn of(&self, session: &str, person: &str) -> impl Iterator<Item = &str> {
-        let stands = move |one: &&Found| match one.matter {
-            Matter::Duplicate => true,
-            Matter::Overlap => one.person == person,
-            _ => false,
-        };
-        self.0.iter().filter(stands).filter_map(move |one| {
-            match (one.about == session, one.other == session) {
-                (true, _) => Some(one.other.as_str()),
-                (_, true) => Some(one.about.as_str()),
-                _ => None,
+    /// These, too.
+    pub(in crate::office) fn add(&mut self, found: Vec<Found>) {
+        self.0.extend(found);
+    }
+
+    /// Those, too.
+    pub(in crate::office) fn join(&mut self, others: Rivals) {
+        self.0.extend(others.0);
+    }
+
+    /// All sessions that stand against another, by school and id.
+    pub(in crate::office) fn sessions(&self) -> BTreeSet<Key> {
+        let sides = self.0.iter().filter(|one| one.of_time());
+        sides
+            .flat_map(|one| [&one.about, &one.other].map(|id| key(&one.side(id).school, id)))
+            .collect()
+    }
+
+    /// The sessions that stand against this one for a person, with the person's name there.
+    pub(in crate::office) fn of(&self, session: &str, person: &Key) -> impl Iterator<Item = (Key, Key)> {
+        self.0.iter().filter(|one| one.of_time()).filter_map(move |one| {
+            let other = match (one.about == session, one.other == session) {
+                (true, _) => &one.other,
+                (_, true) => &one.about,
+                _ => return None,
+            };
+            let (here, mut there) = (one.side(session), one.side(other));
+            if one.matter == Matter::Duplicate {
+                there.person.clone_from(&person.1);
+            } else if here.person != person.1 {
+                return None;
             }
+            (here.school == person.0).then(|| (key(&there.school, other), key(&there.school, &there.person)))
         })
     }
 }
@@ -83,7 +114,71 @@ fn found_of(school: &str, matter: Matter, about: &str) -> Found {
         other: String::new(),
         person: String::new(),
         field: String::new(),
+        there: None,
     }
+}
+
+/// Sessions of two schools that one person, who has these names, cannot have been in both of. Which of them it was is
+/// for the county to ask; a claim that it has refused is out of the question.
+pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Found>, Error> {
+    let persons: Vec<&str> = names.iter().map(|(_, person)| person.as_str()).collect();
+    let marked: BTreeSet<String> = node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT about FROM record WHERE kind = 'attendance' AND person IN (SELECT value FROM json_each(?1))",
+        )?;
+        let found = query.query_map([json_list(&persons)], |row| row.get::<_, Option<String>>(0))?;
+        Ok(found.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+    })?;
+    let ids: Vec<&str> = marked.iter().map(String::as_str).collect();
+    let mut days: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for row in rows(node, "session", By::Id, &ids)? {
+        let school = names.iter().any(|(school, _)| *school == row.school);
+        if school && (row.disputed || row.text("state") != "void") {
+            days.entry(row.text("date").to_owned()).or_default().push(row);
+        }
+    }
+    days.retain(|_, rows| rows.iter().any(|row| row.school != rows[0].school));
+    let ids: Vec<&str> = days.values().flatten().map(|row| row.id.as_str()).collect();
+    let tallies = tallies_of(node, &ids, &persons)?;
+    let claims = by_about(node, "claim", &ids)?.into_values().flatten();
+    let claims = claims.filter(|claim| names.contains(&key(&claim.school, &claim.person)));
+    let claims = weigh_alone(node, claims.collect())?;
+    let mut all = Vec::new();
+    for rows in days.values() {
+        // Each side: the session, and the name under which the person was there.
+        let mut sides: Vec<(&Row, Occasion, &Key)> = Vec::new();
+        for row in rows {
+            let marks = tallies.get(&key(&row.school, &row.id));
+            let here = names.iter().filter(|(school, _)| *school == row.school);
+            let present = here.filter(|(_, person)| {
+                marks
+                    .and_then(|marks| marks.get(person))
+                    .is_some_and(Tally::present)
+            });
+            sides.extend(present.map(|name| (row, occasion(row, BTreeSet::new()), name)));
+        }
+        sides.sort_by(|a, b| (&a.0.id, a.2).cmp(&(&b.0.id, b.2)));
+        for (at, (one, when, here)) in sides.iter().enumerate() {
+            for (two, other, there) in sides.iter().skip(at + 1) {
+                let refused = claims.iter().any(|claim| {
+                    let of = (claim.row.school.as_str(), claim.row.session.as_str());
+                    is_refused(claim)
+                        && [one, two]
+                            .iter()
+                            .any(|row| of == (row.school.as_str(), row.id.as_str()))
+                });
+                if one.school != two.school && when.overlaps(other) && !refused {
+                    all.push(Found {
+                        other: two.id.clone(),
+                        person: here.1.clone(),
+                        there: Some((*there).clone()),
+                        ..found_of(&one.school, Matter::Overlap, &one.id)
+                    });
+                }
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn of_school(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
@@ -281,7 +376,7 @@ fn pair(
         return Ok(());
     }
     let claims = by_about(node, "claim", &ids)?.into_values().flatten();
-    let claims = weigh(
+    let claims = weigh_alone(
         node,
         claims
             .filter(|claim| claim.school == school && both.contains(&&claim.person))
@@ -373,7 +468,7 @@ fn claims(node: &Node, school: &str, all: &mut Vec<Found>) -> Result<(), Error> 
     let rows =
         rows.filter(|row| row.school == school && several.contains(&(row.about.clone(), row.person.clone())));
     let mut contents: BTreeMap<(String, String), BTreeSet<[String; 6]>> = BTreeMap::new();
-    for claim in weigh(node, rows.collect())? {
+    for claim in weigh_alone(node, rows.collect())? {
         if !claim.superseded && !is_refused(&claim) {
             let name = (claim.row.session.clone(), claim.row.person.clone());
             contents.entry(name).or_default().insert(content(&claim));

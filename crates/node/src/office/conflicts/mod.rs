@@ -10,8 +10,8 @@ mod find;
 mod settle;
 mod show;
 
-pub(super) use find::Rivals;
 pub use find::open_conflicts;
+pub(super) use find::{Rivals, across};
 pub use settle::settle;
 pub use show::{conflict, conflicts};
 
@@ -69,6 +69,8 @@ pub struct Found {
     pub person: String,
     /// The field with two values.
     pub field: String,
+    /// Where the other record stands at another school: that school, and the person's id there.
+    pub there: Option<(String, String)>,
 }
 
 impl Found {
@@ -84,10 +86,27 @@ impl Found {
         format!("{}.{about}.{other}.{person}.{field}", self.matter.code())
     }
 
+    /// One of the two records, with the school and the person as they are there.
+    pub(super) fn side(&self, record: &str) -> Found {
+        let mut side = Found {
+            about: record.to_owned(),
+            ..self.clone()
+        };
+        if let (Some((school, person)), true) = (&self.there, record == self.other) {
+            (side.school, side.person) = (school.clone(), person.clone());
+        }
+        side
+    }
+
     /// Whether this node's people settle it: the school what it wrote, the county's auditors what they decide on.
     pub fn settled_here(&self, node: &Node) -> bool {
-        let home = node.home_school().as_deref() == Some(self.school.as_str());
+        let own = node.home_school();
+        let home = own.as_deref() == Some(self.school.as_str());
         let county = node.is_auditor() && !home;
+        if let Some((school, _)) = &self.there {
+            // Neither school reads the other.
+            return county && own.as_ref() != Some(school);
+        }
         match self.matter {
             Matter::Mark | Matter::Value | Matter::Duplicate | Matter::Groups => home,
             Matter::Overlap | Matter::Claims => home || county,

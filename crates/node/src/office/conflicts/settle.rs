@@ -168,9 +168,14 @@ fn duplicate(node: &Node, by: &By, found: &Found, choice: &str, edits: &mut Edit
         }
         Ok(())
     };
+    // Credit was registered for it, so it was over.
+    let taken_place = |record: &Record| -> Result<&str, Error> {
+        let claims = node.count(&Filter::kind("claim").about(&record.id).school(&found.school))?;
+        Ok(if claims > 0 { "ended" } else { "held" })
+    };
     if choice == BOTH {
         for record in both.iter().filter(|record| record.text("state") == "void") {
-            state(record, "held", "核实是两场活动，恢复", edits)?;
+            state(record, taken_place(record)?, "核实是两场活动，恢复", edits)?;
         }
         return Ok(());
     }
@@ -201,7 +206,7 @@ fn duplicate(node: &Node, by: &By, found: &Found, choice: &str, edits: &mut Edit
         .flatten()
         .any(|status| PRESENT.contains(&status.as_str()));
     if kept.text("state") == "void" || (kept.text("state") == "draft" && anybody) {
-        state(&kept, "held", "", edits)?;
+        state(&kept, taken_place(&kept)?, "", edits)?;
     }
     let why = format!("与“{}”是同一场活动", kept.text("title"));
     state(&dropped, "void", &why, edits)
@@ -303,10 +308,7 @@ fn refuse_others(
         } else {
             &found.about
         };
-        let at = Found {
-            about: other.clone(),
-            ..found.clone()
-        };
+        let at = found.side(other);
         refused.extend(live_claims(node, &at)?.into_iter().map(|claim| claim.id));
         if refused.is_empty() {
             return Err(invalid(

@@ -42,7 +42,11 @@ pub fn conflicts(node: &Node, found: &[Found]) -> Result<Vec<Conflict>, Error> {
         };
         let mut evidence = Vec::new();
         for id in view.proved()? {
-            for record in node.records(&Filter::kind("evidence").about(&id).school(&found.school))? {
+            for record in node.records(
+                &Filter::kind("evidence")
+                    .about(&id)
+                    .school(&found.side(&id).school),
+            )? {
                 evidence.push(view.proof(&record)?);
             }
         }
@@ -401,9 +405,11 @@ impl<'a> View<'a> {
         let duplicate = found.matter == Matter::Duplicate;
         let mut choices = Vec::new();
         for (record, acts) in self.with_past() {
-            let present = self
-                .node
-                .records(&Filter::kind("attendance").about(&record.id).school(&found.school))?;
+            let present = self.node.records(
+                &Filter::kind("attendance")
+                    .about(&record.id)
+                    .school(&found.side(&record.id).school),
+            )?;
             let title = self.name_of(&record.id)?;
             choices.push(Choice {
                 value: record.id.clone(),

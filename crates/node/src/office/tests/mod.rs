@@ -4,6 +4,7 @@
 mod claims;
 mod entries;
 mod facts;
+mod once;
 mod roster;
 mod scale;
 mod sessions;
