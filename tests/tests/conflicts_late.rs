@@ -301,6 +301,14 @@ async fn row_20_attendance_that_arrives_before_its_session() {
         ("credits_c", Value::from(40)),
         ("claimed_on", text("2026-09-05")),
     ]);
+    let over = Edit {
+        id: session.clone(),
+        fields: vec![("state".into(), Some(text("ended")))],
+    };
+    all.a
+        .node
+        .commit(&format!("log/{school}/2025"), vec![over])
+        .unwrap();
     carry(&all.a, &all.county, &format!("log/{school}/2026"));
     // Not lost, and not counted: it waits for its session, and nobody is asked to choose anything.
     assert!(office::session(&all.county.node, &session).unwrap().is_none());
@@ -446,7 +454,7 @@ async fn row_24_a_retired_auditors_computer_still_decides() {
         .unwrap();
     };
     decide(&retired, "撤销前审的");
-    held_session(&all.b, "撤销后审的", "2025-10-23", &people[1..2]);
+    held_session(&all.b, "撤销后审的", "2025-10-17", &people[1..2]);
     all.b.up().await;
     all.b.knows(&all.county);
     until("all of it is known to all", 30, || {

@@ -170,6 +170,7 @@ fn claim(person: &str, state: ClaimState) -> ClaimRow {
         claimed_by: String::new(),
         state,
         disputed: false,
+        same_time: false,
         late: false,
         closed: false,
     }
