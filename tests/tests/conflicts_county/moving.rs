@@ -315,3 +315,100 @@ async fn row_15_one_teacher_entered_by_two_schools_is_one_record() {
     assert_eq!(card(&a, &at_a).card.total_c, 80);
     assert_eq!(card(&county, &at_b).card.total_c, 80);
 }
+
+/// Row 4, two towns on one day: her old school marks her on a day on which her new one does too.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_04_one_teacher_at_two_schools_at_one_time() {
+    let Transfer {
+        mut county,
+        mut old,
+        mut new,
+        old_school,
+        new_school,
+        at_old,
+        at_new,
+    } = transfer().await;
+    let there = held_session(&old, "青石：听评课", "2026-09-10", std::slice::from_ref(&at_old));
+    let here = held_session(
+        &new,
+        "石门：作业设计",
+        "2026-09-10",
+        std::slice::from_ref(&at_new),
+    );
+    meet(&mut county, &mut [&mut old, &mut new]).await;
+    // Flagged at the county, which alone reads both, for the one person.
+    let open = office::open_conflicts(&county.node).unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].matter, office::Matter::Overlap);
+    let laid_out = office::conflict(&county.node, &open[0]).unwrap();
+    let lines: Vec<&str> = laid_out.choices.iter().map(|one| one.note[0].as_str()).collect();
+    for school in ["青石小学", "石门村小"] {
+        assert!(lines.iter().any(|line| line.contains(school)), "{lines:?}");
+    }
+    for place in [&old, &new] {
+        assert!(office::open_conflicts(&place.node).unwrap().is_empty());
+    }
+    // Not counted double: the second claim waits, and says for what.
+    let queue = office::audit_queue(&county.node, 10).unwrap();
+    let of = |school: &str| queue.iter().find(|claim| claim.school == school).unwrap();
+    recognise(&county, &of(&old_school).id, "2026-09-20").unwrap();
+    let refused = recognise(&county, &of(&new_school).id, "2026-09-20").unwrap_err();
+    assert!(refused.to_string().contains("青石：听评课"), "{refused}");
+    meet(&mut county, &mut [&mut old, &mut new]).await;
+    for (place, person) in [(&county, &at_new), (&new, &at_new)] {
+        assert_eq!(card(place, person).card.total_c, 80);
+    }
+    // The county asks, and she was at the new school: the other claim gives nothing, and this one may be recognised.
+    office::settle(
+        &county.node,
+        &auditor(),
+        &open[0].name(),
+        &here,
+        "石门村小签到表上有本人签字",
+        "2026-09-25",
+    )
+    .unwrap();
+    assert!(office::open_conflicts(&county.node).unwrap().is_empty());
+    recognise(&county, &of(&new_school).id, "2026-09-25").unwrap();
+    meet(&mut county, &mut [&mut old, &mut new]).await;
+    for (place, person) in [(&county, &at_new), (&new, &at_new)] {
+        let view = card(place, person);
+        assert_eq!(view.card.total_c, 80);
+        let counted = |session: &String| {
+            view.lines.iter().any(|line| {
+                line.session == *session
+                    && matches!(&line.state, office::ClaimState::Decided { verdict, .. } if verdict == "recognised")
+            })
+        };
+        assert!(counted(&here) && !counted(&there));
+    }
+}
+
+/// Row 6: what followed her goes when the old school takes back what it rests on, and nobody at the county does
+/// anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_06_what_followed_the_person_goes_with_its_ground() {
+    let Transfer {
+        mut county,
+        mut old,
+        mut new,
+        at_new,
+        ..
+    } = transfer().await;
+    assert_eq!(card(&new, &at_new).card.total_c, 40);
+    let session = office::sessions(&old.node, None, 10).unwrap().pop().unwrap().id;
+    office::void_session(&old.node, &clerk(), &session, "核对后没有开").unwrap();
+    meet(&mut county, &mut [&mut old]).await;
+    until("the hub has taken it back", 20, || {
+        card(&county, &at_new).card.total_c == 0
+            && county
+                .node
+                .records(&node::Filter::kind("carried_credit"))
+                .unwrap()
+                .iter()
+                .all(|line| line.text("state") == "withdrawn")
+    })
+    .await;
+    meet(&mut county, &mut [&mut new]).await;
+    assert_eq!(card(&new, &at_new).card.total_c, 0);
+}
