@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use node::accounts::Role;
-use node::office::{ClaimState, Stand};
+use node::office::{ClaimRow, ClaimState, Stand};
 use node::{Exchange, Way};
 use records::Kinds;
 
@@ -300,6 +300,18 @@ const fn badge(class: &'static str, zh: &'static str, en: &'static str) -> Badge
 
 /// The mark of a record whose counting fields have two values; it counts nothing until one is chosen.
 pub(crate) const DISPUTED: Badge = badge("disputed", "待核", "To be settled");
+
+/// The badge of a claim that is to be settled: why it counts zero, where that is one thing.
+pub(crate) fn to_settle(claim: &ClaimRow) -> Badge {
+    match claim.same_time {
+        true => badge(
+            "disputed",
+            "待核：同一时间另一场已计",
+            "To be settled: another session of that time counts",
+        ),
+        false => DISPUTED,
+    }
+}
 
 /// The mark of what came after its school year was closed.
 pub(crate) const LATE: Badge = badge("reduced", "迟报", "Late");

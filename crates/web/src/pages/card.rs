@@ -12,7 +12,7 @@ use crate::chart::Bar;
 use crate::fault::Fault;
 use crate::labels;
 use crate::lang::Lang;
-use crate::page::{self, Chrome, DISPUTED, html};
+use crate::page::{self, Chrome, html};
 use crate::who::{Ctx, Right};
 
 #[derive(Template)]

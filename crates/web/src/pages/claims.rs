@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::fault::{Fault, encode};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
-use crate::page::{self, Chrome, DISPUTED, html};
+use crate::page::{self, Chrome, html};
 use crate::pages::sessions::{MOST, PAGE, more};
 use crate::who::{Ctx, Right};
 
