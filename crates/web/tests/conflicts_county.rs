@@ -4,48 +4,8 @@
 mod support;
 
 use node::accounts::Role;
-use node::office::{self, SessionInput, TeacherInput};
+use node::office;
 use support::*;
-
-fn teacher(site: &Site, name: &str, code: &str) -> String {
-    let school = site.node.home_school().unwrap();
-    let input = TeacherInput {
-        teacher_code: code.into(),
-        name: name.into(),
-        birth_year: Some(1999),
-        status: "serving".into(),
-        post: "teacher".into(),
-        from: "2025-09-01".into(),
-        ..TeacherInput::default()
-    };
-    office::save_teacher(&site.node, &by("李专管员"), &school, None, input).unwrap()
-}
-
-fn held(site: &Site, title: &str, date: &str, person: &str) {
-    let school = site.node.home_school().unwrap();
-    let input = SessionInput {
-        title: title.into(),
-        theme: "读懂学生的错误".into(),
-        date: date.into(),
-        place: "会议室".into(),
-        form: "school_based".into(),
-        category: "practice".into(),
-        channel: "school".into(),
-        hours_c: 400,
-        ..SessionInput::default()
-    };
-    let clerk = by("李专管员");
-    let session = office::save_session(&site.node, &clerk, &school, None, input).unwrap();
-    office::mark_attendance(
-        &site.node,
-        &clerk,
-        &session,
-        &[(person.to_string(), "present".into())],
-    )
-    .unwrap();
-    office::end_session(&site.node, &clerk, &session).unwrap();
-    office::register_claims(&site.node, &clerk, &session, date).unwrap();
-}
 
 fn recognise_all(county: &Site) {
     for claim in office::audit_queue(&county.node, 100).unwrap() {
@@ -73,8 +33,8 @@ fn the_county_decides_who_is_one_person_and_closes_the_year() {
         teacher(&a, "𬭊小雨", "N2025007"),
         teacher(&b, "𬭊小雨", "N2025007"),
     );
-    held(&a, "岗前培训", "2025-09-10", &at_a);
-    held(&b, "师徒结对", "2025-09-15", &at_b);
+    held(&a, "岗前培训", "2025-09-10", std::slice::from_ref(&at_a));
+    held(&b, "师徒结对", "2025-09-15", std::slice::from_ref(&at_b));
     let auditor = county.signed_in("王审核员", Role::Auditor);
     a.connect(&county);
     b.connect(&county);
@@ -159,7 +119,7 @@ fn the_county_decides_who_is_one_person_and_closes_the_year() {
     until(&clerk, "/closing", "青石镇中心小学 2025-2026");
 
     // What comes late is marked at both, and decided on as a correction.
-    held(&a, "迟到的活动", "2026-06-05", &at_a);
+    held(&a, "迟到的活动", "2026-06-05", std::slice::from_ref(&at_a));
     until(&auditor, "/audit", "迟到的活动");
     auditor.get("/sessions").has("迟报");
     let page = closed.path.split('?').next().unwrap().to_owned();
@@ -211,7 +171,7 @@ fn a_bulletin_is_drafted_with_its_figures_issued_and_read_at_the_school() {
     let county = Site::county(true);
     let mut school = county.enrol_school("青石镇中心小学");
     let person = teacher(&school, "张三", "T001");
-    held(&school, "第１次研课", "2025-10-10", &person);
+    held(&school, "第１次研课", "2025-10-10", std::slice::from_ref(&person));
     let auditor = county.signed_in("王审核员", Role::Auditor);
     school.connect(&county);
     until(&auditor, "/audit", "第１次研课");

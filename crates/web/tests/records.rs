@@ -4,23 +4,10 @@
 mod support;
 
 use node::accounts::Role;
-use node::office::{self, TeacherInput};
+use node::office;
 use support::*;
 
 const SCHOOL: &str = "青石镇中心小学";
-
-fn teacher(site: &Site, name: &str, code: &str) -> String {
-    let school = site.node.home_school().unwrap();
-    let input = TeacherInput {
-        teacher_code: code.into(),
-        name: name.into(),
-        status: "serving".into(),
-        post: "teacher".into(),
-        from: "2025-09-01".into(),
-        ..TeacherInput::default()
-    };
-    office::save_teacher(&site.node, &by("李专管员"), &school, None, input).unwrap()
-}
 
 #[test]
 fn a_lesson_is_heard_debriefed_and_signed_and_an_edit_voids_the_signatures() {

@@ -5,24 +5,10 @@
 mod support;
 
 use node::accounts::Role;
-use node::office::{self, TeacherInput};
 use support::*;
 
 const SCHOOL: &str = "青石镇中心小学";
 const OTHER: &str = "云岭县第一小学";
-
-fn teacher(site: &Site, name: &str, code: &str) -> String {
-    let school = site.node.home_school().unwrap();
-    let input = TeacherInput {
-        teacher_code: code.into(),
-        name: name.into(),
-        status: "serving".into(),
-        post: "teacher".into(),
-        from: "2025-09-01".into(),
-        ..TeacherInput::default()
-    };
-    office::save_teacher(&site.node, &by("李专管员"), &school, None, input).unwrap()
-}
 
 /// Fills in the general form of a kind about a visit; where that leads to.
 fn part(browser: &Browser, kind: &str, visit: &str, fields: &[(&str, &str)]) -> Page {

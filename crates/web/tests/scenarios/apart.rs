@@ -11,7 +11,7 @@ fn s5_an_approval_of_an_old_version_counts_nothing_until_it_is_renewed() {
     let county = Site::county(true);
     let mut school = county.enrol_school(QINGSHI);
     let own = county.school_id(QINGSHI);
-    let person = teacher(&school, "欧阳㙇", "T001", "2025-09-01");
+    let person = teacher_since(&school, "欧阳㙇", "T001", "2025-09-01");
     let clerk = school.signed_in("李专管员", Role::Clerk);
     let me = teacher_at(&school, "欧阳㙇", &person);
     let auditor = county.signed_in("王审核员", Role::Auditor);

@@ -18,9 +18,9 @@ fn s8_a_bulletin_names_the_twelve_schools_that_cannot_be_reached() {
     let mut away: Vec<Site> = far.iter().map(|name| county.enrol_school(name)).collect();
     let auditor = county.signed_in("王审核员", Role::Auditor);
     let clerk = near.signed_in("李专管员", Role::Clerk);
-    let person = teacher(&near, "张三", "T001", "2025-09-01");
+    let person = teacher_since(&near, "张三", "T001", "2025-09-01");
     held(&near, "第１次研课", "2025-10-10", &[person]);
-    let remote = teacher(&away[0], "赵㙇", "T100", "2025-09-01");
+    let remote = teacher_since(&away[0], "赵㙇", "T100", "2025-09-01");
     held(&away[0], "雪前的会", "2025-10-11", std::slice::from_ref(&remote));
     until(&auditor, "/audit", "2 条待审");
     wait("each school was in step", || {

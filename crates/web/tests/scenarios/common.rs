@@ -4,52 +4,11 @@ use std::time::{Duration, Instant};
 
 use node::Filter;
 use node::accounts::{self, NewAccount, Role};
-use node::office::{self, SessionInput, TeacherInput};
 
 use crate::support::*;
 
 pub const QINGSHI: &str = "青石镇中心小学";
 pub const FIRST: &str = "云岭县第一小学";
-
-/// A teacher on a school's roster; the record id.
-pub fn teacher(site: &Site, name: &str, code: &str, from: &str) -> String {
-    let school = site.node.home_school().unwrap();
-    let input = TeacherInput {
-        teacher_code: code.into(),
-        name: name.into(),
-        birth_year: Some(1985),
-        status: "serving".into(),
-        post: "teacher".into(),
-        title: "second".into(),
-        subject: "数学".into(),
-        stage: "primary".into(),
-        from: from.into(),
-        ..TeacherInput::default()
-    };
-    office::save_teacher(&site.node, &by("李专管员"), &school, None, input).unwrap()
-}
-
-/// A session that was held, with these people present and registered; the record id.
-pub fn held(site: &Site, title: &str, date: &str, people: &[String]) -> String {
-    let school = site.node.home_school().unwrap();
-    let input = SessionInput {
-        title: title.into(),
-        date: date.into(),
-        place: "会议室".into(),
-        form: "school_based".into(),
-        category: "practice".into(),
-        channel: "school".into(),
-        hours_c: 400,
-        ..SessionInput::default()
-    };
-    let clerk = by("李专管员");
-    let session = office::save_session(&site.node, &clerk, &school, None, input).unwrap();
-    let marks: Vec<_> = people.iter().map(|p| (p.clone(), "present".to_owned())).collect();
-    office::mark_attendance(&site.node, &clerk, &session, &marks).unwrap();
-    office::end_session(&site.node, &clerk, &session).unwrap();
-    office::register_claims(&site.node, &clerk, &session, date).unwrap();
-    session
-}
 
 /// What a clerk types of a session.
 pub fn typed<'t>(title: &'t str, date: &'t str, hours: &'t str) -> [(&'t str, &'t str); 6] {

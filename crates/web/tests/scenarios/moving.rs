@@ -13,7 +13,7 @@ fn s3_a_teacher_moves_between_two_schools_that_were_silent_since_june() {
     let clerks = [&old, &new].map(|site| site.signed_in("李专管员", Role::Clerk));
     let [at_old, at_new] = &clerks;
     let auditor = county.signed_in("王审核员", Role::Auditor);
-    let her = teacher(&old, "欧阳㙇", "T001", "2020-09-01");
+    let her = teacher_since(&old, "欧阳㙇", "T001", "2020-09-01");
     let one = std::slice::from_ref(&her);
     held(&old, "五月研课", "2026-05-10", one);
     for clerk in &clerks {
@@ -43,7 +43,7 @@ fn s3_a_teacher_moves_between_two_schools_that_were_silent_since_june() {
     // It moves nobody before both have answered.
     step(&auditor, &order, "effective").lacks("已保存在本机");
     held(&old, "暑期集中备课", "2026-08-28", one);
-    let here = teacher(&new, "欧阳㙇", "T001", "2026-09-01");
+    let here = teacher_since(&new, "欧阳㙇", "T001", "2026-09-01");
     held(&new, "九月校本研修", "2026-09-10", std::slice::from_ref(&here));
     at_old.get("/records/transfer_order").lacks("云教调");
     at_old.get("/roster").has("欧阳㙇").lacks("调往");

@@ -24,7 +24,7 @@ fn s1_sixty_sessions_of_a_snowed_in_school_go_up_in_one_window() {
     let people: Vec<String> = ["欧阳㙇", "王𬭊", "张三"]
         .iter()
         .enumerate()
-        .map(|(n, name)| teacher(&school, name, &format!("T00{n}"), "2025-09-01"))
+        .map(|(n, name)| teacher_since(&school, name, &format!("T00{n}"), "2025-09-01"))
         .collect();
     let clerk = school.signed_in("李专管员", Role::Clerk);
     let leader = school.signed_in("周校长", Role::Leader);
@@ -131,7 +131,7 @@ fn s1_a_window_that_closes_too_early_promises_nothing() {
     let mut school = county.enrol_school(QINGSHI);
     let own = county.school_id(QINGSHI);
     let people: Vec<String> = (0..20)
-        .map(|n| teacher(&school, &format!("张{n}"), &format!("T0{n:02}"), "2025-09-01"))
+        .map(|n| teacher_since(&school, &format!("张{n}"), &format!("T0{n:02}"), "2025-09-01"))
         .collect();
     let clerk = school.signed_in("李专管员", Role::Clerk);
     let auditor = county.signed_in("王审核员", Role::Auditor);
@@ -202,7 +202,7 @@ fn s7_a_school_in_1970_loses_nothing_and_everybody_is_told() {
     let leader = lost.signed_in("周校长", Role::Leader);
     let other = right.signed_in("周专管员", Role::Clerk);
     let auditor = county.signed_in("王审核员", Role::Auditor);
-    let person = teacher(&lost, "欧阳㙇", "T001", "2025-09-01");
+    let person = teacher_since(&lost, "欧阳㙇", "T001", "2025-09-01");
     let me = teacher_at(&lost, "欧阳㙇", &person);
     lost.disconnect();
 

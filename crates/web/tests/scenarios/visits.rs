@@ -37,7 +37,7 @@ fn s2_a_mentor_signs_with_three_schools_in_six_days_and_brings_everything_home()
                 clerk: site.signed_in("李专管员", Role::Clerk),
                 leader: site.signed_in("周校长", Role::Leader),
                 own: county.school_id(name),
-                principal: teacher(&site, "周校长", &format!("T{n}01"), "2020-09-01"),
+                principal: teacher_since(&site, "周校长", &format!("T{n}01"), "2020-09-01"),
                 sheet: String::new(),
                 site,
             }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use node::accounts::{self, NewAccount, Role};
-use node::office::{self, By, OrganisationInput};
+use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
 use node::{Network, NetworkConfig, Node, Surroundings, enrol};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -240,6 +240,51 @@ impl Site {
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
     }
+}
+
+/// A teacher on the roster of a site's own school since September 2025; the record id.
+pub fn teacher(site: &Site, name: &str, code: &str) -> String {
+    teacher_since(site, name, code, "2025-09-01")
+}
+
+/// A teacher on the roster of a site's own school from a day on; the record id.
+pub fn teacher_since(site: &Site, name: &str, code: &str, from: &str) -> String {
+    let school = site.node.home_school().unwrap();
+    let input = TeacherInput {
+        teacher_code: code.into(),
+        name: name.into(),
+        birth_year: Some(1985),
+        status: "serving".into(),
+        post: "teacher".into(),
+        title: "second".into(),
+        subject: "数学".into(),
+        stage: "primary".into(),
+        from: from.into(),
+        ..TeacherInput::default()
+    };
+    office::save_teacher(&site.node, &by("李专管员"), &school, None, input).unwrap()
+}
+
+/// A session that was held, with these people present and registered; the record id.
+pub fn held(site: &Site, title: &str, date: &str, people: &[String]) -> String {
+    let school = site.node.home_school().unwrap();
+    let input = SessionInput {
+        title: title.into(),
+        date: date.into(),
+        place: "会议室".into(),
+        form: "school_based".into(),
+        category: "practice".into(),
+        channel: "school".into(),
+        hours_c: 400,
+        ..SessionInput::default()
+    };
+    let clerk = by("李专管员");
+    let session = office::save_session(&site.node, &clerk, &school, None, input).unwrap();
+    let marks: Vec<_> = people.iter().map(|p| (p.clone(), "present".to_owned())).collect();
+    office::mark_attendance(&site.node, &clerk, &session, &marks).unwrap();
+    office::end_session(&site.node, &clerk, &session).unwrap();
+    office::register_claims(&site.node, &clerk, &session, date).unwrap();
+    session
 }
 
 pub fn by(name: &str) -> By {
