@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use records::record_digest_with;
 use records::text::half_width;
 
 use super::claims::ClaimRow;
@@ -24,6 +25,9 @@ pub struct Behind {
     pub course: String,
     /// Codes of the kinds of evidence for the claim or its session, without what is another person's.
     pub evidence: BTreeSet<String>,
+    /// Id of the county's word (核准, 备案) on the plan: the session's own or that of its filing package, for what
+    /// stands there now; empty while there is none.
+    pub(super) plan_filed: String,
     /// Whether a pass list among them is this person's own.
     named: bool,
     /// 考核结果.
@@ -94,6 +98,7 @@ pub fn behind<'a>(
     for row in rows(node, "objection", By::About, &about)? {
         objections.insert(key(&row.school, &row.about), row.text("state").to_owned());
     }
+    let filed = plans_filed(node, &records)?;
     let of = |claim: &ClaimRow| {
         let (this, session) = (key(&claim.school, &claim.id), key(&claim.school, &claim.session));
         let record: Option<&Row> = records.get(&session);
@@ -110,6 +115,7 @@ pub fn behind<'a>(
             form: text("form"),
             organiser: text("organiser"),
             until: text("until"),
+            plan_filed: filed.get(&session).cloned().unwrap_or_default(),
             course: courses.get(&text("course")).map(code).unwrap_or_default(),
             named: proofs
                 .iter()
@@ -128,3 +134,39 @@ pub fn behind<'a>(
     };
     Ok(all().map(of).collect())
 }
+
+/// For each session whose plan the county has filed or approved as it stands: the id of its word.
+fn plans_filed(node: &Node, sessions: &HashMap<Key, Row>) -> Result<HashMap<Key, String>, Error> {
+    let packages: Vec<&str> = sessions.values().map(|row| row.text("package")).collect();
+    let packages = by_id(node, "filing_package", &packages)?;
+    let handed_in: Vec<&str> = sessions
+        .keys()
+        .chain(packages.keys())
+        .map(|(_, id)| id.as_str())
+        .collect();
+    let words = by_about(node, "filing_decision", &handed_in)?;
+    if words.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let kinds = node.kinds();
+    let word_on = |record: &Row| {
+        let digest = record_digest_with(&kinds, &record.fields);
+        let words = words.get(&key(&record.school, &record.id))?;
+        let holds = |word: &&Row| {
+            !word.disputed && FILED.contains(&word.text("verdict")) && word.text("binds") == digest
+        };
+        words.iter().find(holds).map(|word| word.id.clone())
+    };
+    let of = |(session, row): (&Key, &Row)| {
+        let package = || {
+            packages
+                .get(&key(&session.0, row.text("package")))
+                .and_then(word_on)
+        };
+        Some((session.clone(), word_on(row).or_else(package)?))
+    };
+    Ok(sessions.iter().filter_map(of).collect())
+}
+
+/// Verdicts by which a plan is filed.
+const FILED: [&str; 2] = ["approved", "filed"];

@@ -174,6 +174,7 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
         Some(Entry {
             evidence: behind.proofs(),
             course: behind.course,
+            plan_filed: behind.plan_filed,
             ..entry(w)?
         })
     });
@@ -222,6 +223,8 @@ pub(super) fn entry(weighed: &Weighed) -> Option<Entry> {
         session: row.session.clone(),
         decision: decision.clone(),
         decided_on: parse_stored_date(on).ok(),
+        // The claim is the result, and the decision is the county's word on it.
+        result_filed: decision.clone(),
         ..Entry::default()
     })
 }

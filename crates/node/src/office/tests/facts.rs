@@ -3,6 +3,7 @@
 
 use records::date::parse_stored_date;
 use records::kinds::Actor;
+use records::rules::Reason;
 use records::{CreditCard, Value};
 
 use super::entries::input;
@@ -418,4 +419,116 @@ fn a_row_of_an_older_form_takes_a_part() {
         ("staff_fact/2", "reserve")
     );
     assert_eq!(others(&school, 0).len(), 3);
+}
+
+/// R1, 实践体验: where the county wants the plan filed whatever is decided on the claim, its word on the session or on
+/// the filing package that the session belongs to is that filing, as long as it is on what stands there.
+#[test]
+fn a_plan_that_the_county_has_filed_opens_the_gate() {
+    let world = World::new();
+    let school = world.school_with_teachers();
+    let (node, hub) = (&school.node, &world.hub);
+    let strict = include_str!("../../../../records/rules/r1_five_year_36_54.toml")
+        .replace("\nversion = 1\n", "\nversion = 2\n")
+        .replace(
+            "approval_covers_filing = true ",
+            "approval_covers_filing = false ",
+        );
+    publish(hub, &by(), &strict, "2025-09-01", "方案一律报备案").unwrap();
+    carry(hub, node);
+    let filed = |about: &str| {
+        let word = [
+            ("about", Value::from(about)),
+            ("verdict", "filed".into()),
+            ("decided_on", "2025-10-10".into()),
+        ];
+        carry(node, hub);
+        save_entry(hub, &by(), Actor::Auditor, input("filing_decision", None, &word)).unwrap();
+        carry(hub, node);
+    };
+    let more = [
+        ("theme", Value::from("读懂㙇同学的错误")),
+        ("participants", "全体教师".into()),
+        ("assessment", "notes".into()),
+        ("methods", "case discussion".into()),
+    ];
+    let own = school.ended_session();
+    let handed_in = save_session(node, &by(), &school.id, None, a_session()).unwrap();
+    save_entry(
+        node,
+        &by(),
+        Actor::Clerk,
+        input("session", Some(&handed_in), &more),
+    )
+    .unwrap();
+    let step =
+        |kind: &str, id: &str, to: &str| take_step(node, &by(), Actor::Clerk, kind, id, to, "").unwrap();
+    step("session", &handed_in, "submitted_for_filing");
+    filed(&handed_in);
+    let package = [
+        ("title", Value::from("研课磨课课程")),
+        ("gate", "file".into()),
+        ("category", "practice".into()),
+        ("begins_on", "2025-10-01".into()),
+        ("ends_on", "2025-12-31".into()),
+        ("hours_c", Value::from(3000)),
+        ("content", "十次研课".into()),
+        ("participants", "全体教师".into()),
+        ("assessment", "考勤与心得".into()),
+        ("responsible", "李专管员".into()),
+        ("principal_agrees", Value::from(true)),
+    ];
+    let package = save_entry(node, &by(), Actor::Clerk, input("filing_package", None, &package)).unwrap();
+    step("filing_package", &package, "submitted_for_filing");
+    filed(&package);
+    let of_package = save_session(node, &by(), &school.id, None, a_session()).unwrap();
+    let link = [("package", Value::from(package.as_str()))];
+    save_entry(
+        node,
+        &by(),
+        Actor::Clerk,
+        input("session", Some(&of_package), &link),
+    )
+    .unwrap();
+    for session in [&handed_in, &of_package] {
+        school.mark(node, session, ["present"; 3]);
+        end_session(node, &by(), session).unwrap();
+    }
+    // On three days, so that no two are for one time.
+    let on = |session: &str, date: &str| {
+        let fields = [("date", Value::from(date))];
+        save_entry(
+            node,
+            &by(),
+            Actor::Clerk,
+            input("session", Some(session), &fields),
+        )
+        .unwrap();
+    };
+    on(&own, "2025-10-16");
+    on(&of_package, "2025-10-17");
+    for session in [&own, &handed_in, &of_package] {
+        register_claims(node, &by(), session, "2025-10-18").unwrap();
+    }
+    let decide_all = || {
+        carry(node, hub);
+        for claim in audit_queue(hub, 100).unwrap() {
+            decide(hub, &by(), &claim.id, "recognised", None, "", "", ON).unwrap();
+        }
+        carry(hub, node);
+    };
+    decide_all();
+    let counted = |session: &str| {
+        let card = credit_card(node, &school.persons[0]).unwrap().unwrap();
+        let line = card.lines.iter().find(|line| line.session == session).unwrap();
+        let account = card.card.account(&line.id).unwrap();
+        (account.amount_c, account.reason)
+    };
+    assert_eq!(counted(&own), (0, Some(Reason::NotFiled)));
+    assert_eq!(counted(&of_package), (15, None));
+    assert_eq!(counted(&handed_in), (15, None));
+    // What the county has filed was on another day.
+    on(&handed_in, "2025-10-14");
+    decide_all();
+    assert_eq!(counted(&handed_in), (0, Some(Reason::NotFiled)));
 }
