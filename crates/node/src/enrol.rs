@@ -178,6 +178,11 @@ pub fn approve(
         names.dedup();
         return Err(Error::HasRole(names.join("、")));
     }
+    for (_, school) in grants.iter().filter(|(role, _)| *role == Role::School) {
+        if held.iter().any(|(role, _)| *role == Role::Auditor) && has_decided(node, device, school)? {
+            return Err(Error::HasDecided);
+        }
+    }
     let label = cut_text(label, LABEL_BYTES);
     // Approving twice says nothing twice.
     let new: Vec<(Role, String)> = grants.iter().filter(|g| !held.contains(g)).cloned().collect();
@@ -200,6 +205,25 @@ pub fn answer_for(node: &Node, device: &NodeId) -> Result<Answer, Error> {
         text: answer_file(node, device, &digits)?,
         digits,
     })
+}
+
+/// Whether a device has had its word in the ledger of a school. As a PC of that school it would have decided for the
+/// own, and all of it would count no more.
+fn has_decided(node: &Node, device: &NodeId, school: &str) -> Result<bool, Error> {
+    let parts = node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT parts FROM record WHERE doc_key >= 'ledger/' || ?1 || '/' AND doc_key < 'ledger/' || ?1 || '0'",
+        )?;
+        let found = query.query_map([school], |row| row.get::<_, Vec<u8>>(0))?;
+        Ok(found.collect::<Result<Vec<_>, _>>()?)
+    })?;
+    for parts in parts {
+        let parts = store::views::read_parts(&parts)?;
+        if parts.iter().any(|(actor, _)| actor.device == *device) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether new roles may stand beside those that a device has: a PC belongs to one school (whose clerk may

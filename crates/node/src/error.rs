@@ -47,6 +47,11 @@ pub enum Error {
     /// A device has a role that does not go with the new one.
     #[error("this device is approved already as {0}; revoke it and enrol it anew to change that")]
     HasRole(String),
+    /// An auditor's device has decided on claims of the school whose PC it is to be.
+    #[error(
+        "this device has decided on claims of that school; as its PC those decisions would count no more; enrol another device"
+    )]
+    HasDecided,
     /// A device of the county office cannot be put out by itself.
     #[error("this is the county office's own device; revoking it would leave the county without one")]
     OwnDevice,
@@ -118,6 +123,9 @@ impl Error {
             Error::Misplaced { kind, document } => format!("{kind} 类的记录不能写进 {document}"),
             Error::HasRole(roles) => {
                 format!("这台设备已批准为 {roles}；要更改，请先撤销，再让它重新入网")
+            }
+            Error::HasDecided => {
+                "这台设备审核过该校的学分；再作该校的电脑，那些审核就都不算了。请换一台设备入网".into()
             }
             Error::OwnDevice => "这是县中心自己的设备，撤销后全县将无法批准设备，不能这样做".into(),
             Error::NotEnrolled => "本机还没有入网；请运行 yanxiu enrol request".into(),

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use node::accounts::Role;
-use node::office::{ClaimRow, ClaimState, Stand};
+use node::office::{ClaimRow, ClaimState, Stand, Waits};
 use node::{Exchange, Way};
 use records::Kinds;
 
@@ -303,13 +303,18 @@ pub(crate) const DISPUTED: Badge = badge("disputed", "待核", "To be settled");
 
 /// The badge of a claim that is to be settled: why it counts zero, where that is one thing.
 pub(crate) fn to_settle(claim: &ClaimRow) -> Badge {
-    match claim.same_time {
-        true => badge(
+    match claim.waits {
+        Waits::SameTime => badge(
             "disputed",
             "待核：同一时间另一场已计",
             "To be settled: another session of that time counts",
         ),
-        false => DISPUTED,
+        Waits::Twin => badge(
+            "disputed",
+            "重复：同一场已计",
+            "Twice: the session counts already",
+        ),
+        Waits::No | Waits::Differ => DISPUTED,
     }
 }
 

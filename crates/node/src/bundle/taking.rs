@@ -169,7 +169,9 @@ fn read(node: &Node, head: &Head, inside: impl Read, taken: &mut Taken) -> Resul
     }
     taken.answers = settle(node, head, taken, &verdicts)?;
     node.refresh_views()?;
-    crate::office::follow_arrivals(node)?;
+    if let Err(error) = crate::office::follow_arrivals(node) {
+        tracing::error!(%error, "credits could not be brought over");
+    }
     // Counted on what the pages showed before: what came in now is not ours.
     taken.arrived = before.saturating_sub(node.not_at_county()?);
     node.0.changed.send_modify(|n| *n += 1);

@@ -13,6 +13,7 @@ use super::card::entry;
 use super::claims::{ClaimRow, ClaimState, Weighed, weigh};
 use super::draft::{Draft, year_of};
 use super::lookup::{Key, Row, is_of_school, key, organisation_names};
+use super::once::Waits;
 use super::people::People;
 use super::per_school::PerSchool;
 use super::roster::Edits;
@@ -23,11 +24,16 @@ const KIND: &str = "carried_credit";
 
 /// The claims of a person under all names, those of each school under the name there.
 pub(super) fn claims_of(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Weighed>, Error> {
+    weigh(node, claims_under(node, names)?)
+}
+
+/// The same, not weighed.
+pub(super) fn claims_under(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Row>, Error> {
     let mut claims = Vec::new();
     for (school, person) in names {
         claims.extend(node.records(&Filter::kind("claim").person(person).school(school))?);
     }
-    weigh(node, claims.into_iter().map(Row::from).collect())
+    Ok(claims.into_iter().map(Row::from).collect())
 }
 
 /// What came over for a person, without what stands here as a claim: at the county both are there.
@@ -103,7 +109,7 @@ fn line(record: &Record, school_name: Option<&String>) -> Option<(ClaimRow, Entr
             on: text("decided_on"),
         },
         disputed: false,
-        same_time: false,
+        waits: Waits::No,
         late: false,
         closed: false,
     };
@@ -120,19 +126,27 @@ pub fn follow_arrivals(node: &Node) -> Result<(), Error> {
         return Ok(());
     }
     let _turn = turn();
+    let by = By {
+        account: AUTOMATIC.into(),
+    };
     let people = People::load(node)?;
     let groups = people.of_several_schools(people.joined());
     FOLLOWED.groups(node, &groups, |names| match names.first() {
-        Some(name) => follow(
-            node,
-            &By {
-                account: AUTOMATIC.into(),
-            },
-            name,
-        )
-        .map(|_| ()),
+        Some(name) => follow(node, &by, name).map(|_| ()),
         None => Ok(()),
     })?;
+    // Whom an act joined that holds no more, such as one that another officer has withdrawn.
+    let joined: BTreeSet<&Key> = groups.iter().flatten().collect();
+    let mut left: BTreeSet<Key> = BTreeSet::new();
+    for line in node.records(&Filter::kind(KIND))? {
+        let of = key(line.school.as_deref().unwrap_or_default(), line.text("person"));
+        if line.text("state") == "in_force" && !joined.contains(&of) {
+            left.insert(of);
+        }
+    }
+    for of in left {
+        follow(node, &by, &of)?;
+    }
     Ok(())
 }
 

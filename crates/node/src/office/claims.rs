@@ -10,7 +10,7 @@ use super::attendance::{Tally, own_session, tallies, tallies_of};
 use super::closing::Closed;
 use super::draft::{Draft, kind_of};
 use super::lookup::{Key, Row, by_about, by_id, key, newest, organisation_names, superseding};
-use super::once::{hold_back, hold_back_at_school, mark, of_joined};
+use super::once::{Waits, hold_back, hold_back_at_school, mark, of_joined};
 use super::per_school::{PerYear, Years};
 use super::roster::Edits;
 use super::{By, invalid, turn};
@@ -83,8 +83,8 @@ pub struct ClaimRow {
     pub state: ClaimState,
     /// 待核: it rests on something that is in dispute, void, missing or no longer so. Counts zero.
     pub disputed: bool,
-    /// It is 待核 because another claim of the same person for the same time is recognised.
-    pub same_time: bool,
+    /// Whether it is recognised and 待核 all the same, because an hour counts once.
+    pub waits: Waits,
     /// 迟报: it, or a change of it, came after its school year was closed.
     pub late: bool,
     /// Its school year is closed: only a correction decides on it.
@@ -146,7 +146,7 @@ pub fn all_claims(node: &Node, school: &str) -> Result<Years<ClaimRow>, Error> {
         Ok(weighed.into_iter().map(|weighed| weighed.row).collect())
     })?;
     let joined = of_joined(node, years.iter())?;
-    years.change(&joined, |row| row.same_time, mark);
+    years.change(&joined, |row| row.waits, mark);
     Ok(years)
 }
 
@@ -365,7 +365,7 @@ pub(super) fn weigh_alone(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>,
                 claimed_by: text("_by"),
                 state,
                 disputed: decisions_differ || !sound,
-                same_time: false,
+                waits: Waits::No,
                 late: late.contains(&key(&claim.doc, &claim.id)),
                 closed: closed.is_closed(&claim.doc),
             };

@@ -20,7 +20,8 @@ use super::audit::{audit_queue_of, decide_with};
 use super::carry::claims_of;
 use super::claims::{ClaimRow, Weighed, all_claims};
 use super::draft::{Draft, year_of};
-use super::lookup::{json_list, key, organisation_names, record_of};
+use super::lookup::{By as Pick, json_list, key, of_own_school, organisation_names, record_of, rows, words};
+use super::once::Waits;
 use super::people::People;
 use super::roster::{Edits, Teacher, roster};
 use super::titles::Titles;
@@ -107,16 +108,20 @@ struct Standing {
 
 impl Closed {
     pub(super) fn load(node: &Node) -> Result<Closed, Error> {
+        let roll = node.roll();
         node.read(|conn| {
             let mut closed = Closed::default();
             let mut query = conn.prepare_cached(
-                "SELECT school, year, id FROM record WHERE kind = ?1 AND school IS NOT NULL AND year IS NOT NULL
+                "SELECT school, year, id, parts FROM record WHERE kind = ?1 AND school IS NOT NULL AND year IS NOT NULL
                    AND json_extract(fields, '$.state') = 'closed' AND json_extract(fields, '$.year') = year
                  ORDER BY id",
             )?;
             let mut found = query.query([KIND])?;
             while let Some(row) = found.next()? {
-                let year = (row.get(0)?, row.get(1)?);
+                let year: (String, i32) = (row.get(0)?, row.get(1)?);
+                if of_own_school(&roll, &row.get::<_, Vec<u8>>(3)?, &year.0) {
+                    continue;
+                }
                 closed.0.entry(year).or_default().push(row.get(2)?);
             }
             Ok(closed)
@@ -213,7 +218,11 @@ pub fn closings(node: &Node) -> Result<Vec<Closing>, Error> {
     let schools = organisation_names(node)?;
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
+    let words: BTreeSet<String> = words(node, KIND)?.into_iter().map(|row| row.id).collect();
     for record in node.records(&Filter::kind(KIND))? {
+        if !words.contains(&record.id) {
+            continue;
+        }
         let school = record.school.clone().unwrap_or_default();
         let stands = record.text("state") == "closed";
         let same = (school.clone(), record.int("year"), record.text("cut").to_owned());
@@ -272,7 +281,11 @@ pub fn close_year(node: &Node, by: &By, school: &str, year: i32, closed_on: &str
         ));
     }
     let twice = all_claims(node, school)?;
-    let twice = twice.of_year(year).iter().filter(|row| row.same_time).count();
+    let twice = twice
+        .of_year(year)
+        .iter()
+        .filter(|row| row.waits == Waits::SameTime)
+        .count();
     if twice > 0 {
         return Err(invalid(
             "year",
@@ -401,19 +414,23 @@ pub fn statements(node: &Node, closing: &str) -> Result<Vec<Statement>, Error> {
     let school = record.school.clone().unwrap_or_default();
     let people = People::load(node)?;
     let mut corrected: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    let said: BTreeSet<String> = words(node, "correction")?.into_iter().map(|row| row.id).collect();
     for each in node.records(&Filter::kind("correction"))? {
         // A correction of what the person did at another school belongs to the statement here.
         let of = key(each.school.as_deref().unwrap_or_default(), each.text("person"));
         let last = format!("{}-08-31", record.int("year") + 1);
         let at = people.on(&of, &last);
-        if at.0 == school && each.year == record.year && !each.disputed {
+        if at.0 == school && each.year == record.year && !each.disputed && said.contains(&each.id) {
             let sum = corrected.entry(at.1).or_default();
             sum.0 += each.int("hours_c") - each.int("before_hours_c");
             sum.1 += each.int("credits_c") - each.int("before_credits_c");
         }
     }
     let mut all = Vec::new();
-    for line in node.records(&Filter::kind("year_statement").about(closing).school(&school))? {
+    for line in rows(node, "year_statement", Pick::About, &[closing])? {
+        if line.school != school {
+            continue;
+        }
         let person = line.text("person").to_owned();
         let found = record_of(node, "person", &person)?;
         all.push(Statement {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use records::Fields;
-use store::views::read_parts;
+use store::views::{Parts, read_parts};
 use sync::{NodeId, Roll};
 
 use crate::{Error, Filter, Node, Record, Role, Way};
@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub(super) about: String,
     pub(super) fields: Fields,
     pub(super) disputed: bool,
+    /// In a ledger: the devices whose values stand in it.
+    pub(super) writers: Vec<NodeId>,
     /// Known only for rows that came through [`Node::records`].
     pub(super) way: Option<Way>,
 }
@@ -54,6 +56,7 @@ impl From<Record> for Row {
             doc: record.doc,
             fields: record.fields,
             disputed: record.disputed,
+            writers: Vec::new(),
             way: Some(record.way),
         }
     }
@@ -90,11 +93,21 @@ pub(super) fn superseding(node: &Node, sessions: &[&str]) -> Result<Vec<Row>, Er
 /// Whether a PC of this school had a part in what stands in its ledger: a device may be a school's and an auditor's,
 /// and nobody decides for the own school. Whatever such a device has written there is no word of the county.
 pub(super) fn of_own_school(roll: &Roll, parts: &[u8], school: &str) -> bool {
-    read_parts(parts).map_or(true, |parts| {
-        parts
-            .iter()
-            .any(|(actor, _)| is_of_school(roll, &actor.device, school))
-    })
+    read_parts(parts).map_or(true, |parts| any_of_school(roll, &devices(&parts), school))
+}
+
+/// Whether one of these devices is a PC of the school.
+pub(super) fn any_of_school(roll: &Roll, devices: &[NodeId], school: &str) -> bool {
+    devices.iter().any(|device| is_of_school(roll, device, school))
+}
+
+fn devices(parts: &Parts) -> Vec<NodeId> {
+    parts.iter().map(|(actor, _)| actor.device).collect()
+}
+
+/// All records of a kind that are the county's word: nothing that a school's own PC has written into its ledger.
+pub(super) fn words(node: &Node, kind: &str) -> Result<Vec<Row>, Error> {
+    read_rows(node, "kind = ?1", [kind])
 }
 
 /// Whether this device is a PC of the school.
@@ -120,26 +133,27 @@ fn read_rows(node: &Node, condition: &str, which: impl store::rusqlite::Params) 
     node.read(|conn| {
         let mut query = conn.prepare_cached(&sql)?;
         let found = query.query_map(which, |row| {
-            let parts: Option<Vec<u8>> = row.get(7)?;
             let json: String = row.get(5)?;
             // The view is ours and rebuildable; a row that cannot be read is shown and counts zero.
             let fields = serde_json::from_str::<Fields>(&json);
-            let read = Row {
+            let parts = row.get::<_, Option<Vec<u8>>>(7)?;
+            let parts = parts.map_or(Ok(Parts::new()), |parts| read_parts(&parts));
+            Ok(Row {
                 id: row.get(0)?,
                 doc: row.get(1)?,
                 school: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
                 person: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
                 about: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
-                disputed: row.get::<_, bool>(6)? || fields.is_err(),
+                disputed: row.get::<_, bool>(6)? || fields.is_err() || parts.is_err(),
                 fields: fields.unwrap_or_default(),
+                writers: parts.map_or(Vec::new(), |parts| devices(&parts)),
                 way: None,
-            };
-            Ok((read, parts))
+            })
         })?;
         let mut rows = Vec::new();
         for row in found {
-            let (row, parts) = row?;
-            if !parts.is_some_and(|parts| of_own_school(&roll, &parts, &row.school)) {
+            let row = row?;
+            if !any_of_school(&roll, &row.writers, &row.school) {
                 rows.push(row);
             }
         }

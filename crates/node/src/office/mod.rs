@@ -90,6 +90,7 @@ pub use observations::{
     Observation, ObservationInput, ObservationRow, answer_observation, lesson_counts, observation,
     observations, save_observation,
 };
+pub use once::Waits;
 pub use opening::{
     Cell, OpeningColumn, OpeningInput, OpeningRow, decide_openings, opening_queue, opening_table, openings,
     save_openings,

@@ -10,22 +10,35 @@ use std::sync::Arc;
 
 use super::claims::{ClaimRow, ClaimState, Weighed, weigh_alone};
 use super::conflicts::{Found, Rivals, across};
-use super::lookup::{Key, by_about, key};
+use super::lookup::{Key, by_about, json_list, key};
 use super::people::People;
 use super::per_school::PerSchool;
 use crate::{Error, Node};
 
+/// Why a recognised claim counts nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waits {
+    /// It does not wait.
+    #[default]
+    No,
+    /// The same session is counted already: two computers registered it.
+    Twin,
+    /// Another session of the same time is counted already.
+    SameTime,
+    /// Several claims of one session are recognised and say different things.
+    Differ,
+}
+
+/// The claims that wait, by school and id.
+type Waiting = BTreeMap<Key, Waits>;
+
 /// What was found of a person who has names at several schools.
 #[derive(Default)]
 struct Joined {
-    /// Sessions of two schools at one time.
+    /// Sessions at one time.
     found: Vec<Found>,
-    /// The claims that wait, by school and id.
-    waiting: BTreeSet<Key>,
+    waiting: Waiting,
 }
-
-/// Claims that wait at a school, whoever's they are.
-static AT_SCHOOL: PerSchool<Arc<BTreeSet<Key>>> = PerSchool::new(usize::MAX);
 
 static JOINED: PerSchool<Arc<Joined>> = PerSchool::new(usize::MAX);
 
@@ -43,25 +56,28 @@ pub(super) fn hold_back(node: &Node, weighed: &mut [Weighed]) -> Result<(), Erro
 /// The same by what stands at each school alone, as if nobody had a second name: what may be kept until something
 /// changes there. [`of_joined`] says the rest.
 pub(super) fn hold_back_at_school(node: &Node, weighed: &mut [Weighed]) -> Result<(), Error> {
-    let given = weighed.iter().filter(|w| counts(w));
-    let schools: BTreeSet<String> = given.map(|w| w.row.school.clone()).collect();
-    if schools.is_empty() {
-        return Ok(());
+    let mut given: BTreeMap<String, Vec<&Weighed>> = BTreeMap::new();
+    for w in weighed.iter().filter(|w| w.given().is_some()) {
+        given.entry(w.row.school.clone()).or_default().push(w);
     }
-    let wanted = |school: &str| schools.contains(school);
-    let waiting = AT_SCHOOL.all(node, wanted, |school| at_school(node, school))?;
-    for w in weighed.iter_mut() {
-        let claim = key(&w.row.school, &w.row.id);
-        mark(&mut w.row, waiting.iter().any(|waiting| waiting.contains(&claim)));
+    let mut waiting = Waiting::new();
+    for (school, given) in given {
+        waiting.extend(at_school(node, &school, &given)?);
+    }
+    for w in weighed.iter_mut().filter(|w| w.given().is_some()) {
+        let waits = waiting.get(&key(&w.row.school, &w.row.id)).copied();
+        // A later claim has taken its place, so nothing of it is added up anywhere.
+        let replaced = if w.superseded { Waits::Twin } else { Waits::No };
+        mark(&mut w.row, waits.unwrap_or(replaced));
     }
     Ok(())
 }
 
-/// Of these claims, by place, those of persons with names at several schools: whether they wait.
+/// Of these claims, by place, those of persons with names at several schools: how they wait.
 pub(super) fn of_joined<'a>(
     node: &Node,
     claims: impl Iterator<Item = &'a ClaimRow> + Clone,
-) -> Result<Vec<(usize, bool)>, Error> {
+) -> Result<Vec<(usize, Waits)>, Error> {
     let people = People::load(node)?;
     let groups = people.of_several_schools(claims.clone().map(|row| key(&row.school, &row.person)));
     let joined = joined(node, &people, &groups)?;
@@ -75,16 +91,23 @@ pub(super) fn of_joined<'a>(
     }
     let waits = |(at, row): (usize, &ClaimRow)| {
         let one = group_of.get(&key(&row.school, &row.person))?;
-        Some((at, one.waiting.contains(&key(&row.school, &row.id))))
+        // Twins are of one school, and found there.
+        let alone = if row.waits == Waits::Twin {
+            Waits::Twin
+        } else {
+            Waits::No
+        };
+        let waits = one.waiting.get(&key(&row.school, &row.id)).copied();
+        Some((at, waits.unwrap_or(alone)))
     };
     Ok(claims.enumerate().filter_map(waits).collect())
 }
 
 /// Only what counted otherwise is ever among those that wait.
-pub(super) fn mark(row: &mut ClaimRow, waits: bool) {
-    if row.same_time != waits {
-        row.same_time = waits;
-        row.disputed = waits;
+pub(super) fn mark(row: &mut ClaimRow, waits: Waits) {
+    if row.waits != waits {
+        row.waits = waits;
+        row.disputed = waits != Waits::No;
     }
 }
 
@@ -100,7 +123,7 @@ pub(super) fn at_two_schools(node: &Node) -> Result<Vec<Found>, Error> {
 pub(super) fn rival(node: &Node, weighed: &Weighed) -> Result<Option<Weighed>, Error> {
     let row = &weighed.row;
     let person = key(&row.school, &row.person);
-    let mut rivals = Rivals::of_day(node, &row.school, &row.date)?;
+    let mut rivals = Rivals::on_days(node, &row.school, &BTreeSet::from([row.date.as_str()]))?;
     if let Some(names) = People::load(node)?.of_several_schools([person.clone()]).pop() {
         rivals.add(across(node, &names)?);
     }
@@ -120,33 +143,66 @@ fn counts(weighed: &Weighed) -> bool {
 fn joined(node: &Node, people: &People, groups: &[BTreeSet<Key>]) -> Result<Vec<Arc<Joined>>, Error> {
     JOINED.groups(node, groups, |names| {
         let found = across(node, names)?;
+        let claims = claims_of(node, names)?;
         let mut rivals = Rivals::default();
-        for school in names.iter().map(|(school, _)| school).collect::<BTreeSet<_>>() {
-            rivals.join(Rivals::of_school(node, school)?);
+        let mut days: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for row in claims.iter().filter(|w| counts(w)).map(|w| &w.row) {
+            days.entry(&row.school).or_default().insert(&row.date);
+        }
+        for (school, days) in days {
+            rivals.join(Rivals::on_days(node, school, &days)?);
         }
         rivals.add(found.clone());
-        let claims = claims_about(node, &rivals.sessions(), |name| names.contains(name))?;
         // Where the person is now stands before what was brought along: the school there reads its own alone, and
         // both must come to the same sum.
         let present = names.first().map(|name| people.present(name));
-        let waiting = waiting(claims.iter().collect(), &rivals, |name| {
-            Some(name) == present.as_ref()
-        });
+        let waiting = waiting(claims.iter(), &rivals, |name| Some(name) == present.as_ref());
         Ok(Arc::new(Joined { found, waiting }))
     })
 }
 
-fn at_school(node: &Node, school: &str) -> Result<Arc<BTreeSet<Key>>, Error> {
-    let rivals = Rivals::of_school(node, school)?;
-    let claims = claims_about(node, &rivals.sessions(), |_| true)?;
-    let mut persons: BTreeMap<&str, Vec<&Weighed>> = BTreeMap::new();
-    for claim in &claims {
-        persons.entry(&claim.row.person).or_default().push(claim);
+/// Of these recognised claims of a school, those that wait.
+fn at_school(node: &Node, school: &str, given: &[&Weighed]) -> Result<Waiting, Error> {
+    let days: BTreeSet<&str> = given.iter().map(|w| w.row.date.as_str()).collect();
+    let rivals = Rivals::on_days(node, school, &days)?;
+    let persons: BTreeSet<&str> = given.iter().map(|w| w.row.person.as_str()).collect();
+    let mut sessions = rivals.sessions();
+    sessions.extend(registered_twice(node, school, &persons)?);
+    if sessions.is_empty() {
+        return Ok(Waiting::new());
     }
-    let waiting = persons
+    let claims = claims_about(node, &sessions, |name| persons.contains(name.1.as_str()))?;
+    let mut of_person: BTreeMap<&str, Vec<&Weighed>> = BTreeMap::new();
+    for claim in &claims {
+        of_person.entry(&claim.row.person).or_default().push(claim);
+    }
+    let each = of_person
         .into_values()
-        .flat_map(|claims| waiting(claims, &rivals, |_| true));
-    Ok(Arc::new(waiting.collect()))
+        .flat_map(|claims| waiting(claims.into_iter(), &rivals, |_| true));
+    Ok(each.collect())
+}
+
+/// Sessions of a school for which one of these persons has several claims.
+fn registered_twice(node: &Node, school: &str, persons: &BTreeSet<&str>) -> Result<Vec<Key>, Error> {
+    let persons: Vec<&str> = persons.iter().copied().collect();
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT DISTINCT about FROM
+               (SELECT about FROM record
+                WHERE kind = 'claim' AND person IN (SELECT value FROM json_each(?2)) AND +school = ?1
+                GROUP BY about, person HAVING COUNT(*) > 1)",
+        )?;
+        let found = query.query_map((school, json_list(&persons)), |row| {
+            row.get::<_, Option<String>>(0)
+        })?;
+        let found: Vec<Option<String>> = found.collect::<Result<_, _>>()?;
+        Ok(found.into_iter().flatten().map(|id| key(school, &id)).collect())
+    })
+}
+
+/// All claims of a person under these names.
+fn claims_of(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Weighed>, Error> {
+    weigh_alone(node, super::carry::claims_under(node, names)?)
 }
 
 /// The claims of some persons about these sessions.
@@ -164,26 +220,47 @@ fn claims_about(
 }
 
 /// Which of one person's recognised claims wait: they are taken one after the other, what `first` names before the
-/// rest, then by the day of the decision, and one that stands against another that was taken is not.
-fn waiting(claims: Vec<&Weighed>, rivals: &Rivals, first: impl Fn(&Key) -> bool) -> BTreeSet<Key> {
+/// rest, then by the day of the decision, and one that stands against another that was taken is not. Several of one
+/// session are one if they say the same, and none if not.
+fn waiting<'w>(
+    claims: impl Iterator<Item = &'w Weighed>,
+    rivals: &Rivals,
+    first: impl Fn(&Key) -> bool,
+) -> Waiting {
     let mut given: Vec<(bool, &str, &Weighed)> = Vec::new();
-    for claim in claims.into_iter().filter(|claim| counts(claim)) {
+    let mut said: BTreeMap<Key, BTreeSet<_>> = BTreeMap::new();
+    for claim in claims.filter(|claim| counts(claim)) {
         if let ClaimState::Decided { on, .. } = &claim.row.state {
-            let later = !first(&key(&claim.row.school, &claim.row.person));
+            let row = &claim.row;
+            let later = !first(&key(&row.school, &row.person));
             given.push((later, on, claim));
+            let content = (
+                (&row.category, &row.sub, &row.channel),
+                claim.claim.text("rule_ref"),
+                claim.given(),
+            );
+            said.entry(key(&row.school, &row.session))
+                .or_default()
+                .insert(content);
         }
     }
     given.sort_by_key(|(later, on, claim)| (*later, *on, &claim.row.id, &claim.row.school));
-    let (mut stand, mut wait) = (BTreeSet::new(), BTreeSet::new());
+    let (mut stand, mut wait) = (BTreeSet::new(), Waiting::new());
     for (_, _, claim) in given {
         let row = &claim.row;
-        let person = key(&row.school, &row.person);
+        let (person, session) = (key(&row.school, &row.person), key(&row.school, &row.session));
         let mut against = rivals.of(&row.session, &person);
-        if against.any(|(session, _)| stand.contains(&session)) {
-            wait.insert(key(&row.school, &row.id));
+        let why = if said.get(&session).is_some_and(|said| said.len() > 1) {
+            Waits::Differ
+        } else if stand.contains(&session) {
+            Waits::Twin
+        } else if against.any(|(session, _)| stand.contains(&session)) {
+            Waits::SameTime
         } else {
-            stand.insert(key(&row.school, &row.session));
-        }
+            stand.insert(session);
+            continue;
+        };
+        wait.insert(key(&row.school, &row.id), why);
     }
     wait
 }

@@ -5,10 +5,11 @@
 //! person has a name inside each school, the pair of school and id; the county's acts join them, and everything
 //! here is a pure function of those acts: in whatever order they came, every node that has them says the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::lookup::{Key, key};
-use crate::{Error, Filter, Node, Record};
+use super::lookup::{Key, Row, any_of_school, key, words};
+use crate::{Error, Node};
 
 /// A transfer that the county has put into effect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,74 +29,115 @@ pub(super) struct People {
     moves: BTreeSet<Moved>,
     /// Alias → canonical; several canonicals of one alias are all joined, and the least is kept.
     aliases: BTreeMap<Key, BTreeSet<Key>>,
+    /// All names of each person who has several, under each of them.
+    joined: HashMap<Key, Arc<BTreeSet<Key>>>,
 }
+
+/// The acts of a store, until one is added: a page of a county asks for them once for each teacher.
+static PEOPLE: Mutex<BTreeMap<[u8; 16], (Stand, Arc<People>)>> = Mutex::new(BTreeMap::new());
+
+/// How far the views of ledgers and registry have come, and who is who on the roll.
+type Stand = (i64, i64, [u8; 8]);
 
 impl People {
     /// Reads the county's acts that stand here.
-    pub(super) fn load(node: &Node) -> Result<People, Error> {
-        let mut people = People::default();
-        for order in acts(node, "transfer_order", "effective")? {
-            people.moves.insert(Moved {
-                on: order.text("effective").to_owned(),
-                order_no: order.text("order_no").to_owned(),
-                from: key(order.text("from"), order.text("person")),
-                to: key(order.text("to"), order.text("to_person")),
-            });
+    pub(super) fn load(node: &Node) -> Result<Arc<People>, Error> {
+        let (documents, viewed) = node.read(|conn| {
+            let mut query = conn.prepare_cached(
+                "SELECT COUNT(*), COALESCE(SUM(viewed), 0) FROM document
+                 WHERE (key >= 'ledger/' AND key < 'ledger0') OR key = 'registry'",
+            )?;
+            Ok(query.query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?)
+        })?;
+        let stand = (documents, viewed, node.roll().digest());
+        let store = node.store_id().0;
+        let kept = || PEOPLE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, people)) = kept().get(&store).filter(|(of, _)| *of == stand) {
+            return Ok(people.clone());
         }
-        for act in acts(node, "same_person", "in_force")? {
-            let alias = key(act.text("alias_school"), act.text("alias"));
-            let canonical = key(act.text("canonical_school"), act.text("canonical"));
-            if alias != canonical {
-                people.aliases.entry(alias).or_default().insert(canonical);
+        let people = Arc::new(People::read(node)?);
+        kept().insert(store, (stand, people.clone()));
+        Ok(people)
+    }
+
+    fn read(node: &Node) -> Result<People, Error> {
+        let roll = node.roll();
+        let (mut moves, mut aliases) = (BTreeSet::new(), BTreeMap::new());
+        for order in words(node, "transfer_order")? {
+            let (from, to) = (order.text("from"), order.text("to"));
+            // An order stands in the ledger of one of its schools, and neither of them gives it.
+            let named = [from, to].contains(&order.school.as_str());
+            let own = [from, to]
+                .iter()
+                .any(|school| any_of_school(&roll, &order.writers, school));
+            if in_force(&order, "effective") && named && !own {
+                moves.insert(Moved {
+                    on: order.text("effective").to_owned(),
+                    order_no: order.text("order_no").to_owned(),
+                    from: key(from, order.text("person")),
+                    to: key(to, order.text("to_person")),
+                });
             }
         }
-        Ok(people)
+        for act in words(node, "same_person")? {
+            let alias = key(act.text("alias_school"), act.text("alias"));
+            let canonical = key(act.text("canonical_school"), act.text("canonical"));
+            if in_force(&act, "in_force") && alias != canonical {
+                aliases
+                    .entry(alias)
+                    .or_insert_with(BTreeSet::new)
+                    .insert(canonical);
+            }
+        }
+        Ok(People::of(moves, aliases))
+    }
+
+    fn of(moves: BTreeSet<Moved>, aliases: BTreeMap<Key, BTreeSet<Key>>) -> People {
+        let moved = moves.iter().map(|m| (&m.from, &m.to));
+        let aliased = aliases
+            .iter()
+            .flat_map(|(alias, kept)| kept.iter().map(move |one| (alias, one)));
+        let mut joined: HashMap<Key, Arc<BTreeSet<Key>>> = HashMap::new();
+        for (one, other) in moved.chain(aliased) {
+            let mut names = BTreeSet::new();
+            for end in [one, other].into_iter().filter(|end| !end.1.is_empty()) {
+                names.insert(end.clone());
+                names.extend(
+                    joined
+                        .get(end)
+                        .into_iter()
+                        .flat_map(|known| known.iter().cloned()),
+                );
+            }
+            let names = Arc::new(names);
+            for name in names.iter() {
+                joined.insert(name.clone(), names.clone());
+            }
+        }
+        People {
+            moves,
+            aliases,
+            joined,
+        }
     }
 
     /// Every name that some act joins to another.
     pub(super) fn joined(&self) -> BTreeSet<Key> {
-        let moved = self.moves.iter().flat_map(|m| [&m.from, &m.to]);
-        let aliased = self
-            .aliases
-            .iter()
-            .flat_map(|(alias, kept)| kept.iter().chain([alias]));
-        moved
-            .chain(aliased)
-            .filter(|name| !name.1.is_empty())
-            .cloned()
-            .collect()
+        self.joined.keys().cloned().collect()
     }
 
     /// All names of the person who is called `of` in one school; `of` is among them.
     pub(super) fn names(&self, of: &Key) -> BTreeSet<Key> {
-        let mut names = BTreeSet::from([of.clone()]);
-        loop {
-            let before = names.len();
-            for each in &self.moves {
-                if names.contains(&each.from) || names.contains(&each.to) {
-                    let ends = [&each.from, &each.to].into_iter().filter(|end| !end.1.is_empty());
-                    names.extend(ends.cloned());
-                }
-            }
-            for (alias, kept) in &self.aliases {
-                if names.contains(alias) || kept.iter().any(|each| names.contains(each)) {
-                    names.insert(alias.clone());
-                    names.extend(kept.iter().cloned());
-                }
-            }
-            if names.len() == before {
-                return names;
-            }
-        }
+        let known = self.joined.get(of);
+        known.map_or_else(|| BTreeSet::from([of.clone()]), |names| (**names).clone())
     }
 
     /// The persons among these who have names at several schools, each once, with all names.
     pub(super) fn of_several_schools(&self, persons: impl IntoIterator<Item = Key>) -> Vec<BTreeSet<Key>> {
-        let several = self.joined();
         let mut seen: BTreeSet<Key> = BTreeSet::new();
         let mut groups = Vec::new();
         for person in persons {
-            if !several.contains(&person) || seen.contains(&person) {
+            if !self.joined.contains_key(&person) || seen.contains(&person) {
                 continue;
             }
             let names = self.names(&person);
@@ -168,15 +210,9 @@ impl People {
     }
 }
 
-/// The county's undisputed acts of a kind that stand in this state.
-fn acts(node: &Node, kind: &str, state: &str) -> Result<Vec<Record>, Error> {
-    let filter = Filter::kind(kind);
-    if node.count(&filter)? == 0 {
-        return Ok(Vec::new());
-    }
-    let mut acts = node.records(&filter)?;
-    acts.retain(|act| !act.disputed && act.text("state") == state);
-    Ok(acts)
+/// Whether an act of the county is undisputed and stands in this state.
+fn in_force(act: &Row, state: &str) -> bool {
+    !act.disputed && act.text("state") == state
 }
 
 #[cfg(test)]
@@ -189,19 +225,20 @@ mod tests {
     }
 
     fn people(moves: &[(&str, &str, &str)], aliases: &[(&str, &str)]) -> People {
-        let mut people = People::default();
+        let (mut moved, mut kept) = (BTreeSet::new(), BTreeMap::new());
         for (at, (on, from, to)) in moves.iter().enumerate() {
-            people.moves.insert(Moved {
+            moved.insert(Moved {
                 on: (*on).into(),
                 order_no: at.to_string(),
                 from: name(from),
                 to: name(to),
             });
         }
-        for (alias, kept) in aliases {
-            people.aliases.entry(name(alias)).or_default().insert(name(kept));
+        for (alias, canonical) in aliases {
+            let known: &mut BTreeSet<Key> = kept.entry(name(alias)).or_default();
+            known.insert(name(canonical));
         }
-        people
+        People::of(moved, kept)
     }
 
     #[test]

@@ -170,11 +170,11 @@ impl<T> Years<T> {
     }
 
     /// Sets a mark of some rows, named by their place among all; a year in which nothing differs stays as it is kept.
-    pub(super) fn change(
+    pub(super) fn change<M: PartialEq + Copy>(
         &mut self,
-        marks: &[(usize, bool)],
-        marked: impl Fn(&T) -> bool,
-        mark: impl Fn(&mut T, bool),
+        marks: &[(usize, M)],
+        marked: impl Fn(&T) -> M,
+        mark: impl Fn(&mut T, M),
     ) where
         T: Clone,
     {

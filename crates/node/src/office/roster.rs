@@ -506,7 +506,7 @@ pub(super) fn newest<'a>(facts: impl Iterator<Item = &'a Record>) -> Option<&'a 
 
 /// The county's acts on persons, with the names of the schools in them.
 struct Joined {
-    people: People,
+    people: std::sync::Arc<People>,
     names: BTreeSet<Key>,
     schools: HashMap<String, String>,
 }

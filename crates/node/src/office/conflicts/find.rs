@@ -56,16 +56,14 @@ impl Found {
 }
 
 impl Rivals {
-    /// Of all days of a school.
-    pub(in crate::office) fn of_school(node: &Node, school: &str) -> Result<Rivals, Error> {
-        let found = FOUND.all(node, |one| one == school, |school| of_school(node, school))?;
-        Ok(Rivals(found.into_iter().flatten().collect()))
-    }
-
-    /// Of one day.
-    pub(in crate::office) fn of_day(node: &Node, school: &str, date: &str) -> Result<Rivals, Error> {
+    /// Of some days of a school.
+    pub(in crate::office) fn on_days(
+        node: &Node,
+        school: &str,
+        days: &BTreeSet<&str>,
+    ) -> Result<Rivals, Error> {
         let mut found = Vec::new();
-        pairs(node, school, Some(date), &Settled::of(node, school)?, &mut found)?;
+        pairs(node, school, Some(days), &mut found)?;
         Ok(Rivals(found))
     }
 
@@ -118,7 +116,7 @@ fn found_of(school: &str, matter: Matter, about: &str) -> Found {
     }
 }
 
-/// Sessions of two schools that one person, who has these names, cannot have been in both of. Which of them it was is
+/// Sessions that one person, who has these names, cannot have been in both of, under two of them. Which of them it was is
 /// for the county to ask; a claim that it has refused is out of the question.
 pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Found>, Error> {
     let persons: Vec<&str> = names.iter().map(|(_, person)| person.as_str()).collect();
@@ -137,7 +135,7 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
             days.entry(row.text("date").to_owned()).or_default().push(row);
         }
     }
-    days.retain(|_, rows| rows.iter().any(|row| row.school != rows[0].school));
+    days.retain(|_, rows| rows.len() > 1);
     let ids: Vec<&str> = days.values().flatten().map(|row| row.id.as_str()).collect();
     let tallies = tallies_of(node, &ids, &persons)?;
     let claims = by_about(node, "claim", &ids)?.into_values().flatten();
@@ -160,14 +158,13 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
         sides.sort_by(|a, b| (&a.0.id, a.2).cmp(&(&b.0.id, b.2)));
         for (at, (one, when, here)) in sides.iter().enumerate() {
             for (two, other, there) in sides.iter().skip(at + 1) {
-                let refused = claims.iter().any(|claim| {
-                    let of = (claim.row.school.as_str(), claim.row.session.as_str());
-                    is_refused(claim)
-                        && [one, two]
-                            .iter()
-                            .any(|row| of == (row.school.as_str(), row.id.as_str()))
+                let refused = [(one, here), (two, there)].iter().any(|(row, name)| {
+                    let own = claims.iter().filter(|claim| {
+                        key(&claim.row.school, &claim.row.person) == ***name && claim.row.session == row.id
+                    });
+                    all_refused(own)
                 });
-                if one.school != two.school && when.overlaps(other) && !refused {
+                if here != there && one.id != two.id && when.overlaps(other) && !refused {
                     all.push(Found {
                         other: two.id.clone(),
                         person: here.1.clone(),
@@ -186,7 +183,7 @@ fn of_school(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
     let settled = Settled::of(node, school)?;
     let mut all = marks(node, school)?;
     values(node, &kinds, school, &mut all)?;
-    pairs(node, school, None, &settled, &mut all)?;
+    pairs(node, school, None, &mut all)?;
     visited(node, school, &settled, &mut all)?;
     claims(node, school, &mut all)?;
     signatures(node, &kinds, school, &mut all)?;
@@ -303,17 +300,15 @@ impl Settled {
 }
 
 /// Two sessions of one day that look like one, or that one person cannot have been in both of.
-fn pairs(
-    node: &Node,
-    school: &str,
-    day: Option<&str>,
-    settled: &Settled,
-    all: &mut Vec<Found>,
-) -> Result<(), Error> {
+fn pairs(node: &Node, school: &str, on: Option<&BTreeSet<&str>>, all: &mut Vec<Found>) -> Result<(), Error> {
     let sql = "SELECT id, date FROM record WHERE kind = 'session' AND school = ?1 AND date IN
          (SELECT date FROM record WHERE kind = 'session' AND school = ?1 GROUP BY date HAVING COUNT(*) > 1)";
     let mut crowded = two_columns(node, sql, school)?;
-    crowded.retain(|(_, date)| day.is_none_or(|day| day == date));
+    crowded.retain(|(_, date)| on.is_none_or(|days| days.contains(date.as_str())));
+    if crowded.is_empty() {
+        return Ok(());
+    }
+    let settled = Settled::of(node, school)?;
     let ids: Vec<&str> = crowded.iter().map(|(id, _)| id.as_str()).collect();
     let mut tallies = tallies(node, &ids)?;
     let mut days: BTreeMap<String, Vec<(Row, Occasion)>> = BTreeMap::new();
@@ -331,7 +326,7 @@ fn pairs(
     for day in days.values() {
         for (at, (one, a)) in day.iter().enumerate() {
             for (two, b) in day.iter().skip(at + 1) {
-                pair(node, school, settled, [one, two], [a, b], all)?;
+                pair(node, school, &settled, [one, two], [a, b], all)?;
             }
         }
     }
@@ -388,9 +383,12 @@ fn pair(
             person: person.clone(),
             ..duplicate.clone()
         };
-        let refused = claims
-            .iter()
-            .any(|claim| claim.row.person == *person && is_refused(claim));
+        let refused = ids.iter().any(|session| {
+            let own = claims
+                .iter()
+                .filter(|claim| claim.row.person == *person && claim.row.session == *session);
+            all_refused(own)
+        });
         if settled.differ(&one) || !(refused || settled.both_stand(&one)) {
             all.push(one);
         }
@@ -429,6 +427,13 @@ fn visited(node: &Node, school: &str, settled: &Settled, all: &mut Vec<Found>) -
         }
     }
     Ok(())
+}
+
+/// Whether the county has said of all that a person claims for a session that it gives nothing. A twin that is refused
+/// as a duplicate leaves the other one standing.
+fn all_refused<'w>(claims: impl Iterator<Item = &'w Weighed>) -> bool {
+    let mut live = claims.filter(|claim| !claim.superseded).peekable();
+    live.peek().is_some() && live.all(is_refused)
 }
 
 /// The county has said of what stands there now that it gives nothing.

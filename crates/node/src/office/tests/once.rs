@@ -132,11 +132,11 @@ fn an_hour_at_two_schools_counts_once_and_the_county_asks_which() {
             let all = all_claims(hub, school).unwrap();
             all.of_year(year)
                 .iter()
-                .map(|row| (row.same_time, row.disputed))
+                .map(|row| (row.waits, row.disputed))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(waits(&two.there_id, 2025), [(true, true)]);
-        assert_eq!(waits(&two.here.id, 2025), [(false, false)]);
+        assert_eq!(waits(&two.there_id, 2025), [(Waits::SameTime, true)]);
+        assert_eq!(waits(&two.here.id, 2025), [(Waits::No, false)]);
         // The year of the school whose credit waits is not closed over it.
         assert_eq!(
             refused(close_year(hub, &auditor(), &two.there_id, 2025, "2026-09-01")),
@@ -325,7 +325,9 @@ fn two_auditors_apart_recognise_one_hour_twice_and_no_sheet_adds_it_up() {
         assert_eq!(total_c(node, person), 15);
         let all = all_claims(node, &school.id).unwrap();
         assert_eq!(
-            all.iter().filter(|row| row.same_time && row.disputed).count(),
+            all.iter()
+                .filter(|row| row.waits == Waits::SameTime && row.disputed)
+                .count(),
             1,
             "the register and the exports know it, too"
         );
@@ -349,6 +351,222 @@ fn two_auditors_apart_recognise_one_hour_twice_and_no_sheet_adds_it_up() {
     let line = statements(hub, &closing).unwrap();
     let line = line.iter().find(|line| line.person == *person).unwrap();
     assert_eq!((line.hours_c, line.credits_c), (150, 15));
+}
+
+/// Two computers register the same session, two auditors recognise one claim each, and one is refused as a duplicate:
+/// the other stands, against other sessions of that time too.
+#[test]
+fn a_refused_twin_leaves_the_other_standing_and_no_sheet_counts_both() {
+    let world = World::new();
+    let school = world.school_with_teachers();
+    let second = world.device("石桥小学 教务处", Role::School, &school.id);
+    let (hub, apart) = (&world.hub, world.device("第二审核员", Role::Auditor, ""));
+    let person = &school.persons[0];
+    let timed = |title: &str| SessionInput {
+        begins: "08:30".into(),
+        ends: "11:30".into(),
+        ..titled(title, "2025-10-15")
+    };
+    let session = claimed(&school.node, &school.id, person, timed("县城：新课标通识培训"));
+    carry(&school.node, &second);
+    let claim = |node: &Node| node.records(&Filter::kind("claim")).unwrap().remove(0);
+    let draft = [
+        "person",
+        "session",
+        "rule_ref",
+        "category",
+        "channel",
+        "claimed_on",
+    ]
+    .into_iter()
+    .fold(Draft::new("claim"), |draft, field| {
+        draft.text(field, claim(&second).text(field))
+    });
+    let twin = draft.int("hours_c", Some(150)).int("credits_c", Some(15));
+    let twin = forge(&second, &format!("log/{}/2025", school.id), twin);
+    let own = claim(&school.node).id;
+    meet(&school.node, &second);
+    carry(&second, hub);
+    carry(&second, &apart);
+    recognise(hub, &own).unwrap();
+    recognise(&apart, &twin).unwrap();
+    carry(&apart, hub);
+    let sums = |node: &Node| {
+        let all = all_claims(node, &school.id).unwrap();
+        let given = all
+            .iter()
+            .filter(|row| !row.disputed)
+            .map(|row| match &row.state {
+                ClaimState::Decided { credits_c, .. } => *credits_c,
+                _ => 0,
+            });
+        (total_c(node, person), given.sum::<i64>())
+    };
+    assert_eq!(sums(hub), (15, 15));
+    let waits = |node: &Node| {
+        let all = all_claims(node, &school.id).unwrap();
+        let mut waits: Vec<Waits> = all.iter().map(|row| row.waits).collect();
+        waits.sort();
+        waits
+    };
+    assert_eq!(waits(hub), [Waits::No, Waits::Twin]);
+    // Different amounts are nobody's to add up, on the card and on the sheets.
+    let less = |verdict: &str, credits_c: Option<i64>| {
+        decide(&apart, &auditor(), &twin, verdict, credits_c, "duplicate", "", ON).unwrap();
+        carry(&apart, hub);
+    };
+    less("reduced", Some(5));
+    assert_eq!(sums(hub), (0, 0));
+    assert_eq!(waits(hub), [Waits::Differ, Waits::Differ]);
+    less("rejected", None);
+    assert_eq!(sums(hub), (15, 15));
+    // A second session of that time: the refused twin does not stand for the one that counts.
+    let other = claimed(&school.node, &school.id, person, timed("校本：作业设计"));
+    carry(&school.node, hub);
+    let open = open_conflicts(hub).unwrap();
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!(
+        refused(recognise(hub, &claim_of(hub, &other, person).id)),
+        ["claim"]
+    );
+    assert_eq!(sums(hub), (15, 15));
+    assert_ne!(session, other);
+}
+
+#[test]
+fn what_another_officer_takes_back_takes_the_credit_with_it() {
+    let two = Two::new();
+    let hub = &two.world.hub;
+    // A second computer of the office, which registers people and audits nothing.
+    let office = two.world.device("县教育局 人事股", Role::County, "");
+    let there = claimed(
+        &two.there,
+        &two.there_id,
+        &two.at_there,
+        titled("青石：听评课", "2025-10-14"),
+    );
+    two.meet();
+    recognise(hub, &claim_of(hub, &there, &two.at_there).id).unwrap();
+    carry(hub, &office);
+    let (alias, kept) = ((two.there_id.as_str(), two.at_there.as_str()), two.at_here());
+    let act = declare_same(
+        &office,
+        &auditor(),
+        alias,
+        (two.here.id.as_str(), kept),
+        ON,
+        "同一人",
+    )
+    .unwrap();
+    carry(&office, hub);
+    two.meet();
+    let both = || [hub, &two.here.node].map(|node| total_c(node, two.at_here()));
+    assert_eq!(both(), [15, 15], "the hub did what the office could not");
+    carry(hub, &office);
+    let county = records::kinds::Actor::County;
+    take_step(
+        &office,
+        &auditor(),
+        county,
+        "same_person",
+        &act,
+        "withdrawn",
+        "同名不同人",
+    )
+    .unwrap();
+    carry(&office, hub);
+    two.meet();
+    assert_eq!(both(), [0, 0]);
+    assert_eq!(total_c(hub, &two.at_there), 15);
+}
+
+/// A laptop that is an auditor's and a school's, with a changed program, in the ledger of its own school.
+fn auditor_of_the_school(world: &World, school: &str) -> Node {
+    let laptop = world.device("审核员电脑", Role::Auditor, "");
+    let (id, _) = crate::enrol::read_request(&crate::enrol::request_code(&laptop)).unwrap();
+    let grant = [(Role::School, school.to_owned())];
+    let answer = crate::enrol::approve(&world.hub, &id, "审核员电脑", &grant).unwrap();
+    crate::enrol::accept(&laptop, &answer.text).unwrap();
+    carry(&world.hub, &laptop);
+    laptop
+}
+
+#[test]
+fn a_school_brings_nobody_over_and_closes_no_year_of_its_own() {
+    let two = Two::new();
+    let hub = &two.world.hub;
+    let there = claimed(
+        &two.there,
+        &two.there_id,
+        &two.at_there,
+        titled("青石：听评课", "2025-10-14"),
+    );
+    two.meet();
+    recognise(hub, &claim_of(hub, &there, &two.at_there).id).unwrap();
+    let laptop = auditor_of_the_school(&two.world, &two.here.id);
+    carry(&two.here.node, &laptop);
+    let ledger = format!("ledger/{}/2025", two.here.id);
+    let order = Draft::new("transfer_order")
+        .text("order_no", "假〔2025〕1号")
+        .text("person", &two.at_there)
+        .text("person_label", "王𬭊")
+        .text("reason", "transfer")
+        .text("ordered_on", "2025-08-20")
+        .text("from", &two.there_id)
+        .text("to", &two.here.id)
+        .text("to_person", two.at_here())
+        .text("effective", "2025-09-01")
+        .text("state", "effective");
+    forge(&laptop, &ledger, order);
+    let closing = Draft::new("year_close")
+        .text("title", "2025-2026 学年")
+        .int("year", Some(2025))
+        .text("closed_on", "2026-09-01")
+        .int("people", Some(3))
+        .int("hours_c", Some(90000))
+        .int("credits_c", Some(9000))
+        .text("cut", "00")
+        .text("state", "closed");
+    let closing = forge(&laptop, &ledger, closing);
+    let statement = Draft::new("year_statement")
+        .text("closing", &closing)
+        .text("person", two.at_here())
+        .int("year", Some(2025))
+        .int("hours_c", Some(90000))
+        .int("credits_c", Some(9000))
+        .int("elsewhere_c", Some(0));
+    forge(&laptop, &ledger, statement);
+    carry(&laptop, hub);
+    two.meet();
+    for node in [hub, &two.here.node] {
+        assert_eq!(total_c(node, two.at_here()), 0);
+        assert!(closings(node).unwrap().is_empty());
+    }
+    assert_eq!(hub.count(&Filter::kind("carried_credit")).unwrap(), 0);
+    // The county closes the year as if nobody had.
+    let closing = close_year(hub, &auditor(), &two.here.id, 2025, "2026-09-01").unwrap();
+    let said = statements(hub, &closing).unwrap();
+    assert!(said.iter().all(|line| line.credits_c == 0), "{said:?}");
+}
+
+#[test]
+fn an_auditor_who_has_decided_for_a_school_is_not_made_its_computer() {
+    let world = World::new();
+    let school = world.school_with_teachers();
+    let session = school.ended_session();
+    register_claims(&school.node, &by(), &session, "2025-10-16").unwrap();
+    let laptop = world.device("审核员电脑", Role::Auditor, "");
+    carry(&school.node, &laptop);
+    let claim = claim_of(&laptop, &session, &school.persons[0]).id;
+    recognise(&laptop, &claim).unwrap();
+    carry(&laptop, &world.hub);
+    let (id, _) = crate::enrol::read_request(&crate::enrol::request_code(&laptop)).unwrap();
+    let approve = |school: &str| {
+        let grant = [(Role::School, school.to_owned())];
+        crate::enrol::approve(&world.hub, &id, "审核员电脑", &grant)
+    };
+    assert!(matches!(approve(&school.id), Err(Error::HasDecided)));
+    approve(&world.school("青石小学")).unwrap();
 }
 
 /// Writes what no page offers.
@@ -379,13 +597,7 @@ fn a_decision_of_the_own_schools_computer_is_none() {
     let session = school.ended_session();
     register_claims(&school.node, &by(), &session, "2025-10-16").unwrap();
     carry(&school.node, &world.hub);
-    // A laptop that is an auditor's and a school's at once, with a changed program.
-    let laptop = world.device("审核员电脑", Role::Auditor, "");
-    let (id, _) = crate::enrol::read_request(&crate::enrol::request_code(&laptop)).unwrap();
-    let grant = [(Role::School, school.id.clone())];
-    let answer = crate::enrol::approve(&world.hub, &id, "审核员电脑", &grant).unwrap();
-    crate::enrol::accept(&laptop, &answer.text).unwrap();
-    carry(&world.hub, &laptop);
+    let laptop = auditor_of_the_school(&world, &school.id);
     let person = &school.persons[0];
     let claim = claim_of(&laptop, &session, person).id;
     let ledger = format!("ledger/{}/2025", school.id);

@@ -170,7 +170,7 @@ fn claim(person: &str, state: ClaimState) -> ClaimRow {
         claimed_by: String::new(),
         state,
         disputed: false,
-        same_time: false,
+        waits: node::office::Waits::No,
         late: false,
         closed: false,
     }
