@@ -34,7 +34,9 @@ pub(super) struct People {
 }
 
 /// The acts of a store, until one is added: a page of a county asks for them once for each teacher.
-static PEOPLE: Mutex<BTreeMap<[u8; 16], (Stand, Arc<People>)>> = Mutex::new(BTreeMap::new());
+static PEOPLE: Mutex<BTreeMap<[u8; 16], Kept>> = Mutex::new(BTreeMap::new());
+
+type Kept = (Stand, Arc<People>);
 
 /// How far the views of ledgers and registry have come, and who is who on the roll.
 type Stand = (i64, i64, [u8; 8]);

@@ -313,8 +313,8 @@ fn refuse_others(
         if refused.is_empty() {
             return Err(invalid(
                 "choice",
-                "另一场还没有登分，等学校选定",
-                "The other session has no claim yet; the school settles it",
+                "另一场还没有登分，现在不用选；登分以后再选定，或由学校改正考勤、补上起止时间",
+                "The other session has no claim yet: choose when it has, or let the school correct the mark or the times",
             ));
         }
     }

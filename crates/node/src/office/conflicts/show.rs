@@ -58,6 +58,10 @@ pub fn conflicts(node: &Node, found: &[Found]) -> Result<Vec<Conflict>, Error> {
                     "送教专家的记录和本校的活动日期、主题相近，可能是同一件事；送教记录本身不给学分，不会重复计学时。",
                     "A mentor’s sheet and a session of the school: near in date and theme, perhaps the same work. The sheet gives no credit, so nothing counts twice.",
                 ],
+                false if found.there.is_some() => [
+                    "两个名字下登记了同一时间的活动，两所学校互相看不到；选定之前只认定一场。如果时间其实不冲突，请学校补上开始和结束时间，这一条会自己消失。",
+                    "Sessions of one time under two names of one person, at schools that do not read one another; until it is settled one is recognised. If the times do not collide, have the schools enter when each began and ended, and this goes away.",
+                ],
                 false => why(found.matter),
             }
             .map(str::to_owned),
