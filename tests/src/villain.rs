@@ -9,6 +9,7 @@ use sync::wire::errand::Errand;
 use sync::wire::{Ack, Frame, Hello, More, Piece, Refusal, RollFrame, Speaks};
 use sync::{ActorId, Change, DeviceKey, DocKey, NodeId, StoreId};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::Place;
 
@@ -92,45 +93,52 @@ impl Drop for Lively {
 }
 
 impl Lively {
-    /// Says an errand on a stream of its own, and hears one answer; `None` when there is none within four seconds, or
-    /// the hub gives the stream up.
+    /// Says an errand on a stream of its own, and hears one answer; `None` when there is none in time, or the hub gives
+    /// the stream up.
     pub async fn ask(&self, errand: &Errand) -> Option<Errand> {
         let (mut out, mut inn) = self.link.open().await.ok()?;
         out.write(&errand.encode()).await.ok()?;
-        heard(&mut inn).await
+        heard(&mut inn, SOON).await
     }
 
-    /// Answers what is asked on streams of the hub's own, one after the other, until `for_long` has passed: each errand
-    /// by these frames, as they are. An answer of no frames is silence. Returns what was asked.
+    /// Answers what is asked on streams of the hub's own, one after the other: each errand by these frames, as they
+    /// are. Ends when nothing more is asked for a while after a Fetch, or `at_most` has passed. Returns what was asked.
     pub async fn serve(
         &self,
-        for_long: Duration,
+        at_most: Duration,
         mut answer: impl FnMut(&Errand) -> Vec<Vec<u8>>,
     ) -> Vec<Errand> {
         let mut asked = Vec::new();
-        let serving = async {
-            while let Some((mut out, mut inn)) = self.link.accept().await {
-                while let Ok(Some(bytes)) = inn.read().await {
-                    let Ok(errand) = Errand::decode(&bytes) else { break };
-                    let frames = answer(&errand);
-                    asked.push(errand);
-                    for frame in frames {
-                        // The hub may have given the stream up meanwhile.
-                        if out.write(&frame).await.is_err() {
-                            break;
-                        }
+        let mut until = Instant::now() + at_most;
+        while let Ok(Some((mut out, mut inn))) = tokio::time::timeout_at(until, self.link.accept()).await {
+            while let Ok(Ok(Some(bytes))) = tokio::time::timeout_at(until, inn.read()).await {
+                let Ok(errand) = Errand::decode(&bytes) else { break };
+                if matches!(errand, Errand::Fetch(_)) {
+                    until = Instant::now() + AFTER_FETCH;
+                }
+                let frames = answer(&errand);
+                asked.push(errand);
+                for frame in frames {
+                    // The hub may have given the stream up meanwhile.
+                    if out.write(&frame).await.is_err() {
+                        break;
                     }
                 }
             }
-        };
-        let _ = tokio::time::timeout(for_long, serving).await;
+        }
         asked
     }
 }
 
-/// The next errand on a stream; `None` when none comes within four seconds, or the stream has ended.
-pub async fn heard(inn: &mut FrameReader) -> Option<Errand> {
-    let read = tokio::time::timeout(Duration::from_secs(4), inn.read()).await;
+/// An answer that comes comes within so long.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// So long the hub is waited for after it has asked for a blob.
+const AFTER_FETCH: Duration = Duration::from_millis(1_200);
+
+/// The next errand on a stream; `None` when none comes within so long, or the stream has ended.
+pub async fn heard(inn: &mut FrameReader, within: Duration) -> Option<Errand> {
+    let read = tokio::time::timeout(within, inn.read()).await;
     let bytes = read.ok()?.ok().flatten()?;
     Some(Errand::decode(&bytes).expect("works"))
 }
