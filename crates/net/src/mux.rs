@@ -6,7 +6,7 @@
 //! link hears and speaks; everybody else changes the state and wakes it.
 
 mod chunk;
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod state;
 
 use std::net::SocketAddr;

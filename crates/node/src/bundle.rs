@@ -22,7 +22,7 @@
 
 use sync::{NodeId, StoreId, limits};
 
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod inside;
 mod making;
 mod seal;

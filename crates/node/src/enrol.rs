@@ -15,6 +15,7 @@ use sync::identity::comparison_digits;
 use sync::roll::{Body, Statement};
 use sync::{DocKey, NodeId, Roll};
 
+use crate::bundle::BundleError;
 use crate::policy::Role;
 use crate::{Error, Node};
 
@@ -190,6 +191,29 @@ pub fn approve(
     issue(node, bodies.collect())?;
     node.store().write(|tx| peers::remove_wish(tx, device))?;
     answer_for(node, device)
+}
+
+/// Approves a device in the place of another (a dead PC, a stolen one): it gets the roles of the old one, which is revoked
+/// with the end of what the county holds of it. What somebody still brings of the old one afterwards does not count, so
+/// whoever carries some comes first. The new one is approved first: a power cut in between leaves both, and the same
+/// step again ends it.
+pub fn replace(node: &Node, device: &NodeId, label: &str, old: &NodeId) -> Result<Answer, Error> {
+    officer(node)?;
+    if old == &node.id() || device == old {
+        return Err(Error::OwnDevice);
+    }
+    let grants: Vec<(Role, String)> = (node.devices().into_iter())
+        .filter(|d| d.node == *old)
+        .map(|d| (d.role, d.scope))
+        .collect();
+    if grants.is_empty() {
+        return Err(BundleError::NoSuchDevice(old.short()).into());
+    }
+    let answer = approve(node, device, label, &grants)?;
+    if !node.roll().is_revoked(old) {
+        revoke(node, old)?;
+    }
+    Ok(answer)
 }
 
 /// The answer to a device that is approved already, once more.

@@ -23,7 +23,9 @@ struct World {
 
 /// A county to which device 1 belongs as a school's PC.
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
+    let dir = tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a directory");
     let county = Node::init_county(&dir.path().join("county"), "云岭县").expect("a county");
     enrol::approve(&county, &id(1), "青石小学", &[(Role::School, "a".into())]).expect("approved");
     World { _dir: dir, county }
@@ -36,7 +38,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| watch(MEMORY, || {
         1 => said(script),
         2 => drop(read_inside(script.0)),
         3 => drop(read_inside(&inside(script))),
-        4 => drop(unseal(key(1), &[b"age-encryption.org/v1\n-> X25519 ", script.0].concat())),
+        4 => drop(unseal(
+            key(1),
+            &[b"age-encryption.org/v1\n-> X25519 ", script.0].concat(),
+        )),
         _ => taken(script),
     }
 }));
@@ -61,7 +66,10 @@ fn head(s: &mut Script<'_>, to: NodeId) -> Head {
         made: s.number() as i64,
         body_len: s.number(),
         body: [s.byte(); 32],
-        answers: (0..s.below(3)).map(|n| [n as u8; 32]).chain(s.rarely().then_some(all)).collect(),
+        answers: (0..s.below(3))
+            .map(|n| [n as u8; 32])
+            .chain(s.rarely().then_some(all))
+            .collect(),
     }
 }
 
@@ -92,12 +100,21 @@ fn inside(mut s: Script<'_>) -> Vec<u8> {
         }
         let frame = match s.byte() {
             0 => Frame::Roll(RollFrame {
-                statements: statements().iter().take(s.below(9)).map(|s| s.to_bytes()).collect(),
+                statements: statements()
+                    .iter()
+                    .take(s.below(9))
+                    .map(|s| s.to_bytes())
+                    .collect(),
             })
             .encode(),
             1 => Frame::Piece(Piece {
                 upto: None,
-                changes: CHANGES.iter().skip(s.below(20)).take(s.below(5)).cloned().collect(),
+                changes: CHANGES
+                    .iter()
+                    .skip(s.below(20))
+                    .take(s.below(5))
+                    .cloned()
+                    .collect(),
             })
             .encode(),
             // A length that is a lie.
@@ -122,7 +139,9 @@ fn taken(mut s: Script<'_>) {
     head.part = head.part.clamp(1, head.parts);
     let how = s.byte();
     let plain = if how & 1 == 0 { inside(s) } else { s.0.to_vec() };
-    let Some(bytes) = sealed(sender, head, &plain) else { return };
+    let Some(bytes) = sealed(sender, head, &plain) else {
+        return;
+    };
     let before = county.devices().len();
     if let Ok(taken) = bundle::take(county, &bytes) {
         assert_eq!(sender.id(), id(1), "a stranger was believed");
@@ -136,7 +155,9 @@ fn taken(mut s: Script<'_>) {
         let _ = sealed(sender, other, &plain).map(|bytes| mail::keep(county, &bytes).is_ok());
     }
     if how & 4 == 0 && mail::list(county).is_ok_and(|all| all.len() > 50) {
-        mail::set_limit(county, 0).and_then(|()| mail::set_limit(county, mail::LIMIT)).expect("works");
+        mail::set_limit(county, 0)
+            .and_then(|()| mail::set_limit(county, mail::LIMIT))
+            .expect("works");
     }
 }
 

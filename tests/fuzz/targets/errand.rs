@@ -23,7 +23,11 @@ fn read(bytes: &[u8]) {
     let Ok(errand) = Errand::decode(bytes) else { return };
     let again = errand.encode();
     assert!(again.len() <= limits::ERRAND_BYTES + 1 || matches!(errand, Errand::Group(_)));
-    assert_eq!(Errand::decode(&again).as_ref(), Ok(&errand), "it reads differently when it is written again");
+    assert_eq!(
+        Errand::decode(&again).as_ref(),
+        Ok(&errand),
+        "it reads differently when it is written again"
+    );
     match errand {
         Errand::Blob { size, hashes } => {
             // The hashes that a peer tells are put together before anything is believed.
@@ -68,7 +72,9 @@ fn blob(mut s: Script<'_>) {
     if let Some(outline) = Outline::new(&name, told, hashes.clone()) {
         assert_eq!(outline.groups(), groups, "no other number of groups adds up");
     }
-    if flip != 0 && let Some(hash) = hashes.get_mut(at) {
+    if flip != 0
+        && let Some(hash) = hashes.get_mut(at)
+    {
         hash[usize::from(cut) % 32] ^= flip;
         assert_eq!(Outline::new(&name, size, hashes), None);
     }

@@ -25,10 +25,16 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| watch(MEMORY, || {
 fn act(side: &mut Side, streams: &mut Vec<u32>, s: &mut Script<'_>) {
     let what = s.byte();
     if what % 12 < 2 {
-        streams.extend(if what % 12 == 0 { side.open() } else { side.accept() });
+        streams.extend(if what % 12 == 0 {
+            side.open()
+        } else {
+            side.accept()
+        });
         return;
     }
-    let Some(&id) = streams.get(s.below(streams.len())) else { return };
+    let Some(&id) = streams.get(s.below(streams.len())) else {
+        return;
+    };
     match what % 12 {
         2 | 3 => drop(side.push(id, &vec![s.byte(); usize::from(s.byte()) * 300])),
         4 | 5 => drop(side.read(id, usize::from(s.byte()) * 300)),
@@ -100,8 +106,12 @@ fn honest(mut s: Script<'_>) {
             1 | 2 if !open.is_empty() => {
                 let id = open[s.below(open.len())];
                 let written = all[from].entry(id).or_default();
-                let bytes: Vec<u8> = (0..usize::from(s.byte()) * 97).map(|n| (n + written.bytes.len()) as u8).collect();
-                if !written.finished && let Some(taken) = sides[from].push(id, &bytes) {
+                let bytes: Vec<u8> = (0..usize::from(s.byte()) * 97)
+                    .map(|n| (n + written.bytes.len()) as u8)
+                    .collect();
+                if !written.finished
+                    && let Some(taken) = sides[from].push(id, &bytes)
+                {
                     written.bytes.extend(&bytes[..taken]);
                 }
             }
@@ -158,12 +168,19 @@ fn travel(
         let len = cut.min(wires[from].len());
         wires[from].drain(..len).collect()
     };
-    assert_eq!(sides[to].hear(&arriving), Ok(true), "an honest peer is no breaker of the protocol");
+    assert_eq!(
+        sides[to].hear(&arriving),
+        Ok(true),
+        "an honest peer is no breaker of the protocol"
+    );
     while sides[to].accept().is_some() {}
     for id in open {
         while let Ok(Some(bytes)) = sides[to].read(*id, 5_000) {
             let written = all[from].entry(*id).or_default();
-            assert_eq!(written.bytes.get(written.read..written.read + bytes.len()), Some(&bytes[..]));
+            assert_eq!(
+                written.bytes.get(written.read..written.read + bytes.len()),
+                Some(&bytes[..])
+            );
             written.read += bytes.len();
         }
     }
