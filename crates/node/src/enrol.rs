@@ -6,7 +6,12 @@
 //! answer code    "YXA" base32( version 1 | postcard(county root, county name, statements) | checksum 4 )
 //! checksum       first 4 bytes of SHA-256 over all before it
 //! ```
-//! Both also come as text files that a person can read; the code stands in them after `code:`.
+//! Both also come as text files that a person can read; the code stands in them after `code:`. And as QR pictures: of an
+//! answer several ([`parts`]).
+
+mod parts;
+
+pub use parts::parts;
 
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
@@ -280,9 +285,10 @@ fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Err
     ))
 }
 
-/// Takes the county's answer (file or code) as a candidate; [`confirm`] pins it after the digits were compared.
+/// Takes the county's answer (file, code or scanned pictures) as a candidate; [`confirm`] pins it after the digits were compared.
 pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
-    let body = decode(ANSWER, answer).ok_or(Error::BadCode("answer"))?;
+    let scanned = parts::joined(answer)?;
+    let body = decode(ANSWER, scanned.as_deref().unwrap_or(answer)).ok_or(Error::BadCode("answer"))?;
     let (root, name, statements): (NodeId, String, Vec<Vec<u8>>) =
         postcard::from_bytes(&body).map_err(|_| Error::BadCode("answer"))?;
     if let Some(pinned) = node.county_root() {

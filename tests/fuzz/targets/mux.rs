@@ -38,7 +38,7 @@ fn act(side: &mut Side, streams: &mut Vec<u32>, s: &mut Script<'_>) {
     match what % 12 {
         2 | 3 => drop(side.push(id, &vec![s.byte(); usize::from(s.byte()) * 300])),
         4 | 5 => drop(side.read(id, usize::from(s.byte()) * 300)),
-        6 => side.act(id, Act::Finish),
+        6 => drop(side.finish(id)),
         7 => side.act(id, Act::Reset(u32::from(s.byte()))),
         8 => side.act(id, Act::Stop(u32::from(s.byte()))),
         9 => side.act(id, Act::Rank(i32::from(s.byte()) - 128)),
@@ -117,8 +117,9 @@ fn honest(mut s: Script<'_>) {
             }
             3 if !open.is_empty() => {
                 let id = open[s.below(open.len())];
-                all[from].entry(id).or_default().finished = true;
-                sides[from].act(id, Act::Finish);
+                if sides[from].finish(id) {
+                    all[from].entry(id).or_default().finished = true;
+                }
             }
             4 => sides[from].ping(),
             _ => {

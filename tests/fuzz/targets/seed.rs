@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use fuzz::world::{CHANGES, actor, document, id, key, statements};
-use net::fuzzing::{Act, Side};
+use net::fuzzing::Side;
 use node::bundle::Head;
 use node::fuzzing::sealed;
 use sync::admission::{Fault, Verdict};
@@ -386,7 +386,7 @@ fn chunks() {
     let mut side = Side::new(true);
     let stream = side.open().expect("a stream");
     side.push(stream, "学时".repeat(200).as_bytes());
-    side.act(stream, Act::Finish);
+    side.finish(stream);
     side.ping();
     let mut said = Vec::new();
     while let Some(chunk) = side.say() {

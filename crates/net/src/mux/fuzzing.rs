@@ -15,8 +15,6 @@ pub struct Side {
 /// What one of our own callers does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// Says that all has been written.
-    Finish,
     /// Gives a stream up.
     Reset(u32),
     /// Wants no more of it.
@@ -97,10 +95,14 @@ impl Side {
         matches!(self.state.delivered(id), Some(Ok(())))
     }
 
+    /// Says that all has been written; `false`: there is no such stream, or it is over.
+    pub fn finish(&mut self, id: u32) -> bool {
+        self.state.finish(id)
+    }
+
     /// Does something to a stream.
     pub fn act(&mut self, id: u32, act: Act) {
         match act {
-            Act::Finish => drop(self.state.finish(id)),
             Act::Reset(code) => self.state.reset(id, code),
             Act::Stop(code) => self.state.stop(id, code),
             Act::DropWriter => self.state.drop_writer(id),
