@@ -280,7 +280,7 @@ fn a_new_computer_takes_the_place_of_a_dead_one_by_pictures() {
         .has("封好了")
         .links("/courier/file/")
         .remove(0);
-    let bytes = auditor.get(&sealed).is(200).bytes;
+    let bytes = auditor.get(&sealed).is(200).bytes.clone();
     clerk
         .upload_to("/courier/upload", &[], "包.yx", &bytes)
         .is(200)
