@@ -95,6 +95,15 @@ fn a_carrier_sets_its_limit_and_keeps_it() {
     let grants = [(node::Role::School, county.school_id("青石镇中心小学"))];
     let answer = node::enrol::approve(&county.node, &school.node.id(), "青石", &grants).unwrap();
     node::enrol::accept(&carrier.node, &answer.text).unwrap();
+    let facts = [
+        ("name", "王𬭊"),
+        ("teacher_code", "YL001"),
+        ("status", "serving"),
+        ("post", "teacher"),
+        ("from", "2025.9.1"),
+    ];
+    let other = school.signed_in("赵专管员", Role::Clerk);
+    other.submit("/roster/new", "/roster/new", &facts).is(200);
     let clerk = carrier.signed_in("李专管员", Role::Clerk);
     clerk
         .get("/courier")
