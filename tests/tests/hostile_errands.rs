@@ -264,7 +264,8 @@ async fn what_does_not_fit_its_name_is_not_kept() {
     let far = files(90).original.unwrap();
     let head = 16 + 32 * all.len();
     // What is answered, and how many groups are kept of it; none: no file.
-    let attacks: Vec<(&str, Vec<Vec<u8>>, Option<usize>)> = vec![
+    type Attack = (&'static str, Vec<Vec<u8>>, Option<usize>);
+    let attacks: Vec<Attack> = vec![
         (
             "a file larger than the record allows",
             with(blob(2_000_001, &hashes(&far)), &good),
@@ -583,5 +584,59 @@ async fn streams_without_end_take_nobodys_seat() {
     }
     let sessions = titles(&siege.hub).len();
     siege.honest_goes_on_from(sessions + 1).await;
+    scene.end().await;
+}
+
+/// A member sends half of a file and then nothing more: whoever else has it brings it, long before the silent one is given
+/// up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_does_not_go_on_is_had_from_another() {
+    let mut scene = scene().await;
+    let (copy, name) = (scene.own.copy.clone(), scene.name());
+    let lively = scene.siege.villain.live(&scene.siege.hub).await;
+    let mut half = vec![
+        Errand::Blob {
+            size: copy.len() as u64,
+            hashes: hashes(&copy),
+        }
+        .encode(),
+    ];
+    half.extend(
+        groups(&copy)
+            .iter()
+            .take(9)
+            .map(|g| Errand::Group(g.clone()).encode()),
+    );
+    let (mut out, mut inn) = lively.link.accept().await.unwrap();
+    let asked = heard(&mut inn, SOON).await;
+    assert!(
+        matches!(&asked, Some(Errand::Fetch(items)) if items[0].name == name),
+        "{asked:?}"
+    );
+    for frame in half {
+        out.write(&frame).await.unwrap();
+    }
+    scene.mate.metered = false;
+    scene.mate.up().await;
+    until("another computer has brought the rest", 75, || {
+        has(&scene.siege.hub, &copy)
+    })
+    .await;
+    until("nothing is left of the parts", 5, || {
+        !part_of(&scene.siege.hub, &name).exists()
+    })
+    .await;
+    // What the silent one says now is of no use, and does no harm.
+    for group in groups(&copy).iter().skip(9) {
+        let _ = out.write(&Errand::Group(group.clone()).encode()).await;
+    }
+    drop(lively);
+    scene.mate.down().await;
+    assert_eq!(
+        blobs::read(&scene.siege.hub.node, &name.to_string())
+            .unwrap()
+            .unwrap(),
+        copy
+    );
     scene.end().await;
 }

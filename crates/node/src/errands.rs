@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use crate::blobs::partial::{self, Partial};
 use crate::blobs::wanted::{self, Size};
 use crate::{Error, Node, blobs};
-use claims::Claims;
+use claims::{Claims, STANDS_STILL};
 
 /// Below the session's stream.
 const PRIORITY: i32 = -1;
@@ -481,12 +481,13 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
     let (mut seen, mut asks, mut due) = (0, 0, Instant::now());
     loop {
         let (looking, passed) = (node.clone(), without.clone());
-        let (names, unreceipted) = blocking(move || {
+        let (names, unreceipted, others) = blocking(move || {
             let claimed = claims(&looking).held(Instant::now());
+            let others = !claimed.is_empty();
             let passed: HashSet<BlobName> = passed.union(&claimed).copied().collect();
             let names = wanted::missing(&looking, &peer, &passed, ASKED)?;
             let most = limits::ERRAND_NAMES / 2;
-            Ok((names, wanted::unreceipted(&looking, &peer, most)?))
+            Ok((names, wanted::unreceipted(&looking, &peer, most)?, others))
         })
         .await?;
         let county = node.is_county_store(&peer);
@@ -527,6 +528,8 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                 }
                 _ = went.changed() => went.mark_changed(),
                 () = tokio::time::sleep_until(due.into()), if speaks.mail() => {}
+                // What another link fetches may be ours to fetch then.
+                () = tokio::time::sleep(STANDS_STILL), if others => {}
             }
             continue;
         }

@@ -8,7 +8,7 @@ use sync::BlobName;
 
 /// A link on which nothing of what it fetches has come for so long has no claim any more. At 10 kbit/s a group takes 13
 /// seconds.
-const STANDS_STILL: Duration = Duration::from_secs(60);
+pub(super) const STANDS_STILL: Duration = Duration::from_secs(30);
 
 /// What all links of a node fetch.
 #[derive(Debug, Default)]
@@ -75,17 +75,17 @@ mod tests {
         let [one, two] = [b"1", b"2"].map(|b| BlobName::of(b));
         let (slow, quick) = (claims.begin(), claims.begin());
         assert!(claims.take(slow, one, begun) && claims.take(slow, two, begun));
-        assert!(!claims.take(quick, one, later(59)));
+        assert!(!claims.take(quick, one, later(29)));
         // What comes of one keeps the other, which is behind it on the stream.
-        assert!(claims.go_on(slow, &one, later(59)));
-        assert_eq!(claims.held(later(100)).len(), 2);
-        assert!(!claims.take(quick, two, later(118)));
-        assert!(claims.held(later(119)).is_empty());
-        assert!(claims.take(quick, two, later(119)));
-        assert!(!claims.go_on(slow, &two, later(120)), "it has been taken over");
-        assert!(claims.go_on(slow, &one, later(120)), "and the other has not");
+        assert!(claims.go_on(slow, &one, later(29)));
+        assert_eq!(claims.held(later(50)).len(), 2);
+        assert!(!claims.take(quick, two, later(58)));
+        assert!(claims.held(later(59)).is_empty());
+        assert!(claims.take(quick, two, later(59)));
+        assert!(!claims.go_on(slow, &two, later(60)), "it has been taken over");
+        assert!(claims.go_on(slow, &one, later(60)), "and the other has not");
         claims.end(slow);
-        assert_eq!(claims.held(later(121)), HashSet::from([two]));
+        assert_eq!(claims.held(later(61)), HashSet::from([two]));
         claims.end(quick);
         assert!(claims.held(begun).is_empty());
     }
