@@ -5,8 +5,11 @@ use std::time::Duration;
 use net::{Endpoint, FrameReader, FrameWriter, Link, Tuning};
 use sync::admission::Offered;
 use sync::tip::{Tip, sign_tip};
-use sync::wire::{Frame, Hello, Piece, Refusal, RollFrame};
+use sync::wire::errand::Errand;
+use sync::wire::{Ack, Frame, Hello, More, Piece, Refusal, RollFrame, Speaks};
 use sync::{ActorId, Change, DeviceKey, DocKey, NodeId, StoreId};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::Place;
 
@@ -70,6 +73,98 @@ impl Line {
                 Some(_) => {}
                 None => panic!("hung up without a reason: {:?}", self.link.closed().await),
             }
+        }
+    }
+}
+
+/// A link whose session the hub believes to be live, kept so by saying what the hub says.
+pub struct Lively {
+    /// The link itself.
+    pub link: Link,
+    _endpoint: Endpoint,
+    mirror: JoinHandle<()>,
+}
+
+impl Drop for Lively {
+    fn drop(&mut self) {
+        self.mirror.abort();
+        self.link.close(0, "");
+    }
+}
+
+impl Lively {
+    /// Says an errand on a stream of its own, and hears one answer; `None` when there is none in time, or the hub gives
+    /// the stream up.
+    pub async fn ask(&self, errand: &Errand) -> Option<Errand> {
+        let (mut out, mut inn) = self.link.open().await.ok()?;
+        out.write(&errand.encode()).await.ok()?;
+        heard(&mut inn, SOON).await
+    }
+
+    /// Answers what is asked on streams of the hub's own, one after the other: each errand by these frames, as they
+    /// are. Ends when nothing more is asked for a while after a Fetch, or `at_most` has passed. Returns what was asked.
+    pub async fn serve(
+        &self,
+        at_most: Duration,
+        mut answer: impl FnMut(&Errand) -> Vec<Vec<u8>>,
+    ) -> Vec<Errand> {
+        let mut asked = Vec::new();
+        let mut until = Instant::now() + at_most;
+        while let Ok(Some((mut out, mut inn))) = tokio::time::timeout_at(until, self.link.accept()).await {
+            while let Ok(Ok(Some(bytes))) = tokio::time::timeout_at(until, inn.read()).await {
+                let Ok(errand) = Errand::decode(&bytes) else { break };
+                if matches!(errand, Errand::Fetch(_)) {
+                    until = Instant::now() + AFTER_FETCH;
+                }
+                let frames = answer(&errand);
+                asked.push(errand);
+                for frame in frames {
+                    // The hub may have given the stream up meanwhile.
+                    if out.write(&frame).await.is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        asked
+    }
+}
+
+/// An answer that comes comes within so long.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// So long the hub is waited for after it has asked for a blob.
+const AFTER_FETCH: Duration = Duration::from_millis(1_200);
+
+/// The next errand on a stream; `None` when none comes within so long, or the stream has ended.
+pub async fn heard(inn: &mut FrameReader, within: Duration) -> Option<Errand> {
+    let read = tokio::time::timeout(within, inn.read()).await;
+    let bytes = read.ok()?.ok().flatten()?;
+    Some(Errand::decode(&bytes).expect("works"))
+}
+
+/// Says what the hub says: it finds both equal, and the session live.
+async fn mirror(mut out: FrameWriter, mut inn: FrameReader) {
+    let ack = |upto, pieces| {
+        Frame::Ack(Ack {
+            upto,
+            pieces,
+            receipts: Vec::new(),
+            verdicts: Vec::new(),
+            signature: Vec::new(),
+        })
+    };
+    while let Ok(Some(bytes)) = inn.read().await {
+        let said = match Frame::decode(&bytes).expect("works") {
+            Frame::Piece(piece) => ack(piece.upto, 1),
+            Frame::WantReceipts => ack(None, 0),
+            Frame::Done => Frame::Done,
+            Frame::Check(check) => Frame::Check(check),
+            Frame::State(check) => Frame::State(check),
+            _ => continue,
+        };
+        if out.write(&said.encode()).await.is_err() {
+            return;
         }
     }
 }
@@ -162,6 +257,36 @@ impl Villain {
         };
         line.say(Frame::Hello(hello)).await;
         line
+    }
+
+    /// Connects and brings the session to where errands are served; the hub takes it for a program that serves them
+    /// too.
+    pub async fn live(&self, hub: &Place) -> Lively {
+        let mut line = self.dial(hub).await;
+        let speaks = Speaks {
+            features: 8 | 16,
+            dictionary: 0,
+        };
+        let hello = Hello {
+            roll: hub.node.roll().digest(),
+            more: More {
+                speaks,
+                ..More::default()
+            },
+            ..self.hello()
+        };
+        line.say(Frame::Hello(hello)).await;
+        let Line {
+            out,
+            inn,
+            link,
+            _endpoint,
+        } = line;
+        Lively {
+            link,
+            _endpoint,
+            mirror: tokio::spawn(mirror(out, inn)),
+        }
     }
 
     /// How it introduces itself.

@@ -38,6 +38,9 @@ mod tuning;
 
 pub use discovery::{Discovery, Found, SERVICE, county_tag};
 pub use endpoint::{Counters, Endpoint, Stream};
+#[doc(hidden)]
+pub use mux::fuzzing;
+
 pub use error::{CloseReason, ClosedBy, Error};
 pub use frame::{FrameReader, FrameWriter, MAX_FRAME};
 pub use ground::Simulated;

@@ -6,6 +6,7 @@
 //! link hears and speaks; everybody else changes the state and wakes it.
 
 mod chunk;
+pub mod fuzzing;
 mod state;
 
 use std::net::SocketAddr;
@@ -372,22 +373,14 @@ async fn read_chunk(
     reading: &mut (impl AsyncRead + Unpin),
     patience: Duration,
 ) -> Result<(u8, u32, Vec<u8>), CloseReason> {
-    let kind = patiently(patience, reading.read_u8()).await?;
-    let mut numbers = [0; 2];
-    for place in &mut numbers {
-        let mut number = chunk::Number::default();
-        *place = loop {
-            let byte = patiently(patience, reading.read_u8()).await?;
-            if let Some(value) = number.take(byte).map_err(fault)? {
-                break value;
-            }
-        };
-    }
-    let [stream, len] = numbers;
-    if len as usize > chunk::MAX_BODY {
-        return Err(fault("a chunk is too long"));
-    }
-    let mut body = vec![0; len as usize];
+    let mut head = chunk::Head::default();
+    let (kind, stream, len) = loop {
+        let byte = patiently(patience, reading.read_u8()).await?;
+        if let Some(head) = head.take(byte).map_err(fault)? {
+            break head;
+        }
+    };
+    let mut body = vec![0; len];
     let mut have = 0;
     while let Some(rest) = body.get_mut(have..).filter(|rest| !rest.is_empty()) {
         match patiently(patience, reading.read(rest)).await? {

@@ -22,6 +22,7 @@
 
 use sync::{NodeId, StoreId, limits};
 
+pub mod fuzzing;
 mod inside;
 mod making;
 mod seal;

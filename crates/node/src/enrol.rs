@@ -6,7 +6,12 @@
 //! answer code    "YXA" base32( version 1 | postcard(county root, county name, statements) | checksum 4 )
 //! checksum       first 4 bytes of SHA-256 over all before it
 //! ```
-//! Both also come as text files that a person can read; the code stands in them after `code:`.
+//! Both also come as text files that a person can read; the code stands in them after `code:`. And as QR pictures: of an
+//! answer several ([`parts`]).
+
+mod parts;
+
+pub use parts::parts;
 
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
@@ -15,6 +20,7 @@ use sync::identity::comparison_digits;
 use sync::roll::{Body, Statement};
 use sync::{DocKey, NodeId, Roll};
 
+use crate::bundle::BundleError;
 use crate::policy::Role;
 use crate::{Error, Node};
 
@@ -197,6 +203,29 @@ pub fn approve(
     answer_for(node, device)
 }
 
+/// Approves a device in the place of another (a dead PC, a stolen one): it gets the roles of the old one, which is revoked
+/// with the end of what the county holds of it. What somebody still brings of the old one afterwards does not count, so
+/// whoever carries some comes first. The new one is approved first: a power cut in between leaves both, and the same
+/// step again ends it.
+pub fn replace(node: &Node, device: &NodeId, label: &str, old: &NodeId) -> Result<Answer, Error> {
+    officer(node)?;
+    if old == &node.id() || device == old {
+        return Err(Error::OwnDevice);
+    }
+    let grants: Vec<(Role, String)> = (node.devices().into_iter())
+        .filter(|d| d.node == *old)
+        .map(|d| (d.role, d.scope))
+        .collect();
+    if grants.is_empty() {
+        return Err(BundleError::NoSuchDevice(old.short()).into());
+    }
+    let answer = approve(node, device, label, &grants)?;
+    if !node.roll().is_revoked(old) {
+        revoke(node, old)?;
+    }
+    Ok(answer)
+}
+
 /// The answer to a device that is approved already, once more.
 pub fn answer_for(node: &Node, device: &NodeId) -> Result<Answer, Error> {
     let digits = comparison_digits(&officer(node)?, device);
@@ -280,9 +309,10 @@ fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Err
     ))
 }
 
-/// Takes the county's answer (file or code) as a candidate; [`confirm`] pins it after the digits were compared.
+/// Takes the county's answer (file, code or scanned pictures) as a candidate; [`confirm`] pins it after the digits were compared.
 pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
-    let body = decode(ANSWER, answer).ok_or(Error::BadCode("answer"))?;
+    let scanned = parts::joined(answer)?;
+    let body = decode(ANSWER, scanned.as_deref().unwrap_or(answer)).ok_or(Error::BadCode("answer"))?;
     let (root, name, statements): (NodeId, String, Vec<Vec<u8>>) =
         postcard::from_bytes(&body).map_err(|_| Error::BadCode("answer"))?;
     if let Some(pinned) = node.county_root() {

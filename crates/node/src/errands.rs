@@ -6,6 +6,7 @@
 //! the link ([`crate::blobs::partial`]); a group that does not fit ends asking this peer for that blob, and the
 //! next peer goes on where it was.
 
+pub(crate) mod claims;
 mod post;
 
 use std::collections::{HashMap, HashSet};
@@ -27,6 +28,7 @@ use tokio::task::JoinSet;
 use crate::blobs::partial::{self, Partial};
 use crate::blobs::wanted::{self, Size};
 use crate::{Error, Node, blobs};
+use claims::{Claims, STANDS_STILL};
 
 /// Below the session's stream.
 const PRIORITY: i32 = -1;
@@ -152,21 +154,31 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// No other link fetches a blob meanwhile.
-struct Claim<'n>(&'n Node, BlobName);
+/// What one fetch keeps other links from fetching meanwhile.
+struct Claim<'n>(&'n Node, u64);
 
 impl<'n> Claim<'n> {
-    fn new(node: &'n Node, name: BlobName) -> Option<Claim<'n>> {
-        let mut claimed = node.0.fetching.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.insert(name).then_some(Claim(node, name))
+    fn begin(node: &'n Node) -> Claim<'n> {
+        Claim(node, claims(node).begin())
+    }
+
+    fn take(&self, name: BlobName) -> bool {
+        claims(self.0).take(self.1, name, Instant::now())
+    }
+
+    fn go_on(&self, name: &BlobName) -> bool {
+        claims(self.0).go_on(self.1, name, Instant::now())
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        let mut claimed = self.0.0.fetching.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.remove(&self.1);
+        claims(self.0).end(self.1);
     }
+}
+
+fn claims(node: &Node) -> std::sync::MutexGuard<'_, Claims> {
+    node.0.fetching.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -469,13 +481,13 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
     let (mut seen, mut asks, mut due) = (0, 0, Instant::now());
     loop {
         let (looking, passed) = (node.clone(), without.clone());
-        let (names, unreceipted) = blocking(move || {
-            let claimed = looking.0.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        let (names, unreceipted, others) = blocking(move || {
+            let claimed = claims(&looking).held(Instant::now());
+            let others = !claimed.is_empty();
             let passed: HashSet<BlobName> = passed.union(&claimed).copied().collect();
-            drop(claimed);
             let names = wanted::missing(&looking, &peer, &passed, ASKED)?;
             let most = limits::ERRAND_NAMES / 2;
-            Ok((names, wanted::unreceipted(&looking, &peer, most)?))
+            Ok((names, wanted::unreceipted(&looking, &peer, most)?, others))
         })
         .await?;
         let county = node.is_county_store(&peer);
@@ -516,6 +528,8 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                 }
                 _ = went.changed() => went.mark_changed(),
                 () = tokio::time::sleep_until(due.into()), if speaks.mail() => {}
+                // What another link fetches may be ours to fetch then.
+                () = tokio::time::sleep(STANDS_STILL), if others => {}
             }
             continue;
         }
@@ -598,14 +612,14 @@ async fn fetch(
 ) -> Result<Vec<BlobName>, Trouble> {
     let _under_way = UnderWay::new(state);
     let node = &state.node;
-    let mut claims = Vec::new();
+    let claim = Claim::begin(node);
     let mut items = Vec::new();
     let mut parts = Vec::new();
     let mut kept = Vec::new();
     for (name, most) in names {
-        let Some(claim) = Claim::new(node, name) else {
+        if !claim.take(name) {
             continue;
-        };
+        }
         let opening = node.clone();
         let part = blocking(move || partial::open(&opening, &name)).await?;
         let part = match part {
@@ -622,7 +636,6 @@ async fn fetch(
         let from = part.as_ref().map_or(0, Partial::got) as u32;
         items.push(Item { name, from });
         parts.push((part, most));
-        claims.push(claim);
     }
     if items.is_empty() {
         return Ok(kept);
@@ -643,7 +656,7 @@ async fn fetch(
                     size,
                     hashes,
                 };
-                if take_blob(node, reader, part, keep).await? {
+                if take_blob(&claim, reader, part, keep).await? {
                     kept.push(item.name);
                 } else {
                     without.insert(item.name);
@@ -653,7 +666,6 @@ async fn fetch(
             Some(_) => return Err(Trouble::Peer("no blob where one was due")),
         }
     }
-    drop(claims);
     Ok(kept)
 }
 
@@ -686,7 +698,7 @@ struct Coming {
 /// Takes one blob's groups from the stream; whether it is here now. What does not fit is read to its end, so that
 /// the next blob begins where it should, and is not asked of this peer again.
 async fn take_blob(
-    node: &Node,
+    claim: &Claim<'_>,
     reader: &mut FrameReader,
     coming: Coming,
     keep: Keep,
@@ -697,6 +709,7 @@ async fn take_blob(
         size,
         hashes,
     } = coming;
+    let node = claim.0;
     let mut part = match part {
         Some(part) => Some(part),
         None => match Outline::new(&item.name, size, hashes) {
@@ -714,6 +727,10 @@ async fn take_blob(
             None => return Err(Trouble::Link(net::Error::StreamEnded)),
             Some(_) => return Err(Trouble::Peer("no group where one was due")),
         };
+        if !claim.go_on(&item.name) {
+            // It came too slowly: another link has begun to fetch it, and goes on with the file.
+            part = None;
+        }
         if let Some(mut taking) = part.take() {
             part = blocking(move || Ok(taking.add(&group)?.then_some(taking))).await?;
             if part.is_none() {

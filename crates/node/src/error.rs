@@ -64,6 +64,16 @@ pub enum Error {
     /// An enrolment code or file cannot be read.
     #[error("this is no enrolment {0}: letters are missing or wrong; copy it whole, or use the file")]
     BadCode(&'static str),
+    /// Some of the pictures of an answer are not there.
+    #[error(
+        "the answer has {of} pictures, and number {missing} is missing; scan all of them, and paste them together"
+    )]
+    MissingPart {
+        /// How many there are.
+        of: usize,
+        /// Which are missing.
+        missing: String,
+    },
     /// An enrolment answer does not fit.
     #[error("the answer does not fit this device: {0}")]
     WrongAnswer(&'static str),
@@ -130,6 +140,9 @@ impl Error {
             Error::OwnDevice => "这是县中心自己的设备，撤销后全县将无法批准设备，不能这样做".into(),
             Error::NotEnrolled => "本机还没有入网；请运行 yanxiu enrol request".into(),
             Error::Revoked => "本机已被县里撤销，写的内容不再计入；请联系县级管理员".into(),
+            Error::MissingPart { of, missing } => {
+                format!("批复的二维码共 {of} 张，还缺第 {missing} 张；请全部扫完，一起贴进来")
+            }
             Error::BadCode("answer") => "这不是批复：有字母缺失或写错；请整段复制，或用批复文件".into(),
             Error::BadCode(_) => "这不是申请：有字母缺失或写错；请整段复制，或用申请文件".into(),
             Error::WrongAnswer(why) => format!("这份批复不适用于本机（{why}）；请向县里重要一份"),

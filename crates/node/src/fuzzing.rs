@@ -1,4 +1,7 @@
-//! A door for `tests/fuzz`: what a node does with stored changes, over a connection alone.
+//! A door for `tests/fuzz`: what a node does with stored changes, over a connection alone; and what stands in a sealed
+//! bundle.
+
+pub use crate::bundle::fuzzing::*;
 
 use records::Kinds;
 use store::Connection;

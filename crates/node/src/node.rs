@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     /// Seats for blobs that are served.
     pub errands: Semaphore,
     /// Blobs that some link is fetching.
-    pub fetching: Mutex<HashSet<sync::BlobName>>,
+    pub fetching: Mutex<crate::errands::claims::Claims>,
     /// Counts pieces from peers whose changes the views may not hold yet.
     pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
@@ -140,7 +140,7 @@ impl Node {
             steps: Semaphore::new(STEPS),
             streams: Arc::new(Semaphore::new(STREAMS)),
             errands: Semaphore::new(ERRANDS),
-            fetching: Mutex::new(HashSet::new()),
+            fetching: Mutex::default(),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             outside,

@@ -378,8 +378,9 @@ pub fn export(node: &Node, folder: &Path, item: &Item) -> Result<PathBuf, Error>
 }
 
 /// The county prepares its devices: a folder each, with the enrolment answer and the bundle that a new computer
-/// begins with. Returns name, folder and number of files of each.
-pub fn kit(node: &Node, out: &Path) -> Result<Vec<(String, PathBuf, usize)>, Error> {
+/// begins with; or one device alone, such as a new one in the place of a dead PC. Returns name, folder and number of
+/// files of each.
+pub fn kit(node: &Node, out: &Path, only: Option<&NodeId>) -> Result<Vec<(String, PathBuf, usize)>, Error> {
     if !node.is_county() {
         return Err(Error::NotTheCounty);
     }
@@ -390,6 +391,9 @@ pub fn kit(node: &Node, out: &Path) -> Result<Vec<(String, PathBuf, usize)>, Err
     let (mut seen, mut made) = (BTreeSet::new(), Vec::new());
     for d in node.devices() {
         if d.revoked || d.node == node.id() || node.is_county_store(&d.node) || !seen.insert(d.node) {
+            continue;
+        }
+        if only.is_some_and(|only| *only != d.node) {
             continue;
         }
         // Devices of one school may be called alike: the first letters of the id keep them apart.

@@ -25,6 +25,7 @@ mod lang;
 mod page;
 mod pages;
 mod picture;
+mod qr;
 mod routes;
 pub mod sheet;
 mod who;

@@ -85,3 +85,69 @@ fn a_stick_and_a_file_travel_by_the_pages() {
     // Only who manages the computer.
     school.signed_in("校长", Role::Leader).get("/courier").is(403);
 }
+
+/// How much a computer carries for others is for its people to say, and is kept.
+#[test]
+fn a_carrier_sets_its_limit_and_keeps_it() {
+    let county = Site::county(false);
+    let [school, carrier] = ["青石镇中心小学", "云岭县第一小学"].map(|name| county.enrol_school(name));
+    // The carrier's roll has the other school in it.
+    let grants = [(node::Role::School, county.school_id("青石镇中心小学"))];
+    let answer = node::enrol::approve(&county.node, &school.node.id(), "青石", &grants).unwrap();
+    node::enrol::accept(&carrier.node, &answer.text).unwrap();
+    let facts = [
+        ("name", "王𬭊"),
+        ("teacher_code", "YL001"),
+        ("status", "serving"),
+        ("post", "teacher"),
+        ("from", "2025.9.1"),
+    ];
+    let other = school.signed_in("赵专管员", Role::Clerk);
+    other.submit("/roster/new", "/roster/new", &facts).is(200);
+    let clerk = carrier.signed_in("李专管员", Role::Clerk);
+    clerk
+        .get("/courier")
+        .is(200)
+        .has("替别人捎带")
+        .has("value=\"200\"")
+        .has("0 KB");
+    let sealed = || {
+        node::bundle::make(&school.node, &county.node.id(), node::bundle::MAX)
+            .unwrap()
+            .remove(0)
+            .bytes
+    };
+    clerk
+        .upload_to("/courier/upload", &[], "包.yx", &sealed())
+        .is(200)
+        .has("捎带");
+    clerk.get("/courier").lacks("：0 KB");
+    for wrong in ["", "-1", "很多", "1.5", "20481", "99999999999999999999"] {
+        let page = clerk.submit("/courier", "/courier", &[("do", "limit"), ("limit", wrong)]);
+        page.is(200).has("请填整数").has(&format!("value=\"{wrong}\""));
+    }
+    assert_eq!(node::mail::limit(&carrier.node).unwrap(), node::mail::LIMIT);
+    clerk
+        .submit("/courier", "/courier", &[("do", "limit"), ("limit", "３")])
+        .is(200)
+        .has("最多占 3 MB");
+    let again = node::Node::open(carrier.node.dir()).unwrap();
+    assert_eq!(
+        node::mail::limit(&again).unwrap(),
+        3 << 20,
+        "after a restart as well"
+    );
+    clerk.get("/courier").has("value=\"3\"");
+    assert_eq!(node::mail::list(&again).unwrap().len(), 1);
+    clerk
+        .submit("/courier", "/courier", &[("do", "limit"), ("limit", "0")])
+        .is(200)
+        .has("不替别人捎带")
+        .has("：0 KB");
+    assert!(node::mail::list(&again).unwrap().is_empty());
+    clerk
+        .upload_to("/courier/upload", &[], "包.yx", &sealed())
+        .is(200)
+        .lacks("已收下捎带");
+    clerk.get("/accounts").is(200).has("改捎带上限");
+}

@@ -209,3 +209,82 @@ fn addresses_are_checked_and_forgotten() {
     page.lacks("value=\"192.168.1.10:4433\"");
     clerk.submit("/sync", "/sync", &[("do", "format")]).is(404);
 }
+
+/// The letters of each picture on the page, as a telephone would read them.
+fn pictures(page: &Page) -> Vec<String> {
+    let after = page.body.split("<figcaption>").skip(1);
+    after
+        .map(|part| {
+            let text = part.split("class=\"code\">").nth(1).unwrap();
+            text.split('<').next().unwrap().to_owned()
+        })
+        .collect()
+}
+
+/// A dead computer: the new one takes its place by one form, and joins by what a telephone scanned.
+#[test]
+fn a_new_computer_takes_the_place_of_a_dead_one_by_pictures() {
+    let county = Site::county(false);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let old = county.enrol_school("青石镇中心小学");
+    let loose = Site::loose();
+    let clerk = loose.signed_in("李专管员", Role::Clerk);
+    let code = node::enrol::request_code(&loose.node);
+    let page = auditor.submit("/devices", "/devices", &[("request", &code), ("look", "1")]);
+    let shown = page.has("代替哪一台").value("shown");
+    let gone = old.node.id().to_string();
+    let mut fields = vec![
+        ("request", code.as_str()),
+        ("shown", &shown),
+        ("role", ""),
+        ("replaces", "没有这台"),
+        ("label", "青石 新电脑"),
+        ("compared", "1"),
+    ];
+    auditor
+        .submit("/devices", "/devices", &fields)
+        .has("还没有保存")
+        .has("请选择一项");
+    fields[3].1 = &gone;
+    let page = auditor.submit("/devices", "/devices", &fields);
+    page.has("已批准").has("旧电脑已撤销").has("把记录封给它");
+    assert!(county.node.roll().is_revoked(&old.node.id()));
+    auditor.get("/accounts").has("批准设备").has("撤销设备");
+
+    let mut parts = pictures(&page);
+    assert_eq!(page.body.matches("<svg").count(), parts.len());
+    println!(
+        "{} pictures of {:?} letters",
+        parts.len(),
+        parts.iter().map(String::len).collect::<Vec<_>>()
+    );
+    assert!(parts.len() > 1 && parts.iter().all(|p| p.starts_with("YXT:")));
+    parts.reverse();
+    let some = parts[1..].join("\n");
+    clerk
+        .submit("/sync", "/sync", &[("do", "accept"), ("answer", &some)])
+        .has("还缺第")
+        .has("请全部扫完");
+    let all = parts.join("\n");
+    clerk
+        .submit("/sync", "/sync", &[("do", "accept"), ("answer", &all)])
+        .has("已批准本机")
+        .has(&cut(&page));
+    clerk
+        .submit("/sync", "/sync", &[("do", "confirm"), ("compared", "1")])
+        .has("已加入");
+    // The records, sealed by the button of the same page.
+    let make = [("do", "make"), ("to", shown.as_str())];
+    let sealed = auditor
+        .submit("/courier", "/courier", &make)
+        .has("封好了")
+        .links("/courier/file/")
+        .remove(0);
+    let bytes = auditor.get(&sealed).is(200).bytes.clone();
+    clerk
+        .upload_to("/courier/upload", &[], "包.yx", &bytes)
+        .is(200)
+        .has("新收");
+    assert!(loose.node.roll().is_revoked(&old.node.id()));
+    assert_eq!(loose.node.home_school(), Some(county.school_id("青石镇中心小学")));
+}

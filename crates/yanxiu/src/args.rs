@@ -59,6 +59,9 @@ pub enum Command {
         /// 写到哪个文件夹 / where to
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// 只为这一台（设备代码至少前八位，或设备名） / for this device alone
+        #[arg(long, value_name = "设备")]
+        only: Option<String>,
     },
     /// 县：检查并发布一份表单或规则（TOML 文件） / county: check a form or rule set and put it into force
     Publish(Publish),
@@ -146,8 +149,11 @@ pub struct Approve {
     /// 申请代码、申请文件或等待名单中的前几位 / request code, file, or first letters from the list
     pub request: String,
     /// 学校名称或代码：这是该校的电脑 / the school whose computer it is
-    #[arg(long, value_name = "学校", required_unless_present_any = ["mentor", "county", "auditor"])]
+    #[arg(long, value_name = "学校", required_unless_present_any = ["mentor", "county", "auditor", "replaces"])]
     pub school: Option<String>,
+    /// 代替哪台坏了或丢了的设备（代码至少前八位）：接它的职责，它随即撤销 / the dead or lost device whose place it takes, which is revoked
+    #[arg(long, value_name = "旧设备", conflicts_with_all = ["school", "mentor", "county", "auditor"])]
+    pub replaces: Option<String>,
     /// 送教专家代号（不写姓名）；再用 --schools 列学校 / a mentor's code (never a name)
     #[arg(long, value_name = "代号", requires = "schools")]
     pub mentor: Option<String>,

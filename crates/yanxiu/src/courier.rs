@@ -116,9 +116,10 @@ fn size(text: Option<&str>) -> Result<usize, Failure> {
 }
 
 /// The county: a folder for each school's devices, with the enrolment answer and what they are to begin with.
-pub fn kit(data: &Path, out: &Path) -> Result<(), Failure> {
+pub fn kit(data: &Path, out: &Path, only: Option<&str>) -> Result<(), Failure> {
     let node = Node::open(data)?;
-    let made = stick::kit(&node, out)?;
+    let only = only.map(|text| bundle::find_device(&node, text)).transpose()?;
+    let made = stick::kit(&node, out, only.as_ref())?;
     if made.is_empty() {
         println!("名册上还没有批准的学校或专家设备 / no device of a school or mentor is approved yet");
     }

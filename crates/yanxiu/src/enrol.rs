@@ -175,7 +175,21 @@ fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
         device.short()
     );
     compared(&digits, a.digits)?;
-    let answer = enrol::approve(node, &device, &label, &grants)?;
+    let answer = match &a.replaces {
+        Some(old) => {
+            let old = find_device(node, old)?;
+            let answer = enrol::replace(node, &device, &label, &old)?;
+            println!(
+                "已代替 / it takes the place of {} ({})，旧设备已撤销 / which is revoked.\n\
+                 它的记录会自动从县里取回；没有网时 / without a network: yanxiu kit --only {} --out U盘文件夹",
+                node.device_label(&old),
+                old.short(),
+                device.short()
+            );
+            answer
+        }
+        None => enrol::approve(node, &device, &label, &grants)?,
+    };
     println!("已批准 / approved");
     if let Some(out) = a.out {
         std::fs::write(&out, &answer.text)?;

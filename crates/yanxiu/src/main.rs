@@ -100,7 +100,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Quarantine { case, evidence } => quarantine::show(&data, case, evidence),
         Command::Bundle(command) => courier::bundle(&data, command),
         Command::Stick(args) => courier::stick(&data, &args),
-        Command::Kit { out } => courier::kit(&data, &out),
+        Command::Kit { out, only } => courier::kit(&data, &out, only.as_deref()),
         Command::Cut(cut) => quarantine::cut(&data, &cut),
         Command::Publish(publish) => publish::publish(&data, &publish),
         Command::Import(import) => tables::import(&data, &import),

@@ -59,3 +59,13 @@ impl<'a> Script<'a> {
         String::from_utf8_lossy(head).into_owned()
     }
 }
+
+/// A zstd frame (RFC 8878 §3.1) of one uncompressed block.
+pub fn stored_in_zstd(bytes: &[u8]) -> Vec<u8> {
+    let bytes = &bytes[..bytes.len().min(100_000)];
+    let mut out = vec![0x28, 0xb5, 0x2f, 0xfd, 0b1010_0000];
+    out.extend((bytes.len() as u32).to_le_bytes());
+    out.extend(&((bytes.len() as u32) << 3 | 1).to_le_bytes()[..3]);
+    out.extend(bytes);
+    out
+}

@@ -6,14 +6,19 @@ use std::fs;
 use std::path::Path;
 
 use fuzz::world::{CHANGES, actor, document, id, key, statements};
+use net::fuzzing::Side;
+use node::bundle::Head;
+use node::fuzzing::sealed;
 use sync::admission::{Fault, Verdict};
+use sync::blob::BlobReceipt;
 use sync::tip::{Receipt, receipt_bytes};
+use sync::wire::errand::{Errand, Item, Letter, Reason};
 use sync::wire::stream::Writer;
 use sync::wire::{
     Ack, Check, DocDigest, Enrol, Frame, Hello, More, Piece, Refusal, Refuse, RollFrame, Speaks, Vector,
     Vectors,
 };
-use sync::{Change, StoreId};
+use sync::{BlobName, Change, StoreId};
 
 libfuzzer_sys::fuzz_target!(init: seed(), |_data: &[u8]| {});
 
@@ -25,6 +30,9 @@ fn seed() {
     tables();
     codes();
     admissions();
+    errands();
+    bundles();
+    chunks();
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) {
@@ -300,4 +308,105 @@ fn admissions() {
         "forged",
         &[&[0, 0, 7, 5][..], &forged, &forged, &[3], &forged].concat(),
     );
+}
+
+fn errands() {
+    let content = vec![7; 40_000];
+    let name = BlobName::of(&content);
+    let receipt = BlobReceipt::sign(key(1), StoreId([2; 16]), name);
+    let samples = [
+        Errand::Fetch(vec![Item { name, from: 2 }]),
+        Errand::WhoHas(vec![[9; 8], [1; 8]]),
+        Errand::Blob {
+            size: 40_000,
+            hashes: vec![[4; 32]; 3],
+        },
+        Errand::Absent(Reason::NotForYou),
+        Errand::Group(vec![0; 90]),
+        Errand::Receipts(vec![receipt]),
+        Errand::MailList(vec![[5; 8]]),
+        Errand::Mail(vec![Letter {
+            blob: name,
+            name: [3; 32],
+            to: id(1),
+            from: id(2),
+            bytes: 70_000,
+        }]),
+    ];
+    for (n, errand) in samples.iter().enumerate() {
+        write(
+            "errand",
+            &format!("errand-{}", n + 1),
+            &[&[0], &errand.encode()[..]].concat(),
+        );
+    }
+    // Length, told size, where, what and how much of it is changed; then the content.
+    write("errand", "changed-group", &[1, 60, 9, 3, 1, 1, 5, 40, 2, 3]);
+    write("errand", "as-it-is", &[1, 30, 0, 0, 0, 0, 0, 1]);
+}
+
+fn bundles() {
+    let head = |to, parts| Head {
+        to,
+        from: id(1),
+        store: StoreId([1; 16]),
+        number: 3,
+        part: 1,
+        parts,
+        made: 1_760_000_000,
+        body_len: 0,
+        body: [0; 32],
+        answers: vec![[2; 32]],
+    };
+    let whole = sealed(key(1), head(id(2), 1), b"\x01").expect("sealed");
+    write("bundle", "whole", &[&[0], &whole[..]].concat());
+    write("bundle", "head-said", &[1, 4, 3, 1, 2, 9, 8, 7, 2, 3, 5, 1]);
+    write("bundle", "head-impossible", &[1, 4, 3, 9, 2, 9, 8, 7, 2, 3, 5, 1]);
+    let frame = Frame::Done.encode();
+    let plain = [&(frame.len() as u32).to_be_bytes()[..], &frame].concat();
+    let packed = zstd::bulk::compress(&plain, 3).expect("zstd");
+    write("bundle", "inside", &[&[2, 1], &packed[..]].concat());
+    // Statements, three changes, a damaged acknowledgement.
+    let frames = [0, 9, 1, 0, 3, 1, 5, 2, 4, 0, 1, 2, 3, 4];
+    write("bundle", "frames", &[&[3], &frames[..]].concat());
+    write("bundle", "lie", &[3, 2, 245, 0, 9]);
+    let stanza = &whole[whole.windows(8).position(|w| w == b" X25519 ").expect("age") + 8..];
+    write("bundle", "seal", &[&[4], stanza].concat());
+    // To the county: sender, head, how; then frames.
+    let head = [0, 1, 1, 1, 1, 9, 9, 9, 0, 0, 0];
+    write("bundle", "taken", &[&[5], &head[..], &frames].concat());
+    write(
+        "bundle",
+        "of-a-stranger",
+        &[&[5, 3], &head[1..], &frames].concat(),
+    );
+}
+
+fn chunks() {
+    let mut side = Side::new(true);
+    let stream = side.open().expect("a stream");
+    side.push(stream, "学时".repeat(200).as_bytes());
+    side.finish(stream);
+    side.ping();
+    let mut said = Vec::new();
+    while let Some(chunk) = side.say() {
+        said.extend(chunk);
+    }
+    let mut script = vec![0, 1, 2];
+    script.extend((said.len() as u16).to_le_bytes());
+    script.extend(&said);
+    // Accepts, reads, says.
+    script.extend([0, 1, 0, 4, 0, 9, 1, 1]);
+    write("mux", "a-stream", &script);
+    write(
+        "mux",
+        "good-chunks",
+        &[0, 1, 3, 0, 2, 9, 7, 3, 1, 2, 0, 0, 3, 4, 2, 1, 1, 1, 1],
+    );
+    write("mux", "too-much-room", &[0, 1, 3, 0, 2, 9, 7, 3, 3, 2, 1, 255]);
+    write("mux", "closed", &[0, 1, 3, 6, 0, 1, 0]);
+    let honest = [
+        0, 0, 0, 1, 0, 255, 0, 5, 9, 0, 1, 0, 200, 1, 6, 255, 0, 3, 0, 1, 5, 30, 1, 0, 1, 1, 0, 77, 1, 3, 0,
+    ];
+    write("mux", "honest", &[&[1], &honest[..]].concat());
 }

@@ -76,6 +76,34 @@ impl Number {
     }
 }
 
+/// Reads what stands before a chunk's bytes, byte by byte.
+#[derive(Default)]
+pub(super) struct Head {
+    kind: Option<u8>,
+    stream: Option<u32>,
+    number: Number,
+}
+
+impl Head {
+    /// `Ok(Some)` after the last byte: kind, stream, and how many bytes follow; no more than [`MAX_BODY`].
+    pub(super) fn take(&mut self, byte: u8) -> Result<Option<(u8, u32, usize)>, &'static str> {
+        let Some(kind) = self.kind else {
+            self.kind = Some(byte);
+            return Ok(None);
+        };
+        let Some(value) = self.number.take(byte)? else {
+            return Ok(None);
+        };
+        self.number = Number::default();
+        let Some(stream) = self.stream else {
+            self.stream = Some(value);
+            return Ok(None);
+        };
+        let len = usize::try_from(value).ok().filter(|len| *len <= MAX_BODY);
+        Ok(Some((kind, stream, len.ok_or("a chunk is too long")?)))
+    }
+}
+
 /// The u32 of a body.
 pub(super) fn code(body: &[u8]) -> Result<u32, &'static str> {
     match body.first_chunk::<4>() {
@@ -111,6 +139,12 @@ mod tests {
         put(&mut out, DATA, 300, "学时".as_bytes());
         assert_eq!(out[..4], [0, 0xac, 0x02, 6]);
         assert_eq!(&out[4..], "学时".as_bytes());
+        let mut head = Head::default();
+        let read: Vec<_> = out.iter().take(4).map(|byte| head.take(*byte)).collect();
+        assert_eq!(read, [Ok(None), Ok(None), Ok(None), Ok(Some((DATA, 300, 6)))]);
+        let mut head = Head::default();
+        let read = [DATA, 1, 0x81, 0x20].map(|byte| head.take(byte));
+        assert_eq!(read[3], Err("a chunk is too long"));
         assert!(code(&[1, 0, 0]).is_err());
     }
 }

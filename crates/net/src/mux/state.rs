@@ -132,6 +132,12 @@ impl State {
         Some(Ok(id))
     }
 
+    /// Streams, and bytes that wait in them: what the caps of this file bound.
+    pub(super) fn held(&self) -> (usize, usize) {
+        let bytes = self.streams.values().map(|s| s.unsent.len() + s.unread.len());
+        (self.streams.len().max(self.fresh.len()), bytes.sum())
+    }
+
     /// The peer's next stream; `Some(None)`: the link has ended.
     pub(super) fn accept(&mut self) -> Option<Option<u32>> {
         match self.fresh.pop_front() {

@@ -78,6 +78,7 @@ fn act(l: Lang, code: &str) -> &str {
         "recovery_sheet" => l.t("制作恢复码", "made recovery codes"),
         "recovery_code" => l.t("给恢复码", "gave a recovery code"),
         "handover" => l.t("账号交接", "handover of an account"),
+        "courier-limit" => l.t("改捎带上限（MB）", "set the limit of what is carried (MB)"),
         "enrol" => l.t("加入本县", "joined the county"),
         other => other,
     }

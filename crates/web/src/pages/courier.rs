@@ -14,7 +14,7 @@ use node::{Node, NodeId, Standing, bundle};
 
 use crate::app::App;
 use crate::fault::{Fault, said};
-use crate::form::Form;
+use crate::form::{self, Form};
 use crate::guard;
 use crate::labels::Choice;
 use crate::lang::Lang;
@@ -49,7 +49,15 @@ struct CourierPage {
     done: Vec<(String, String)>,
     /// It was all done, and not only in part.
     whole: bool,
+    /// What may be carried for others at most, MB, and what is carried now.
+    limit: String,
+    carried: String,
 }
+
+/// A carrier's limit is written in these.
+const MB: u64 = 1 << 20;
+/// The most that somebody may set: 20 GB, more than a county's mail of a year.
+const LIMIT_MB: u64 = 20_480;
 
 impl CourierPage {
     fn place(&self, d: &Drive) -> String {
@@ -63,11 +71,15 @@ fn row(n: &Node, i: Item) -> Row {
         to: n.device_label(&i.to),
         own: i.from == n.id(),
         parts: format!("{}/{}", i.part, i.parts),
-        size: match i.bytes {
-            0..1_048_576 => format!("{} KB", i.bytes.div_ceil(1024)),
-            n => format!("{} MB", n.div_ceil(1_048_576)),
-        },
+        size: size(i.bytes),
         name: i.name,
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..MB => format!("{} KB", bytes.div_ceil(1024)),
+        n => format!("{} MB", n.div_ceil(MB)),
     }
 }
 
@@ -92,7 +104,7 @@ async fn courier_page(
     done: Vec<(String, String)>,
     whole: bool,
 ) -> Result<Response, Fault> {
-    let (drives, mail, devices) = ctx
+    let (drives, mail, devices, limit, carried) = ctx
         .run(|n| {
             let mut devices: Vec<Choice> = Vec::new();
             if n.is_county() {
@@ -103,8 +115,11 @@ async fn courier_page(
                     }
                 }
             }
-            let mail = mail::list(n)?.into_iter().map(|i| row(n, i)).collect();
-            Ok((stick::drives(), mail, devices))
+            let all = mail::list(n)?;
+            let carried = all.iter().filter(|i| i.from != n.id()).map(|i| i.bytes).sum();
+            let mail = all.into_iter().map(|i| row(n, i)).collect();
+            let limit = mail::limit(n)?.div_ceil(MB);
+            Ok((stick::drives(), mail, devices, limit, size(carried)))
         })
         .await?;
     let l = ctx.l;
@@ -117,6 +132,8 @@ async fn courier_page(
         devices,
         done,
         whole,
+        limit: limit.to_string(),
+        carried,
     })
 }
 
@@ -154,8 +171,37 @@ pub(crate) async fn act(Post { ctx, mut form }: Post) -> Result<Response, Fault>
             ctx.log("bundle", "").await;
             courier_page(&ctx, form, vec![line], true).await
         }
+        "limit" => set_limit(&ctx, form).await,
         _ => Err(Fault::NotFound),
     }
+}
+
+/// How much a person lets this computer carry for others; 0: nothing.
+async fn set_limit(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {
+    let typed = form::whole(form.get("limit")).and_then(|n| u64::try_from(n).ok());
+    let Some(mb) = typed.filter(|mb| *mb <= LIMIT_MB && !form.get("limit").is_empty()) else {
+        form.fail(
+            "limit",
+            "请填整数，单位 MB，最多 20480；填 0 就是不替别人捎带",
+            "A whole number of MB, 20480 at most; 0: nothing is carried for others",
+        );
+        return courier_page(ctx, form, Vec::new(), true).await;
+    };
+    ctx.run(move |n| mail::set_limit(n, mb * MB)).await?;
+    ctx.log("courier-limit", &mb.to_string()).await;
+    let line = match mb {
+        0 => (
+            "已改：不替别人捎带，原来捎带的都放下了。".to_owned(),
+            "Changed: nothing is carried for others; what was carried has been let go.".to_owned(),
+        ),
+        mb => (
+            format!("已改：替别人捎带的最多占 {mb} MB，多出来的先放下占得最多的那一家最早的。"),
+            format!(
+                "Changed: {mb} MB at most are carried for others; of what is more, the oldest of whoever takes most has been let go."
+            ),
+        ),
+    };
+    courier_page(ctx, Form::default(), vec![line], true).await
 }
 
 async fn stick_in(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {

@@ -14,6 +14,7 @@ use crate::form::Form;
 use crate::labels::Choice;
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
+use crate::qr;
 use crate::who::{Ctx, Post, Right};
 
 /// A device of the roll, with all its roles, as the page shows it.
@@ -57,6 +58,8 @@ struct DevicesPage {
     rows: Vec<Row>,
     roles: Vec<Choice>,
     schools: Vec<Choice>,
+    /// Devices whose place a new one may take.
+    replaceable: Vec<Choice>,
 }
 
 impl DevicesPage {
@@ -73,6 +76,10 @@ struct AnswerPage {
     c: Chrome,
     answer: Answer,
     label: String,
+    /// The device whose place it takes.
+    replaced: Option<String>,
+    /// The answer as pictures, with what each says; none if it is too long.
+    pictures: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -151,6 +158,10 @@ async fn devices_page(ctx: &Ctx, f: Form, found: Option<Found>) -> Result<Respon
             Ok((enrol::pending(n)?, rows, schools.collect()))
         })
         .await?;
+    let may_go = rows.iter().filter(|r| !r.own && !r.revoked);
+    let replaceable = may_go
+        .map(|r| Choice::new(r.node.to_string(), format!("{} · {}", r.label, r.node.short())))
+        .collect();
     html(&DevicesPage {
         l,
         c: Chrome::new(ctx, l.t("设备", "Devices"), "devices"),
@@ -160,6 +171,7 @@ async fn devices_page(ctx: &Ctx, f: Form, found: Option<Found>) -> Result<Respon
         rows,
         roles: roles(l),
         schools,
+        replaceable,
     })
 }
 
@@ -290,13 +302,20 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
         .map(str::to_owned)
         .collect();
     let mentor = mentor_code(form.get("mentor"));
-    if !roles(ctx.l).iter().any(|r| r.code == role) {
+    // In the place of another device it gets that one's roles, and nothing that is chosen besides.
+    let replaces = form.text("replaces");
+    let old = NodeId::parse(&replaces);
+    if old.is_none() && !replaces.is_empty() {
+        form.fail("replaces", "请选择一项", "Please choose one");
+    }
+    let chosen = old.is_none();
+    if chosen && !roles(ctx.l).iter().any(|r| r.code == role) {
         form.fail("role", "请选择一项", "Please choose one");
     }
-    if matches!(role.as_str(), "school" | "mentor") && schools.is_empty() {
+    if chosen && matches!(role.as_str(), "school" | "mentor") && schools.is_empty() {
         form.fail(field, "请选择学校", "Choose the school");
     }
-    if role == "mentor" && mentor.is_none() {
+    if chosen && role == "mentor" && mentor.is_none() {
         form.fail(
             "mentor",
             "请填专家代号：只用字母、数字和连字符，不写人名",
@@ -320,17 +339,30 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
     let given = grants(&role, &schools, &mentor.unwrap_or_default());
     let done = ctx
         .app
-        .attempt(move |n| Ok((enrol::approve(n, &device, &name, &given)?, name)))
+        .attempt(move |n| {
+            let answer = match &old {
+                Some(old) => enrol::replace(n, &device, &name, old)?,
+                None => enrol::approve(n, &device, &name, &given)?,
+            };
+            Ok((answer, name, old.map(|old| (n.device_label(&old), old.short()))))
+        })
         .await?;
     match done {
-        Ok((answer, label)) => {
+        Ok((answer, label, replaced)) => {
             ctx.log("approve", &answer.device.short()).await;
+            if let Some((_, old)) = &replaced {
+                ctx.log("revoke", old).await;
+            }
             let l = ctx.l;
             html(&AnswerPage {
                 l,
                 c: Chrome::new(&ctx, l.t("已批准", "Approved"), "devices"),
+                pictures: (enrol::parts(&answer.text).into_iter())
+                    .map(|part| (qr::picture(&part), part))
+                    .collect(),
                 answer,
                 label,
+                replaced: replaced.map(|(label, _)| label),
             })
         }
         Err(error) => {
