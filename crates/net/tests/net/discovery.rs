@@ -67,6 +67,19 @@ async fn two_nodes_find_each_other_and_say_goodbye() {
 }
 
 #[tokio::test]
+async fn who_has_asked_long_enough_still_hears_of_everybody() {
+    let (_one, mut by_one) = Discovery::start(&id(221), None, local(4433)).unwrap();
+    let (_old, _by_old) = Discovery::start(&id(222), None, local(4434)).unwrap();
+    news(&mut by_one, id(222), |f| !f.gone).await;
+    // It asks for five seconds.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    let (two, _by_two) = Discovery::start(&id(223), None, local(4435)).unwrap();
+    news(&mut by_one, id(223), |f| !f.gone).await;
+    drop(two);
+    news(&mut by_one, id(223), |f| f.gone).await;
+}
+
+#[tokio::test]
 async fn dropping_it_ends_the_news() {
     let (discovery, mut news) = Discovery::start(&id(210), None, local(4433)).unwrap();
     drop(discovery);
