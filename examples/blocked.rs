@@ -65,7 +65,7 @@ fn main() -> Result<()> {
     udp.block(false)?;
     back(&run, &school, "when the interfaces change", || {
         let space = udp.space("school");
-        ip(&["-n", &space, "link", "add", "hotspot", "type", "dummy"])?;
+        ip(&["-n", &space, "link", "add", "hotspot", "type", "veth"])?;
         ip(&["-n", &space, "addr", "add", "10.99.0.2/24", "dev", "hotspot"])?;
         ip(&["-n", &space, "link", "set", "hotspot", "up"])
     })?;
