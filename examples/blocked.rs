@@ -54,9 +54,9 @@ fn main() -> Result<()> {
 
     // Blocked under an open session: nothing comes any more, until the link is given up.
     udp.block(true)?;
-    work(&school, 2)?;
-    let begun = Instant::now();
     run.stats(true)?;
+    let begun = Instant::now();
+    work(&school, 2)?;
     wait_long("the other road is not found", BACK_BY, || {
         Ok(school.not_at_county()? == 0)
     })?;
@@ -69,9 +69,9 @@ fn main() -> Result<()> {
         ip(&["-n", &space, "addr", "add", "10.99.0.2/24", "dev", "hotspot"])?;
         ip(&["-n", &space, "link", "set", "hotspot", "up"])
     })?;
-    work(&school, 3)?;
-    let begun = Instant::now();
     run.stats(true)?;
+    let begun = Instant::now();
+    work(&school, 3)?;
     run.all_there(&school)?;
     figures(&run, "the next sessions, over QUIC", begun)?;
     pc.end()
