@@ -176,7 +176,7 @@ fn snow(school: &Node, home: &str, by: &By, people: &[String]) -> Result<()> {
         };
         let session = office::save_session(school, by, home, None, input)?;
         let mark = |person: &String| {
-            let status = if random.below(20) == 0 { "leave" } else { "present" };
+            let status = if random.below(20) == 0 { "sick" } else { "present" };
             (person.clone(), status.to_string())
         };
         let marks: Vec<(String, String)> = people.iter().map(mark).collect();

@@ -133,15 +133,33 @@ impl<'w> Run<'w> {
     }
 }
 
+/// Runs iproute2.
+pub(crate) fn ip(args: &[&str]) -> Result<()> {
+    let out = Command::new("ip").args(args).output()?;
+    match out.status.success() {
+        true => Ok(()),
+        false => Err(format!("ip {}: {}", args.join(" "), String::from_utf8_lossy(&out.stderr)).into()),
+    }
+}
+
 pub(crate) fn wait(what: &str, done: impl Fn() -> Result<bool>) -> Result<()> {
+    wait_long(what, Duration::from_secs(400), done)
+}
+
+pub(crate) fn wait_long(what: &str, most: Duration, done: impl Fn() -> Result<bool>) -> Result<()> {
     let begun = Instant::now();
     while !done()? {
-        if begun.elapsed() > Duration::from_secs(400) {
-            return Err(format!("{what} after 400 s").into());
+        if begun.elapsed() > most {
+            return Err(format!("{what} after {} s", most.as_secs()).into());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
+}
+
+/// Nobody who measures sits out a long wait.
+fn quick(stay: bool) -> String {
+    format!("[sync]\nstay_connected = {stay}\nretry_seconds = [0.3, 8]\n")
 }
 
 impl World {
@@ -184,16 +202,20 @@ impl World {
     }
 
     pub(crate) fn serve(&self, net: &str, host: &str, node: &Node, stay: bool) -> Result<Running> {
-        self.start(net, host, node, stay, &["--no-mdns"])
+        self.start(net, host, node, &quick(stay), &["--no-mdns"])
     }
 
     /// The same, found by and finding neighbours; it stays connected.
     pub(crate) fn serve_and_find(&self, net: &str, host: &str, node: &Node) -> Result<Running> {
-        self.start(net, host, node, true, &[])
+        self.start(net, host, node, &quick(true), &[])
     }
 
-    fn start(&self, net: &str, host: &str, node: &Node, stay: bool, more: &[&str]) -> Result<Running> {
-        let config = format!("[sync]\nstay_connected = {stay}\nretry_seconds = [0.3, 8]\n");
+    /// With all times as they are without a configuration.
+    pub(crate) fn serve_as_shipped(&self, net: &str, host: &str, node: &Node) -> Result<Running> {
+        self.start(net, host, node, "", &["--no-mdns"])
+    }
+
+    fn start(&self, net: &str, host: &str, node: &Node, config: &str, more: &[&str]) -> Result<Running> {
         fs::write(node.dir().join("yanxiu.toml"), config)?;
         let log = fs::OpenOptions::new()
             .create(true)

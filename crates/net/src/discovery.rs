@@ -11,13 +11,22 @@
 //!
 //! Anybody on the network can announce anything. What is found is an address worth dialling with
 //! the found id as the expected one, nothing more.
+//!
+//! **How much is said.** Announcements are multicast: on Wi-Fi each takes the air from everybody. Who hears of a node
+//! keeps its addresses for two minutes and asks for them anew at 96 seconds; nodes that heard the same announcement all
+//! ask at the same moment, each for each. So every node says where it is again (`AGAIN`) before anybody asks, and
+//! what is said grows with the number of nodes instead of its square. [`CHATTER`] is what that comes to at most,
+//! measured by `examples/neighbours.rs`.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::time::Duration;
 
 use mdns_sd::{DaemonEvent, IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
 use sync::NodeId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::Error;
 
@@ -51,7 +60,20 @@ pub struct Discovery {
     daemon: ServiceDaemon,
     /// Who is announced, and at which port; nobody by one that only listens.
     own: Option<(NodeId, u16)>,
+    /// What is announced.
+    said: watch::Sender<Option<ServiceInfo>>,
 }
+
+/// A node says where it is again after a random time between these: twice before somebody would ask, so that one lost
+/// packet does not bring the questions.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(45));
+
+/// So long a node asks who is there; after that it hears of everybody by what they say again. Each question lists all
+/// nodes that are known already (RFC 6762 §7.1), and the daemon would go on asking at doubled intervals.
+const ASKING: Duration = Duration::from_secs(5);
+
+/// What discovery sends at most in any minute, in bytes of whole Ethernet frames for each node on the network.
+pub const CHATTER: u64 = 1_500;
 
 /// The addresses of this computer are looked at so often, in seconds: a hotspot that was just joined is used soon.
 const LOOK_AT_ADDRESSES: u32 = 1;
@@ -87,7 +109,8 @@ impl Discovery {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let daemon = ServiceDaemon::new().map_err(fault)?;
         // Made before anything can fail, so that its drop ends the daemon's thread.
-        let discovery = Discovery { daemon, own };
+        let said = watch::Sender::new(None);
+        let discovery = Discovery { daemon, own, said };
         let daemon = &discovery.daemon;
         daemon.set_ip_check_interval(LOOK_AT_ADDRESSES).map_err(fault)?;
         daemon
@@ -115,6 +138,7 @@ impl Discovery {
                 }
             }
         });
+        runtime.spawn(say_again(daemon.clone(), discovery.said.subscribe()));
         let (send, receive) = mpsc::channel(16);
         runtime.spawn(forward(daemon.clone(), events, own.map(|(id, _)| id), send));
         Ok((discovery, receive))
@@ -131,7 +155,10 @@ impl Discovery {
         let host = format!("yanxiu-{id}.local.");
         let txt = [("v", VERSION), ("id", id.as_str()), ("c", tag.as_str())];
         let info = ServiceInfo::new(SERVICE, &id, &host, "", port, &txt[..]).map_err(fault)?;
-        self.daemon.register(info.enable_addr_auto()).map_err(fault)
+        let info = info.enable_addr_auto();
+        self.daemon.register(info.clone()).map_err(fault)?;
+        self.said.send_replace(Some(info));
+        Ok(())
     }
 }
 
@@ -146,6 +173,26 @@ fn fault(error: mdns_sd::Error) -> Error {
     Error::Discovery(error.to_string())
 }
 
+/// Says again what was said last, until the `Discovery` is dropped.
+async fn say_again(daemon: ServiceDaemon, mut said: watch::Receiver<Option<ServiceInfo>>) {
+    let (least, most) = AGAIN;
+    loop {
+        let info = said.borrow_and_update().clone();
+        // Nodes that were switched on together must not go on speaking together.
+        let part = RandomState::new().hash_one(()) as u32;
+        let wait = least + (most - least).mul_f64(f64::from(part) / f64::from(u32::MAX));
+        tokio::select! {
+            changed = said.changed() => if changed.is_err() {
+                return;
+            },
+            () = tokio::time::sleep(wait) => if let Some(info) = info {
+                // Fails while the daemon is too busy: next time, then.
+                let _ = daemon.register(info);
+            },
+        }
+    }
+}
+
 /// Passes news on until the daemon or the caller is gone. It never lets the daemon wait, which
 /// ends a subscription whose queue is full; what the caller has not taken is kept once per node.
 async fn forward(
@@ -155,27 +202,46 @@ async fn forward(
     out: mpsc::Sender<Found>,
 ) {
     let mut waiting: BTreeMap<NodeId, Found> = BTreeMap::new();
+    // Who was reported, and how: a daemon that begins to listen names everybody once more.
+    let mut told: BTreeMap<NodeId, Found> = BTreeMap::new();
+    let (mut asking, mut until) = (true, Instant::now() + ASKING);
+    // The news of a daemon that only listens: begins where `events` ends.
+    let mut listening = None;
     loop {
         tokio::select! {
+            () = tokio::time::sleep_until(until), if asking => {
+                asking = false;
+                // Fails when the daemon has ended, which `events` tells, or is too busy: then it goes on asking.
+                listening = daemon.browse_cache(SERVICE).ok();
+            }
             event = events.recv_async() => {
                 let news = match event {
                     Ok(ServiceEvent::ServiceResolved(service)) => found(&service),
                     Ok(ServiceEvent::ServiceRemoved(_, name)) => gone(&name),
-                    Ok(ServiceEvent::SearchStopped(_)) => return,
                     Ok(_) => None,
+                    Err(_) if listening.is_some() => {
+                        events = listening.take().unwrap_or(events);
+                        None
+                    }
                     // Our queue overflowed all the same, or the daemon has ended.
                     Err(_) => match daemon.browse(SERVICE) {
                         Ok(again) => {
                             tracing::warn!("the local network is flooded with announcements; listening anew");
                             events = again;
+                            (asking, until) = (true, Instant::now() + ASKING);
                             None
                         }
                         Err(_) => return,
                     },
                 };
-                if let Some(news) = news.filter(|f| Some(f.node) != own)
+                if let Some(news) = news.filter(|f| Some(f.node) != own && told.get(&f.node) != Some(f))
                     && (waiting.len() < MAX_WAITING || waiting.contains_key(&news.node))
                 {
+                    if news.gone {
+                        told.remove(&news.node);
+                    } else if told.len() < MAX_WAITING {
+                        told.insert(news.node, news.clone());
+                    }
                     waiting.insert(news.node, news);
                 }
             }

@@ -36,7 +36,7 @@ mod tickets;
 mod tls;
 mod tuning;
 
-pub use discovery::{Discovery, Found, SERVICE, county_tag};
+pub use discovery::{CHATTER, Discovery, Found, SERVICE, county_tag};
 pub use endpoint::{Counters, Endpoint, Stream};
 #[doc(hidden)]
 pub use mux::fuzzing;

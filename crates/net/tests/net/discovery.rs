@@ -67,6 +67,25 @@ async fn two_nodes_find_each_other_and_say_goodbye() {
 }
 
 #[tokio::test]
+async fn who_has_asked_long_enough_still_hears_of_everybody() {
+    let (_one, mut by_one) = Discovery::start(&id(221), None, local(4433)).unwrap();
+    let (_old, _by_old) = Discovery::start(&id(222), None, local(4434)).unwrap();
+    news(&mut by_one, id(222), |f| !f.gone).await;
+    // All its addresses are known by then.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    while by_one.try_recv().is_ok() {}
+    // It asks for five seconds.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    while let Ok(found) = by_one.try_recv() {
+        assert_ne!(found.node, id(222), "said once");
+    }
+    let (two, _by_two) = Discovery::start(&id(223), None, local(4435)).unwrap();
+    news(&mut by_one, id(223), |f| !f.gone).await;
+    drop(two);
+    news(&mut by_one, id(223), |f| f.gone).await;
+}
+
+#[tokio::test]
 async fn dropping_it_ends_the_news() {
     let (discovery, mut news) = Discovery::start(&id(210), None, local(4433)).unwrap();
     drop(discovery);
