@@ -30,6 +30,21 @@ const MET: [&str; 14] = [
     "cards under two versions",
 ];
 
+fn again(seed: u64) {
+    println!("again: YANXIU_TOTALS_SEED={seed} cargo test -p yanxiu-tests --test totals -- --nocapture");
+}
+
+/// Names the seed also when something in it panics.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            again(self.0);
+        }
+    }
+}
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -48,6 +63,7 @@ fn whatever_arrives_when_and_how_often_everybody_comes_to_the_same_totals() {
             if seed >= from + seeds {
                 return;
             }
+            let _named = Named(seed);
             let outcome = totals::run(seed);
             for (name, n) in outcome.counts {
                 *counts.lock().unwrap().entry(name).or_default() += n;
@@ -57,9 +73,7 @@ fn whatever_arrives_when_and_how_often_everybody_comes_to_the_same_totals() {
                 for text in outcome.differing.iter().take(6) {
                     println!("{text}\n");
                 }
-                println!(
-                    "again: YANXIU_TOTALS_SEED={seed} cargo test -p yanxiu-tests --test totals -- --nocapture"
-                );
+                again(seed);
                 failed.lock().unwrap().insert(seed);
             }
         }

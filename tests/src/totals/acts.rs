@@ -259,12 +259,13 @@ impl<'a> Person<'a> {
                 })
             })
             .collect();
+        let year = one(self.rng, &YEARS);
         let restate = self.rng.permille(300);
         let source = one(self.rng, &["２０２４年学分登记册", "学分卡原件"]);
         let saved = office::save_openings(
             self.node(),
             &self.by,
-            2024,
+            year,
             source,
             restate,
             "2025-10-08",
