@@ -2,6 +2,7 @@
 //! QUIC endpoint on loopback.
 
 pub mod apart;
+pub mod second_version;
 pub mod siege;
 pub mod sim;
 pub mod totals;

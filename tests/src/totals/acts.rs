@@ -7,6 +7,7 @@ use node::office::{self, By, Cell, ClaimState, Matter, OpeningInput, SessionInpu
 use node::{Error, Filter, Node, Record};
 use records::kinds::Actor;
 
+use crate::second_version::second_version;
 use crate::sim::rng::Rng;
 use crate::{enter, session_input, step};
 
@@ -14,20 +15,6 @@ use super::town::Device;
 
 /// How often what was done, and what the office refused.
 pub type Counts = BTreeMap<String, u64>;
-
-/// What the county publishes in the middle of it all: more is wanted in total.
-fn second_version() -> String {
-    let first = include_str!("../../../crates/records/rules/r1_five_year_36_54.toml");
-    let changes = [
-        ("version = 1", "version = 2"),
-        (r#"min = "36""#, r#"min = "40""#),
-        (r#"min_hours = "360""#, r#"min_hours = "400""#),
-    ];
-    changes.iter().fold(first.to_owned(), |text, (old, new)| {
-        assert!(text.contains(old), "{old}");
-        text.replacen(old, new, 1)
-    })
-}
 
 /// Few of each, so that different people often say something about the same.
 const TITLES: [&str; 7] = [
@@ -213,7 +200,7 @@ impl<'a> Person<'a> {
             category: category.into(),
             sub: sub.into(),
             channel: one(self.rng, &["school", "school", "district"]).into(),
-            hours_c: one(self.rng, &[300, 400, 400, 600]),
+            hours_c: one(self.rng, &[400, 400, 600, 800]),
             ..session_input(one(self.rng, &TITLES), one(self.rng, &DATES))
         }
     }
