@@ -48,7 +48,7 @@ fn a_card_shows_both_versions_of_the_rules_and_what_is_different() {
         let (verdict, on) = ("recognised", "2025-11-20");
         node::office::decide(&county.node, &by, &claim.id, verdict, None, "", "", on).unwrap();
     }
-    until(&clerk, &card, "总学分：0.8 / 36 未达到 → 1 / 40 未达到");
+    until(&clerk, &card, "总学分：0.8 / 36.0 未达到 → 1.0 / 40.0 未达到");
     for browser in [&clerk, &officer] {
         let page = browser.get(&card);
         // Claims under each version, its total, and what it wants.
@@ -59,11 +59,11 @@ fn a_card_shows_both_versions_of_the_rules_and_what_is_different() {
             )
         };
         page.has("规则的各个版本")
-            .has(&row(1, "", "0.8", "36"))
-            .has(&row(2, " · 现行", "1", "40"))
-            .has("总学分：0.8 / 36 未达到 → 1 / 40 未达到")
-            .has("实践体验：0.8 / 10 未达到 → 1 / 10 未达到")
-            .has("校级（校本研修）：0.8 / 18 未达到 → 1 / 18 未达到");
+            .has(&row(1, "", "0.8", "36.0"))
+            .has(&row(2, " · 现行", "1.0", "40.0"))
+            .has("总学分：0.8 / 36.0 未达到 → 1.0 / 40.0 未达到")
+            .has("实践体验：0.8 / 10.0 未达到 → 1.0 / 10.0 未达到")
+            .has("校级（校本研修）：0.8 / 18.0 未达到 → 1.0 / 18.0 未达到");
         assert_eq!(page.body.matches(" → ").count(), 3, "nothing else is different");
     }
 }
