@@ -422,7 +422,7 @@ fn every_page_of_every_role_passes_axe_fits_a_phone_and_shows_the_focus() {
 #[ignore = "needs Chromium and axe-core (YANXIU_AXE); .ci/run runs it with both"]
 fn bad_input_on_any_form_is_explained_and_nothing_typed_is_lost() {
     let axe = every::Axe::read();
-    let county = County::found().busy();
+    let county = County::found().busy().waiting();
     let browser = Chromium::start();
     let (mut tried, mut faults, mut seen) = (BTreeMap::new(), Vec::new(), Vec::new());
     every::each_role(&browser, &county, |tab, role| {
@@ -433,15 +433,7 @@ fn bad_input_on_any_form_is_explained_and_nothing_typed_is_lost() {
         });
     });
     faults.extend(seen);
-    // Every form that the router takes was tried here, or stands in a list that says why not.
-    let route = |form: &String| routes::form_of(form).unwrap_or_else(|| panic!("no route takes {form}"));
-    let reached: BTreeSet<&str> = tried.keys().map(route).collect();
-    let explained = tried.iter().filter(|(_, messages)| **messages > 0);
-    let explained: BTreeSet<&str> = explained.map(|(form, _)| route(form)).collect();
-    println!("tried {tried:#?}");
-    let quiet: BTreeSet<&str> = reached.difference(&explained).copied().collect();
-    println!("quiet {quiet:#?}");
-    println!("not tried {:#?}", routes::forms().difference(&reached).collect::<Vec<_>>());
+    faults.extend(routes::faults(&tried));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
