@@ -17,7 +17,7 @@ pub struct Role {
     pub name: &'static str,
 }
 
-/// Everybody who can sign in anywhere in a busy county.
+/// Everybody who can sign in anywhere in a busy county: who answers before who asks, and may take it back.
 pub fn roles(county: &County) -> Vec<Role> {
     let hub = &county.hub().pages;
     let of = |pages: &str, names: &[&'static str]| -> Vec<Role> {
@@ -27,8 +27,8 @@ pub fn roles(county: &County) -> Vec<Role> {
         };
         names.iter().map(role).collect()
     };
-    let mut all = of(&county.school.pages, &[CLERK, TEACHER, "王校长", "赵管理员"]);
-    all.extend(of(hub, &[AUDITOR, "周管理员", "郑局长"]));
+    let mut all = of(hub, &[AUDITOR, "周管理员", "郑局长"]);
+    all.extend(of(&county.school.pages, &["王校长", CLERK, TEACHER, "赵管理员"]));
     for (server, names) in &county.others {
         all.extend(of(&server.pages, names));
     }
