@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::chromium::Chromium;
 use super::county::{AUDITOR, CLERK, County, PIN, TEACHER};
+use super::routes;
 use super::tab::{Tab, quoted};
 
 /// Somebody with an account at one of the computers.
@@ -177,7 +178,8 @@ pub fn every_form(
         if path.starts_with("/login") || !done.insert(form.clone()) {
             continue;
         }
-        for typed in [NONSENSE, ""] {
+        let words = routes::form_of(&form).is_some_and(|route| routes::WORDS.contains(&route));
+        for typed in if words { ["", NONSENSE] } else { [NONSENSE, ""] } {
             tab.open(&format!("{}{path}", role.pages));
             // A reason may be any words: the step has been taken, and the form is no longer offered.
             if !forms(tab).contains(&(index, format!("{to} {fields}"))) {
