@@ -105,7 +105,7 @@ pub fn run(seed: u64) -> Outcome {
         .collect();
 
     // Who may read the same; what one who wrote it says is compared with what each of the readers says.
-    let turn = usize::from(seed % 2 == 0);
+    let turn = usize::from(seed.is_multiple_of(2));
     let circles = [
         [[&hub, &office][turn], &readers[0], &readers[1]],
         [[&a, &b][turn], &readers[2], &readers[3]],
