@@ -246,8 +246,10 @@ impl County {
             .submit(&visit, "/visits/new", &fields)
             .has("四年级语文送培");
 
-        // Heard in her lesson: she may answer, and sign.
-        self.observation(TEACHER, "李𬭊");
+        // Heard in her lessons: she may answer, and sign. Leader and clerk make one each void before her.
+        for observer in ["李𬭊", "王小兰", "赵一鸣"] {
+            self.observation(TEACHER, observer);
+        }
         let list = "学校,姓名,教师编号,性别,岗位\n青石小学,周㙇,T006,女,专任教师\n";
         let token = self
             .quick
