@@ -106,8 +106,8 @@ pub fn mark(place: &Place, session: &str, marks: &[(&str, &str)]) {
     office::mark_attendance(&place.node, &clerk(), session, &marks).expect("marked");
 }
 
-/// The heads of all documents of schools, by name.
-fn heads(place: &Place) -> BTreeMap<String, Vec<u8>> {
+/// The heads of all documents, by name.
+pub fn heads(place: &Place) -> BTreeMap<String, Vec<u8>> {
     let read = place.node.read(|c| {
         let mut query = c.prepare("SELECT key, heads FROM document WHERE length(heads) > 0")?;
         let rows = query.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;

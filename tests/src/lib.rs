@@ -3,8 +3,10 @@
 
 pub mod apart;
 pub mod photos;
+pub mod second_version;
 pub mod siege;
 pub mod sim;
+pub mod totals;
 pub mod villain;
 
 use std::sync::Arc;
@@ -12,8 +14,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use node::enrol;
-use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
-use node::{Network, NetworkConfig, Node, Patience, Quiet, RoadTimes, Role, Surroundings};
+use node::office::{self, By, EntryInput, OrganisationInput, SessionInput, TeacherInput};
+use node::{Network, NetworkConfig, Node, Patience, Quiet, RoadTimes, Role, Surroundings, Value};
+use records::kinds::{Actor, FieldType};
 use tempfile::TempDir;
 
 /// A node, its directory, and its network while it is up.
@@ -77,6 +80,11 @@ impl Place {
         };
         let made = Node::init_member_with(&dir.path().join("data"), label, around);
         Place::at(made.expect("a device"), dir)
+    }
+
+    /// A node on a simulated disk (`sim`); the directory that belongs to it stays empty.
+    pub fn simulated(node: Node) -> Place {
+        Place::at(node, tempfile::tempdir().expect("a directory"))
     }
 
     fn at(node: Node, dir: TempDir) -> Place {
@@ -320,6 +328,48 @@ pub fn held_session(place: &Place, title: &str, date: &str, people: &[String]) -
     office::end_session(&place.node, &clerk(), &session).expect("ended");
     office::register_claims(&place.node, &clerk(), &session, date).expect("claims");
     session
+}
+
+/// Enters a record of any kind as the generic form does.
+pub fn enter(
+    place: &Place,
+    actor: Actor,
+    kind: &str,
+    values: &[(&str, &str)],
+) -> Result<String, node::Error> {
+    let by = match actor {
+        Actor::Auditor | Actor::County => auditor(),
+        _ => clerk(),
+    };
+    let kinds = place.node.kinds();
+    let form = kinds.latest(kind).expect("the form");
+    let value = |name: &str, text: &str| match form.field(name).map(|field| field.field_type) {
+        Some(FieldType::Int | FieldType::Hundredths | FieldType::Year) => {
+            Value::from(text.parse::<i64>().expect("a number"))
+        }
+        _ => Value::from(text),
+    };
+    let input = EntryInput {
+        kind: kind.into(),
+        id: None,
+        values: values
+            .iter()
+            .map(|(name, text)| ((*name).to_string(), Some(value(name, text))))
+            .collect(),
+    };
+    office::save_entry(&place.node, &by, actor, input)
+}
+
+/// Takes a step of a record of any kind, as the county's auditor types it.
+pub fn step(
+    place: &Place,
+    actor: Actor,
+    kind: &str,
+    id: &str,
+    to: &str,
+    reason: &str,
+) -> Result<(), node::Error> {
+    office::take_step(&place.node, &auditor(), actor, kind, id, to, reason)
 }
 
 /// The county recognises a claim as it stands.

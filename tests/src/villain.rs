@@ -185,21 +185,32 @@ impl Villain {
         let seed = data_encoding::HEXLOWER
             .decode(text.trim().as_bytes())
             .expect("works");
+        Villain::holding(DeviceKey::from_seed(seed.try_into().expect("works")), place)
+    }
+
+    /// Holds this key, and the roll of a place.
+    pub fn holding(key: DeviceKey, place: &Place) -> Villain {
         let roll = place.node.roll();
         Villain {
-            key: DeviceKey::from_seed(seed.try_into().expect("works")),
+            key,
             county: roll.county(),
             statements: roll.statements().map(|s| s.to_bytes()).collect(),
             roll: roll.digest(),
         }
     }
 
+    /// What it says first: who it is, and all that the county has said of devices.
+    pub fn greeting(&self) -> [Frame; 2] {
+        let statements = self.statements.clone();
+        [Frame::Hello(self.hello()), Frame::Roll(RollFrame { statements })]
+    }
+
     /// Sends the changes to a hub; its verdicts in words, or its refusal.
     pub async fn push(&self, hub: &Place, changes: Vec<Offered>) -> Result<Vec<String>, Refusal> {
         let mut line = self.dial(hub).await;
-        line.say(Frame::Hello(self.hello())).await;
-        let statements = self.statements.clone();
-        line.say(Frame::Roll(RollFrame { statements })).await;
+        for frame in self.greeting() {
+            line.say(frame).await;
+        }
         line.say(Frame::Piece(Piece { upto: None, changes })).await;
         loop {
             match line.hear().await.expect("the hub says something") {

@@ -168,6 +168,10 @@ fn a_visit_from_the_plan_to_the_schools_screen() {
         .lacks("登记团队成员")
         .lacks("/edit\"");
     until(&auditor, "/visits", "双方已签");
+    // Nor does anybody but the mentor take a step of it.
+    let sheet = format!("/records/visit/{visit_id}");
+    mentor.get(&sheet).has(&format!("{sheet}/step"));
+    clerk.get(&sheet).is(200).lacks(&format!("{sheet}/step"));
     for (browser, status) in [(&clerk, 403), (&auditor, 403)] {
         let token = browser.get("/visits").body;
         assert!(!token.contains("登记送教送培"));

@@ -136,7 +136,7 @@ impl County {
         let credited = self.session("第三次校本研修：读懂学生的错误", "2025-10-16");
         self.claims(&credited);
         let long = self.session("高年级语文大单元教学设计与学习任务群的整体推进研讨", "2025-11-06");
-        self.observation();
+        self.observation("李𬭊", TEACHER);
         let ended = self.session("集体备课", "2025-11-13");
         self.post(&school, &format!("{ended}/end"), &[]);
         let void = self.session("停电没有开成的讲座", "2025-11-20");
@@ -192,8 +192,81 @@ impl County {
         self
     }
 
-    /// A lesson that [`TEACHER`] heard and debriefed, which nobody has signed yet.
-    fn observation(&self) {
+    /// Adds what lets every form be offered to somebody: an opening balance and an objection that wait for an
+    /// answer, a visit and an observation that wait for signatures, a table that may be taken back.
+    pub fn waiting(self) -> County {
+        let (school, hub) = (self.school.pages.clone(), self.hub().pages.clone());
+        let opening = format!("{school}/opening");
+        let page = self.quick.open(&opening);
+        let cell = format!("o-{}", page.between("name=\"o-", "\"")[0]);
+        let year = page.value("year");
+        let fields = [
+            (cell.as_str(), "1.5"),
+            ("year", &year),
+            ("source", "登记册第3页"),
+            ("entered_on", "2025-10-20"),
+        ];
+        self.quick.submit(&opening, "/opening", &fields).is(200);
+        self.quick.until(&format!("{hub}/audit/opening"), "登记册第3页");
+
+        let hers = Browser::new();
+        let login = format!("{school}/login");
+        hers.submit(&login, "/login", &[("name", TEACHER), ("secret", PIN)])
+            .is(200);
+        let claim = format!(
+            "/mine/claim/{}",
+            hers.open(&format!("{school}/mine")).between("/mine/claim/", "\"")[0]
+        );
+        let fields = [("text", "学时少记了一个"), ("date", "2025-10-22")];
+        let url = format!("{school}{claim}");
+        hers.submit(&url, &format!("{claim}/dispute"), &fields)
+            .has("待处理");
+
+        let visit = format!("{}/visits/new", self.others[0].0.pages);
+        let page = self.quick.open(&visit);
+        let host = page.between("<select id=\"host\"", "</select>")[0]
+            .rsplit("<option value=\"")
+            .find_map(|option| {
+                option
+                    .split('"')
+                    .next()
+                    .filter(|id| id.len() == 36)
+                    .map(str::to_string)
+            })
+            .expect("a school");
+        let fields = [
+            ("host", host.as_str()),
+            ("visit_kind", "school_training"),
+            ("theme", "四年级语文送培"),
+            ("from", "2025-10-12"),
+            ("to", "2025-10-17"),
+            ("summary", "听诊四节，磨课三天"),
+        ];
+        self.quick
+            .submit(&visit, "/visits/new", &fields)
+            .has("四年级语文送培");
+
+        // Heard in her lessons: she may answer, and sign. Leader and clerk make one each void before her.
+        for observer in ["李𬭊", "王小兰", "赵一鸣"] {
+            self.observation(TEACHER, observer);
+        }
+        let list = "学校,姓名,教师编号,性别,岗位\n青石小学,周㙇,T006,女,专任教师\n";
+        let token = self
+            .quick
+            .upload(&school, "教师.csv", list.as_bytes())
+            .value("token");
+        self.quick
+            .submit(
+                &format!("{school}/import"),
+                "/import/confirm",
+                &[("token", &token)],
+            )
+            .has("已导入");
+        self
+    }
+
+    /// A lesson that somebody heard and debriefed, which nobody has signed yet.
+    fn observation(&self, teacher: &str, observer: &str) {
         let new = format!("{}/observations/new", self.school.pages);
         let form = self.quick.open(&new);
         let people = form.between("<option value=\"", "</option>");
@@ -201,7 +274,7 @@ impl County {
             let found = people.iter().find_map(|o| o.strip_suffix(&format!("\">{name}")));
             found.unwrap().split('"').next().unwrap().to_string()
         };
-        let (teacher, observer) = (person("李𬭊"), person(TEACHER));
+        let (teacher, observer) = (person(teacher), person(observer));
         let fields = [
             ("teacher", teacher.as_str()),
             ("date", "2025-11-12"),

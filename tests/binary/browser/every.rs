@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::chromium::Chromium;
 use super::county::{AUDITOR, CLERK, County, PIN, TEACHER};
+use super::routes;
 use super::tab::{Tab, quoted};
 
 /// Somebody with an account at one of the computers.
@@ -17,7 +18,7 @@ pub struct Role {
     pub name: &'static str,
 }
 
-/// Everybody who can sign in anywhere in a busy county.
+/// Everybody who can sign in anywhere in a busy county: who answers before who asks, and may take it back.
 pub fn roles(county: &County) -> Vec<Role> {
     let hub = &county.hub().pages;
     let of = |pages: &str, names: &[&'static str]| -> Vec<Role> {
@@ -27,8 +28,8 @@ pub fn roles(county: &County) -> Vec<Role> {
         };
         names.iter().map(role).collect()
     };
-    let mut all = of(&county.school.pages, &[CLERK, TEACHER, "王校长", "赵管理员"]);
-    all.extend(of(hub, &[AUDITOR, "周管理员", "郑局长"]));
+    let mut all = of(hub, &[AUDITOR, "周管理员", "郑局长"]);
+    all.extend(of(&county.school.pages, &["王校长", CLERK, TEACHER, "赵管理员"]));
     for (server, names) in &county.others {
         all.extend(of(&server.pages, names));
     }
@@ -177,7 +178,8 @@ pub fn every_form(
         if path.starts_with("/login") || !done.insert(form.clone()) {
             continue;
         }
-        for typed in [NONSENSE, ""] {
+        let words = routes::form_of(&form).is_some_and(|route| routes::WORDS.contains(&route));
+        for typed in if words { ["", NONSENSE] } else { [NONSENSE, ""] } {
             tab.open(&format!("{}{path}", role.pages));
             // A reason may be any words: the step has been taken, and the form is no longer offered.
             if !forms(tab).contains(&(index, format!("{to} {fields}"))) {

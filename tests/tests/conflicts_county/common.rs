@@ -1,52 +1,9 @@
 //! What the scenarios share.
 
-use node::office::{self, CardView, EntryInput, TeacherInput};
-use node::{Role, Value};
+use node::Role;
+use node::office::{self, CardView, TeacherInput};
 use records::kinds::Actor;
 use yanxiu_tests::*;
-
-/// Enters a record of any kind as the generic form does.
-pub fn enter(
-    place: &Place,
-    actor: Actor,
-    kind: &str,
-    values: &[(&str, &str)],
-) -> Result<String, node::Error> {
-    let by = match actor {
-        Actor::Auditor | Actor::County => auditor(),
-        _ => clerk(),
-    };
-    let kinds = place.node.kinds();
-    let form = kinds.latest(kind).unwrap();
-    let value = |name: &str, text: &str| match form.field(name).map(|field| field.field_type) {
-        Some(
-            records::kinds::FieldType::Int
-            | records::kinds::FieldType::Hundredths
-            | records::kinds::FieldType::Year,
-        ) => Value::from(text.parse::<i64>().unwrap()),
-        _ => Value::from(text),
-    };
-    let input = EntryInput {
-        kind: kind.into(),
-        id: None,
-        values: values
-            .iter()
-            .map(|(name, text)| ((*name).to_string(), Some(value(name, text))))
-            .collect(),
-    };
-    office::save_entry(&place.node, &by, actor, input)
-}
-
-pub fn step(
-    place: &Place,
-    actor: Actor,
-    kind: &str,
-    id: &str,
-    to: &str,
-    reason: &str,
-) -> Result<(), node::Error> {
-    office::take_step(&place.node, &auditor(), actor, kind, id, to, reason)
-}
 
 /// Decides on everything that waits.
 pub fn recognise_all(county: &Place, on: &str) -> usize {

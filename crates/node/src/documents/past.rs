@@ -125,13 +125,21 @@ impl Loaded {
         Some(())
     }
 
-    /// What the counting changes among `stored` did to each of these records, in the order in which they came here.
+    /// What the counting changes among `stored` did to each of these records: what followed on something after it,
+    /// and of what was done apart the same first on every node, in whatever order it came.
     fn past(&self, ids: &[&str], stored: &[Stored]) -> Option<Vec<Vec<(i64, Deed)>>> {
         let mut followed: Vec<Followed> = ids.iter().map(|_| Followed::default()).collect();
-        for s in stored
-            .iter()
-            .filter(|s| self.counted.contains(&s.change.header.hash))
-        {
+        let counted = |s: &&Stored| self.counted.contains(&s.change.header.hash);
+        let mut stored: Vec<&Stored> = stored.iter().filter(counted).collect();
+        // Operation numbers grow along dependencies.
+        stored.sort_by_key(|s| {
+            (
+                s.change.header.start_op,
+                s.change.header.actor,
+                s.change.header.seq,
+            )
+        });
+        for s in stored {
             let decoded = automerge::Change::from_bytes(s.change.to_chunk()).ok()?.decode();
             for (id, record) in ids.iter().zip(&mut followed) {
                 record.take(id, s.seq, s.change.header.actor.device, &decoded);

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use records::kinds::{Actor, BINDS, FieldType, Format, Kind, Related, Scene, split_reference};
 use records::{Kinds, Lang, Value, record_digest_with};
-use sync::NodeId;
+use sync::authority::may_write;
+use sync::{DocKey, NodeId};
 
 use super::closing::Closed;
 use super::lookup::{Key, Row, by_about, key, newest, organisation_names, record_of};
@@ -218,6 +219,11 @@ pub fn may_write_kind(node: &Node, kind: &Kind) -> bool {
     })
 }
 
+/// Whether this device may write the document that a record stands in.
+fn may_write_here(node: &Node, record: &Record) -> bool {
+    DocKey::parse(&record.doc).is_some_and(|key| may_write(&node.0.policy, &node.roll(), &node.id(), &key))
+}
+
 /// Records of one kind, newest first; of all schools that this node reads if `school` is `None`.
 pub fn entries(node: &Node, kind: &str, school: Option<&str>, limit: u32) -> Result<Vec<Entry>, Error> {
     let records = node.records(&newest(kind, school, limit))?;
@@ -409,7 +415,11 @@ pub fn entry(node: &Node, actor: Actor, kind: &str, id: &str) -> Result<Option<E
         .collect();
     let mut standing = around;
     standing.retain(|other| covers(&other.fields, beneath.as_deref()));
-    let steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &standing, actor));
+    let mut steps = form.map_or_else(Vec::new, |form| steps(&kinds, form, &record, &standing, actor));
+    // A mentor's sheet is read at the school; who cannot write it takes no step of it.
+    if !may_write_here(node, &record) {
+        steps.retain(|step| step.elsewhere.is_some());
+    }
     let home = node.home_school();
     let ours = record.school.is_none()
         || home == record.school

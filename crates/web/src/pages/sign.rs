@@ -51,6 +51,14 @@ impl SignPage {
         self.accounts.iter().filter(fits).collect()
     }
 
+    /// Why somebody cannot sign here.
+    fn no_account(&self) -> &'static str {
+        self.l.t(
+            "本人在这台设备上没有账号：请先在“账号”页建一个，或在纸上签。",
+            "This person has no account on this device: make one on the accounts page, or sign on paper.",
+        )
+    }
+
     /// Names of a side's fields.
     fn on(&self, side: &Side) -> String {
         format!("on-{}", side.role)

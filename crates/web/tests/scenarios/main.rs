@@ -7,7 +7,10 @@ mod bulletin;
 mod common;
 mod moving;
 mod seats;
+#[path = "../../../../tests/src/second_version.rs"]
+mod second_version;
 mod snow;
 #[path = "../support/mod.rs"]
 mod support;
+mod versions;
 mod visits;
