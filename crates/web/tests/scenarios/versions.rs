@@ -13,7 +13,7 @@ use crate::support::*;
 fn a_card_shows_both_versions_of_the_rules_and_what_is_different() {
     let county = Site::county(true);
     let mut school = county.enrol_school(QINGSHI);
-    let person = teacher(&school, "欧阳㙇", "T001", "2025-09-01");
+    let person = teacher(&school, "欧阳㙇", "T001");
     let one = std::slice::from_ref(&person);
     let officer = county.signed_in("王审核员", Role::Auditor);
     let clerk = school.signed_in("李专管员", Role::Clerk);
