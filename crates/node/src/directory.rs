@@ -95,8 +95,8 @@ pub(crate) fn write_whole(to: &Path, mark: &str, bytes: &[u8]) -> Result<(), Err
     // Those that hold a new name: the file's, and that of each folder that is not there yet.
     let holders = parent
         .ancestors()
-        .take(1 + parent.ancestors().take_while(|a| !a.exists()).count());
-    let holders: Vec<PathBuf> = holders.map(Path::to_path_buf).collect();
+        .take(1 + parent.ancestors().take_while(|a| !here(a).exists()).count());
+    let holders: Vec<PathBuf> = holders.map(|a| here(a).to_path_buf()).collect();
     fs::create_dir_all(parent).map_err(file(parent))?;
     let mut beside = to.as_os_str().to_owned();
     beside.push(".");
@@ -121,6 +121,14 @@ pub(crate) fn write_whole(to: &Path, mark: &str, bytes: &[u8]) -> Result<(), Err
             .map_err(file(folder))?;
     }
     Ok(())
+}
+
+/// What a path without folders stands in.
+fn here(path: &Path) -> &Path {
+    match path.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => path,
+    }
 }
 
 /// Reads a secret key.
