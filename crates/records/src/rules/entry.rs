@@ -280,6 +280,9 @@ fn twins<'a>(lines: &[Line<'a>]) -> BTreeMap<&'a str, Reason> {
         id: String::new(),
         decision: String::new(),
         decided_on: None,
+        // Words of the county on it, as the decision is.
+        plan_filed: String::new(),
+        result_filed: String::new(),
         ..entry.clone()
     };
     let mut reasons = BTreeMap::new();
