@@ -147,6 +147,14 @@ fn session(i: usize) -> SessionInput {
     }
 }
 
+/// One of those that are added one by one, in the last school year.
+fn in_spring(i: usize) -> SessionInput {
+    SessionInput {
+        date: format!("{}-{:02}-{:02}", 2016 + YEARS, 3 + i % 4, 1 + i / 4 % 28),
+        ..session(i)
+    }
+}
+
 fn fill(school: &Node, by: &By, home: &str) -> Result<()> {
     let mut marks = Vec::new();
     for i in 0..TEACHERS {
@@ -224,7 +232,14 @@ fn second_school(rt: &tokio::runtime::Runtime, dir: &Path, hub: &Node, school: &
         .map(|(there, _)| (there.clone(), "present".into()))
         .collect();
     for i in 0..A_YEAR {
-        let held = office::save_session(&other, by, &id, None, session(SESSIONS - A_YEAR + i))?;
+        let input = SessionInput {
+            title: format!("联片教研第{}次", i + 1),
+            // Three at the time of one at the first school.
+            begins: if i % 10 == 0 { "08:30" } else { "16:00" }.into(),
+            ends: if i % 10 == 0 { "10:00" } else { "17:30" }.into(),
+            ..session(SESSIONS - A_YEAR + i)
+        };
+        let held = office::save_session(&other, by, &id, None, input)?;
         office::mark_attendance(&other, by, &held, &marks)?;
         office::end_session(&other, by, &held)?;
         office::register_claims(&other, by, &held, "2025-12-31")?;
@@ -268,7 +283,7 @@ fn adding(dir: &Path, school: &Node, by: &By, home: &str) -> Result<()> {
         file.sync_data()?;
         let sync = begun.elapsed();
         let begun = Instant::now();
-        office::save_session(school, by, home, None, session(SESSIONS - 1 - i % A_YEAR))?;
+        office::save_session(school, by, home, None, in_spring(i))?;
         let add = begun.elapsed();
         adding.push(add);
         syncing.push(sync);

@@ -11,7 +11,7 @@ use super::closing::correction;
 use super::draft::Draft;
 use super::lookup::{By as Pick, Row, key, of_own_school, record_of, rows};
 use super::once::rival;
-use super::per_school::PerSchool;
+use super::per_school::{PerYear, Years};
 use super::roster::Edits;
 use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node};
@@ -304,25 +304,24 @@ pub(super) fn reopened(node: &Node, wanted: impl Fn(&str) -> bool, limit: u32) -
     Ok(waiting)
 }
 
-/// A digest of every decided claim of a county takes seconds, of one school milliseconds.
-static SUSPECTS: PerSchool<Vec<String>> = PerSchool::new(usize::MAX);
+/// A digest of every decided claim of a county takes seconds, of one school and year milliseconds.
+static SUSPECTS: PerYear<String> = PerYear::new(usize::MAX);
 
-/// Per school: ids of claims that are not what their decision binds, have several decisions or one of their own school,
+/// Per school and year: ids of claims that are not what their decision binds, have several decisions or one of their own school,
 /// or one that gives more than was claimed.
-fn suspects(node: &Node, wanted: impl Fn(&str) -> bool) -> Result<Vec<Vec<String>>, Error> {
+fn suspects(node: &Node, wanted: impl Fn(&str) -> bool) -> Result<Vec<Years<String>>, Error> {
     let kinds = node.kinds();
     let roll = node.roll();
-    let make = |school: &str| {
+    SUSPECTS.all_years(node, wanted, |school, year| {
         let own = |parts: &[u8]| of_own_school(&roll, parts, school);
-        node.read(|conn| suspects_of(conn, &kinds, school, own))
-    };
-    SUSPECTS.all(node, wanted, make)
+        node.read(|conn| suspects_of(conn, &kinds, &format!("ledger/{school}/{year}"), own))
+    })
 }
 
 fn suspects_of(
     conn: &store::Connection,
     kinds: &Kinds,
-    school: &str,
+    ledger: &str,
     own: impl Fn(&[u8]) -> bool,
 ) -> store::Result<Vec<String>> {
     let mut query = conn.prepare_cached(
@@ -332,12 +331,12 @@ fn suspects_of(
          FROM record d
          JOIN record c ON +c.kind = 'claim' AND c.id = d.about AND c.school IS d.school
          JOIN record s ON s.doc = c.doc AND s.id = c.about
-         WHERE d.kind = 'decision' AND d.school = ?1",
+         WHERE d.doc = (SELECT id FROM document WHERE key = ?1) AND d.kind = 'decision'",
     )?;
     let mut sessions: HashMap<String, Fields> = HashMap::new();
     let mut seen = BTreeSet::new();
     let mut ids = BTreeSet::new();
-    let mut found = query.query([school])?;
+    let mut found = query.query([ledger])?;
     while let Some(row) = found.next()? {
         let id: String = row.get(0)?;
         let binds: Option<String> = row.get(2)?;

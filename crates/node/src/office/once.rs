@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::claims::{ClaimRow, ClaimState, Weighed, weigh_alone};
-use super::conflicts::{Found, Rivals, across};
+use super::conflicts::{Found, Rivals, across, twice};
 use super::lookup::{Key, by_about, json_list, key};
 use super::people::People;
 use super::per_school::PerSchool;
@@ -184,13 +184,21 @@ fn at_school(node: &Node, school: &str, given: &[&Weighed]) -> Result<Waiting, E
 
 /// Sessions of a school for which one of these persons has several claims.
 fn registered_twice(node: &Node, school: &str, persons: &BTreeSet<&str>) -> Result<Vec<Key>, Error> {
+    // Of a person or two the own claims are looked through, of more all of the school.
+    if persons.len() > FEW {
+        let mut found = twice(node, "claim", school)?;
+        found.retain(|(_, person)| persons.contains(person.as_str()));
+        return Ok(found
+            .into_iter()
+            .map(|(session, _)| key(school, &session))
+            .collect());
+    }
     let persons: Vec<&str> = persons.iter().copied().collect();
     node.read(|conn| {
         let mut query = conn.prepare_cached(
-            "SELECT DISTINCT about FROM
-               (SELECT about FROM record
-                WHERE kind = 'claim' AND person IN (SELECT value FROM json_each(?2)) AND +school = ?1
-                GROUP BY about, person HAVING COUNT(*) > 1)",
+            "SELECT about FROM record
+             WHERE kind = 'claim' AND person IN (SELECT value FROM json_each(?2)) AND +school = ?1
+             GROUP BY about, person HAVING COUNT(*) > 1",
         )?;
         let found = query.query_map((school, json_list(&persons)), |row| {
             row.get::<_, Option<String>>(0)
@@ -199,6 +207,9 @@ fn registered_twice(node: &Node, school: &str, persons: &BTreeSet<&str>) -> Resu
         Ok(found.into_iter().flatten().map(|id| key(school, &id)).collect())
     })
 }
+
+/// Persons whose own claims are fewer than all of a school.
+const FEW: usize = 4;
 
 /// All claims of a person under these names.
 fn claims_of(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Weighed>, Error> {

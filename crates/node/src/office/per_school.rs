@@ -51,7 +51,29 @@ impl<T> PerYear<T> {
         // At the county everything has arrived.
         let ways = !node.is_county() && !node.is_auditor();
         let mut found = documents(node, |one| one == school, ways)?;
-        let all = found.remove(school).unwrap_or_default();
+        self.of_years(node, school, found.remove(school).unwrap_or_default(), make)
+    }
+
+    /// The same of all schools that `wanted` names, of what does not ask how far records have come.
+    pub(super) fn all_years(
+        &self,
+        node: &Node,
+        wanted: impl Fn(&str) -> bool,
+        make: impl Fn(&str, i32) -> Result<Vec<T>, Error>,
+    ) -> Result<Vec<Years<T>>, Error> {
+        let schools = documents(node, wanted, false)?.into_iter();
+        schools
+            .map(|(school, documents)| self.of_years(node, &school, documents, |year| make(&school, year)))
+            .collect()
+    }
+
+    fn of_years(
+        &self,
+        node: &Node,
+        school: &str,
+        all: Vec<Document>,
+        make: impl Fn(i32) -> Result<Vec<T>, Error>,
+    ) -> Result<Years<T>, Error> {
         // What stands in a base document, such as a name, is of all years.
         let yearly = |key: &str| {
             ["log/", "ledger/", "visits/"]

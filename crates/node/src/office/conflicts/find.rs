@@ -216,18 +216,56 @@ fn void(node: &Node, school: &str) -> Result<BTreeSet<String>, Error> {
 }
 
 fn marks(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
-    let sql = "SELECT about, person FROM record WHERE kind = 'attendance' AND school = ?1
-         GROUP BY about, person HAVING COUNT(DISTINCT json_extract(fields, '$.status')) > 1
-            OR MAX(json_extract(others, '$.status') IS NOT NULL) = 1";
+    let twice = twice(node, "attendance", school)?;
+    let sessions: Vec<&str> = twice.iter().map(|(session, _)| session.as_str()).collect();
+    let mut said: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for row in by_about(node, "attendance", &sessions)?.into_values().flatten() {
+        let of = (row.about.clone(), row.person.clone());
+        if row.school == school && twice.contains(&of) {
+            said.entry(of).or_default().insert(row.text("status").to_owned());
+        }
+    }
+    let differing = said
+        .into_iter()
+        .filter(|(_, said)| said.len() > 1)
+        .map(|(of, _)| of);
+    // One mark that two devices have changed.
+    let sql = "SELECT about, person FROM record WHERE school = ?1 AND disputed = 1 AND kind = 'attendance'
+         AND json_extract(others, '$.status') IS NOT NULL";
+    let changed = two_columns(node, sql, school)?;
+    let of: BTreeSet<(String, String)> = differing.chain(changed).collect();
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
     let void = void(node, school)?;
-    let found = two_columns(node, sql, school)?.into_iter();
+    let found = of.into_iter().filter(|(session, _)| !void.contains(session));
     Ok(found
-        .filter(|(session, _)| !void.contains(session))
         .map(|(session, person)| Found {
             person,
             ..found_of(school, Matter::Mark, &session)
         })
         .collect())
+}
+
+/// What there are several claims or marks of: what they are about, and the person.
+pub(in crate::office) fn twice(
+    node: &Node,
+    kind: &'static str,
+    school: &str,
+) -> Result<BTreeSet<(String, String)>, Error> {
+    // The kind stands in the text: an index of each of the two answers it.
+    let sql = format!(
+        "SELECT about, person FROM record WHERE kind = '{kind}' AND school = ?1
+         GROUP BY about, person HAVING COUNT(*) > 1"
+    );
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(&sql)?;
+        let rows = query.query_map([school], |row| {
+            let text = |at: usize| row.get::<_, Option<String>>(at);
+            Ok((text(0)?.unwrap_or_default(), text(1)?.unwrap_or_default()))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    })
 }
 
 fn values(node: &Node, kinds: &Kinds, school: &str, all: &mut Vec<Found>) -> Result<(), Error> {
@@ -460,14 +498,12 @@ fn occasion(row: &Row, people: BTreeSet<String>) -> Occasion {
 
 /// Claims of one person for one session that say different things.
 fn claims(node: &Node, school: &str, all: &mut Vec<Found>) -> Result<(), Error> {
-    let sql = "SELECT about, person FROM record WHERE kind = 'claim' AND school = ?1
-         GROUP BY about, person HAVING COUNT(*) > 1";
+    let mut several = twice(node, "claim", school)?;
+    if several.is_empty() {
+        return Ok(());
+    }
     let void = void(node, school)?;
-    let several = two_columns(node, sql, school)?;
-    let several: BTreeSet<(String, String)> = several
-        .into_iter()
-        .filter(|(session, _)| !void.contains(session))
-        .collect();
+    several.retain(|(session, _)| !void.contains(session));
     let sessions: Vec<&str> = several.iter().map(|(session, _)| session.as_str()).collect();
     let rows = by_about(node, "claim", &sessions)?.into_values().flatten();
     let rows =
