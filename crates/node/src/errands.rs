@@ -7,6 +7,7 @@
 //! next peer goes on where it was.
 
 pub(crate) mod claims;
+mod passed;
 mod post;
 
 use std::collections::{HashMap, HashSet};
@@ -29,6 +30,7 @@ use crate::blobs::partial::{self, Partial};
 use crate::blobs::wanted::{self, Size};
 use crate::{Error, Node, blobs};
 use claims::{Claims, STANDS_STILL};
+use passed::Passed;
 
 /// Below the session's stream.
 const PRIORITY: i32 = -1;
@@ -438,10 +440,17 @@ fn own_receipt(node: &Node, name: &BlobName) -> Result<Option<BlobReceipt>, Erro
 
 /// Keeps the receipts of county stores; those of others promise nothing.
 fn take_receipts(node: &Node, receipts: Vec<BlobReceipt>) -> Result<(), Error> {
-    let good: Vec<BlobReceipt> = receipts
-        .into_iter()
-        .filter(|r| r.node != node.id() && node.is_county_store(&r.node) && r.is_good())
-        .collect();
+    let mut good = Vec::new();
+    for receipt in receipts {
+        if receipt.node == node.id() || !node.is_county_store(&receipt.node) || !receipt.is_good() {
+            continue;
+        }
+        // One of a store that is no more, such as a hub's before its backup was put back, says nothing of the present.
+        let store = node.read(|c| Ok(store::peers::get(c, &receipt.node)?.and_then(|peer| peer.store)))?;
+        if store.is_none_or(|store| store == receipt.store) {
+            good.push(receipt);
+        }
+    }
     if good.is_empty() {
         return Ok(());
     }
@@ -474,13 +483,13 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
     }
     let mut streams: Option<(FrameWriter, FrameReader)> = None;
     // What this peer has not got, or has in pieces that do not fit.
-    let mut without = HashSet::new();
+    let mut without = Passed::default();
     let mut asked_receipts = false;
     // Mail is asked for when the link begins, and when the peer has taken some of ours or long after.
     let mut went = state.mail_went.subscribe();
     let (mut seen, mut asks, mut due) = (0, 0, Instant::now());
     loop {
-        let (looking, passed) = (node.clone(), without.clone());
+        let (looking, passed) = (node.clone(), without.names(Instant::now()));
         let (names, unreceipted, others) = blocking(move || {
             let claimed = claims(&looking).held(Instant::now());
             let others = !claimed.is_empty();
@@ -519,6 +528,7 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                 continue;
             }
             tokio::time::sleep(LOOKS_APART).await;
+            let again = without.again(Instant::now());
             tokio::select! {
                 changed = news.changed() => {
                     if changed.is_err() {
@@ -528,6 +538,8 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                 }
                 _ = went.changed() => went.mark_changed(),
                 () = tokio::time::sleep_until(due.into()), if speaks.mail() => {}
+                // What it has not got may have come to it.
+                () = tokio::time::sleep_until(again.unwrap_or_else(Instant::now).into()), if again.is_some() => {}
                 // What another link fetches may be ours to fetch then.
                 () = tokio::time::sleep(STANDS_STILL), if others => {}
             }
@@ -561,7 +573,7 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
 async fn mail(
     state: &State,
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
-    without: &mut HashSet<BlobName>,
+    without: &mut Passed,
 ) -> Result<bool, Trouble> {
     let (node, peer) = (state.node.clone(), state.link.peer());
     let known = {
@@ -575,7 +587,8 @@ async fn mail(
         Some(_) => return Err(Trouble::Peer("no mail where it was due")),
     };
     let mut names = blocking(move || post::wanted(&node, &peer, &letters)).await?;
-    names.retain(|(name, _)| !without.contains(name));
+    let passed = without.names(Instant::now());
+    names.retain(|(name, _)| !passed.contains(name));
     let mut came = false;
     for few in names.chunks(ASKED) {
         let open = (&mut *writer, &mut *reader);
@@ -607,7 +620,7 @@ async fn fetch(
     state: &State,
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
     names: Vec<(BlobName, u64)>,
-    without: &mut HashSet<BlobName>,
+    without: &mut Passed,
     keep: Keep,
 ) -> Result<Vec<BlobName>, Trouble> {
     let _under_way = UnderWay::new(state);
@@ -643,9 +656,7 @@ async fn fetch(
     write(writer, &Errand::Fetch(items.clone())).await?;
     for (item, (part, most)) in items.into_iter().zip(parts) {
         match read(reader).await? {
-            Some(Errand::Absent(_)) => {
-                without.insert(item.name);
-            }
+            Some(Errand::Absent(_)) => without.absent(item.name, Instant::now()),
             Some(Errand::Blob { size, .. }) if size > most => {
                 return Err(Trouble::Peer("a file larger than its record allows"));
             }
@@ -659,7 +670,7 @@ async fn fetch(
                 if take_blob(&claim, reader, part, keep).await? {
                     kept.push(item.name);
                 } else {
-                    without.insert(item.name);
+                    without.damaged(item.name);
                 }
             }
             None => return Err(Trouble::Link(net::Error::StreamEnded)),

@@ -121,6 +121,31 @@ pub fn set_limit(node: &Node, bytes: u64) -> Result<(), Error> {
     make_room(node, 0, None)
 }
 
+/// The bytes that are carried for others now.
+pub(crate) fn carried(node: &Node) -> Result<u64, Error> {
+    let rows = node.store().read(rows::list)?;
+    Ok(rows
+        .iter()
+        .filter(|row| row.from != node.id())
+        .map(|row| row.bytes)
+        .sum())
+}
+
+/// Lets go of earlier bundles from and to the same devices once all parts of a later one lie here: it holds what they
+/// do, as far as nobody has said that it arrived.
+fn forget_earlier(node: &Node, head: &Head) -> Result<(), Error> {
+    let mut same = node.store().read(rows::list)?;
+    same.retain(|row| row.from == head.from && row.to == head.to);
+    let whole = same.iter().filter(|row| row.number == head.number).count() == usize::from(head.parts);
+    for row in same
+        .iter()
+        .filter(|row| whole && row.number < head.number && row.made <= head.made)
+    {
+        forget(node, &row.name)?;
+    }
+    Ok(())
+}
+
 /// Keeps a bundle of one device of the county for another. It is whole and signed, or it is not carried.
 pub fn keep(node: &Node, bytes: &[u8]) -> Result<Delivered, Error> {
     let (head, name, _) = bundle::open_outside(node, bytes)?;
@@ -140,6 +165,7 @@ pub fn keep(node: &Node, bytes: &[u8]) -> Result<Delivered, Error> {
     }
     make_room(node, bytes.len() as u64, Some(&name))?;
     store_one(node, name, &head, bytes, None)?;
+    forget_earlier(node, &head)?;
     node.0.changed.send_modify(|n| *n += 1);
     Ok(Delivered::Kept)
 }
@@ -160,6 +186,7 @@ pub(crate) fn answered(node: &Node, head: &Head) -> Result<usize, Error> {
 /// Lets go of what is too old, and of what is too much with `more` bytes coming. Our own that hold changes stay.
 fn make_room(node: &Node, more: u64, coming: Option<&str>) -> Result<(), Error> {
     let (me, now, limit) = (node.id(), node.now(), limit(node)?);
+    let roll = node.roll();
     if more > limit {
         return Err(BundleError::TooLarge.into());
     }
@@ -167,7 +194,10 @@ fn make_room(node: &Node, more: u64, coming: Option<&str>) -> Result<(), Error> 
     let mut total = more;
     for row in node.store().read(rows::list)? {
         let old = now.saturating_sub(row.got_at) > DAYS * 86_400;
-        if row.from == me {
+        // Nobody opens it any more who should.
+        if !roll.is_member(&row.to) {
+            forget(node, &row.name)?;
+        } else if row.from == me {
             if old && row.changes == 0 {
                 forget(node, &row.name)?;
             }

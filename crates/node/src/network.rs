@@ -621,7 +621,14 @@ async fn dial(
     mut stopped: watch::Receiver<bool>,
 ) -> Reached {
     let name = address.to_string();
-    let found = tokio::task::spawn_blocking(move || name.to_socket_addrs().ok()?.next()).await;
+    // A name may have addresses of both kinds; the socket speaks one of them best.
+    let v6 = endpoint.local_addr().is_ok_and(|own| own.is_ipv6());
+    let found = tokio::task::spawn_blocking(move || {
+        let all: Vec<std::net::SocketAddr> = name.to_socket_addrs().ok()?.collect();
+        let fits = all.iter().find(|at| at.is_ipv6() == v6);
+        fits.or(all.first()).copied()
+    })
+    .await;
     let Some(resolved) = found.ok().flatten() else {
         return Reached::Nobody;
     };

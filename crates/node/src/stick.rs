@@ -327,9 +327,14 @@ fn write_all(node: &Node, root: &Path, there: &[Found], report: &mut Report) -> 
     let here: BTreeSet<&str> = there.iter().map(|f| f.name.as_str()).collect();
     let mut taken: BTreeSet<PathBuf> = there.iter().map(|f| f.path.clone()).collect();
     write_read_me(root)?;
+    let roll = node.roll();
     for item in mail::list(node)? {
         let own = item.from == node.id();
-        if here.contains(item.name.as_str()) || (own && item.changes == 0 && item.handed) {
+        // A device that was put out could still open what was sealed for it.
+        if !roll.is_member(&item.to)
+            || here.contains(item.name.as_str())
+            || (own && item.changes == 0 && item.handed)
+        {
             continue;
         }
         let Some(bytes) = mail::read(node, &item.name)? else {

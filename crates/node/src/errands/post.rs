@@ -46,8 +46,11 @@ pub(super) fn offer(node: &Node, peer: &NodeId, known: &[[u8; 8]]) -> Result<Vec
     }
     let mut items = mail::list(node)?;
     let here = |item: &mail::Item| hash_of(&item.name).is_some_and(|hash| known.contains(&first(&hash)));
-    items.retain(|item| item.from != *peer && item.to != node.id() && !here(item));
-    items.sort_by_key(|item| item.to != *peer);
+    let roll = node.roll();
+    let passing = |item: &mail::Item| item.from != *peer && item.to != node.id() && roll.is_member(&item.to);
+    items.retain(|item| passing(item) && !here(item));
+    // The newest first: it holds what the earlier ones of its maker do.
+    items.sort_by_key(|item| (item.to != *peer, std::cmp::Reverse((item.got_at, item.number))));
     let mut letters = Vec::new();
     for item in items.into_iter().take(limits::ERRAND_ITEMS) {
         let (Some(name), Some(bytes)) = (hash_of(&item.name), mail::read(node, &item.name)?) else {
@@ -95,12 +98,17 @@ fn reads_us(node: &Node, peer: &NodeId) -> bool {
 pub(super) fn wanted(node: &Node, peer: &NodeId, letters: &[Letter]) -> Result<Vec<(BlobName, u64)>, Error> {
     let (me, roll, limit, metered) = (node.id(), node.roll(), mail::limit(node)?, node.metered());
     let mut names = Vec::new();
+    let mut room = limit.saturating_sub(mail::carried(node)?);
     for letter in letters {
         let known = name(letter);
         let here = node.read(|c| Ok(rows::get(c, &known)?.is_some() || rows::was_taken(c, &known)?))?;
-        let carried = !metered && letter.bytes <= limit && letter.to != *peer && roll.is_member(&letter.to);
+        // Never more than there is room for: what is let go for it would be asked for again.
+        let carried = !metered && letter.bytes <= room && letter.to != *peer && roll.is_member(&letter.to);
         if !here && letter.from != me && (letter.to == me || carried) && letter.bytes <= limits::BLOB_BYTES {
             names.push((letter.blob, letter.bytes));
+            if letter.to != me {
+                room -= letter.bytes;
+            }
         }
     }
     Ok(names)

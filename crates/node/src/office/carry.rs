@@ -24,16 +24,11 @@ const KIND: &str = "carried_credit";
 
 /// The claims of a person under all names, those of each school under the name there.
 pub(super) fn claims_of(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Weighed>, Error> {
-    weigh(node, claims_under(node, names)?)
-}
-
-/// The same, not weighed.
-pub(super) fn claims_under(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Row>, Error> {
     let mut claims = Vec::new();
     for (school, person) in names {
         claims.extend(node.records(&Filter::kind("claim").person(person).school(school))?);
     }
-    Ok(claims.into_iter().map(Row::from).collect())
+    weigh(node, claims.into_iter().map(Row::from).collect())
 }
 
 /// What came over for a person, without what stands here as a claim: at the county both are there.

@@ -318,6 +318,10 @@ pub(super) fn weigh_alone(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>,
     let kinds = node.kinds();
     let closed = Closed::load(node)?;
     let late = closed.late(node, &ids)?;
+    let over: HashMap<&Key, bool> = sessions
+        .iter()
+        .map(|(name, session)| (name, founds(&kinds, session)))
+        .collect();
 
     Ok(claims
         .into_iter()
@@ -341,7 +345,9 @@ pub(super) fn weigh_alone(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>,
             };
             let state = decided(&kinds, &claim, session, &decisions).unwrap_or(way);
             let decisions_differ = differ(&kinds, &decisions) || beyond(&claim, &state);
-            let sound = sound(&kinds, &claim, session, mark);
+            let sound = over.get(&about).is_some_and(|over| *over)
+                && mark.is_some_and(Tally::present)
+                && as_kind(&kinds, "claim", &claim);
             let text = |field: &str| claim.text(field).to_owned();
             let row = ClaimRow {
                 id: claim.id.clone(),
@@ -383,14 +389,11 @@ pub(super) fn weigh_alone(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>,
         .collect())
 }
 
-/// Whether what a claim rests on is here, undisputed, and as its kinds allow.
-fn sound(kinds: &Kinds, claim: &Row, session: Option<&Row>, mark: Option<&Tally>) -> bool {
-    session.is_some_and(|session| {
-        as_kind(kinds, "claim", claim)
-            && as_kind(kinds, "session", session)
-            && is_over(session.text("state"))
-            && beyond_filing(&session.fields).is_none()
-    }) && mark.is_some_and(Tally::present)
+/// Whether claims can rest on this session: it is undisputed, as its kind allows, and over.
+fn founds(kinds: &Kinds, session: &Row) -> bool {
+    as_kind(kinds, "session", session)
+        && is_over(session.text("state"))
+        && beyond_filing(&session.fields).is_none()
 }
 
 /// Whether a session in this state has taken place: before its end and when it is void it founds no credit.

@@ -123,7 +123,8 @@ pub(super) fn at_two_schools(node: &Node) -> Result<Vec<Found>, Error> {
 pub(super) fn rival(node: &Node, weighed: &Weighed) -> Result<Option<Weighed>, Error> {
     let row = &weighed.row;
     let person = key(&row.school, &row.person);
-    let mut rivals = Rivals::on_days(node, &row.school, &BTreeSet::from([row.date.as_str()]))?;
+    let own = BTreeSet::from([row.session.as_str()]);
+    let mut rivals = Rivals::of_school(node, &row.school)?.about(&own);
     if let Some(names) = People::load(node)?.of_several_schools([person.clone()]).pop() {
         rivals.add(across(node, &names)?);
     }
@@ -143,16 +144,21 @@ fn counts(weighed: &Weighed) -> bool {
 fn joined(node: &Node, people: &People, groups: &[BTreeSet<Key>]) -> Result<Vec<Arc<Joined>>, Error> {
     JOINED.groups(node, groups, |names| {
         let found = across(node, names)?;
-        let claims = claims_of(node, names)?;
         let mut rivals = Rivals::default();
-        let mut days: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for row in claims.iter().filter(|w| counts(w)).map(|w| &w.row) {
-            days.entry(&row.school).or_default().insert(&row.date);
-        }
-        for (school, days) in days {
-            rivals.join(Rivals::on_days(node, school, &days)?);
+        let mut sessions = BTreeSet::new();
+        for (school, person) in names {
+            let claimed = claimed(node, school, person)?;
+            let own = claimed.iter().map(String::as_str).collect();
+            rivals.join(Rivals::of_school(node, school)?.about(&own));
+            sessions.extend(registered_twice(
+                node,
+                school,
+                &BTreeSet::from([person.as_str()]),
+            )?);
         }
         rivals.add(found.clone());
+        sessions.extend(rivals.sessions());
+        let claims = claims_about(node, &sessions, |name| names.contains(name))?;
         // Where the person is now stands before what was brought along: the school there reads its own alone, and
         // both must come to the same sum.
         let present = names.first().map(|name| people.present(name));
@@ -163,8 +169,8 @@ fn joined(node: &Node, people: &People, groups: &[BTreeSet<Key>]) -> Result<Vec<
 
 /// Of these recognised claims of a school, those that wait.
 fn at_school(node: &Node, school: &str, given: &[&Weighed]) -> Result<Waiting, Error> {
-    let days: BTreeSet<&str> = given.iter().map(|w| w.row.date.as_str()).collect();
-    let rivals = Rivals::on_days(node, school, &days)?;
+    let claimed: BTreeSet<&str> = given.iter().map(|w| w.row.session.as_str()).collect();
+    let rivals = Rivals::of_school(node, school)?.about(&claimed);
     let persons: BTreeSet<&str> = given.iter().map(|w| w.row.person.as_str()).collect();
     let mut sessions = rivals.sessions();
     sessions.extend(registered_twice(node, school, &persons)?);
@@ -211,9 +217,15 @@ fn registered_twice(node: &Node, school: &str, persons: &BTreeSet<&str>) -> Resu
 /// Persons whose own claims are fewer than all of a school.
 const FEW: usize = 4;
 
-/// All claims of a person under these names.
-fn claims_of(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Weighed>, Error> {
-    weigh_alone(node, super::carry::claims_under(node, names)?)
+/// The sessions for which a person has a claim.
+fn claimed(node: &Node, school: &str, person: &str) -> Result<BTreeSet<String>, Error> {
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT about FROM record WHERE kind = 'claim' AND person = ?2 AND +school = ?1 AND about IS NOT NULL",
+        )?;
+        let found = query.query_map((school, person), |row| row.get(0))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    })
 }
 
 /// The claims of some persons about these sessions.

@@ -126,25 +126,34 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
     let own = ctx.app.node.home_school().is_some();
     let (read, enter) = (own && ctx.may(Right::Read), own && ctx.may(Right::Enter));
     let manage = ctx.may(Right::Manage);
-    let (n, mut todo, link) = ctx
-        .run(move |node| {
-            let link = live::link(node)?;
-            let mut todo = Vec::new();
-            standing(node, l, &mut todo);
-            let Some(school) = node.home_school().filter(|_| read) else {
-                return Ok((Figures::default(), todo, link));
-            };
-            let teachers = office::roster(node, &school)?;
-            let sessions = office::all_sessions(node, &school)?;
-            let claims = office::all_claims(node, &school)?;
-            let in_service = teachers.iter().filter(|t| t.in_service()).count();
-            conflicts(l, office::open_conflicts(node)?.len(), &mut todo);
-            work(l, in_service, &sessions, &claims, &mut todo);
-            unlisted(node, l, &school, &mut todo)?;
-            recovery_codes(node, l, &mut todo)?;
-            Ok((figures(in_service, &sessions, &claims), todo, link))
+    // Right after something was written both look at the whole year: side by side.
+    let open = ctx.run(move |node| {
+        Ok(if read {
+            office::open_conflicts(node)?.len()
+        } else {
+            0
         })
-        .await?;
+    });
+    let rest = ctx.run(move |node| {
+        let link = live::link(node)?;
+        let mut todo = Vec::new();
+        standing(node, l, &mut todo);
+        let Some(school) = node.home_school().filter(|_| read) else {
+            return Ok((Figures::default(), todo, link));
+        };
+        let teachers = office::roster(node, &school)?;
+        let sessions = office::all_sessions(node, &school)?;
+        let claims = office::all_claims(node, &school)?;
+        let in_service = teachers.iter().filter(|t| t.in_service()).count();
+        work(l, in_service, &sessions, &claims, &mut todo);
+        unlisted(node, l, &school, &mut todo)?;
+        recovery_codes(node, l, &mut todo)?;
+        Ok((figures(in_service, &sessions, &claims), todo, link))
+    });
+    let (open, (n, work, link)) = tokio::try_join!(open, rest)?;
+    let mut todo = Vec::new();
+    conflicts(l, open, &mut todo);
+    todo.extend(work);
     todo.retain(|t| t.href == "/sync" || enter);
     html(&SchoolPage {
         l,

@@ -17,6 +17,8 @@ use crate::{Error, Node};
 
 static FOUND: PerSchool<Vec<Found>> = PerSchool::new(usize::MAX);
 
+static PAIRS: PerSchool<Vec<Found>> = PerSchool::new(usize::MAX);
+
 /// Decisions that a page lists at most.
 const DECISIONS: u32 = 200;
 
@@ -56,15 +58,10 @@ impl Found {
 }
 
 impl Rivals {
-    /// Of some days of a school.
-    pub(in crate::office) fn on_days(
-        node: &Node,
-        school: &str,
-        days: &BTreeSet<&str>,
-    ) -> Result<Rivals, Error> {
-        let mut found = Vec::new();
-        pairs(node, school, Some(days), &mut found)?;
-        Ok(Rivals(found))
+    /// Of all days of a school.
+    pub(in crate::office) fn of_school(node: &Node, school: &str) -> Result<Rivals, Error> {
+        let found = PAIRS.all(node, |one| one == school, |school| pairs(node, school))?;
+        Ok(Rivals(found.into_iter().flatten().collect()))
     }
 
     /// These, too.
@@ -75,6 +72,17 @@ impl Rivals {
     /// Those, too.
     pub(in crate::office) fn join(&mut self, others: Rivals) {
         self.0.extend(others.0);
+    }
+
+    /// Those that are about one of these sessions.
+    pub(in crate::office) fn about(mut self, sessions: &BTreeSet<&str>) -> Rivals {
+        let named = |one: &Found| {
+            [&one.about, &one.other]
+                .iter()
+                .any(|id| sessions.contains(id.as_str()))
+        };
+        self.0.retain(|one| one.of_time() && named(one));
+        self
     }
 
     /// All sessions that stand against another, by school and id.
@@ -183,7 +191,7 @@ fn of_school(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
     let settled = Settled::of(node, school)?;
     let mut all = marks(node, school)?;
     values(node, &kinds, school, &mut all)?;
-    pairs(node, school, None, &mut all)?;
+    all.extend(Rivals::of_school(node, school)?.0);
     visited(node, school, &settled, &mut all)?;
     claims(node, school, &mut all)?;
     signatures(node, &kinds, school, &mut all)?;
@@ -338,13 +346,13 @@ impl Settled {
 }
 
 /// Two sessions of one day that look like one, or that one person cannot have been in both of.
-fn pairs(node: &Node, school: &str, on: Option<&BTreeSet<&str>>, all: &mut Vec<Found>) -> Result<(), Error> {
+fn pairs(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
+    let mut all = Vec::new();
     let sql = "SELECT id, date FROM record WHERE kind = 'session' AND school = ?1 AND date IN
          (SELECT date FROM record WHERE kind = 'session' AND school = ?1 GROUP BY date HAVING COUNT(*) > 1)";
-    let mut crowded = two_columns(node, sql, school)?;
-    crowded.retain(|(_, date)| on.is_none_or(|days| days.contains(date.as_str())));
+    let crowded = two_columns(node, sql, school)?;
     if crowded.is_empty() {
-        return Ok(());
+        return Ok(all);
     }
     let settled = Settled::of(node, school)?;
     let ids: Vec<&str> = crowded.iter().map(|(id, _)| id.as_str()).collect();
@@ -364,11 +372,11 @@ fn pairs(node: &Node, school: &str, on: Option<&BTreeSet<&str>>, all: &mut Vec<F
     for day in days.values() {
         for (at, (one, a)) in day.iter().enumerate() {
             for (two, b) in day.iter().skip(at + 1) {
-                pair(node, school, &settled, [one, two], [a, b], all)?;
+                pair(node, school, &settled, [one, two], [a, b], &mut all)?;
             }
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn pair(
