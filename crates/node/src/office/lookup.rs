@@ -83,6 +83,20 @@ pub(super) fn rows(node: &Node, kind: &str, by: By, keys: &[&str]) -> Result<Vec
     read_rows(node, &condition, (kind, json_list(keys)))
 }
 
+/// The rows of `kind` about one of these and of one of these persons, in the order of their ids.
+pub(super) fn rows_of(node: &Node, kind: &str, about: &[&str], persons: &[&str]) -> Result<Vec<Row>, Error> {
+    // The shorter list picks the rows; the plus sign keeps SQLite from the other index.
+    let condition = match persons.len() < about.len() {
+        true => {
+            "kind = ?1 AND +about IN (SELECT value FROM json_each(?2)) AND person IN (SELECT value FROM json_each(?3))"
+        }
+        false => {
+            "kind = ?1 AND about IN (SELECT value FROM json_each(?2)) AND +person IN (SELECT value FROM json_each(?3))"
+        }
+    };
+    read_rows(node, condition, (kind, json_list(about), json_list(persons)))
+}
+
 /// The claims about these sessions that name another claim, whose place they take.
 pub(super) fn superseding(node: &Node, sessions: &[&str]) -> Result<Vec<Row>, Error> {
     let condition = "kind = ?1 AND about IN (SELECT value FROM json_each(?2))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::claims::{ClaimRow, ClaimState, Weighed, weigh_alone};
 use super::conflicts::{Found, Rivals, across, twice};
-use super::lookup::{Key, by_about, json_list, key};
+use super::lookup::{Key, json_list, key, rows_of};
 use super::people::People;
 use super::per_school::PerSchool;
 use crate::{Error, Node};
@@ -129,7 +129,8 @@ pub(super) fn rival(node: &Node, weighed: &Weighed) -> Result<Option<Weighed>, E
         rivals.add(across(node, &names)?);
     }
     for (session, person) in rivals.of(&weighed.row.session, &person) {
-        let claims = claims_about(node, &BTreeSet::from([session]), |name| *name == person)?;
+        let of = BTreeSet::from([person.1.as_str()]);
+        let claims = claims_about(node, &BTreeSet::from([session]), &of, |name| *name == person)?;
         if let Some(given) = claims.into_iter().find(counts) {
             return Ok(Some(given));
         }
@@ -158,7 +159,8 @@ fn joined(node: &Node, people: &People, groups: &[BTreeSet<Key>]) -> Result<Vec<
         }
         rivals.add(found.clone());
         sessions.extend(rivals.sessions());
-        let claims = claims_about(node, &sessions, |name| names.contains(name))?;
+        let persons = names.iter().map(|(_, person)| person.as_str()).collect();
+        let claims = claims_about(node, &sessions, &persons, |name| names.contains(name))?;
         // Where the person is now stands before what was brought along: the school there reads its own alone, and
         // both must come to the same sum.
         let present = names.first().map(|name| people.present(name));
@@ -174,10 +176,7 @@ fn at_school(node: &Node, school: &str, given: &[&Weighed]) -> Result<Waiting, E
     let persons: BTreeSet<&str> = given.iter().map(|w| w.row.person.as_str()).collect();
     let mut sessions = rivals.sessions();
     sessions.extend(registered_twice(node, school, &persons)?);
-    if sessions.is_empty() {
-        return Ok(Waiting::new());
-    }
-    let claims = claims_about(node, &sessions, |name| persons.contains(name.1.as_str()))?;
+    let claims = claims_about(node, &sessions, &persons, |_| true)?;
     let mut of_person: BTreeMap<&str, Vec<&Weighed>> = BTreeMap::new();
     for claim in &claims {
         of_person.entry(&claim.row.person).or_default().push(claim);
@@ -228,18 +227,23 @@ fn claimed(node: &Node, school: &str, person: &str) -> Result<BTreeSet<String>, 
     })
 }
 
-/// The claims of some persons about these sessions.
+/// The claims of these persons about these sessions.
 fn claims_about(
     node: &Node,
     sessions: &BTreeSet<Key>,
+    persons: &BTreeSet<&str>,
     whose: impl Fn(&Key) -> bool,
 ) -> Result<Vec<Weighed>, Error> {
+    if sessions.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<&str> = sessions.iter().map(|(_, id)| id.as_str()).collect();
-    let claims = by_about(node, "claim", &ids)?.into_values().flatten();
-    let claims = claims.filter(|claim| {
+    let persons: Vec<&str> = persons.iter().copied().collect();
+    let mut claims = rows_of(node, "claim", &ids, &persons)?;
+    claims.retain(|claim| {
         sessions.contains(&key(&claim.school, &claim.about)) && whose(&key(&claim.school, &claim.person))
     });
-    weigh_alone(node, claims.collect())
+    weigh_alone(node, claims)
 }
 
 /// Which of one person's recognised claims wait: they are taken one after the other, what `first` names before the

@@ -10,7 +10,7 @@ use crate::office::attendance::{Tally, tallies, tallies_of};
 use crate::office::audit::reopened;
 use crate::office::claims::{ClaimState, Weighed, weigh_alone};
 use crate::office::entries::related;
-use crate::office::lookup::{By, Key, Row, by_about, json_list, key, rows};
+use crate::office::lookup::{By, Key, Row, by_about, json_list, key, rows, rows_of};
 use crate::office::once::at_two_schools;
 use crate::office::per_school::PerSchool;
 use crate::{Error, Node};
@@ -146,9 +146,9 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
     days.retain(|_, rows| rows.len() > 1);
     let ids: Vec<&str> = days.values().flatten().map(|row| row.id.as_str()).collect();
     let tallies = tallies_of(node, &ids, &persons)?;
-    let claims = by_about(node, "claim", &ids)?.into_values().flatten();
-    let claims = claims.filter(|claim| names.contains(&key(&claim.school, &claim.person)));
-    let claims = weigh_alone(node, claims.collect())?;
+    let mut claims = rows_of(node, "claim", &ids, &persons)?;
+    claims.retain(|claim| names.contains(&key(&claim.school, &claim.person)));
+    let claims = weigh_alone(node, claims)?;
     let mut all = Vec::new();
     for rows in days.values() {
         // Each side: the session, and the name under which the person was there.
