@@ -140,7 +140,14 @@ impl Discovery {
         });
         runtime.spawn(say_again(daemon.clone(), discovery.said.subscribe()));
         let (send, receive) = mpsc::channel(16);
-        runtime.spawn(forward(daemon.clone(), events, own.map(|(id, _)| id), send));
+        let ended = discovery.said.subscribe();
+        runtime.spawn(forward(
+            daemon.clone(),
+            events,
+            own.map(|(id, _)| id),
+            send,
+            ended,
+        ));
         Ok((discovery, receive))
     }
 
@@ -200,6 +207,7 @@ async fn forward(
     mut events: mdns_sd::Receiver<ServiceEvent>,
     own: Option<NodeId>,
     out: mpsc::Sender<Found>,
+    mut ended: watch::Receiver<Option<ServiceInfo>>,
 ) {
     let mut waiting: BTreeMap<NodeId, Found> = BTreeMap::new();
     // Who was reported, and how: a daemon that begins to listen names everybody once more.
@@ -209,6 +217,10 @@ async fn forward(
     let mut listening = None;
     loop {
         tokio::select! {
+            // Whatever becomes of the daemon, which may be too busy to take its leave.
+            changed = ended.changed() => if changed.is_err() {
+                return;
+            },
             () = tokio::time::sleep_until(until), if asking => {
                 asking = false;
                 // Fails when the daemon has ended, which `events` tells, or is too busy: then it goes on asking.

@@ -128,14 +128,11 @@ fn found_of(school: &str, matter: Matter, about: &str) -> Found {
 /// for the county to ask; a claim that it has refused is out of the question.
 pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Found>, Error> {
     let persons: Vec<&str> = names.iter().map(|(_, person)| person.as_str()).collect();
-    let marked: BTreeSet<String> = node.read(|conn| {
-        let mut query = conn.prepare_cached(
-            "SELECT about FROM record WHERE kind = 'attendance' AND person IN (SELECT value FROM json_each(?1))",
-        )?;
-        let found = query.query_map([json_list(&persons)], |row| row.get::<_, Option<String>>(0))?;
-        Ok(found.filter_map(Result::transpose).collect::<Result<_, _>>()?)
-    })?;
-    let ids: Vec<&str> = marked.iter().map(String::as_str).collect();
+    let ids = on_shared_days(node, names, &persons)?;
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut days: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in rows(node, "session", By::Id, &ids)? {
         let school = names.iter().any(|(school, _)| *school == row.school);
@@ -143,12 +140,7 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
             days.entry(row.text("date").to_owned()).or_default().push(row);
         }
     }
-    days.retain(|_, rows| rows.len() > 1);
-    let ids: Vec<&str> = days.values().flatten().map(|row| row.id.as_str()).collect();
     let tallies = tallies_of(node, &ids, &persons)?;
-    let mut claims = rows_of(node, "claim", &ids, &persons)?;
-    claims.retain(|claim| names.contains(&key(&claim.school, &claim.person)));
-    let claims = weigh_alone(node, claims)?;
     let mut all = Vec::new();
     for rows in days.values() {
         // Each side: the session, and the name under which the person was there.
@@ -166,13 +158,7 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
         sides.sort_by(|a, b| (&a.0.id, a.2).cmp(&(&b.0.id, b.2)));
         for (at, (one, when, here)) in sides.iter().enumerate() {
             for (two, other, there) in sides.iter().skip(at + 1) {
-                let refused = [(one, here), (two, there)].iter().any(|(row, name)| {
-                    let own = claims.iter().filter(|claim| {
-                        key(&claim.row.school, &claim.row.person) == ***name && claim.row.session == row.id
-                    });
-                    all_refused(own)
-                });
-                if here != there && one.id != two.id && when.overlaps(other) && !refused {
+                if here != there && one.id != two.id && when.overlaps(other) {
                     all.push(Found {
                         other: two.id.clone(),
                         person: here.1.clone(),
@@ -183,7 +169,49 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
             }
         }
     }
-    Ok(all)
+    let ids: Vec<&str> = all
+        .iter()
+        .flat_map(|one| [one.about.as_str(), &one.other])
+        .collect();
+    let claims = weigh_alone(node, rows_of(node, "claim", &ids, &persons)?)?;
+    let refused = |side: Found| {
+        let own = claims.iter().filter(move |claim| {
+            let row = &claim.row;
+            (&row.school, &row.person, &row.session) == (&side.school, &side.person, &side.about)
+        });
+        all_refused(own)
+    };
+    let mut open = all.clone();
+    open.retain(|one| {
+        ![&one.about, &one.other]
+            .into_iter()
+            .any(|id| refused(one.side(id)))
+    });
+    Ok(open)
+}
+
+/// Sessions of days on which somebody was marked under several of these names.
+fn on_shared_days(node: &Node, names: &BTreeSet<Key>, persons: &[&str]) -> Result<BTreeSet<String>, Error> {
+    let mut days: BTreeMap<String, (BTreeSet<Key>, BTreeSet<String>)> = BTreeMap::new();
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT s.date, a.school, a.person, s.id FROM record a
+             JOIN record s ON s.id = a.about AND +s.kind = 'session' AND s.school IS a.school
+             WHERE a.kind = 'attendance' AND a.person IN (SELECT value FROM json_each(?1)) AND s.date IS NOT NULL",
+        )?;
+        let mut found = query.query([json_list(persons)])?;
+        while let Some(row) = found.next()? {
+            let name: Key = (row.get::<_, Option<String>>(1)?.unwrap_or_default(), row.get(2)?);
+            if names.contains(&name) {
+                let day = days.entry(row.get(0)?).or_default();
+                day.0.insert(name);
+                day.1.insert(row.get(3)?);
+            }
+        }
+        Ok(())
+    })?;
+    let shared = days.into_values().filter(|(names, _)| names.len() > 1);
+    Ok(shared.flat_map(|(_, sessions)| sessions).collect())
 }
 
 fn of_school(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
