@@ -121,14 +121,10 @@ pub fn set_limit(node: &Node, bytes: u64) -> Result<(), Error> {
     make_room(node, 0, None)
 }
 
-/// The bytes that are carried for others now.
-pub(crate) fn carried(node: &Node) -> Result<u64, Error> {
-    let rows = node.store().read(rows::list)?;
-    Ok(rows
-        .iter()
-        .filter(|row| row.from != node.id())
-        .map(|row| row.bytes)
-        .sum())
+/// The bytes among these that are carried for others.
+pub fn carried(node: &Node, items: &[Item]) -> u64 {
+    let others = items.iter().filter(|item| item.from != node.id());
+    others.map(|item| item.bytes).sum()
 }
 
 /// Lets go of earlier bundles from and to the same devices once all parts of a later one lie here: it holds what they

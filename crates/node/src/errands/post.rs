@@ -98,7 +98,7 @@ fn reads_us(node: &Node, peer: &NodeId) -> bool {
 pub(super) fn wanted(node: &Node, peer: &NodeId, letters: &[Letter]) -> Result<Vec<(BlobName, u64)>, Error> {
     let (me, roll, limit, metered) = (node.id(), node.roll(), mail::limit(node)?, node.metered());
     let mut names = Vec::new();
-    let mut room = limit.saturating_sub(mail::carried(node)?);
+    let mut room = limit.saturating_sub(mail::carried(node, &mail::list(node)?));
     for letter in letters {
         let known = name(letter);
         let here = node.read(|c| Ok(rows::get(c, &known)?.is_some() || rows::was_taken(c, &known)?))?;

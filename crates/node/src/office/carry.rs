@@ -132,17 +132,25 @@ pub fn follow_arrivals(node: &Node) -> Result<(), Error> {
     })?;
     // Whom an act joined that holds no more, such as one that another officer has withdrawn.
     let joined: BTreeSet<&Key> = groups.iter().flatten().collect();
-    let mut left: BTreeSet<Key> = BTreeSet::new();
-    for line in node.records(&Filter::kind(KIND))? {
-        let of = key(line.school.as_deref().unwrap_or_default(), line.text("person"));
-        if line.text("state") == "in_force" && !joined.contains(&of) {
-            left.insert(of);
-        }
-    }
-    for of in left {
-        follow(node, &by, &of)?;
+    for of in with_lines(node)?.iter().filter(|of| !joined.contains(of)) {
+        follow(node, &by, of)?;
     }
     Ok(())
+}
+
+/// The persons for whom a line is in force. Asked with every arrival, so no line is read whole.
+fn with_lines(node: &Node) -> Result<BTreeSet<Key>, Error> {
+    node.read(|conn| {
+        let mut query = conn.prepare_cached(
+            "SELECT DISTINCT school, person FROM record
+             WHERE kind = ?1 AND json_extract(fields, '$.state') = 'in_force'",
+        )?;
+        let found = query.query_map([KIND], |row| {
+            let text = |at: usize| row.get::<_, Option<String>>(at);
+            Ok((text(0)?.unwrap_or_default(), text(1)?.unwrap_or_default()))
+        })?;
+        Ok(found.collect::<Result<_, _>>()?)
+    })
 }
 
 /// Who is named where no person acted.

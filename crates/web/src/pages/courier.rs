@@ -116,7 +116,7 @@ async fn courier_page(
                 }
             }
             let all = mail::list(n)?;
-            let carried = all.iter().filter(|i| i.from != n.id()).map(|i| i.bytes).sum();
+            let carried = mail::carried(n, &all);
             let mail = all.into_iter().map(|i| row(n, i)).collect();
             let limit = mail::limit(n)?.div_ceil(MB);
             Ok((stick::drives(), mail, devices, limit, size(carried)))

@@ -127,17 +127,17 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
     let (read, enter) = (own && ctx.may(Right::Read), own && ctx.may(Right::Enter));
     let manage = ctx.may(Right::Manage);
     // Right after something was written both look at the whole year: side by side.
-    let open = ctx.run(move |node| {
-        Ok(if read {
-            office::open_conflicts(node)?.len()
-        } else {
-            0
-        })
+    let first = ctx.run(move |node| {
+        let mut todo = Vec::new();
+        standing(node, l, &mut todo);
+        if read {
+            conflicts(l, office::open_conflicts(node)?.len(), &mut todo);
+        }
+        Ok(todo)
     });
     let rest = ctx.run(move |node| {
         let link = live::link(node)?;
         let mut todo = Vec::new();
-        standing(node, l, &mut todo);
         let Some(school) = node.home_school().filter(|_| read) else {
             return Ok((Figures::default(), todo, link));
         };
@@ -150,9 +150,7 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
         recovery_codes(node, l, &mut todo)?;
         Ok((figures(in_service, &sessions, &claims), todo, link))
     });
-    let (open, (n, work, link)) = tokio::try_join!(open, rest)?;
-    let mut todo = Vec::new();
-    conflicts(l, open, &mut todo);
+    let (mut todo, (n, work, link)) = tokio::try_join!(first, rest)?;
     todo.extend(work);
     todo.retain(|t| t.href == "/sync" || enter);
     html(&SchoolPage {

@@ -181,13 +181,12 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
         });
         all_refused(own)
     };
-    let mut open = all.clone();
-    open.retain(|one| {
+    all.retain(|one| {
         ![&one.about, &one.other]
             .into_iter()
             .any(|id| refused(one.side(id)))
     });
-    Ok(open)
+    Ok(all)
 }
 
 /// Sessions of days on which somebody was marked under several of these names.
@@ -294,14 +293,7 @@ pub(in crate::office) fn twice(
         "SELECT about, person FROM record WHERE kind = '{kind}' AND school = ?1
          GROUP BY about, person HAVING COUNT(*) > 1"
     );
-    node.read(|conn| {
-        let mut query = conn.prepare_cached(&sql)?;
-        let rows = query.query_map([school], |row| {
-            let text = |at: usize| row.get::<_, Option<String>>(at);
-            Ok((text(0)?.unwrap_or_default(), text(1)?.unwrap_or_default()))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    })
+    Ok(two_columns(node, &sql, school)?.into_iter().collect())
 }
 
 fn values(node: &Node, kinds: &Kinds, school: &str, all: &mut Vec<Found>) -> Result<(), Error> {

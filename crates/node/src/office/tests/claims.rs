@@ -3,8 +3,6 @@ use records::parse_stored_date;
 use super::*;
 use crate::Filter;
 
-const ON: &str = "2025-10-20";
-
 /// A school whose three claims of 1.5 class-hours are at the hub.
 fn claimed() -> (World, School, String, [String; 3]) {
     let world = World::new();
@@ -26,26 +24,12 @@ fn claimed() -> (World, School, String, [String; 3]) {
     (world, school, session, ids)
 }
 
-fn recognise(node: &Node, claim: &str) -> Result<(), Error> {
-    decide(node, &auditor(), claim, "recognised", None, "", "", ON)
-}
-
-fn auditor() -> By {
-    By {
-        account: "周审核员".into(),
-    }
-}
-
 fn claim_row(node: &Node, id: &str) -> ClaimRow {
     super::claims(node, None, 1000)
         .unwrap()
         .into_iter()
         .find(|claim| claim.id == id)
         .unwrap()
-}
-
-fn total_c(node: &Node, person: &str) -> i64 {
-    credit_card(node, person).unwrap().unwrap().card.total_c
 }
 
 fn verdict(node: &Node, id: &str) -> String {

@@ -4,22 +4,6 @@ use super::*;
 use crate::office::draft::Draft;
 use crate::{Edit, Filter};
 
-const ON: &str = "2025-10-20";
-
-fn auditor() -> By {
-    By {
-        account: "周审核员".into(),
-    }
-}
-
-fn recognise(node: &Node, claim: &str) -> Result<(), Error> {
-    decide(node, &auditor(), claim, "recognised", None, "", "", ON)
-}
-
-fn total_c(node: &Node, person: &str) -> i64 {
-    credit_card(node, person).unwrap().unwrap().card.total_c
-}
-
 /// The claim of a person about a session.
 fn claim_of(node: &Node, session: &str, person: &str) -> ClaimRow {
     let all = super::claims(node, None, 1000).unwrap();
