@@ -30,7 +30,7 @@ pub fn audit_queue_of(node: &Node, school: Option<&str>, limit: u32) -> Result<V
     }
     let home = node.home_school().unwrap_or_default();
     let wanted = |one: &str| one != home && school.is_none_or(|school| school == one);
-    let mut ids = undecided(node, &home, school, limit)?;
+    let mut ids = undecided(node, wanted, limit)?;
     let room = limit.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX));
     if room > 0 {
         ids.extend(reopened(node, wanted, room)?);
@@ -262,23 +262,29 @@ fn amounts(row: &ClaimRow, verdict: &str, credits_c: Option<i64>) -> Result<(i64
     }
 }
 
-/// Ids of claims without any decision, oldest first; of all schools but `home`, or of one.
-fn undecided(node: &Node, home: &str, school: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
-    node.read(|conn| {
-        let mut query = conn.prepare_cached(
-            "SELECT c.id FROM record c
-             WHERE c.kind = 'claim' AND c.school IS NOT ?1 AND c.school IS COALESCE(?3, c.school)
-               AND NOT EXISTS (SELECT 1 FROM record d
-                    WHERE d.kind = 'decision' AND d.about = c.id AND d.school IS c.school)
-             ORDER BY c.date, c.id LIMIT ?2",
-        )?;
-        let mut found = query.query((home, limit, school))?;
-        let mut ids = Vec::new();
-        while let Some(row) = found.next()? {
-            ids.push(row.get(0)?);
-        }
-        Ok(ids)
-    })
+/// Claims of a county are looked through by the hundred thousand, those of one school and year in milliseconds.
+static UNDECIDED: PerYear<(String, String)> = PerYear::new(usize::MAX);
+
+/// Ids of claims without any decision, oldest first.
+fn undecided(node: &Node, wanted: impl Fn(&str) -> bool, limit: u32) -> Result<Vec<String>, Error> {
+    let years = UNDECIDED.all_years(node, wanted, |school, year| {
+        node.read(|conn| {
+            let mut query = conn.prepare_cached(
+                "SELECT COALESCE(c.date, ''), c.id FROM record c
+                 WHERE c.kind = 'claim' AND c.school = ?1 AND +c.doc = (SELECT id FROM document WHERE key = ?2)
+                   AND NOT EXISTS (SELECT 1 FROM record d
+                        WHERE d.kind = 'decision' AND d.about = c.id AND d.school IS c.school)",
+            )?;
+            let found = query.query_map((school, format!("log/{school}/{year}")), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+    })?;
+    let mut all: Vec<&(String, String)> = years.iter().flat_map(Years::iter).collect();
+    all.sort();
+    let first = all.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(first.map(|(_, id)| id.clone()).collect())
 }
 
 /// Ids of claims whose decision must be renewed or settled.

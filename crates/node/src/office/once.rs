@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::claims::{ClaimRow, ClaimState, Weighed, weigh_alone};
-use super::conflicts::{Found, Rivals, across, twice};
+use super::conflicts::{Found, Rivals, across};
 use super::lookup::{Key, json_list, key, rows_of};
 use super::people::People;
 use super::per_school::PerSchool;
@@ -189,40 +189,25 @@ fn at_school(node: &Node, school: &str, given: &[&Weighed]) -> Result<Waiting, E
 
 /// Sessions of a school for which one of these persons has several claims.
 fn registered_twice(node: &Node, school: &str, persons: &BTreeSet<&str>) -> Result<Vec<Key>, Error> {
-    // Of a person or two the own claims are looked through, of more all of the school.
-    if persons.len() > FEW {
-        let mut found = twice(node, "claim", school)?;
-        found.retain(|(_, person)| persons.contains(person.as_str()));
-        return Ok(found
-            .into_iter()
-            .map(|(session, _)| key(school, &session))
-            .collect());
-    }
     let persons: Vec<&str> = persons.iter().copied().collect();
-    node.read(|conn| {
-        let mut query = conn.prepare_cached(
-            "SELECT about FROM record
-             WHERE kind = 'claim' AND person IN (SELECT value FROM json_each(?2)) AND +school = ?1
-             GROUP BY about, person HAVING COUNT(*) > 1",
-        )?;
-        let found = query.query_map((school, json_list(&persons)), |row| {
-            row.get::<_, Option<String>>(0)
-        })?;
-        let found: Vec<Option<String>> = found.collect::<Result<_, _>>()?;
-        Ok(found.into_iter().flatten().map(|id| key(school, &id)).collect())
-    })
+    let sql = "SELECT about FROM record
+         WHERE kind = 'claim' AND school = ?1 AND person IN (SELECT value FROM json_each(?2)) AND about IS NOT NULL
+         GROUP BY person, about HAVING COUNT(*) > 1";
+    let found = sessions_of(node, sql, school, &json_list(&persons))?;
+    Ok(found.into_iter().map(|id| key(school, &id)).collect())
 }
-
-/// Persons whose own claims are fewer than all of a school.
-const FEW: usize = 4;
 
 /// The sessions for which a person has a claim.
 fn claimed(node: &Node, school: &str, person: &str) -> Result<BTreeSet<String>, Error> {
+    let sql =
+        "SELECT about FROM record WHERE kind = 'claim' AND school = ?1 AND person = ?2 AND about IS NOT NULL";
+    sessions_of(node, sql, school, person)
+}
+
+fn sessions_of(node: &Node, sql: &str, school: &str, of: &str) -> Result<BTreeSet<String>, Error> {
     node.read(|conn| {
-        let mut query = conn.prepare_cached(
-            "SELECT about FROM record WHERE kind = 'claim' AND person = ?2 AND +school = ?1 AND about IS NOT NULL",
-        )?;
-        let found = query.query_map((school, person), |row| row.get(0))?;
+        let mut query = conn.prepare_cached(sql)?;
+        let found = query.query_map((school, of), |row| row.get(0))?;
         Ok(found.collect::<Result<_, _>>()?)
     })
 }

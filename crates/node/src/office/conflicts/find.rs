@@ -10,7 +10,7 @@ use crate::office::attendance::{Tally, tallies, tallies_of};
 use crate::office::audit::reopened;
 use crate::office::claims::{ClaimState, Weighed, weigh_alone};
 use crate::office::entries::related;
-use crate::office::lookup::{By, Key, Row, by_about, json_list, key, rows, rows_of};
+use crate::office::lookup::{By, Key, Row, by_about, key, rows, rows_of};
 use crate::office::once::at_two_schools;
 use crate::office::per_school::PerSchool;
 use crate::{Error, Node};
@@ -128,7 +128,7 @@ fn found_of(school: &str, matter: Matter, about: &str) -> Found {
 /// for the county to ask; a claim that it has refused is out of the question.
 pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Found>, Error> {
     let persons: Vec<&str> = names.iter().map(|(_, person)| person.as_str()).collect();
-    let ids = on_shared_days(node, names, &persons)?;
+    let ids = on_shared_days(node, names)?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -190,22 +190,22 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
 }
 
 /// Sessions of days on which somebody was marked under several of these names.
-fn on_shared_days(node: &Node, names: &BTreeSet<Key>, persons: &[&str]) -> Result<BTreeSet<String>, Error> {
+fn on_shared_days(node: &Node, names: &BTreeSet<Key>) -> Result<BTreeSet<String>, Error> {
     let mut days: BTreeMap<String, (BTreeSet<Key>, BTreeSet<String>)> = BTreeMap::new();
+    let list = serde_json::to_string(names).unwrap_or_default();
     node.read(|conn| {
+        // CROSS JOIN keeps the order: first the few names.
         let mut query = conn.prepare_cached(
-            "SELECT s.date, a.school, a.person, s.id FROM record a
-             JOIN record s ON s.id = a.about AND +s.kind = 'session' AND s.school IS a.school
-             WHERE a.kind = 'attendance' AND a.person IN (SELECT value FROM json_each(?1)) AND s.date IS NOT NULL",
+            "SELECT s.date, a.school, a.person, s.id FROM json_each(?1) n
+             CROSS JOIN record a ON a.kind = 'attendance' AND a.school = n.value ->> 0 AND a.person = n.value ->> 1
+             CROSS JOIN record s ON s.id = a.about AND +s.kind = 'session' AND s.school IS a.school
+             WHERE s.date IS NOT NULL",
         )?;
-        let mut found = query.query([json_list(persons)])?;
+        let mut found = query.query([list])?;
         while let Some(row) = found.next()? {
-            let name: Key = (row.get::<_, Option<String>>(1)?.unwrap_or_default(), row.get(2)?);
-            if names.contains(&name) {
-                let day = days.entry(row.get(0)?).or_default();
-                day.0.insert(name);
-                day.1.insert(row.get(3)?);
-            }
+            let day = days.entry(row.get(0)?).or_default();
+            day.0.insert((row.get(1)?, row.get(2)?));
+            day.1.insert(row.get(3)?);
         }
         Ok(())
     })?;
@@ -283,15 +283,11 @@ fn marks(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
 }
 
 /// What there are several claims or marks of: what they are about, and the person.
-pub(in crate::office) fn twice(
-    node: &Node,
-    kind: &'static str,
-    school: &str,
-) -> Result<BTreeSet<(String, String)>, Error> {
+fn twice(node: &Node, kind: &'static str, school: &str) -> Result<BTreeSet<(String, String)>, Error> {
     // The kind stands in the text: an index of each of the two answers it.
     let sql = format!(
         "SELECT about, person FROM record WHERE kind = '{kind}' AND school = ?1
-         GROUP BY about, person HAVING COUNT(*) > 1"
+         GROUP BY person, about HAVING COUNT(*) > 1"
     );
     Ok(two_columns(node, &sql, school)?.into_iter().collect())
 }

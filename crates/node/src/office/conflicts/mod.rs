@@ -11,7 +11,7 @@ mod settle;
 mod show;
 
 pub use find::open_conflicts;
-pub(super) use find::{Rivals, across, twice};
+pub(super) use find::{Rivals, across};
 pub use settle::settle;
 pub use show::{conflict, conflicts};
 
