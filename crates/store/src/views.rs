@@ -101,16 +101,24 @@ pub struct Filter {
 fn clause(f: &Filter) -> (String, Vec<Sql>) {
     let mut parts = vec!["1".to_string()];
     let mut values = Vec::new();
+    // The more exact name comes first and alone picks the index: without the plus sign SQLite, which has no statistics,
+    // goes through everything of a kind that a school has.
     let columns = [
-        ("kind", &f.kind),
         ("id", &f.id),
-        ("school", &f.school),
-        ("person", &f.person),
         ("about", &f.about),
+        ("person", &f.person),
+        ("school", &f.school),
     ];
+    let mut named = false;
+    if let Some(kind) = &f.kind {
+        parts.push(format!("{}kind = ?", if f.id.is_some() { "+" } else { "" }));
+        values.push(Sql::Text(kind.clone()));
+    }
     for (column, wanted) in columns {
         if let Some(v) = wanted {
-            parts.push(format!("{column} = ?"));
+            let plus = if named { "+" } else { "" };
+            parts.push(format!("{plus}{column} = ?"));
+            named = true;
             values.push(Sql::Text(v.clone()));
         }
     }
