@@ -147,7 +147,10 @@ async fn nobody_is_given_what_it_may_not_read() {
     let questions = [
         Errand::Fetch(wanted.to_vec()),
         Errand::WhoHas(names.clone()),
-        Errand::MailList(Vec::new()),
+        Errand::MailList {
+            known: Vec::new(),
+            meets: Vec::new(),
+        },
     ];
 
     let stranger = Villain::stranger(&siege.hub, [200; 32]);
@@ -418,6 +421,7 @@ async fn a_carrier_is_not_filled() {
         to: siege.honest.node.id(),
         from: siege.villain.key.id(),
         bytes: said,
+        along: None,
     };
     let whole = |bytes: &[u8]| {
         let size = bytes.len() as u64;
@@ -430,7 +434,7 @@ async fn a_carrier_is_not_filled() {
     let give = async |lively: &Lively, letters: Vec<Letter>, all: &[Vec<u8>]| {
         lively
             .serve(Duration::from_secs(6), |errand| match errand {
-                Errand::MailList(_) => vec![Errand::Mail(letters.clone()).encode()],
+                Errand::MailList { .. } => vec![Errand::Mail(letters.clone()).encode()],
                 Errand::Fetch(items) => {
                     let of = |item: &Item| match all.iter().find(|b| BlobName::of(b) == item.name) {
                         Some(bytes) => whole(bytes),
@@ -555,7 +559,14 @@ async fn streams_without_end_take_nobodys_seat() {
         ("questions that nobody hears answered", framed(&greedy).repeat(40)),
         (
             "lists without end",
-            framed(&Errand::MailList(vec![[1; 8]; 400]).encode()).repeat(60),
+            framed(
+                &Errand::MailList {
+                    known: vec![[1; 8]; 400],
+                    meets: vec![[2; 8]; 400],
+                }
+                .encode(),
+            )
+            .repeat(60),
         ),
     ];
     for (n, (what, bytes)) in beginnings.iter().enumerate() {

@@ -73,6 +73,18 @@ pub(crate) fn remove(node: &Node, name: &BlobName) -> Result<(), Error> {
     Ok(node.store().write(|tx| blobs::remove(tx, name))?)
 }
 
+/// Puts a file aside that is no longer what its name says: it can be had elsewhere, or it is the only one there is, and
+/// most of a damaged photo can still be seen.
+pub(crate) fn put_aside(node: &Node, name: &BlobName) -> Result<(), Error> {
+    let path = place(node, name);
+    let aside = path.with_extension("damaged");
+    match fs::rename(&path, &aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file(&path)(error)),
+        _ => {}
+    }
+    Ok(node.store().write(|tx| blobs::remove(tx, name))?)
+}
+
 /// Makes the list of what is here agree with the folder, after a backup was put back or a crash between the two.
 pub(crate) fn reconcile(node: &Node) -> Result<(), Error> {
     let mut found: BTreeMap<BlobName, u64> = BTreeMap::new();

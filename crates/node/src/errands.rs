@@ -9,6 +9,9 @@
 pub(crate) mod claims;
 mod passed;
 mod post;
+mod reasons;
+mod receipts;
+mod wishes;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -18,10 +21,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use net::{FrameReader, FrameWriter, Link};
-use store::blobs as rows;
-use sync::blob::{BlobReceipt, GROUP, Outline, group_hash, group_len, groups_of};
+use sync::blob::{GROUP, Outline, group_hash, group_len, groups_of};
 use sync::wire::Speaks;
-use sync::wire::errand::{Errand, Item, Reason};
+use sync::wire::errand::{Errand, Item, Reason, Wish};
 use sync::{BlobName, NodeId, limits};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,6 +33,7 @@ use crate::blobs::wanted::{self, Size};
 use crate::{Error, Node, blobs};
 use claims::{Claims, STANDS_STILL};
 use passed::Passed;
+use receipts::{own_receipt, receipts_for, take_receipts};
 
 /// Below the session's stream.
 const PRIORITY: i32 = -1;
@@ -258,9 +261,9 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
     writer.set_priority(PRIORITY);
     reader.set_limit(limits::ERRAND_BYTES as u32 + 1);
     let peer = state.link.peer();
-    // The bundles that were offered on this stream, by the hash of their bytes.
-    let mut offered: HashMap<BlobName, String> = HashMap::new();
-    let mut lists = 0;
+    // The bundles that were offered on this stream, by the hash of their bytes, and the copies that go with each.
+    let mut offered: HashMap<BlobName, (String, u32)> = HashMap::new();
+    let (mut lists, mut meets, mut wished) = (0, Vec::new(), false);
     // Between two errands a peer may be silent as long as the link lasts.
     while let Some(bytes) = reader.read().await? {
         let errand = Errand::decode(&bytes).map_err(|_| Trouble::Peer("a frame that cannot be read"))?;
@@ -272,9 +275,11 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 let _under_way = UnderWay::new(state);
                 for item in items {
                     let letter = offered.get(&item.name).cloned();
-                    let mail = letter.is_some();
-                    serve_one(state, &mut writer, item, letter).await?;
-                    if mail {
+                    let name = letter.as_ref().map(|(name, _)| name.clone());
+                    serve_one(state, &mut writer, item, name).await?;
+                    if let Some((name, copies)) = letter {
+                        let node = state.node.clone();
+                        blocking(move || crate::mail::spent(&node, &name, copies)).await?;
                         state.mail_went.send_modify(|n| *n += 1);
                     }
                 }
@@ -288,7 +293,10 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 let node = state.node.clone();
                 blocking(move || take_receipts(&node, receipts)).await?;
             }
-            Errand::MailList(known) => {
+            Errand::MailList { known, meets: said } => {
+                if !said.is_empty() {
+                    meets = said;
+                }
                 // A look through all mail costs something.
                 if lists > 0 {
                     tokio::time::sleep(LOOKS_APART).await;
@@ -296,10 +304,21 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 lists += 1;
                 let reading = seat(state).await?;
                 let node = state.node.clone();
-                let letters = blocking(move || post::offer(&node, &peer, &known)).await?;
+                let who = meets.clone();
+                let offers = blocking(move || post::offer(&node, &peer, &known, &who)).await?;
                 drop(reading);
-                offered = letters.iter().map(|l| (l.blob, post::name(l))).collect();
+                let named = |o: &post::Offered| (o.letter.blob, (post::name(&o.letter), o.copies));
+                offered = offers.iter().map(named).collect();
+                let letters = offers.into_iter().map(|o| o.letter).collect();
                 write(&mut writer, &Errand::Mail(letters)).await?;
+            }
+            Errand::Wishes(wishes) => {
+                if wished {
+                    tokio::time::sleep(LOOKS_APART).await;
+                }
+                wished = true;
+                let node = state.node.clone();
+                blocking(move || wishes::take(&node, &peer, &wishes)).await?;
             }
             Errand::Unknown(_) => {}
             Errand::Blob { .. } | Errand::Absent(_) | Errand::Group(_) | Errand::Mail(_) => {
@@ -388,7 +407,7 @@ fn open(node: &Node, path: &Path, item: Item) -> Result<Result<Opened, Reason>, 
             // No longer what its name says: it is to be had elsewhere, and to be fetched anew here.
             tracing::warn!(name = %item.name, path = %path.display(), "a damaged file is not served");
             if path == blobs::place(node, &item.name) {
-                blobs::remove(node, &item.name)?;
+                blobs::put_aside(node, &item.name)?;
             }
             return Ok(Err(Reason::NotHere));
         }
@@ -413,56 +432,6 @@ fn read_lot(mut file: File, size: u64, from: u64) -> Result<(File, Option<Groups
     Ok((file, Some(lot)))
 }
 
-/// Receipts that this node has or can give, of blobs that the peer may have.
-fn receipts_for(node: &Node, peer: &NodeId, names: &[[u8; 8]]) -> Result<Vec<BlobReceipt>, Error> {
-    let mut known = Vec::new();
-    for first in names {
-        for name in node.read(|c| rows::beginning(c, first))? {
-            if wanted::sizes_for(node, peer, &name)?.is_empty() {
-                continue;
-            }
-            known.extend(own_receipt(node, &name)?);
-            known.extend(node.read(|c| rows::receipts(c, &name))?);
-        }
-        if known.len() >= limits::ERRAND_NAMES {
-            break;
-        }
-    }
-    known.truncate(limits::ERRAND_NAMES);
-    Ok(known)
-}
-
-/// What a county store signs for a blob that lies in it.
-fn own_receipt(node: &Node, name: &BlobName) -> Result<Option<BlobReceipt>, Error> {
-    let here = node.is_county() && node.read(|c| rows::size(c, name))?.is_some();
-    Ok(here.then(|| BlobReceipt::sign(&node.0.key, node.store_id(), *name)))
-}
-
-/// Keeps the receipts of county stores; those of others promise nothing.
-fn take_receipts(node: &Node, receipts: Vec<BlobReceipt>) -> Result<(), Error> {
-    let mut good = Vec::new();
-    for receipt in receipts {
-        if receipt.node == node.id() || !node.is_county_store(&receipt.node) || !receipt.is_good() {
-            continue;
-        }
-        // One of a store that is no more, such as a hub's before its backup was put back, says nothing of the present.
-        let store = node.read(|c| Ok(store::peers::get(c, &receipt.node)?.and_then(|peer| peer.store)))?;
-        if store.is_none_or(|store| store == receipt.store) {
-            good.push(receipt);
-        }
-    }
-    if good.is_empty() {
-        return Ok(());
-    }
-    let at = node.now();
-    node.store().write(|tx| {
-        good.iter()
-            .try_for_each(|receipt| rows::add_receipt(tx, receipt, at))
-    })?;
-    node.0.changed.send_modify(|n| *n += 1);
-    Ok(())
-}
-
 // ---- asking
 
 async fn ask(state: Arc<State>, mut is_live: Live) {
@@ -481,14 +450,26 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
     if !speaks.errands() {
         return Ok(());
     }
+    let kept_blob: Keep = Arc::new(|node, bytes| blobs::keep(node, bytes).map(|_| true));
     let mut streams: Option<(FrameWriter, FrameReader)> = None;
     // What this peer has not got, or has in pieces that do not fit.
     let mut without = Passed::default();
     let mut asked_receipts = false;
+    // Originals that are asked for, as they were told last on this link; and whether the peer knows whom we meet.
+    let (mut told, mut introduced) = (None, false);
     // Mail is asked for when the link begins, and when the peer has taken some of ours or long after.
     let mut went = state.mail_went.subscribe();
     let (mut seen, mut asks, mut due) = (0, 0, Instant::now());
     loop {
+        if speaks.mail() {
+            let (looking, before): (_, Option<Vec<Wish>>) = (node.clone(), told.clone());
+            let wishes = blocking(move || wishes::news(&looking, &peer, before.as_deref())).await?;
+            if let Some(wishes) = wishes {
+                let (writer, _) = opened(state, &mut streams).await?;
+                write(writer, &Errand::Wishes(wishes.clone())).await?;
+                told = Some(wishes);
+            }
+        }
         let (looking, passed) = (node.clone(), without.names(Instant::now()));
         let (names, unreceipted, others) = blocking(move || {
             let claimed = claims(&looking).held(Instant::now());
@@ -521,7 +502,9 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                 due = Instant::now() + ANSWER_AFTER[0];
             }
             if Instant::now() >= due && speaks.mail() {
-                let came = mail(state, opened(state, &mut streams).await?, &mut without).await?;
+                let open = opened(state, &mut streams).await?;
+                let came = mail(state, open, &mut without, !introduced).await?;
+                introduced = true;
                 asks = if came { 0 } else { asks.saturating_sub(1) };
                 let next = ANSWER_AFTER.len() - asks;
                 due = Instant::now() + ANSWER_AFTER.get(next).copied().unwrap_or(MAIL_APART);
@@ -546,7 +529,7 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
             continue;
         }
         let open = opened(state, &mut streams).await?;
-        let kept = fetch(state, open, names, &mut without, blobs_kept).await?;
+        let kept = fetch(state, open, names, &mut without, &kept_blob).await?;
         asked_receipts = false;
         if kept.is_empty() {
             continue;
@@ -574,27 +557,32 @@ async fn mail(
     state: &State,
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
     without: &mut Passed,
+    introduce: bool,
 ) -> Result<bool, Trouble> {
     let (node, peer) = (state.node.clone(), state.link.peer());
-    let known = {
+    let (known, meets) = {
         let node = node.clone();
-        blocking(move || post::known(&node)).await?
+        blocking(move || Ok((post::known(&node)?, reasons::meets(&node)?))).await?
     };
-    write(writer, &Errand::MailList(known)).await?;
+    let asked = Errand::MailList {
+        known,
+        meets: if introduce { meets.clone() } else { Vec::new() },
+    };
+    write(writer, &asked).await?;
     let letters = match read(reader).await? {
         Some(Errand::Mail(letters)) => letters,
         None => return Err(Trouble::Link(net::Error::StreamEnded)),
         Some(_) => return Err(Trouble::Peer("no mail where it was due")),
     };
-    let mut names = blocking(move || post::wanted(&node, &peer, &letters)).await?;
+    let said = post::said(&letters);
+    let keep: Keep = Arc::new(move |node, bytes| post::deliver(node, bytes, &said));
+    let mut names = blocking(move || post::wanted(&node, &peer, &letters, &meets)).await?;
     let passed = without.names(Instant::now());
     names.retain(|(name, _)| !passed.contains(name));
     let mut came = false;
     for few in names.chunks(ASKED) {
         let open = (&mut *writer, &mut *reader);
-        came |= !fetch(state, open, few.to_vec(), without, post::deliver)
-            .await?
-            .is_empty();
+        came |= !fetch(state, open, few.to_vec(), without, &keep).await?.is_empty();
     }
     Ok(came)
 }
@@ -621,7 +609,7 @@ async fn fetch(
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
     names: Vec<(BlobName, u64)>,
     without: &mut Passed,
-    keep: Keep,
+    keep: &Keep,
 ) -> Result<Vec<BlobName>, Trouble> {
     let _under_way = UnderWay::new(state);
     let node = &state.node;
@@ -638,8 +626,8 @@ async fn fetch(
         let part = match part {
             // Whole already, and not kept when it was: the last step again.
             Some(part) if part.is_whole() => {
-                let node = node.clone();
-                if blocking(move || finish(&node, part, keep)).await? {
+                let (node, keep) = (node.clone(), keep.clone());
+                if blocking(move || finish(&node, part, &keep)).await? {
                     kept.push(name);
                 }
                 continue;
@@ -681,7 +669,7 @@ async fn fetch(
 }
 
 /// Keeps a blob that is whole; whether it was what its name says.
-fn finish(node: &Node, mut part: Partial, keep: Keep) -> Result<bool, Error> {
+fn finish(node: &Node, mut part: Partial, keep: &Keep) -> Result<bool, Error> {
     let kept = match part.bytes()? {
         Some(bytes) => keep(node, &bytes)?,
         None => false,
@@ -691,12 +679,7 @@ fn finish(node: &Node, mut part: Partial, keep: Keep) -> Result<bool, Error> {
 }
 
 /// What becomes of a blob that has come whole; `false` if it is not to be asked for again on this link.
-type Keep = fn(&Node, &[u8]) -> Result<bool, Error>;
-
-fn blobs_kept(node: &Node, bytes: &[u8]) -> Result<bool, Error> {
-    blobs::keep(node, bytes)?;
-    Ok(true)
-}
+type Keep = Arc<dyn Fn(&Node, &[u8]) -> Result<bool, Error> + Send + Sync>;
 
 /// A blob that is due on the stream.
 struct Coming {
@@ -712,7 +695,7 @@ async fn take_blob(
     claim: &Claim<'_>,
     reader: &mut FrameReader,
     coming: Coming,
-    keep: Keep,
+    keep: &Keep,
 ) -> Result<bool, Trouble> {
     let Coming {
         item,
@@ -752,8 +735,8 @@ async fn take_blob(
     match part.filter(Partial::is_whole) {
         None => Ok(false),
         Some(part) => {
-            let node = node.clone();
-            Ok(blocking(move || finish(&node, part, keep)).await?)
+            let (node, keep) = (node.clone(), keep.clone());
+            Ok(blocking(move || finish(&node, part, &keep)).await?)
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub streams: Arc<Semaphore>,
     /// Seats for blobs that are served.
     pub errands: Semaphore,
+    /// When the age of mail was counted last.
+    pub mail_clock: Mutex<crate::mail::age::Counted>,
     /// Blobs that some link is fetching.
     pub fetching: Mutex<crate::errands::claims::Claims>,
     /// Counts pieces from peers whose changes the views may not hold yet.
@@ -121,7 +123,7 @@ impl Node {
     /// Opens one on a machine of the caller's making.
     pub fn open_with(dir: &Path, around: Surroundings) -> Result<Node, Error> {
         let key = around.read_key(dir)?;
-        let store = open_store(dir, &around)?;
+        let store = around.open_store(dir)?;
         let store_id = life::begin(&store, dir, &around)?;
         let roll = RwLock::new(load_roll(&store)?);
         let outside = Mutex::new(store.outside_version()?);
@@ -140,6 +142,7 @@ impl Node {
             steps: Semaphore::new(STEPS),
             streams: Arc::new(Semaphore::new(STREAMS)),
             errands: Semaphore::new(ERRANDS),
+            mail_clock: Mutex::default(),
             fetching: Mutex::default(),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
@@ -167,7 +170,7 @@ impl Node {
     /// The same on a machine of the caller's making.
     pub fn init_member_with(dir: &Path, label: &str, around: Surroundings) -> Result<Node, Error> {
         around.make(dir)?;
-        let store = open_store(dir, &around)?;
+        let store = around.open_store(dir)?;
         store.write(|tx| store::set_meta(tx, "label", label.as_bytes()))?;
         drop(store);
         // Last: a directory with a key is a whole one.
@@ -213,7 +216,7 @@ impl Node {
             .enumerate()
             .map(|(i, body)| Statement::sign(county, &root, i as u64 + 1, body))
             .collect();
-        let store = open_store(dir, &around)?;
+        let store = around.open_store(dir)?;
         store.write(|tx| {
             store::set_meta(tx, "county", &county.0)?;
             store::set_meta(tx, "county_name", name.as_bytes())?;
@@ -665,6 +668,7 @@ impl Node {
         if !self.0.around.has_files() {
             return Ok(());
         }
+        crate::mail::age::clock(self)?;
         let mut life = self.0.life.lock().unwrap_or_else(PoisonError::into_inner);
         life.keep(&self.0.store, &self.0.dir, ending)
     }
@@ -783,14 +787,6 @@ impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Node({} at {})", self.id().short(), self.0.dir.display())
     }
-}
-
-fn open_store(dir: &Path, around: &Surroundings) -> Result<Store, Error> {
-    let path = directory::database(dir);
-    Ok(match around.vfs() {
-        None => Store::open(&path)?,
-        Some(vfs) => Store::open_in(&path, vfs)?,
-    })
 }
 
 /// Unix seconds by this machine's clock: for people and logs; nothing is ordered or refused by it.

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! 研修U盘/先看这里.txt                        what this is and what to do
+//! 研修U盘/在路上多久.txt                      how old each file is, for the programs (`stick/ages.rs`)
 //! 研修U盘/送县里/青石小学-20260102-1之1.yx    for a device of the county office
 //! 研修U盘/带给学校/青石小学/云岭县-….yx       for everybody else, a folder each
 //! ```
 //! Names are for people; what a file is stands in its head, so that renaming or moving one does no harm. A file is
 //! written beside, synced and renamed. Nothing is taken off the stick before it is stored here, and nothing here
 //! is let go of because it is on a stick: a stick that is full, cannot be written to or gets lost, loses nothing.
+
+mod ages;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -18,8 +21,9 @@ use sync::NodeId;
 
 use crate::bundle::{self, HEAD_BYTES, Head, Taken};
 use crate::directory::{file, write_whole};
-use crate::mail::{self, Delivered, Item};
+use crate::mail::{self, Along, Delivered, Item};
 use crate::{Error, Node};
+use ages::Ages;
 
 /// The folder on the stick.
 pub const FOLDER: &str = "研修U盘";
@@ -138,11 +142,13 @@ pub struct Report {
 pub fn exchange(node: &Node, dir: &Path, wishes: &Wishes) -> Result<Report, Error> {
     fs::read_dir(dir).map_err(file(dir))?;
     let root = root_of(dir);
+    mail::let_go(node)?;
     let mut report = Report::default();
     let found = look(dir, &root, &mut report);
+    let ages = Ages::read(&root);
     let mut there = Vec::new();
     for f in found {
-        match take_one(node, &f, &mut report) {
+        match take_one(node, &f, &ages, &mut report) {
             Ok(true) => remove(&f.path, &mut report),
             Ok(false) => there.push(f),
             Err(error) => {
@@ -171,7 +177,7 @@ pub fn exchange(node: &Node, dir: &Path, wishes: &Wishes) -> Result<Report, Erro
         }
         !gone
     });
-    if let Err(error) = write_all(node, &root, &there, &mut report) {
+    if let Err(error) = write_all(node, &root, &there, &ages, &mut report) {
         report.unwritten = Some(error);
         return Ok(report);
     }
@@ -189,12 +195,15 @@ pub fn exchange(node: &Node, dir: &Path, wishes: &Wishes) -> Result<Report, Erro
 /// Takes up one file or all below a folder, and writes nothing.
 pub fn take(node: &Node, path: &Path) -> Result<Report, Error> {
     let mut report = Report::default();
-    let found = match path.is_dir() {
-        true => look(path, &root_of(path), &mut report),
-        false => vec![head_of(path)?],
+    let (found, ages) = match path.is_dir() {
+        true => (
+            look(path, &root_of(path), &mut report),
+            Ages::read(&root_of(path)),
+        ),
+        false => (vec![head_of(path)?], Ages::default()),
     };
     for f in found {
-        if let Err(error) = take_one(node, &f, &mut report) {
+        if let Err(error) = take_one(node, &f, &ages, &mut report) {
             report.failed.push((f.path, error));
         }
     }
@@ -271,18 +280,24 @@ fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>, report: &mut Report) {
 }
 
 /// Whether the file has done its work and may go.
-fn take_one(node: &Node, f: &Found, report: &mut Report) -> Result<bool, Error> {
+fn take_one(node: &Node, f: &Found, ages: &Ages, report: &mut Report) -> Result<bool, Error> {
     if f.head.from == node.id() {
         return Ok(false);
     }
     let Some(bytes) = mail::read_bounded(&f.path)? else {
         return Err(bundle::BundleError::TooLarge.into());
     };
-    match mail::deliver(node, &bytes)? {
+    let along = Along {
+        age: ages.of(node, &f.name),
+        ..Along::default()
+    };
+    match mail::deliver_along(node, &bytes, along)? {
         Delivered::Taken(taken) => {
             report.taken.push(*taken);
             return Ok(true);
         }
+        // Its maker has it as long as nobody has said that it arrived.
+        Delivered::Old => return Ok(true),
         Delivered::Kept => report.carried += 1,
         Delivered::Known => {}
     }
@@ -323,12 +338,21 @@ fn recipients(node: &Node, root: &Path, wishes: &Wishes) -> Result<Vec<NodeId>, 
     Ok(all)
 }
 
-fn write_all(node: &Node, root: &Path, there: &[Found], report: &mut Report) -> Result<(), Error> {
+fn write_all(
+    node: &Node,
+    root: &Path,
+    there: &[Found],
+    ages: &Ages,
+    report: &mut Report,
+) -> Result<(), Error> {
     let here: BTreeSet<&str> = there.iter().map(|f| f.name.as_str()).collect();
     let mut taken: BTreeSet<PathBuf> = there.iter().map(|f| f.path.clone()).collect();
     write_read_me(root)?;
     let roll = node.roll();
-    for item in mail::list(node)? {
+    let items = mail::list(node)?;
+    // Before the files that it speaks of: one that nothing is said of counts as new.
+    ages.write(node, root, &here, &items)?;
+    for item in items {
         let own = item.from == node.id();
         // A device that was put out could still open what was sealed for it.
         if !roll.is_member(&item.to)

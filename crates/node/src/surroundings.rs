@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use store::Store;
 use sync::DeviceKey;
 
 use crate::{Error, directory};
@@ -133,11 +134,13 @@ impl Surroundings {
         matches!(self.disk, Disk::Directory)
     }
 
-    pub(crate) fn vfs(&self) -> Option<&str> {
-        match &self.disk {
-            Disk::Directory => None,
-            Disk::Simulated { vfs, .. } => Some(vfs),
-        }
+    /// Opens the database of a data directory.
+    pub(crate) fn open_store(&self, dir: &Path) -> Result<Store, Error> {
+        let path = directory::database(dir);
+        Ok(match &self.disk {
+            Disk::Directory => Store::open(&path)?,
+            Disk::Simulated { vfs, .. } => Store::open_in(&path, vfs)?,
+        })
     }
 }
 

@@ -59,6 +59,83 @@ pub fn wishes(c: &Connection) -> Result<BTreeSet<String>> {
     Ok(names.collect::<std::result::Result<_, _>>()?)
 }
 
+/// An original that a device asks for, or has asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// Its name.
+    pub name: BlobName,
+    /// Who has said so.
+    pub node: NodeId,
+    /// Links between whoever asks and this node; [`NO_MORE`] if it is asked for no more.
+    pub hops: u8,
+}
+
+/// In place of hops: it has come to whoever asked for it, or is wanted no longer.
+pub const NO_MORE: u8 = 255;
+
+/// Keeps what a device asks for: all of it, with the hops. What it asked for before and lies here stays as
+/// [`NO_MORE`]: it may have arrived there, and its receipt be missing. Rows noted before `since` go. Says whether anything
+/// is new.
+pub fn set_asked(
+    c: &Connection,
+    node: &NodeId,
+    wishes: &[(BlobName, u8)],
+    at: i64,
+    since: i64,
+) -> Result<bool> {
+    c.prepare_cached("UPDATE blob_asked SET hops = ?2 WHERE node = ?1")?
+        .execute(params![node.0, NO_MORE])?;
+    let mut new = false;
+    for (name, hops) in wishes {
+        let known = c
+            .prepare_cached("UPDATE blob_asked SET hops = ?3, at = ?4 WHERE name = ?1 AND node = ?2")?
+            .execute(params![name.to_string(), node.0, hops, at])?;
+        if known == 0 {
+            c.prepare_cached("INSERT INTO blob_asked (name, node, hops, at) VALUES (?, ?, ?, ?)")?
+                .execute(params![name.to_string(), node.0, hops, at])?;
+            new = true;
+        }
+    }
+    c.prepare_cached(
+        "DELETE FROM blob_asked WHERE at < ?1
+            OR (hops = ?2 AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.name = blob_asked.name))",
+    )?
+    .execute(params![since, NO_MORE])?;
+    Ok(new)
+}
+
+/// Whether a device was told of anything that is asked for.
+pub fn was_told(c: &Connection, node: &NodeId) -> Result<bool> {
+    let mut query = c.prepare_cached("SELECT 1 FROM blob_told WHERE node = ?")?;
+    Ok(query.exists([node.0])?)
+}
+
+/// Notes that it was, or that it was told that nothing is.
+pub fn set_told(c: &Connection, node: &NodeId, told: bool) -> Result<()> {
+    let sql = match told {
+        true => "INSERT OR IGNORE INTO blob_told (node) VALUES (?)",
+        false => "DELETE FROM blob_told WHERE node = ?",
+    };
+    c.prepare_cached(sql)?.execute([node.0])?;
+    Ok(())
+}
+
+/// What other devices ask for.
+pub fn asked(c: &Connection) -> Result<Vec<Asked>> {
+    let mut query =
+        c.prepare_cached("SELECT name, node, hops FROM blob_asked WHERE hops < ? ORDER BY hops, name, node")?;
+    let rows = query.query_map([NO_MORE], |r| Ok((r.get::<_, String>(0)?, r.get(1)?, r.get(2)?)))?;
+    rows.map(|row| {
+        let (name, node, hops) = row?;
+        Ok(Asked {
+            name: BlobName::parse(&name).ok_or(Error::BadRow("wish"))?,
+            node: NodeId(fixed(node, "wish")?),
+            hops,
+        })
+    })
+    .collect()
+}
+
 /// Keeps a receipt; the one of a node's newest store counts.
 pub fn add_receipt(c: &Connection, receipt: &BlobReceipt, at: i64) -> Result<()> {
     c.prepare_cached(

@@ -140,6 +140,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/011_blobs.sql")),
         M::up(include_str!("../migrations/012_twice.sql")),
         M::up(include_str!("../migrations/013_by_person.sql")),
+        M::up(include_str!("../migrations/017_age.sql")),
     ])
 }
 

@@ -35,6 +35,10 @@ pub struct Row {
     pub changes: u64,
     /// It was written to a stick.
     pub handed: bool,
+    /// When it was made, on the clock of [`clock`]: the present less its age.
+    pub born: i64,
+    /// Copies of it that there may be here and with those who are handed it without a reason (`node`'s errands).
+    pub copies: u32,
 }
 
 /// How a device stands that bundles come from.
@@ -52,7 +56,7 @@ pub struct Correspondent {
 
 const COLUMNS: &str =
     "SELECT name, recipient, sender, bytes, number, part, parts, made, got_at, content, changes,
-    handed FROM mail";
+    handed, born, copies FROM mail";
 
 /// Rows kept of what was taken up: thirty years of weekly bundles of a hundred schools are fewer.
 const TAKEN: i64 = 200_000;
@@ -72,6 +76,8 @@ fn row(r: &rusqlite::Row<'_>) -> Result<Row> {
         content: content.map(|c| fixed(c, "mail content")).transpose()?,
         changes: r.get::<_, i64>(10)? as u64,
         handed: r.get(11)?,
+        born: r.get::<_, Option<i64>>(12)?.unwrap_or(0),
+        copies: r.get(13)?,
     })
 }
 
@@ -97,7 +103,7 @@ pub fn get(c: &Connection, name: &str) -> Result<Option<Row>> {
 pub fn insert(c: &Connection, r: &Row) -> Result<()> {
     c.prepare_cached(
         "INSERT OR IGNORE INTO mail (name, recipient, sender, bytes, number, part, parts, made, got_at, content,
-            changes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            changes, born, copies) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         r.name,
@@ -110,7 +116,9 @@ pub fn insert(c: &Connection, r: &Row) -> Result<()> {
         r.made,
         r.got_at,
         r.content,
-        r.changes as i64
+        r.changes as i64,
+        r.born,
+        r.copies
     ])?;
     Ok(())
 }
@@ -119,6 +127,39 @@ pub fn insert(c: &Connection, r: &Row) -> Result<()> {
 pub fn set_handed(c: &Connection, name: &str, handed: bool) -> Result<()> {
     c.prepare_cached("UPDATE mail SET handed = ? WHERE name = ?")?
         .execute((handed, name))?;
+    Ok(())
+}
+
+/// It was handed to somebody with so many of its copies; one stays.
+pub fn spend(c: &Connection, name: &str, copies: u32) -> Result<()> {
+    c.prepare_cached("UPDATE mail SET copies = MAX(1, copies - ?) WHERE name = ?")?
+        .execute((copies, name))?;
+    Ok(())
+}
+
+/// It goes out as if it had been made now.
+pub fn renew(c: &Connection, name: &str, born: i64, copies: u32) -> Result<()> {
+    c.prepare_cached("UPDATE mail SET born = ?, copies = ? WHERE name = ?")?
+        .execute((born, copies, name))?;
+    Ok(())
+}
+
+/// The clock by which mail ages: seconds that never go back, and the machine's clock (unix seconds) when they were
+/// counted last; `None` before the first time.
+pub fn clock(c: &Connection) -> Result<Option<(i64, i64)>> {
+    let kept = crate::meta(c, "mail_clock")?.and_then(|b| <[u8; 16]>::try_from(b).ok());
+    Ok(kept.map(|bytes| {
+        let both = u128::from_be_bytes(bytes);
+        ((both >> 64) as i64, both as i64)
+    }))
+}
+
+/// Keeps it. What an older program has kept counts from when it came, by the machine's clock.
+pub fn set_clock(c: &Connection, seconds: i64, at: i64) -> Result<()> {
+    let bytes = [seconds.to_be_bytes(), at.to_be_bytes()].concat();
+    crate::set_meta(c, "mail_clock", &bytes)?;
+    c.prepare_cached("UPDATE mail SET born = ?1 - MAX(0, ?2 - got_at) WHERE born IS NULL")?
+        .execute((seconds, at))?;
     Ok(())
 }
 

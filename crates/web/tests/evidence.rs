@@ -237,3 +237,42 @@ fn a_photo_comes_to_the_auditor_by_itself_and_the_original_when_asked_for() {
     let led = auditor.submit(&page, &original, &[("back", "//example.org/")]);
     assert_eq!(led.path, "/");
 }
+
+/// 存储空间: what only this computer has goes after somebody has ticked that nothing brings it back.
+#[test]
+fn an_original_that_the_county_has_not_got_goes_only_by_an_act_of_its_own() {
+    let county = Site::county(true);
+    let site = county.enrol_school("青石镇中心小学");
+    let clerk = site.signed_in("李专管员", Role::Clerk);
+    let here = session(&clerk, &site);
+    let page = format!("{here}/evidence");
+    clerk
+        .upload_to(&page, &WORDS, "IMG_0004.jpg", &photo(90))
+        .has("已保存在本校");
+    until(&clerk, &page, "县里已有");
+    let admin = site.signed_in("王校长", Role::Admin);
+    let entry = site.node.records(&Filter::kind("evidence")).unwrap().remove(0);
+    let original = || blobs::read(&site.node, entry.text("original")).unwrap();
+    let form = |act: &'static str| [("months", "1"), ("do", act)];
+    admin
+        .submit("/storage", "/storage", &form("look"))
+        .is(200)
+        .has("可删：")
+        .has("只有本机有的原图")
+        .has("删了就再也找不回来")
+        .lacks("删除这些</button>");
+    // Not by the other button, nor without the tick.
+    admin.submit("/storage", "/storage", &form("tidy")).is(200);
+    admin
+        .submit("/storage", "/storage", &form("let_go"))
+        .has("请先勾选");
+    assert!(original().is_some());
+    let sure = [&form("let_go")[..], &[("sure", "1")]].concat();
+    admin
+        .submit("/storage", "/storage", &sure)
+        .is(200)
+        .lacks("只有本机有的原图");
+    assert!(original().is_none());
+    assert!(blobs::read(&site.node, entry.text("hash")).unwrap().is_some());
+    admin.get("/accounts").has("删除县里没有的原图");
+}

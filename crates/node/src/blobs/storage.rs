@@ -1,7 +1,9 @@
 //! What files take up here, and which of them may go.
 //!
-//! Nothing goes whose copy no county store has given a receipt for. At a school the originals of older photos may go:
-//! the copy, which proves the same, stays. A mentor's laptop only carries: what the county has may go whole.
+//! Nothing goes that has no receipt of its own from a county store: that of the copy says nothing of the original, which
+//! may be here and nowhere else. At a school the originals of older photos may go: the copy stays. A mentor's laptop only
+//! carries: what the county has may go whole. An original that the county has not got goes by an act of its own
+//! ([`let_go`]), for which somebody has been told that nothing brings it back.
 
 use std::collections::BTreeSet;
 
@@ -39,6 +41,8 @@ pub struct Gauge {
     pub not_at_county: Amount,
     /// What [`tidy`] would remove.
     pub removable: Amount,
+    /// Originals that [`let_go`] would remove: the county has their copies, and nobody may have them but this computer.
+    pub only_here: Amount,
 }
 
 /// A blob that lies here, by a record that names it.
@@ -47,17 +51,23 @@ struct Lying {
     size: Size,
     bytes: u64,
     date: String,
+    /// A county store has it.
     receipt: bool,
+    /// A county store has the copy of it.
+    copy_receipt: bool,
+    /// Somebody asks for it.
+    asked: bool,
 }
 
 fn lying(node: &Node) -> Result<Vec<Lying>, Error> {
     node.read(|conn| {
         let mut all = Vec::new();
         for size in Size::ALL {
-            // The receipt that counts is that of the copy.
             let sql = format!(
                 "SELECT b.name, b.bytes, MAX(COALESCE(r.date, '')),
-                    MAX(EXISTS (SELECT 1 FROM blob_receipt x WHERE x.name = r.fields ->> 'hash'))
+                    EXISTS (SELECT 1 FROM blob_receipt x WHERE x.name = b.name),
+                    MIN(EXISTS (SELECT 1 FROM blob_receipt x WHERE x.name = r.fields ->> 'hash')),
+                    EXISTS (SELECT 1 FROM blob_asked a WHERE a.name = b.name AND a.hops < 255)
                  FROM record r JOIN blob b ON b.name = r.fields ->> '{}' WHERE r.kind = 'evidence' GROUP BY b.name",
                 size.field()
             );
@@ -73,6 +83,8 @@ fn lying(node: &Node) -> Result<Vec<Lying>, Error> {
                     bytes: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
                     date: row.get(2)?,
                     receipt: row.get(3)?,
+                    copy_receipt: row.get(4)?,
+                    asked: row.get(5)?,
                 });
             }
         }
@@ -90,9 +102,18 @@ pub(super) fn carries(node: &Node) -> bool {
             .all(|role| [Role::Mentor.code(), Role::MentorReader.code()].contains(role))
 }
 
+fn is_old(one: &Lying, before: &str) -> bool {
+    !one.date.is_empty() && one.date.as_str() < before
+}
+
 fn may_go(one: &Lying, carries: bool, before: &str) -> bool {
-    let old = !one.date.is_empty() && one.date.as_str() < before;
-    one.receipt && old && (carries || one.size == Size::Original)
+    one.receipt && is_old(one, before) && (carries || one.size == Size::Original)
+}
+
+/// An original that the county has not got, and does not ask for.
+fn only_here(one: &Lying, carries: bool, before: &str) -> bool {
+    let original = one.size == Size::Original && !carries;
+    original && !one.receipt && one.copy_receipt && !one.asked && is_old(one, before)
 }
 
 /// What lies here, and what of it may go: of photos dated before `before` (`YYYY-MM-DD`).
@@ -112,22 +133,32 @@ pub fn gauge(node: &Node, before: &str) -> Result<Gauge, Error> {
         if may_go(&one, carries, before) {
             gauge.removable.add(one.bytes);
         }
+        if only_here(&one, carries, before) {
+            gauge.only_here.add(one.bytes);
+        }
     }
     Ok(gauge)
 }
 
 /// Removes what may go; what it was.
 pub fn tidy(node: &Node, before: &str) -> Result<Amount, Error> {
+    remove(node, |one, carries| may_go(one, carries, before))
+}
+
+/// Removes originals of which the county has the copy alone: by the act of somebody who was told that nothing brings
+/// them back. What it was.
+pub fn let_go(node: &Node, before: &str) -> Result<Amount, Error> {
+    remove(node, |one, carries| only_here(one, carries, before))
+}
+
+fn remove(node: &Node, may: impl Fn(&Lying, bool) -> bool) -> Result<Amount, Error> {
     let carries = carries(node);
     let all = lying(node)?;
     // One file may be named in several ways: it goes only if it may go under each.
-    let kept: BTreeSet<BlobName> = all
-        .iter()
-        .filter(|one| !may_go(one, carries, before))
-        .map(|one| one.name)
-        .collect();
+    let (goes, stays): (Vec<&Lying>, Vec<&Lying>) = all.iter().partition(|one| may(one, carries));
+    let stays: BTreeSet<BlobName> = stays.iter().map(|one| one.name).collect();
     let mut gone = Amount::default();
-    for one in all.iter().filter(|one| !kept.contains(&one.name)) {
+    for one in goes.iter().filter(|one| !stays.contains(&one.name)) {
         super::remove(node, &one.name)?;
         gone.add(one.bytes);
     }

@@ -3,7 +3,8 @@
 //! A photo is kept in three sizes, each a blob of its own, and its record (kind `evidence`) names all three: a
 //! **preview** for lists, which everybody who reads the record fetches on any link; the **copy** that proves
 //! something (handwriting can be read), fetched on links that are not paid by the byte; and the **original** as the
-//! telephone made it, which stays at the school and travels when somebody asks for it.
+//! telephone made it, which stays at the school and travels when somebody asks for it, here or behind a peer
+//! (`errands/wishes.rs`).
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -127,7 +128,10 @@ fn missing_of(
     most: usize,
 ) -> store::Result<Vec<BlobName>> {
     let wished = match size {
-        Size::Original => "AND EXISTS (SELECT 1 FROM blob_wish w WHERE w.name = r.fields ->> 'original')",
+        Size::Original => {
+            "AND (EXISTS (SELECT 1 FROM blob_wish w WHERE w.name = r.fields ->> 'original')
+               OR EXISTS (SELECT 1 FROM blob_asked a WHERE a.name = r.fields ->> 'original' AND a.hops < 255))"
+        }
         Size::Preview | Size::Copy if carries => {
             "AND NOT EXISTS (SELECT 1 FROM blob_receipt x WHERE x.name = r.fields ->> 'hash')"
         }
@@ -178,18 +182,24 @@ fn logs_of(node: &Node, device: &NodeId) -> Option<BTreeSet<String>> {
     Some(schools)
 }
 
-/// Copies that lie here, of records that the device reads, for which no county store has given a receipt: what the
-/// device may have to fetch, or may know more about.
+/// Previews, copies, and originals that were asked for, that lie here, of records that the device reads, for which no
+/// county store has given a receipt: what the device may have to fetch, or may know more about.
 pub(crate) fn unreceipted(node: &Node, device: &NodeId, most: usize) -> Result<Vec<BlobName>, Error> {
     let schools = schools_of(node, device)?;
     node.read(|conn| {
         let mut found = Vec::new();
         for school in &schools {
-            for field in [Size::Preview.field(), Size::Copy.field()] {
+            for size in Size::ALL {
+                let field = size.field();
+                let asked = match size {
+                    Size::Original => "AND EXISTS (SELECT 1 FROM blob_asked a WHERE a.name = b.name)",
+                    Size::Preview | Size::Copy => "",
+                };
                 let sql = format!(
                     "SELECT DISTINCT b.name FROM record r JOIN blob b ON b.name = r.fields ->> '{field}'
                      LEFT JOIN blob_receipt x ON x.name = b.name
-                     WHERE r.kind = 'evidence' AND r.school = ?1 AND x.name IS NULL ORDER BY r.date DESC LIMIT ?2"
+                     WHERE r.kind = 'evidence' AND r.school = ?1 AND x.name IS NULL {asked}
+                     ORDER BY r.date DESC LIMIT ?2"
                 );
                 let mut query = conn.prepare_cached(&sql)?;
                 let room = most - found.len();

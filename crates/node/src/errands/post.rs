@@ -4,13 +4,15 @@
 //! that it meets; that one carries it on without being able to read it (`mail.rs`), and brings back the answer. A mentor
 //! carries the records as they are, and brings back the county's answer to their author.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use store::mail as rows;
-use sync::wire::errand::Letter;
+use sync::wire::errand::{Along, Letter};
 use sync::{BlobName, NodeId, limits};
 
 use super::first;
+use super::reasons::{Carrier, SMALL};
 use crate::bundle::{self, hash_of, name_of};
 use crate::{Error, Node, mail};
 
@@ -36,14 +38,26 @@ pub(super) fn known(node: &Node) -> Result<Vec<[u8; 8]>, Error> {
     Ok(names.take(limits::ERRAND_NAMES).collect())
 }
 
-/// What a peer may take along and has not got: what is for it first, then what is for others. What came from it is no
-/// news to it.
-pub(super) fn offer(node: &Node, peer: &NodeId, known: &[[u8; 8]]) -> Result<Vec<Letter>, Error> {
+/// A letter that is offered, and the copies of it that are gone once the peer has fetched it.
+pub(super) struct Offered {
+    pub(super) letter: Letter,
+    pub(super) copies: u32,
+}
+
+/// What a peer may take along and has not got: what is for it first, then what is for others, if it has a reason to be
+/// given it or there are copies to hand out. What came from it is no news to it.
+pub(super) fn offer(
+    node: &Node,
+    peer: &NodeId,
+    known: &[[u8; 8]],
+    meets: &[[u8; 8]],
+) -> Result<Vec<Offered>, Error> {
     if node.is_county() {
         mail::prepare_owed(node, bundle::MAX)?;
     } else if far_from_county(node)? && !reads_us(node, peer) {
         mail::prepare_all(node, bundle::MAX)?;
     }
+    mail::let_go(node)?;
     let mut items = mail::list(node)?;
     let here = |item: &mail::Item| hash_of(&item.name).is_some_and(|hash| known.contains(&first(&hash)));
     let roll = node.roll();
@@ -52,19 +66,42 @@ pub(super) fn offer(node: &Node, peer: &NodeId, known: &[[u8; 8]]) -> Result<Vec
     // The newest first: it holds what the earlier ones of its maker do.
     items.sort_by_key(|item| (item.to != *peer, std::cmp::Reverse((item.got_at, item.number))));
     let mut letters = Vec::new();
-    for item in items.into_iter().take(limits::ERRAND_ITEMS) {
+    let mut carrier = Carrier::new(node, *peer, meets);
+    for item in items {
+        if letters.len() >= limits::ERRAND_ITEMS {
+            break;
+        }
+        let age = mail::age_of(node, &item)?;
+        let reason = carrier.has_reason(&item.to)?;
+        let given = match reason {
+            true => 0,
+            false if item.bytes <= SMALL => item.copies / 2,
+            false => 0,
+        };
+        if age >= mail::age::LIFE || !(reason || given > 0) {
+            continue;
+        }
         let (Some(name), Some(bytes)) = (hash_of(&item.name), mail::read(node, &item.name)?) else {
             continue;
         };
         if bytes.len() as u64 > limits::BLOB_BYTES {
             continue;
         }
-        letters.push(Letter {
+        let along = Along {
+            age: u32::try_from(age).unwrap_or(u32::MAX),
+            copies: given.clamp(1, mail::COPIES) as u8,
+        };
+        let letter = Letter {
             blob: BlobName::of(&bytes),
             name,
             to: item.to,
             from: item.from,
             bytes: bytes.len() as u64,
+            along: Some(along),
+        };
+        letters.push(Offered {
+            letter,
+            copies: given,
         });
     }
     Ok(letters)
@@ -93,17 +130,28 @@ fn reads_us(node: &Node, peer: &NodeId) -> bool {
     home.is_some_and(|log| sync::authority::may_read(&node.0.policy, &roll, peer, &log))
 }
 
-/// What of it is for this node, or to be carried on: within the limit, of members, and not by a connection that is
-/// paid by the byte.
-pub(super) fn wanted(node: &Node, peer: &NodeId, letters: &[Letter]) -> Result<Vec<(BlobName, u64)>, Error> {
+/// What of it is for this node, or to be carried on: within the limit, of members, not yet old, small unless this node has
+/// a reason, and not by a connection that is paid by the byte.
+pub(super) fn wanted(
+    node: &Node,
+    peer: &NodeId,
+    letters: &[Letter],
+    meets: &[[u8; 8]],
+) -> Result<Vec<(BlobName, u64)>, Error> {
     let (me, roll, limit, metered) = (node.id(), node.roll(), mail::limit(node)?, node.metered());
     let mut names = Vec::new();
     let mut room = limit.saturating_sub(mail::carried(node, &mail::list(node)?));
+    let mut carrier = Carrier::new(node, me, meets);
     for letter in letters {
         let known = name(letter);
         let here = node.read(|c| Ok(rows::get(c, &known)?.is_some() || rows::was_taken(c, &known)?))?;
         // Never more than there is room for: what is let go for it would be asked for again.
-        let carried = !metered && letter.bytes <= room && letter.to != *peer && roll.is_member(&letter.to);
+        let fits = !metered && letter.bytes <= room && letter.to != *peer && roll.is_member(&letter.to);
+        let young = letter
+            .along
+            .is_none_or(|along| i64::from(along.age) + mail::age::HOP < mail::age::LIFE);
+        // An older program offers everybody everything.
+        let carried = fits && young && (letter.bytes <= SMALL || carrier.has_reason(&letter.to)?);
         if !here && letter.from != me && (letter.to == me || carried) && letter.bytes <= limits::BLOB_BYTES {
             names.push((letter.blob, letter.bytes));
             if letter.to != me {
@@ -114,10 +162,30 @@ pub(super) fn wanted(node: &Node, peer: &NodeId, letters: &[Letter]) -> Result<V
     Ok(names)
 }
 
+/// What was said of letters, by the hashes of their bytes.
+pub(super) type Said = HashMap<BlobName, mail::Along>;
+
+/// What their giver has said of these.
+pub(super) fn said(letters: &[Letter]) -> Said {
+    let along = |letter: &Letter| {
+        let along = letter.along?;
+        let copies = u32::from(along.copies);
+        Some((
+            letter.blob,
+            mail::Along {
+                age: i64::from(along.age),
+                copies,
+            },
+        ))
+    };
+    letters.iter().filter_map(along).collect()
+}
+
 /// Takes up or carries on what has come. A bundle that is refused is not asked for again on this link, and a person
 /// is told.
-pub(super) fn deliver(node: &Node, bytes: &[u8]) -> Result<bool, Error> {
-    match mail::deliver(node, bytes) {
+pub(super) fn deliver(node: &Node, bytes: &[u8], said: &Said) -> Result<bool, Error> {
+    let along = said.get(&BlobName::of(bytes)).copied().unwrap_or_default();
+    match mail::deliver_along(node, bytes, along) {
         Ok(_) => Ok(true),
         Err(Error::Bundle(why)) => {
             tracing::warn!(%why, "a sealed bundle was not taken");

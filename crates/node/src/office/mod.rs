@@ -96,6 +96,7 @@ pub use opening::{
     save_openings,
 };
 pub use opinions::{Opinion, Opinions, opinions};
+pub(crate) use organisations::area_of;
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, find_school, organisations, save_organisations,
 };

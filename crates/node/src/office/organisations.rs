@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use records::FieldError;
 
 use super::draft::Draft;
+use super::lookup::record_of;
 use super::roster::{Edits, numbered};
 use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node, Record, Way};
@@ -89,6 +90,19 @@ pub fn organisations(node: &Node) -> Result<Vec<Organisation>, Error> {
         ))
     });
     Ok(all)
+}
+
+/// The area or central school of a school, or itself if it is one; `None` if it belongs to none.
+pub(crate) fn area_of(node: &Node, school: &str) -> Result<Option<String>, Error> {
+    let is_one = |o: &Record| matches!(o.text("org_kind"), "area" | "central_school");
+    let Some(own) = record_of(node, "organisation", school)? else {
+        return Ok(None);
+    };
+    if is_one(&own) {
+        return Ok(Some(own.id));
+    }
+    let above = record_of(node, "organisation", own.text("parent"))?;
+    Ok(above.filter(is_one).map(|above| above.id))
 }
 
 /// A school by its name, short name, code or record id.

@@ -10,8 +10,13 @@
 //!  5 Group     bytes        the next group of the blob
 //!  6 Receipts  postcard     signed: what lies in a store (answer to WhoHas, or unasked for after a Fetch)
 //!  7 MailList  postcard     which sealed bundles are there for me, or to be carried on, but those that begin so?
-//!  8 Mail      postcard     these; each can then be fetched like a blob, on the same stream
+//!                           Behind it, since version 2 of errands: the first 8 bytes of devices that I meet
+//!  8 Mail      postcard     these; each can then be fetched like a blob, on the same stream. Behind it, since version
+//!                           2: an [`Along`] for each
+//!  9 Wishes    postcard     originals that I, or those who have told me, ask for: all of them, whatever was said before
 //! ```
+//! What stands behind a body is passed over by a program that does not know it; one that does not say it is taken at its
+//! word: its letters are as old as their stay here, and it meets nobody.
 //! Every Fetch is answered by one Blob with its groups, or one Absent, for each name. An errand of an unknown type is
 //! answered by nothing and passed over.
 
@@ -43,6 +48,27 @@ pub struct Letter {
     pub from: NodeId,
     /// Its size.
     pub bytes: u64,
+    /// What is said of it besides; `None` by an older program.
+    #[serde(skip)]
+    pub along: Option<Along>,
+}
+
+/// What travels with a letter besides its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Along {
+    /// Its age in seconds (RFC 9171, Bundle Age), as far as those who carried it could tell.
+    pub age: u32,
+    /// Copies that its taker may hand on to whoever has no reason to be given it, itself included.
+    pub copies: u8,
+}
+
+/// An original that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Wish {
+    /// Its name.
+    pub name: BlobName,
+    /// Links between whoever asks for it and the sender of this: 0, the sender itself.
+    pub hops: u8,
 }
 
 /// Why a blob does not come.
@@ -76,10 +102,18 @@ pub enum Errand {
     Group(Vec<u8>),
     /// What lies in a store.
     Receipts(Vec<BlobReceipt>),
-    /// Asks for sealed bundles but those whose names begin so.
-    MailList(Vec<[u8; 8]>),
+    /// Asks for sealed bundles.
+    MailList {
+        /// But for those whose names begin so.
+        known: Vec<[u8; 8]>,
+        /// Devices whom the asker meets, by the first 8 bytes of their ids; empty where that was said before on the
+        /// stream.
+        meets: Vec<[u8; 8]>,
+    },
     /// What there is.
     Mail(Vec<Letter>),
+    /// All originals that are asked for.
+    Wishes(Vec<Wish>),
     /// Of a later version.
     Unknown(u8),
 }
@@ -111,8 +145,16 @@ impl Errand {
             ],
             Errand::Group(bytes) => body(5, Ok(bytes.clone())),
             Errand::Receipts(receipts) => body(6, postcard::to_stdvec(receipts)),
-            Errand::MailList(known) => body(7, postcard::to_stdvec(known)),
-            Errand::Mail(letters) => body(8, postcard::to_stdvec(letters)),
+            Errand::MailList { known, meets } if meets.is_empty() => body(7, postcard::to_stdvec(known)),
+            Errand::MailList { known, meets } => body(7, postcard::to_stdvec(&(known, meets))),
+            Errand::Mail(letters) => {
+                let along: Vec<Along> = letters.iter().map_while(|letter| letter.along).collect();
+                match along.len() == letters.len() && !letters.is_empty() {
+                    true => body(8, postcard::to_stdvec(&(letters, along))),
+                    false => body(8, postcard::to_stdvec(letters)),
+                }
+            }
+            Errand::Wishes(wishes) => body(9, postcard::to_stdvec(wishes)),
             Errand::Unknown(kind) => vec![*kind],
         }
     }
@@ -121,6 +163,17 @@ impl Errand {
     pub fn decode(bytes: &[u8]) -> Result<Errand, BadErrand> {
         fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BadErrand> {
             postcard::from_bytes(body).map_err(|_| BadErrand)
+        }
+        /// The body of the first version, and what stands behind it: nothing, if an older program wrote it.
+        fn behind<'a, T: Deserialize<'a>, M: Deserialize<'a>>(
+            body: &'a [u8],
+        ) -> Result<(T, Option<M>), BadErrand> {
+            let (first, rest) = postcard::take_from_bytes(body).map_err(|_| BadErrand)?;
+            let more = match rest {
+                [] => None,
+                rest => Some(read(rest)?),
+            };
+            Ok((first, more))
         }
         fn few<T>(list: Vec<T>, most: usize) -> Result<Vec<T>, BadErrand> {
             if list.len() <= most {
@@ -147,8 +200,23 @@ impl Errand {
             }),
             5 => Errand::Group(body.to_vec()),
             6 => Errand::Receipts(few(read(body)?, limits::ERRAND_NAMES)?),
-            7 => Errand::MailList(few(read(body)?, limits::ERRAND_NAMES)?),
-            8 => Errand::Mail(few(read(body)?, limits::ERRAND_ITEMS)?),
+            7 => {
+                let (known, meets) = behind(body)?;
+                Errand::MailList {
+                    known: few(known, limits::ERRAND_NAMES)?,
+                    meets: few::<[u8; 8]>(meets.unwrap_or_default(), limits::ERRAND_NAMES)?,
+                }
+            }
+            8 => {
+                let (letters, along) = behind(body)?;
+                let along: Vec<Along> = few(along.unwrap_or_default(), limits::ERRAND_ITEMS)?;
+                let mut letters: Vec<Letter> = few(letters, limits::ERRAND_ITEMS)?;
+                for (letter, along) in letters.iter_mut().zip(along) {
+                    letter.along = Some(along);
+                }
+                Errand::Mail(letters)
+            }
+            9 => Errand::Wishes(few(read(body)?, limits::ERRAND_ITEMS)?),
             other => Errand::Unknown(*other),
         })
     }
@@ -159,6 +227,44 @@ mod tests {
     use super::*;
     use crate::identity::{DeviceKey, StoreId};
     use proptest::prelude::*;
+
+    fn letter(along: Option<Along>) -> Letter {
+        Letter {
+            blob: BlobName::of("现场照片".as_bytes()),
+            name: [3; 32],
+            to: DeviceKey::from_seed([1; 32]).id(),
+            from: DeviceKey::from_seed([2; 32]).id(),
+            bytes: 70_000,
+            along,
+        }
+    }
+
+    /// As the program before this one read and wrote them: the list alone, whatever stands behind it passed over.
+    #[test]
+    fn an_older_program_reads_the_lists_and_is_read() {
+        let said = letter(Some(Along { age: 9, copies: 2 }));
+        let bytes = Errand::Mail(vec![said]).encode();
+        let old: Vec<Letter> = postcard::from_bytes(&bytes[1..]).unwrap();
+        assert_eq!(old, [letter(None)]);
+        let of_old = [vec![8], postcard::to_stdvec(&old).unwrap()].concat();
+        assert_eq!(Errand::decode(&of_old), Ok(Errand::Mail(vec![letter(None)])));
+
+        let (known, meets) = (vec![[5; 8]], vec![[6; 8]]);
+        let asks = Errand::MailList {
+            known: known.clone(),
+            meets,
+        };
+        let bytes = asks.encode();
+        assert_eq!(
+            postcard::from_bytes::<Vec<[u8; 8]>>(&bytes[1..]),
+            Ok(known.clone())
+        );
+        let of_old = [vec![7], postcard::to_stdvec(&known).unwrap()].concat();
+        let meets = Vec::new();
+        assert_eq!(Errand::decode(&of_old), Ok(Errand::MailList { known, meets }));
+        // Cut off in what stands behind: damaged, and not older.
+        assert_eq!(Errand::decode(&bytes[..bytes.len() - 1]), Err(BadErrand));
+    }
 
     #[test]
     fn every_errand_comes_back_as_it_was() {
@@ -176,14 +282,24 @@ mod tests {
             Errand::Absent(Reason::NotForYou),
             Errand::Group(vec![0; 16_384]),
             Errand::Receipts(vec![receipt]),
-            Errand::MailList(vec![[5; 8]]),
-            Errand::Mail(vec![Letter {
-                blob: name,
-                name: [3; 32],
-                to: DeviceKey::from_seed([1; 32]).id(),
-                from: DeviceKey::from_seed([2; 32]).id(),
-                bytes: 70_000,
-            }]),
+            Errand::MailList {
+                known: vec![[5; 8]],
+                meets: Vec::new(),
+            },
+            Errand::MailList {
+                known: Vec::new(),
+                meets: vec![[6; 8], [7; 8]],
+            },
+            Errand::Mail(vec![letter(None); 2]),
+            Errand::Mail(vec![
+                letter(Some(Along {
+                    age: 86_400 * 59,
+                    copies: 4
+                }));
+                2
+            ]),
+            Errand::Mail(Vec::new()),
+            Errand::Wishes(vec![Wish { name, hops: 2 }]),
         ] {
             assert_eq!(Errand::decode(&errand.encode()), Ok(errand));
         }

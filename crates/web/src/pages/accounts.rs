@@ -79,6 +79,10 @@ fn act(l: Lang, code: &str) -> &str {
         "recovery_code" => l.t("给恢复码", "gave a recovery code"),
         "handover" => l.t("账号交接", "handover of an account"),
         "courier-limit" => l.t("改捎带上限（MB）", "set the limit of what is carried (MB)"),
+        "originals-removed" => l.t(
+            "删除县里没有的原图（张）",
+            "removed originals that the county has not got",
+        ),
         "enrol" => l.t("加入本县", "joined the county"),
         other => other,
     }

@@ -270,6 +270,10 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
             "这个包已经在本机了。".into(),
             "This bundle is here already.".into(),
         ),
+        Ok(Delivered::Old) => (
+            "这个包在路上超过 60 天了，本机不再捎带；封它的电脑还留着，下次会重新送。".into(),
+            "This bundle has been on its way for more than 60 days and is not carried on; its maker still has it.".into(),
+        ),
         Err(error) => {
             let (zh, en) = said(error)?;
             form.fail("file", &zh, &en);

@@ -57,7 +57,8 @@ async fn storage_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     })
 }
 
-/// `POST /storage`
+/// `POST /storage`: counts, removes what the county has a receipt for, or, by an act that is logged, originals that may
+/// be nowhere else.
 pub(crate) async fn tidy(Post { ctx, mut form }: Post) -> Result<Response, Fault> {
     ctx.need(Right::Manage)?;
     let Some(months) = form
@@ -69,9 +70,22 @@ pub(crate) async fn tidy(Post { ctx, mut form }: Post) -> Result<Response, Fault
         form.fail("months", "请填 1 到 240 个月", "A number of months from 1 to 240");
         return storage_page(&ctx, form).await;
     };
-    if form.get("do") != "tidy" {
-        return storage_page(&ctx, form).await;
-    }
-    ctx.run(move |n| storage::tidy(n, &before(months))).await?;
+    match form.get("do") {
+        "tidy" => ctx.run(move |n| storage::tidy(n, &before(months))).await?,
+        "let_go" if form.has("sure") => {
+            let gone = ctx.run(move |n| storage::let_go(n, &before(months))).await?;
+            ctx.log("originals-removed", &gone.files.to_string()).await;
+            gone
+        }
+        "let_go" => {
+            form.fail(
+                "sure",
+                "请先勾选，表示知道这些原图删了找不回来",
+                "Tick the box first: these originals cannot be had again",
+            );
+            return storage_page(&ctx, form).await;
+        }
+        _ => return storage_page(&ctx, form).await,
+    };
     Ok(Redirect::to("/storage?done=tidied").into_response())
 }

@@ -1,0 +1,129 @@
+//! Whom a sealed bundle may be handed to, so that it does not go over every link of the county: whoever has a reason to
+//! see its recipient; and of a small one a few copies besides (`mail::COPIES`).
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use sync::{NodeId, Roll};
+
+use super::first;
+use crate::{Error, Node, Role, office};
+
+/// The largest that is handed to somebody without a reason: a term's records of a small school, half a minute of 2G.
+pub(super) const SMALL: u64 = 256 * 1024;
+
+/// Who was met so short ago will be met again: seconds.
+const LATELY: i64 = 60 * 86_400;
+
+/// Devices that are named as met, those met last first: half a kilobyte, once a link.
+const NAMED: usize = 64;
+
+/// The devices that this node has met lately, for others to judge what to give it. A county office need not say:
+/// everything may go there.
+pub(super) fn meets(node: &Node) -> Result<Vec<[u8; 8]>, Error> {
+    if node.is_county() {
+        return Ok(Vec::new());
+    }
+    let now = node.now();
+    let mut met = node.read(store::peers::list)?;
+    // A meeting that lies ahead was noted before the clock was set back.
+    met.retain(|peer| peer.in_sync_at.is_some_and(|at| now.saturating_sub(at) <= LATELY));
+    met.sort_by_key(|peer| std::cmp::Reverse(peer.in_sync_at));
+    Ok(met.iter().take(NAMED).map(|peer| first(&peer.node.0)).collect())
+}
+
+/// What is known of a carrier.
+pub(super) struct Carrier<'n> {
+    node: &'n Node,
+    roll: std::sync::Arc<Roll>,
+    carrier: NodeId,
+    meets: HashSet<[u8; 8]>,
+    /// Areas of schools, as far as they were asked for.
+    areas: HashMap<String, Option<String>>,
+}
+
+impl<'n> Carrier<'n> {
+    /// A device, and those whom it says that it meets.
+    pub(super) fn new(node: &'n Node, carrier: NodeId, meets: &[[u8; 8]]) -> Carrier<'n> {
+        Carrier {
+            node,
+            roll: node.roll(),
+            carrier,
+            meets: meets.iter().copied().collect(),
+            areas: HashMap::new(),
+        }
+    }
+
+    /// Whether it has a reason to be given what is for this device: it is that device, or of its school; the county's
+    /// office, where everybody comes; a mentor who is sent to its school, or to whose school it is sent; it meets that
+    /// device or another of its school; or it is a school of the same area.
+    pub(super) fn has_reason(&mut self, to: &NodeId) -> Result<bool, Error> {
+        if *to == self.carrier
+            || self.node.is_county_store(&self.carrier)
+            || self.meets.contains(&first(&to.0))
+        {
+            return Ok(true);
+        }
+        let (theirs, sent) = (schools(&self.roll, to), visited(&self.roll, to));
+        let (own, visits) = (
+            schools(&self.roll, &self.carrier),
+            visited(&self.roll, &self.carrier),
+        );
+        let at_school = theirs.iter().any(|s| own.contains(s) || visits.contains(s));
+        let comes_here = sent.iter().any(|s| own.contains(s));
+        // A mentor is sent by the county and comes back to it.
+        let reports = self.node.is_county_store(to) && !visits.is_empty();
+        if at_school || comes_here || reports || self.meets_like(to, &theirs) {
+            return Ok(true);
+        }
+        for school in &theirs {
+            let Some(area) = self.area(school)? else { continue };
+            for one in &own {
+                if self.area(one)?.as_ref() == Some(&area) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// A new computer in the place of one that was met is found where that one was, and one office where the other is.
+    fn meets_like(&self, to: &NodeId, schools: &BTreeSet<String>) -> bool {
+        let office = self.node.is_county_store(to);
+        self.roll.devices().any(|(device, grants)| {
+            let like = (office && self.node.is_county_store(device))
+                || grants
+                    .iter()
+                    .any(|g| g.role == Role::School.code() && schools.contains(&g.scope));
+            like && self.meets.contains(&first(&device.0))
+        })
+    }
+
+    fn area(&mut self, school: &str) -> Result<Option<String>, Error> {
+        if let Some(known) = self.areas.get(school) {
+            return Ok(known.clone());
+        }
+        let area = office::area_of(self.node, school)?;
+        self.areas.insert(school.to_owned(), area.clone());
+        Ok(area)
+    }
+}
+
+fn schools(roll: &Roll, device: &NodeId) -> BTreeSet<String> {
+    let of = roll.grants(device).filter(|g| g.role == Role::School.code());
+    of.map(|g| g.scope.clone()).collect()
+}
+
+/// The schools that a mentor is sent to.
+fn visited(roll: &Roll, device: &NodeId) -> BTreeSet<String> {
+    let mut schools = BTreeSet::new();
+    for grant in roll.grants(device) {
+        match Role::of(grant.role) {
+            Some(Role::Mentor) => {
+                schools.extend(grant.scope.split_once('/').map(|(_, school)| school.to_owned()))
+            }
+            Some(Role::MentorReader) => drop(schools.insert(grant.scope.clone())),
+            _ => {}
+        }
+    }
+    schools
+}
