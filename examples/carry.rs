@@ -4,7 +4,8 @@
 //!
 //! `cargo build --release -p yanxiu && cargo run --release -p yanxiu-examples --example carry -- LINKEMU`
 //!
-//! The neighbour's data directory and the memory of its process are searched for a text of the school.
+//! The neighbour's data directory and the memory of its process are searched for a text of the school. It fails (issue 5,
+//! line 1) if the text is there, if the search does not find it at the school itself, or if something has not arrived.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
@@ -14,6 +15,8 @@ use std::time::Instant;
 
 use node::office::{self, By, OrganisationInput, SessionInput};
 use node::{Filter, Node, Role, enrol};
+
+use yanxiu_examples::Asked;
 
 #[path = "links/world.rs"]
 mod world;
@@ -35,9 +38,11 @@ fn main() -> Result<()> {
     println!(
         "{SESSIONS} sessions at a school without an uplink; whole IP packets of the carrier, both directions"
     );
-    over_a_person(&world, Carrier::Mentor)?;
-    over_a_person(&world, Carrier::Neighbour)?;
-    over_a_stick(&world)
+    let mut asked = Asked::default();
+    over_a_person(&world, Carrier::Mentor, &mut asked)?;
+    over_a_person(&world, Carrier::Neighbour, &mut asked)?;
+    over_a_stick(&world, &mut asked)?;
+    asked.end()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -152,7 +157,7 @@ fn sessions(node: &Node) -> Result<usize> {
     Ok(node.count(&Filter::kind("session"))? as usize)
 }
 
-fn over_a_person(world: &World, carrier: Carrier) -> Result<()> {
+fn over_a_person(world: &World, carrier: Carrier, asked: &mut Asked) -> Result<()> {
     let (dir, what) = match carrier {
         Carrier::Mentor => ("mentor", "school → mentor on the same LAN → hub"),
         Carrier::Neighbour => ("neighbour", "school → neighbour, sealed → hub"),
@@ -178,13 +183,19 @@ fn over_a_person(world: &World, carrier: Carrier) -> Result<()> {
     );
     if carrier == Carrier::Neighbour {
         std::thread::sleep(std::time::Duration::from_secs(2));
+        let there = (on_disk(county.carrier.dir())?, in_memory(&c)?);
+        let control = (on_disk(county.a.dir())?, in_memory(&a)?);
         println!(
             "  readable at the neighbour:   disk {}, memory {} (at the school itself: disk {}, memory {})",
-            on_disk(county.carrier.dir())?,
-            in_memory(&c)?,
-            on_disk(county.a.dir())?,
-            in_memory(&a)?,
+            there.0, there.1, control.0, control.1,
         );
+        asked.that(
+            there == (false, false),
+            "nothing of the school is readable at its neighbour",
+        );
+        asked.that(control == (true, true), "the search finds the text at the school");
+        let read = sessions(&county.carrier)?;
+        asked.that(read == 0, "the neighbour shows no session of the school");
     }
     a.end()?;
 
@@ -223,11 +234,12 @@ fn over_a_person(world: &World, carrier: Carrier) -> Result<()> {
     c.end()
 }
 
-fn over_a_stick(world: &World) -> Result<()> {
+fn over_a_stick(world: &World, asked: &mut Asked) -> Result<()> {
     println!("\nschool → USB stick → hub → stick → school");
     let county = county(&world.dir.join("stick"), Carrier::Neighbour)?;
     let stick = world.dir.join("U盘");
     fs::create_dir_all(&stick)?;
+    let mut last = (0, usize::MAX);
     for (what, node) in [
         ("school", &county.a),
         ("hub", &county.hub),
@@ -243,14 +255,22 @@ fn over_a_stick(world: &World) -> Result<()> {
         if !out.status.success() {
             return Err(String::from_utf8_lossy(&out.stderr).into_owned().into());
         }
-        println!(
-            "  at the {what:<14} {:>6.2} s, {:>6} bytes on the stick; sessions at the hub {}, waiting at the school {}",
-            begun.elapsed().as_secs_f64(),
-            bytes_under(&stick)?,
+        let took = begun.elapsed().as_secs_f64();
+        last = (
             sessions(&Node::open(county.hub.dir())?)?,
-            Node::open(county.a.dir())?.not_at_county()?,
+            Node::open(county.a.dir())?.not_at_county()? as usize,
+        );
+        println!(
+            "  at the {what:<14} {took:>6.2} s, {:>6} bytes on the stick; sessions at the hub {}, waiting at the school {}",
+            bytes_under(&stick)?,
+            last.0,
+            last.1,
         );
     }
+    asked.that(
+        last == (SESSIONS, 0),
+        format!("{SESSIONS} sessions at the hub and nothing waiting at the school"),
+    );
     Ok(())
 }
 

@@ -7,6 +7,33 @@ pub const TRAINING: &str = include_str!("texts/training.txt");
 /// measured on these.
 pub const UNSEEN: &str = include_str!("texts/unseen.txt");
 
+/// What a measurement has to show. All is measured and printed to its end; then it fails, naming each figure that was
+/// missed.
+#[derive(Debug, Default)]
+pub struct Asked(Vec<String>);
+
+impl Asked {
+    /// Asks for one thing; `what` says it as it should be.
+    pub fn that(&mut self, met: bool, what: impl Into<String>) {
+        if !met {
+            let what = what.into();
+            println!("  MISSED: {what}");
+            self.0.push(what);
+        }
+    }
+
+    /// Whether all was met.
+    ///
+    /// # Errors
+    /// Everything that was missed.
+    pub fn end(self) -> Result<(), Box<dyn std::error::Error>> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(format!("missed: {}", self.0.join("; ")).into()),
+        }
+    }
+}
+
 /// SplitMix64 (Steele, Lea, Flood 2014): the same texts on every machine.
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);

@@ -1,5 +1,7 @@
-//! `yanxiu doctor` with the built binary: faults that are staged on loopback, each named by its cause. The rest, which
-//! need another network, are judged in `crates/node/src/doctor/tests.rs`, and in namespaces below (root).
+//! `yanxiu doctor` with the built binary: eleven faults that are staged on loopback, each named by its cause, and four more
+//! in network namespaces, for which the test must be root: it is ignored otherwise, and run by
+//! `cargo test -p yanxiu --test doctor -- --ignored`. Every other finding is judged from what was seen, without a network,
+//! in `crates/node/src/doctor/tests.rs`.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
@@ -269,4 +271,116 @@ fn tcp_alone(hub: &str) -> (String, UdpSocket) {
         }
     });
     (at, udp)
+}
+
+/// Computers on a switch of their own, each in a network namespace; they go with it.
+struct Switch(Vec<String>);
+
+impl Switch {
+    const BRIDGE: &str = "yxd-br";
+
+    fn new(computers: u8) -> Switch {
+        let switch = Switch((1..=computers).map(|n| format!("yxd{n}")).collect());
+        switch.down();
+        ip(&format!("link add {} type bridge mcast_snooping 0", Self::BRIDGE));
+        ip(&format!("link set {} up", Self::BRIDGE));
+        for (n, space) in (1..).zip(&switch.0) {
+            ip(&format!("netns add {space}"));
+            ip(&format!("-n {space} link set lo up"));
+            ip(&format!(
+                "link add {space}p type veth peer name eth0 netns {space}"
+            ));
+            ip(&format!("link set {space}p master {} up", Self::BRIDGE));
+            ip(&format!("-n {space} addr add 10.87.0.{n}/24 dev eth0"));
+            ip(&format!("-n {space} link set eth0 up"));
+        }
+        switch
+    }
+
+    fn down(&self) {
+        for space in &self.0 {
+            let _ = quiet_ip(&format!("netns del {space}"));
+        }
+        let _ = quiet_ip(&format!("link del {}", Self::BRIDGE));
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        self.down();
+    }
+}
+
+fn quiet_ip(line: &str) -> bool {
+    let out = std::process::Command::new("ip").args(line.split(' ')).output();
+    out.is_ok_and(|out| out.status.success())
+}
+
+fn ip(line: &str) {
+    assert!(
+        quiet_ip(line),
+        "ip {line} failed; this test needs root and iproute2"
+    );
+}
+
+#[test]
+#[ignore = "needs root and iproute2"]
+fn faults_of_the_network_are_named_in_namespaces() {
+    let s = scene();
+    let switch = Switch::new(3);
+    let (mut hub, mut school) = (s.hub.clone(), s.school.clone());
+    (hub.netns, school.netns) = (Some(switch.0[0].clone()), Some(switch.0[1].clone()));
+    std::fs::write(
+        school.data.join("yanxiu.toml"),
+        "[sync]\nretry_seconds = [0.2, 2]\n",
+    )
+    .unwrap();
+    let hub_at = "10.87.0.1:4433";
+    let served_hub = hub.serve_near(&["--listen", "0.0.0.0:4433", "--publish", hub_at]);
+    let served = school.serve_near(&["--listen", "0.0.0.0:4433"]);
+    add_address(&school, hub_at);
+    support::until("they have met", || doctor(&school).0 == ["well"]);
+
+    // 12: the neighbour is heard and does not answer, as behind an access point that keeps its clients apart.
+    // What goes to it alone leaves for a card that is not there; what goes to all arrives.
+    ip("-n yxd2 neigh replace 10.87.0.1 lladdr 02:00:00:00:00:99 nud permanent dev eth0");
+    let found = doctor(&school);
+    assert!(
+        has(&found, "isolation") && has(&found, "unreachable"),
+        "{found:?}"
+    );
+    ip("-n yxd2 neigh del 10.87.0.1 dev eth0");
+
+    // 13: UDP is swallowed on the way and TCP is not.
+    // The table of local addresses is asked after our rule.
+    ip("-n yxd1 rule add pref 10 lookup local");
+    ip("-n yxd1 rule del pref 0");
+    ip("-n yxd1 rule add pref 5 ipproto udp dport 4433 blackhole");
+    let found = doctor(&school);
+    assert!(
+        has(&found, "udp-blocked") && !has(&found, "unreachable"),
+        "{found:?}"
+    );
+    ip("-n yxd1 rule del pref 5 ipproto udp dport 4433 blackhole");
+
+    // 14: a neighbour of another county.
+    let mut other = Place::init(s.school.data.parent().unwrap(), "other", &["--county", "邻县"]);
+    other.netns = Some(switch.0[2].clone());
+    std::fs::write(
+        other.data.join("yanxiu.toml"),
+        "[sync]\nretry_seconds = [0.2, 2]\n",
+    )
+    .unwrap();
+    let served_other = other.serve_near(&["--listen", "0.0.0.0:4433", "--publish", "10.87.0.3:4433"]);
+    support::until("it is heard", || has(&doctor(&school), "other-county"));
+    served_other.stop();
+
+    // 15: the cable is out.
+    ip("-n yxd2 link set eth0 down");
+    let found = doctor(&school);
+    assert!(has(&found, "no-network") && !found.1, "{found:?}");
+    ip("-n yxd2 link set eth0 up");
+    support::until("all is well again", || doctor(&school).0 == ["well"]);
+    served.stop();
+    served_hub.stop();
 }

@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use node::kit::{self, Order};
 use node::office::Here;
 use node::stick::{self, Wishes};
 use node::{Filter, NodeId, Role, Standing, bundle, enrol, mail};
@@ -199,15 +200,14 @@ async fn a_new_computer_is_filled_by_a_stick() {
     let (device, _) = enrol::read_request(&enrol::request_code(&new.node)).unwrap();
     enrol::replace(&scene.county.node, &device, "青石小学 新电脑", &scene.old).unwrap();
     let stick = tempfile::tempdir().unwrap();
-    let made = stick::kit(
-        &scene.county.node,
-        &stick.path().join(stick::FOLDER),
-        Some(&device),
-    )
-    .unwrap();
-    assert_eq!(made.len(), 1, "{made:?}");
-    let (_, folder, files) = &made[0];
-    assert!(*files >= 2, "the answer and the records: {made:?}");
+    let order = Order {
+        only: Some(device),
+        ..Order::default()
+    };
+    let made = kit::make(&scene.county.node, &stick.path().join(stick::FOLDER), &order).unwrap();
+    assert!(made.schools.is_empty() && made.devices.len() == 1, "{made:?}");
+    let folder = &made.devices[0].path;
+    assert!(made.devices[0].files >= 2, "the answer and the records: {made:?}");
     // At the school: the answer first, then the rest with one button.
     let begun = Instant::now();
     let text = std::fs::read_to_string(folder.join("入网批复.txt")).unwrap();

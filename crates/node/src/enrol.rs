@@ -4,13 +4,17 @@
 //! ```text
 //! request code   "YXQ" base32( version 1 | device key 32 | checksum 4 )           56 letters and more
 //! answer code    "YXA" base32( version 1 | postcard(county root, county name, statements) | checksum 4 )
+//! invitation     "YXI", see [`invitation`]
 //! checksum       first 4 bytes of SHA-256 over all before it
 //! ```
-//! Both also come as text files that a person can read; the code stands in them after `code:`. And as QR pictures: of an
-//! answer several ([`parts`]).
+//! They also come as text files that a person can read; the code stands in them after `code:`. And as QR pictures: of an
+//! answer several ([`parts`]). Requests that come on sticks are approved many at once ([`batch`]).
 
+pub mod batch;
+mod invitation;
 mod parts;
 
+pub use invitation::{Invitation, invite, invited, school_named};
 pub use parts::parts;
 
 use data_encoding::BASE32_NOPAD;
@@ -26,6 +30,7 @@ use crate::{Error, Node};
 
 const REQUEST: &str = "YXQ";
 const ANSWER: &str = "YXA";
+const INVITATION: &str = "YXI";
 const CODE_VERSION: u8 = 1;
 
 /// Longest device name, in bytes (20 Chinese characters): it stands in a signed statement.
@@ -105,24 +110,34 @@ pub fn request_code(node: &Node) -> String {
     grouped(&encode(REQUEST, &node.id().0))
 }
 
-/// The same as a file.
+/// The same as a file; after an invitation it names the school as well.
 pub fn request_file(node: &Node) -> String {
+    let school = match school_on_answer(node) {
+        Some((name, code)) => school_lines(&name, &code),
+        None => String::new(),
+    };
     format!(
-        "研修 入网申请 (yanxiu enrolment request)\n设备 label: {}\ncode: {}\n",
+        "研修 入网申请 (yanxiu enrolment request)\n设备 label: {}\n{school}code: {}\n",
         node.label(),
         request_code(node)
     )
+}
+
+fn school_lines(name: &str, code: &str) -> String {
+    format!("学校 school: {name}\n学校标识码 school code: {code}\n")
+}
+
+/// What stands behind a label in a file for people; empty if it is not there.
+fn line(text: &str, label: &str) -> String {
+    let found = text.lines().find_map(|l| l.split_once(label));
+    found.map_or(String::new(), |(_, v)| v.trim().to_string())
 }
 
 /// Reads a request: a code, or a file's text with its label.
 pub fn read_request(text: &str) -> Result<(NodeId, Option<String>), Error> {
     let key = decode(REQUEST, text).and_then(|b| <[u8; 32]>::try_from(b).ok());
     let node = NodeId(key.ok_or(Error::BadCode("request"))?);
-    let label = text
-        .lines()
-        .find_map(|l| l.split_once("label:"))
-        .map(|(_, l)| l.trim().to_string());
-    Ok((node, label.filter(|l| !l.is_empty())))
+    Ok((node, Some(line(text, "label:")).filter(|l| !l.is_empty())))
 }
 
 /// The digits that both sides compare before they trust one another.
@@ -170,10 +185,27 @@ pub fn approve(
     label: &str,
     grants: &[(Role, String)],
 ) -> Result<Answer, Error> {
+    let held = may_have(node, device, grants)?;
+    let label = cut_text(label, LABEL_BYTES);
+    // Approving twice says nothing twice.
+    let new: Vec<(Role, String)> = grants.iter().filter(|g| !held.contains(g)).cloned().collect();
+    let bodies = new.iter().map(|(role, scope)| Body::Grant {
+        device: *device,
+        role: role.code(),
+        scope: scope.clone(),
+        label: label.clone(),
+    });
+    issue(node, bodies.collect())?;
+    node.store().write(|tx| peers::remove_wish(tx, device))?;
+    answer_for(node, device)
+}
+
+/// Whether a device may be given these roles; those that it has already.
+fn may_have(node: &Node, device: &NodeId, grants: &[(Role, String)]) -> Result<Vec<(Role, String)>, Error> {
     officer(node)?;
     let roll = node.roll();
     if roll.is_revoked(device) {
-        return Err(Error::Revoked);
+        return Err(Error::WasRevoked(device.short()));
     }
     let held: Vec<(Role, String)> = roll
         .grants(device)
@@ -189,18 +221,7 @@ pub fn approve(
             return Err(Error::HasDecided);
         }
     }
-    let label = cut_text(label, LABEL_BYTES);
-    // Approving twice says nothing twice.
-    let new: Vec<(Role, String)> = grants.iter().filter(|g| !held.contains(g)).cloned().collect();
-    let bodies = new.iter().map(|(role, scope)| Body::Grant {
-        device: *device,
-        role: role.code(),
-        scope: scope.clone(),
-        label: label.clone(),
-    });
-    issue(node, bodies.collect())?;
-    node.store().write(|tx| peers::remove_wish(tx, device))?;
-    answer_for(node, device)
+    Ok(held)
 }
 
 /// Approves a device in the place of another (a dead PC, a stolen one): it gets the roles of the old one, which is revoked
@@ -295,11 +316,7 @@ fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Err
     // before the county's list of schools has reached it.
     let school = state.roll.grants(device).find(|g| g.role == Role::School.code());
     let school = match school.map(|g| node.record(&g.scope)).transpose()?.flatten() {
-        Some(record) => format!(
-            "学校 school: {}\n学校标识码 school code: {}\n",
-            record.text("name"),
-            record.text("school_code")
-        ),
+        Some(record) => school_lines(&record.text("name"), &record.text("school_code")),
         None => String::new(),
     };
     Ok(format!(
@@ -309,8 +326,13 @@ fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Err
     ))
 }
 
-/// Takes the county's answer (file, code or scanned pictures) as a candidate; [`confirm`] pins it after the digits were compared.
+/// Takes the county's answer (file, code or scanned pictures) as a candidate; [`confirm`] pins it after the digits were
+/// compared. An invitation is taken as well: its county is a candidate that has not approved this device yet.
 pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
+    if decode(INVITATION, answer).is_some() {
+        let said = invited(node, answer)?;
+        return candidate_of(node, said.root, said.county, false);
+    }
     let scanned = parts::joined(answer)?;
     let body = decode(ANSWER, scanned.as_deref().unwrap_or(answer)).ok_or(Error::BadCode("answer"))?;
     let (root, name, statements): (NodeId, String, Vec<Vec<u8>>) =
@@ -342,24 +364,19 @@ pub fn accept(node: &Node, answer: &str) -> Result<Candidate, Error> {
         return Err(Error::WrongAnswer("it is for another device"));
     }
     keep_candidate(node, root, &name, &good, true)?;
-    let line = |label: &str| {
-        answer
-            .lines()
-            .find_map(|l| l.split_once(label))
-            .map(|(_, v)| v.trim().to_string())
-    };
-    let (school, code) = (
-        line("school:").unwrap_or_default(),
-        line("school code:").unwrap_or_default(),
-    );
-    node.store().write(|tx| {
-        store::set_meta(tx, "school_name", cut_text(&school, 200).as_bytes())?;
-        store::set_meta(tx, "school_code", cut_text(&code, 40).as_bytes())
-    })?;
+    keep_school(node, &line(answer, "school:"), &line(answer, "school code:"))?;
     candidate_of(node, root, name, true)
 }
 
-/// Name and code of this device's school as its answer file gave them: until the county's list has come.
+/// Keeps what the county calls this device's school.
+fn keep_school(node: &Node, name: &str, code: &str) -> Result<(), Error> {
+    Ok(node.store().write(|tx| {
+        store::set_meta(tx, "school_name", cut_text(name, 200).as_bytes())?;
+        store::set_meta(tx, "school_code", cut_text(code, 40).as_bytes())
+    })?)
+}
+
+/// Name and code of this device's school as its invitation or answer file gave them: until the county's list has come.
 pub fn school_on_answer(node: &Node) -> Option<(String, String)> {
     let name = node.meta_text("school_name").filter(|n| !n.is_empty())?;
     Some((name, node.meta_text("school_code").unwrap_or_default()))

@@ -47,6 +47,32 @@ pub enum Error {
     /// A device has a role that does not go with the new one.
     #[error("this device is approved already as {0}; revoke it and enrol it anew to change that")]
     HasRole(String),
+    /// A revoked device is to be approved again.
+    #[error(
+        "the device {0} was revoked, which cannot be undone; set that computer up anew and send its new request"
+    )]
+    WasRevoked(String),
+    /// A device is to become the PC of a second school.
+    #[error(
+        "this device is the PC of {0} already; revoke it first, or see whether two requests were mixed up"
+    )]
+    OtherSchool(String),
+    /// One device asks for two schools.
+    #[error(
+        "this device asks for {0} as well; keep the request of the right school and take the other off the stick"
+    )]
+    TwoSchools(String),
+    /// A request names no school, and lies in no school's folder.
+    #[error(
+        "the request names no school and lies in no school's folder; approve it by itself, choosing the school"
+    )]
+    NamesNoSchool,
+    /// What was copied reads differently.
+    #[error("{0} reads differently from what was written: the stick may be bad; take another one")]
+    NotCopied(PathBuf),
+    /// Two programs of one name.
+    #[error("two programs are called {0:?}; rename one")]
+    TwoPrograms(String),
     /// An auditor's device has decided on claims of the school whose PC it is to be.
     #[error(
         "this device has decided on claims of that school; as its PC those decisions would count no more; enrol another device"
@@ -101,6 +127,9 @@ pub enum Error {
     /// Hashing a password failed.
     #[error("the password could not be hashed")]
     Hashing,
+    /// A typed or scanned address is this node's own.
+    #[error("{0:?} is this computer's own address; enter it on the other one")]
+    OwnAddress(String),
     /// A typed address is wrong.
     #[error("{0:?} is no address; write host:port, such as 192.168.1.10:4433")]
     BadAddress(String),
@@ -134,6 +163,22 @@ impl Error {
             Error::HasRole(roles) => {
                 format!("这台设备已批准为 {roles}；要更改，请先撤销，再让它重新入网")
             }
+            Error::WasRevoked(device) => {
+                format!("设备 {device} 已被撤销，不能恢复；请在那台电脑上重新初始化，再交新的申请")
+            }
+            Error::OtherSchool(school) => {
+                format!("这台设备已经是“{school}”的电脑；请先撤销，或查一查两份申请是不是放混了")
+            }
+            Error::TwoSchools(other) => {
+                format!("这台设备同时还申请了“{other}”；请留下正确的那份申请，把另一份从U盘上删去")
+            }
+            Error::NamesNoSchool => {
+                "申请里没有写学校，也不在某所学校的文件夹里；请单独批准，并选好学校".into()
+            }
+            Error::NotCopied(path) => {
+                format!("{} 写进去和读出来的不一样：U盘可能坏了，请换一个", path.display())
+            }
+            Error::TwoPrograms(name) => format!("有两个程序都叫“{name}”；请把其中一个改名"),
             Error::HasDecided => {
                 "这台设备审核过该校的学分；再作该校的电脑，那些审核就都不算了。请换一台设备入网".into()
             }
@@ -142,6 +187,9 @@ impl Error {
             Error::Revoked => "本机已被县里撤销，写的内容不再计入；请联系县级管理员".into(),
             Error::MissingPart { of, missing } => {
                 format!("批复的二维码共 {of} 张，还缺第 {missing} 张；请全部扫完，一起贴进来")
+            }
+            Error::BadCode("invitation") => {
+                "这不是入网邀请：有字母缺失或写错；请整段复制，或用U盘上的“入网邀请.txt”".into()
             }
             Error::BadCode("answer") => "这不是批复：有字母缺失或写错；请整段复制，或用批复文件".into(),
             Error::BadCode(_) => "这不是申请：有字母缺失或写错；请整段复制，或用申请文件".into(),
@@ -154,6 +202,7 @@ impl Error {
             Error::RollFull => "全县名册已满；请升级程序".into(),
             Error::Random => "系统没有给出随机数".into(),
             Error::Hashing => "密码无法处理".into(),
+            Error::OwnAddress(text) => format!("“{text}”是本机自己的地址；请到另一台电脑上填"),
             Error::BadAddress(text) => format!("“{text}”不是地址；请写 主机:端口，如 192.168.1.10:4433"),
         }
     }

@@ -23,7 +23,9 @@ mod events;
 mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod held;
 mod history;
+pub mod kit;
 mod life;
 pub mod mail;
 mod mend;

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::care::{Ledger, Patience};
 use crate::conversation::{Ended, Opening, converse};
 use crate::outward::Running;
+use crate::peers::read_address;
 use crate::roads::{Place, RoadTimes, Roads};
 use crate::schedule::{self, Quiet};
 use crate::talk::Manner;
@@ -312,6 +313,8 @@ struct Target {
 enum Source {
     Roll,
     Typed,
+    /// Typed or scanned with the device that is to answer there.
+    Named,
     Neighbour,
 }
 
@@ -499,13 +502,12 @@ fn collect(hall: &Hall, targets: &mut HashMap<String, Target>) {
         .filter(|(hub, _)| *hub != me)
         .map(|(hub, address)| (address.to_string(), Some(hub), Source::Roll))
         .collect();
-    wanted.extend(
-        hall.node
-            .addresses()
-            .unwrap_or_default()
-            .into_iter()
-            .map(|a| (a, None, Source::Typed)),
-    );
+    let typed = hall.node.addresses().unwrap_or_default();
+    wanted.extend(typed.iter().filter_map(|typed| {
+        let (place, device) = read_address(typed)?;
+        let source = device.map_or(Source::Typed, |_| Source::Named);
+        Some((place.to_string(), device, source))
+    }));
     targets.retain(|a, t| t.source == Source::Neighbour || wanted.iter().any(|(w, _, _)| w == a));
     for (address, node, source) in wanted {
         add(hall, targets, address, node, source, Duration::ZERO);

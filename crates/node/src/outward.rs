@@ -1,7 +1,7 @@
 //! What a node knows of its network side while that runs, for pages, commands and whoever else asks.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +9,7 @@ use net::Road;
 use sync::NodeId;
 use tokio::sync::watch;
 
+use crate::schedule::interfaces;
 use crate::{Error, Node};
 
 /// See the module.
@@ -106,6 +107,33 @@ impl Node {
     pub fn running(&self) -> Option<Running> {
         let running = self.0.outward.running.lock();
         running.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where others on the same network reach this node while it runs, in the words of [`Node::add_address`]:
+    /// `host:port#device`. What a hub has published comes first.
+    pub fn own_addresses(&self) -> Vec<String> {
+        let Some(running) = self.running() else {
+            return Vec::new();
+        };
+        let (roll, me) = (self.roll(), self.id());
+        let published = roll.hubs().filter(|(hub, _)| *hub == me);
+        let mut all: Vec<String> = published.map(|(_, address)| address.to_string()).collect();
+        let own = running.address;
+        let mut ips: Vec<IpAddr> = match own.ip().is_unspecified() {
+            true => interfaces().into_iter().map(|(_, ip)| ip).collect(),
+            false => vec![own.ip()],
+        };
+        // Of what is good on one link alone, nobody else could say which link is meant.
+        ips.retain(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()));
+        ips.sort();
+        ips.dedup();
+        for ip in ips {
+            let address = SocketAddr::new(ip, own.port()).to_string();
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        all.iter().map(|address| format!("{address}#{me}")).collect()
     }
 
     /// Addresses that are reached over TCP, because UDP got no answer there.

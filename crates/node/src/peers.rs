@@ -80,15 +80,11 @@ impl Node {
         Ok(self.store().read(store::peers::addresses)?)
     }
 
-    /// Keeps an address (`host:port`) to dial.
+    /// Keeps an address to dial: `host:port`, or `host:port#device` as [`Node::own_addresses`] writes it.
     pub fn add_address(&self, address: &str) -> Result<(), Error> {
-        let good = address.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty()
-                && !host.contains(char::is_whitespace)
-                && port.parse::<u16>().is_ok_and(|p| p > 0)
-        });
-        if !good {
-            return Err(Error::BadAddress(address.to_string()));
+        let (_, device) = read_address(address).ok_or_else(|| Error::BadAddress(address.to_string()))?;
+        if device == Some(self.id()) {
+            return Err(Error::OwnAddress(address.to_string()));
         }
         self.store()
             .write(|tx| store::peers::add_address(tx, address, self.now()))?;
@@ -112,4 +108,17 @@ impl Node {
     pub fn held(&self) -> Result<Vec<store::cases::KeptRow>, Error> {
         Ok(self.store().read(store::cases::held)?)
     }
+}
+
+/// Reads an address as people type or scan it: where to dial, `host:port`, and who is to answer there, if `#` and the letters
+/// of a device stand behind it.
+pub(crate) fn read_address(text: &str) -> Option<(&str, Option<NodeId>)> {
+    let (place, device) = match text.split_once('#') {
+        Some((place, letters)) => (place, Some(NodeId::parse(letters)?)),
+        None => (text, None),
+    };
+    let (host, port) = place.rsplit_once(':')?;
+    let good =
+        !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|p| p > 0);
+    good.then_some((place, device))
 }

@@ -48,6 +48,13 @@ pub struct Drive {
     pub used: bool,
 }
 
+impl Drive {
+    /// Where it is, as people write it.
+    pub fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
 /// Drives that look like sticks, those that were used before first: what is mounted under `/media`, `/run/media`
 /// and `/mnt`; on Windows the drives from D on (which of them can be removed, the standard library cannot tell).
 pub fn drives() -> Vec<Drive> {
@@ -406,49 +413,6 @@ pub fn export(node: &Node, folder: &Path, item: &Item) -> Result<PathBuf, Error>
     Ok(path)
 }
 
-/// The county prepares its devices: a folder each, with the enrolment answer and the bundle that a new computer
-/// begins with; or one device alone, such as a new one in the place of a dead PC. Returns name, folder and number of
-/// files of each.
-pub fn kit(node: &Node, out: &Path, only: Option<&NodeId>) -> Result<Vec<(String, PathBuf, usize)>, Error> {
-    if !node.is_county() {
-        return Err(Error::NotTheCounty);
-    }
-    let schools: HashMap<String, String> = crate::office::organisations(node)?
-        .into_iter()
-        .map(|o| (o.id, o.name))
-        .collect();
-    let (mut seen, mut made) = (BTreeSet::new(), Vec::new());
-    for d in node.devices() {
-        if d.revoked || d.node == node.id() || node.is_county_store(&d.node) || !seen.insert(d.node) {
-            continue;
-        }
-        if only.is_some_and(|only| *only != d.node) {
-            continue;
-        }
-        // Devices of one school may be called alike: the first letters of the id keep them apart.
-        let place = schools.get(&d.scope).map_or("其他设备", String::as_str);
-        let folder = out
-            .join(safe(place))
-            .join(format!("{}-{}", safe(&d.label), d.node.short()));
-        let answer = crate::enrol::answer_for(node, &d.node)?;
-        write_whole(&folder.join("入网批复.txt"), "part", answer.text.as_bytes())?;
-        let mut files = 1;
-        let old = fs::read_dir(&folder).map_err(file(&folder))?;
-        for entry in old
-            .filter_map(Result::ok)
-            .filter(|e| e.path().extension().is_some_and(|x| x == "yx"))
-        {
-            fs::remove_file(entry.path()).map_err(file(&folder))?;
-        }
-        for item in mail::prepare(node, &d.node, bundle::MAX)? {
-            export(node, &folder, &item)?;
-            files += 1;
-        }
-        made.push((d.label, folder, files));
-    }
-    Ok(made)
-}
-
 fn write_read_me(root: &Path) -> Result<(), Error> {
     let path = root.join(READ_ME);
     let text = "\u{feff}研修U盘：在没有网络的学校和县里之间带送研修记录。\r\n\r\n\
@@ -465,7 +429,7 @@ fn write_read_me(root: &Path) -> Result<(), Error> {
 }
 
 /// A name that FAT32 and Windows take, in forty letters at most.
-fn safe(name: &str) -> String {
+pub(crate) fn safe(name: &str) -> String {
     let clean: String = name
         .chars()
         .map(|c| match c {

@@ -104,11 +104,15 @@ pub fn may_write(policy: &Policy, roll: &Roll, device: &NodeId, key: &DocKey) ->
 
 /// Whether the document may be sent to the device now.
 pub fn may_read(policy: &Policy, roll: &Roll, device: &NodeId, key: &DocKey) -> bool {
-    !roll.is_revoked(device)
-        && policy.row(key).is_some_and(|row| {
-            roll.grants(device)
-                .any(|g| row.write.iter().chain(&row.read).any(|a| fits(a, g, key)))
-        })
+    !roll.is_revoked(device) && was_reader(policy, roll, device, key)
+}
+
+/// Whether the document could be sent to the device at some time, revoked or not: what it may hold.
+pub fn was_reader(policy: &Policy, roll: &Roll, device: &NodeId, key: &DocKey) -> bool {
+    policy.row(key).is_some_and(|row| {
+        roll.grants(device)
+            .any(|g| row.write.iter().chain(&row.read).any(|a| fits(a, g, key)))
+    })
 }
 
 /// Beginnings of document keys among which lies everything that [`may_read`] lets the device read: where a

@@ -58,9 +58,17 @@ pub(crate) fn said(error: node::Error) -> Result<(String, String), Fault> {
                 |of: fn(&records::FieldError) -> &str| list.iter().map(of).collect::<Vec<_>>().join("; ");
             return Ok((join(|e| &e.zh), join(|e| &e.en)));
         }
+        node::Error::MissingPart { .. }
+        | node::Error::OwnAddress(_)
+        | node::Error::OwnDevice
+        | node::Error::HasRole(_)
+        | node::Error::HasDecided
+        | node::Error::WasRevoked(_)
+        | node::Error::NoSuchSchool(_)
+        | node::Error::NotCopied(_)
+        | node::Error::BadCode("invitation") => return Ok((error.zh(), error.to_string())),
         node::Error::BadCode("answer") => "这不是批复码：有字母缺失或写错。请整段复制，或用批复文件的内容。",
         node::Error::BadCode(_) => "这不是申请码：有字母缺失或写错。请整段复制，或用申请文件的内容。",
-        node::Error::MissingPart { .. } => return Ok((error.zh(), error.to_string())),
         node::Error::WrongAnswer(_) => "这份批复不是给本机的，或者来自别的县。请向县里重要一份。",
         node::Error::Bundle(bundle) => return Ok((bundle.zh(), error.to_string())),
         node::Error::BadAddress(_) => "地址不对，请写成 主机:端口，如 192.168.1.10:4433",

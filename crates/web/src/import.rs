@@ -1,17 +1,20 @@
 //! Joins the tables of [`crate::sheet`] with the office of [`node`]: what is known before an
 //! import, and carrying out a plan that a person has seen. The command line uses it too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use node::Node;
 use node::office::{self, By, ImportFile, Organisation, OrganisationInput, Teacher};
 
 use sha2::Digest;
 
+use crate::sheet::SheetError;
+use crate::sheet::grid;
 use crate::sheet::roster::{
     HomeSchool, KnownOrganisation, KnownTeacher, OrganisationFacts, OrganisationRow, RosterContext,
-    RosterPlan, TeacherFacts,
+    RosterPlan, TeacherFacts, plan_roster,
 };
+use crate::sheet::write::{Heads, roster_of};
 
 /// What the plan of an import needs to know of this node. `school_year` is the calendar year in
 /// which the school year of the import begins.
@@ -29,6 +32,54 @@ pub fn context(node: &Node, school_year: i32) -> Result<RosterContext, node::Err
         teachers: teachers.into_iter().map(known_teacher).collect(),
         school_year,
     })
+}
+
+/// A county's roster cut into its schools: a workbook with the own rows of each, by record id, such as the school imports
+/// it; of these schools, or of all. A school that the file does not name is not there.
+///
+/// # Errors
+/// What cannot be read or written of the tables; of the node, from the outer one.
+pub fn rosters(
+    node: &Node,
+    bytes: &[u8],
+    name: &str,
+    school_year: i32,
+    schools: &[String],
+) -> Result<Result<BTreeMap<String, Vec<u8>>, SheetError>, node::Error> {
+    let organisations = office::organisations(node)?;
+    let book = match grid::read(bytes, name) {
+        Ok(book) => book,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut context = RosterContext {
+        organisations: organisations.iter().cloned().map(known_organisation).collect(),
+        school_year,
+        ..RosterContext::default()
+    };
+    let mut all = BTreeMap::new();
+    let wanted = |o: &&Organisation| o.is_school() && (schools.is_empty() || schools.contains(&o.id));
+    for school in organisations.iter().filter(wanted) {
+        context.home_school = Some(HomeSchool {
+            id: school.id.clone(),
+            name: school.name.clone(),
+            short_name: school.short_name.clone(),
+            code: school.school_code.clone(),
+        });
+        let teachers = plan_roster(&book, &context).teachers.new;
+        if teachers.is_empty() {
+            continue;
+        }
+        let heads = Heads {
+            school_name: school.name.clone(),
+            school_code: school.school_code.clone(),
+            ..Heads::default()
+        };
+        match roster_of(teachers.into_iter().map(|t| t.facts), &heads) {
+            Ok(bytes) => drop(all.insert(school.id.clone(), bytes)),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(all))
 }
 
 /// The node's own school, as the registry or the answer to its enrolment names it.

@@ -32,6 +32,11 @@ pub(crate) fn choices(l: Lang, kind: &str, field: &str) -> Vec<Choice> {
         .collect()
 }
 
+/// The records of a share by kind.
+pub(crate) fn records_of(l: &Lang, share: &node::held::Share) -> String {
+    share.kinds_in((*l).into())
+}
+
 /// The label of one code; a code that the kind does not know is shown as it stands.
 pub(crate) fn label(l: Lang, kind: &str, field: &str, code: &str) -> String {
     Kinds::builtin()

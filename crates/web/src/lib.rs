@@ -30,6 +30,7 @@ mod routes;
 pub mod sheet;
 mod who;
 
+pub use import::rosters;
 pub use pages::export::table as export_table;
 
 use std::future::Future;

@@ -3,11 +3,15 @@
 use qrcode::QrCode;
 use qrcode::render::svg;
 
-/// The picture of a text, ready to stand in a page; empty when the text is too long for one. Hyphens are for people and
-/// are left out.
-pub(crate) fn picture(text: &str) -> String {
-    let plain = text.replace('-', "");
-    let Ok(code) = QrCode::new(plain.as_bytes()) else {
+/// The picture of a code, ready to stand in a page; empty when it is too long for one. Hyphens are for people and are left
+/// out.
+pub(crate) fn picture(code: &str) -> String {
+    exact(&code.replace('-', ""))
+}
+
+/// The picture of a text as it is, such as an address.
+pub(crate) fn exact(text: &str) -> String {
+    let Ok(code) = QrCode::new(text.as_bytes()) else {
         return String::new();
     };
     let drawn = code.render::<svg::Color<'_>>().min_dimensions(224, 224).build();

@@ -11,7 +11,7 @@ use crate::pages::{
     accounts, audit, bulletins, card, claims, closing, conflicts, county, courier, devices, doctor, evidence,
     export, import, imports, listening, lists, live, mine, observations, opening, overview, people, places,
     print, publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign,
-    sign_in, statistics, storage, sync, unlisted, visits,
+    sign_in, statistics, sticks, storage, sync, unlisted, visits,
 };
 use crate::{assets, guard};
 
@@ -113,6 +113,8 @@ fn county() -> Router<App> {
         .route("/publishing", get(publishing::show).post(publishing::publish))
         .route("/publishing/{name}", get(publishing::begin))
         .route("/devices", get(devices::list).post(devices::approve))
+        .route("/devices/sticks", get(sticks::show).post(sticks::act))
+        .route("/devices/{id}", get(devices::show))
         .route(
             "/devices/{id}/revoke",
             get(devices::ask_revoke).post(devices::revoke),

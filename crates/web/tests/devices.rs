@@ -6,6 +6,13 @@ mod support;
 use node::accounts::Role;
 use support::{Page, Site, until};
 
+/// Where a device of the list can be revoked.
+fn revoking(page: &Page) -> Vec<String> {
+    let mut all = page.links("/devices/");
+    all.retain(|link| link.ends_with("/revoke"));
+    all
+}
+
 /// The digits of a page.
 fn cut(page: &Page) -> String {
     let rest = page.body.split("class=\"digits\">").nth(1).unwrap();
@@ -55,7 +62,7 @@ fn a_mentor_is_approved_by_code_for_several_schools_and_stands_in_the_list_once(
     let page = auditor.get("/devices");
     page.has("青石镇中心小学（代号 zj-07）")
         .has("云岭县第一小学（代号 zj-07）");
-    assert_eq!(page.links("/devices/").len(), 1);
+    assert_eq!(revoking(&page).len(), 1);
 }
 
 #[test]
@@ -133,7 +140,7 @@ fn a_device_is_approved_only_after_the_digits_and_revoked_only_after_asking() {
         .has("已加入");
     clerk.get("/roster").is(200);
 
-    let revoke = auditor.get("/devices").has("青石小学 教务处").links("/devices/")[0].clone();
+    let revoke = revoking(auditor.get("/devices").has("青石小学 教务处"))[0].clone();
     auditor.get(&revoke).has("撤销不能取消");
     auditor.submit(&revoke, &revoke, &[]).has("已撤销这台设备");
     auditor.get(&revoke).is(404);
@@ -287,4 +294,126 @@ fn a_new_computer_takes_the_place_of_a_dead_one_by_pictures() {
         .has("新收");
     assert!(loose.node.roll().is_revoked(&old.node.id()));
     assert_eq!(loose.node.home_school(), Some(county.school_id("青石镇中心小学")));
+}
+
+/// What a telephone reads from the first QR picture of a page behind `mark`.
+fn scanned(page: &Page, mark: &str) -> String {
+    let svg = page.body.split(mark).nth(1).unwrap();
+    let svg = svg.split("<svg").nth(1).unwrap().split("</svg>").next().unwrap();
+    let number = |text: &str| -> usize {
+        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap()
+    };
+    let width = number(svg.split("width=\"").nth(1).unwrap());
+    let path = svg.split(" d=\"").nth(1).unwrap().split('"').next().unwrap();
+    let mut dark = vec![false; width * width];
+    // M left top h width v height H left V top, as the crate draws each square.
+    for square in path.split('M').skip(1) {
+        let numbers: Vec<usize> = square
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|n| !n.is_empty())
+            .map(number)
+            .collect();
+        let (left, top, wide, high) = (numbers[0], numbers[1], numbers[2], numbers[3]);
+        for y in top..top + high {
+            dark[y * width + left..y * width + left + wide].fill(true);
+        }
+    }
+    let mut picture = rqrr::PreparedImage::prepare_from_bitmap(width, width, |x, y| dark[y * width + x]);
+    let (_, text) = picture.detect_grids().first().unwrap().decode().unwrap();
+    text
+}
+
+/// A computer shows where it is; another of the same network takes what was scanned as a typed address, and meets that
+/// device and no other.
+#[test]
+fn a_computer_shows_its_own_address_as_a_picture_and_another_takes_it() {
+    let county = Site::county(true);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let mark = "本机地址的二维码";
+    let text = scanned(auditor.get("/sync").has(mark), mark);
+    let listening = county.node.running().unwrap().address;
+    assert_eq!(text, format!("{listening}#{}", county.node.id()));
+    county
+        .node
+        .own_addresses()
+        .iter()
+        .for_each(|a| assert!(a.ends_with(&county.node.id().to_string()), "{a}"));
+    // On its own page it is not taken.
+    auditor
+        .submit("/sync", "/sync", &[("do", "add"), ("address", &text)])
+        .has("是本机自己的地址");
+
+    let loose = county.loose_far();
+    let clerk = loose.signed_in("李专管员", Role::Clerk);
+    clerk
+        .submit(
+            "/sync",
+            "/sync",
+            &[("do", "add"), ("address", "127.0.0.1:9#短了")],
+        )
+        .has("地址不对");
+    // Another device at that address is not talked to.
+    let (place, _) = text.split_once('#').unwrap();
+    let wrong = format!("{place}#{}", node::NodeId([7; 32]));
+    clerk
+        .submit("/sync", "/sync", &[("do", "add"), ("address", &wrong)])
+        .has(place);
+    clerk.submit("/sync", "/sync", &[("do", "now")]);
+    clerk
+        .submit("/sync", "/sync", &[("do", "add"), ("address", &text)])
+        .has(&county.node.id().short());
+    clerk.submit("/sync", "/sync", &[("do", "remove"), ("address", &wrong)]);
+    until(&clerk, "/sync", "云岭县教师进修学校");
+    assert!(enrolled_or_asked(&county, &loose));
+}
+
+fn enrolled_or_asked(county: &Site, loose: &Site) -> bool {
+    let asked = node::enrol::pending(&county.node).unwrap();
+    asked.iter().any(|p| p.node == loose.node.id())
+}
+
+/// A stolen PC: before and after it is revoked the county sees what it may hold.
+#[test]
+fn what_a_lost_device_may_hold_is_listed() {
+    let mut county = Site::county(true);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let school = county.enrol_school("青石镇中心小学");
+    let other = county.enrol_school("云岭县第一小学");
+    let clerk = school.signed_in("李专管员", Role::Clerk);
+    let people = ["王老师", "马老师"].map(|name| support::teacher(&school, name, ""));
+    support::held(&school, "磨课", "2025-10-08", &people);
+    support::teacher(&other, "欧阳老师", "");
+    until(&clerk, "/sync", "全部已到县");
+    until(&other.signed_in("周专管员", Role::Clerk), "/sync", "全部已到县");
+    let id = school.node.id().to_string();
+    let page = auditor.get(&format!("/devices/{id}"));
+    page.is(200)
+        .has("最多可能有")
+        .has("校本研修记录")
+        .has("教职工花名册")
+        .has("2025-2026")
+        .has("原图可能只在这台电脑上");
+    let held = page.body.split("id=\"held\"").nth(1).unwrap();
+    assert!(
+        held.contains("青石镇中心小学") && !held.contains("云岭县第一小学"),
+        "{held}"
+    );
+    assert!(held.contains("人员 2") && held.contains("签到 2"), "{held}");
+    county.disconnect();
+    auditor
+        .get(&format!("/devices/{id}/revoke"))
+        .has("最多可能有")
+        .has("人员 2");
+    let page = auditor.submit(
+        &format!("/devices/{id}/revoke"),
+        &format!("/devices/{id}/revoke"),
+        &[],
+    );
+    page.is(200).has("已撤销这台设备").has("最多可能有").has("人员 2");
+    assert!(page.path.starts_with(&format!("/devices/{id}")), "{}", page.path);
+    auditor
+        .get(&format!("/devices/{}", node::NodeId([7; 32])))
+        .is(404);
+    clerk.get(&format!("/devices/{id}")).is(403);
 }

@@ -54,15 +54,8 @@ pub enum Command {
     Bundle(BundleCommand),
     /// U盘一键收发：收下给本机的，捎上给别人的，写好要送的 / a USB stick: take, carry and write in one go
     Stick(StickArgs),
-    /// 县：为每台已批准的设备备好入网批复和起始数据 / county: a starting folder for every approved device
-    Kit {
-        /// 写到哪个文件夹 / where to
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// 只为这一台（设备代码至少前八位，或设备名） / for this device alone
-        #[arg(long, value_name = "设备")]
-        only: Option<String>,
-    },
+    /// 县：入网U盘，每校一个文件夹（程序、邀请、花名册，已批准设备的批复和起始数据） / county: a stick with a folder for every school
+    Kit(Kit),
     /// 县：检查并发布一份表单或规则（TOML 文件） / county: check a form or rule set and put it into force
     Publish(Publish),
     /// 导入花名册（XLSX 或 CSV），先预览 / import a roster, with a preview first
@@ -128,11 +121,27 @@ pub enum Enrol {
         #[arg(long, value_name = "DIGITS")]
         digits: Option<String>,
     },
+    /// 学校：照U盘上本校的入网文件夹加入：先留下申请，批复来了再运行一次 / school: join by its folder on the county's stick; run it again with the answer
+    Join {
+        /// U盘上本校的文件夹 / the school's folder on the stick
+        folder: PathBuf,
+        /// 设备名；不写则用学校名 / the device's name
+        #[arg(long, value_name = "设备名")]
+        name: Option<String>,
+        /// 已核对的数字；不写则询问 / the compared digits; asked for otherwise
+        #[arg(long, value_name = "DIGITS")]
+        digits: Option<String>,
+    },
     /// 学校：网上收到批复后，核对数字并确认 / school: confirm after comparing the digits
     Confirm {
         /// 已核对的数字；不写则询问 / the compared digits; asked for otherwise
         #[arg(long, value_name = "DIGITS")]
         digits: Option<String>,
+    },
+    /// 县：一台设备上最多可能有什么（遗失时用，撤销以后也能看） / county: what a device holds at most
+    Held {
+        /// 设备代码，至少前八位 / the device's id, at least eight letters
+        device: String,
     },
     /// 县：撤销一台设备（遗失、停用） / county: put a device out
     Revoke {
@@ -145,11 +154,40 @@ pub enum Enrol {
 }
 
 #[derive(Args, Debug)]
+pub struct Kit {
+    /// 写到哪个文件夹，如U盘上的“研修入网” / where to, such as a folder on the stick
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// 只为这一台（设备代码至少前八位，或设备名） / for this device alone
+    #[arg(long, value_name = "设备", conflicts_with_all = ["school", "roster"])]
+    pub only: Option<String>,
+    /// 只装这些学校（名称或代码，可写多次；默认全部） / these schools alone
+    #[arg(long, value_name = "学校")]
+    pub school: Vec<String>,
+    /// 程序文件，可写多次，如 Windows 版（默认：正在运行的这个程序） / program files, such as the one for Windows (default: this one)
+    #[arg(long, value_name = "FILE", conflicts_with = "no_program")]
+    pub program: Vec<PathBuf>,
+    /// 不带程序 / without a program
+    #[arg(long)]
+    pub no_program: bool,
+    /// 全县花名册（XLSX 或 CSV）：每校只得到本校的行 / the county's roster: each school gets its own rows
+    #[arg(long, value_name = "FILE")]
+    pub roster: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 pub struct Approve {
     /// 申请代码、申请文件或等待名单中的前几位 / request code, file, or first letters from the list
-    pub request: String,
+    #[arg(required_unless_present = "all")]
+    pub request: Option<String>,
+    /// 成批：U盘带回来的申请文件，或放着它们的文件夹，列成一张表一次批准 / many at once: the request files that came back, or folders with them
+    #[arg(long, value_name = "FILE|DIR", num_args = 1.., conflicts_with_all = ["request", "school", "mentor", "county", "auditor", "replaces", "label", "digits", "out", "qr"])]
+    pub all: Vec<PathBuf>,
+    /// 成批时批准哪些：all，或表中的编号如 1,3-5；不写则询问 / which of them: all, or their numbers; asked for otherwise
+    #[arg(long, value_name = "1,3-5", requires = "all")]
+    pub pick: Option<String>,
     /// 学校名称或代码：这是该校的电脑 / the school whose computer it is
-    #[arg(long, value_name = "学校", required_unless_present_any = ["mentor", "county", "auditor", "replaces"])]
+    #[arg(long, value_name = "学校", required_unless_present_any = ["mentor", "county", "auditor", "replaces", "all"])]
     pub school: Option<String>,
     /// 代替哪台坏了或丢了的设备（代码至少前八位）：接它的职责，它随即撤销 / the dead or lost device whose place it takes, which is revoked
     #[arg(long, value_name = "旧设备", conflicts_with_all = ["school", "mentor", "county", "auditor"])]
@@ -175,6 +213,9 @@ pub struct Approve {
     /// 批复写成文件 / write the answer to a file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// 批复显示成二维码，供手机扫（屏幕够宽时自动显示） / show the answer as QR pictures (by itself on a wide terminal)
+    #[arg(long)]
+    pub qr: bool,
 }
 
 #[derive(Subcommand, Debug)]

@@ -88,7 +88,7 @@ pub fn stick(data: &Path, args: &StickArgs) -> Result<(), Failure> {
     }
 }
 
-fn print(report: &Report, last: bool) {
+pub fn print(report: &Report, last: bool) {
     let lines = report.lines();
     let shown = lines.len() - usize::from(!last);
     for (zh, en) in lines.iter().take(shown) {
@@ -113,18 +113,4 @@ fn size(text: Option<&str>) -> Result<usize, Failure> {
                 "大小“{text}”不对；请写 64K 至 63M，如 8M / {text:?} is no size; write 64K to 63M, such as 8M"
             ))
         })
-}
-
-/// The county: a folder for each school's devices, with the enrolment answer and what they are to begin with.
-pub fn kit(data: &Path, out: &Path, only: Option<&str>) -> Result<(), Failure> {
-    let node = Node::open(data)?;
-    let only = only.map(|text| bundle::find_device(&node, text)).transpose()?;
-    let made = stick::kit(&node, out, only.as_ref())?;
-    if made.is_empty() {
-        println!("名册上还没有批准的学校或专家设备 / no device of a school or mentor is approved yet");
-    }
-    for (label, folder, files) in &made {
-        println!("{label}: {}（{files} 个文件 files）", folder.display());
-    }
-    Ok(())
 }

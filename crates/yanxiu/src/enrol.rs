@@ -1,15 +1,16 @@
 //! `init` and `enrol`: a computer becomes a node, a node becomes a device of the county.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use node::enrol::{self, Candidate};
 use node::office;
-use node::{Error, Node, NodeId, Role};
+use node::{Error, Node, NodeId, Role, held};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
 use crate::args::{Approve, Enrol, Init};
-use crate::{Failure, ask};
+use crate::{Failure, ask, kit};
 
 pub fn init(data: &Path, init: Init) -> Result<(), Failure> {
     if let Some(county) = init.county {
@@ -40,11 +41,25 @@ fn show_request(node: &Node) {
     let code = enrol::request_code(node);
     println!("入网申请码 request code:\n  {code}");
     if let Ok(qr) = QrCode::new(code.as_bytes()) {
-        println!("{}", qr.render::<Dense1x2>().quiet_zone(true).build());
+        show_picture(&qr);
     }
 }
 
+/// Drawn in light squares, for terminals are dark: as a picture on paper looks.
+fn show_picture(qr: &QrCode) {
+    let drawn = qr
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark)
+        .quiet_zone(true)
+        .build();
+    println!("{drawn}");
+}
+
 pub fn enrol(data: &Path, command: Enrol) -> Result<(), Failure> {
+    if let Enrol::Join { folder, name, digits } = command {
+        return kit::join(data, &folder, name, digits);
+    }
     let node = Node::open(data)?;
     match command {
         Enrol::Request { hub, out } => {
@@ -71,7 +86,9 @@ pub fn enrol(data: &Path, command: Enrol) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Enrol::Approve(approve) if !approve.all.is_empty() => kit::approve_all(&node, &approve),
         Enrol::Approve(approve) => approve_device(&node, approve),
+        Enrol::Join { .. } => Ok(()),
         Enrol::Accept { answer, digits } => {
             let offer = enrol::accept(&node, &text_or_file(&answer)?)?;
             if node.county_root().is_some() {
@@ -91,6 +108,7 @@ pub fn enrol(data: &Path, command: Enrol) -> Result<(), Failure> {
             })?;
             confirm(&node, &offer, digits)
         }
+        Enrol::Held { device } => show_held(&node, &find_device(&node, &device)?),
         Enrol::Revoke { device, yes } => {
             let id = find_device(&node, &device)?;
             let label = node.device_label(&id);
@@ -104,13 +122,27 @@ pub fn enrol(data: &Path, command: Enrol) -> Result<(), Failure> {
             }
             enrol::revoke(&node, &id)?;
             println!("已撤销 / revoked: {label} ({})", id.short());
-            Ok(())
+            show_held(&node, &id)
         }
     }
 }
 
-fn confirm(node: &Node, offer: &Candidate, digits: Option<String>) -> Result<(), Failure> {
-    println!("县 county: {}\n核对码 digits: {}", offer.name, offer.digits);
+fn show_held(node: &Node, device: &NodeId) -> Result<(), Failure> {
+    println!("设备 device: {} ({})", node.device_label(device), device.short());
+    for (zh, en) in held::at_most(node, device)?.lines() {
+        println!("{zh} / {en}");
+    }
+    Ok(())
+}
+
+/// Prints what is to be compared.
+pub fn show_digits(county: &str, digits: &str) {
+    println!("县 county: {county}\n核对码 digits: {digits}");
+}
+
+/// Joins the county of an offer once a person has compared the digits.
+pub fn confirm(node: &Node, offer: &Candidate, digits: Option<String>) -> Result<(), Failure> {
+    show_digits(&offer.name, &offer.digits);
     compared(&offer.digits, digits)?;
     enrol::confirm(node)?;
     println!("已入网 {} / this device has joined", offer.name);
@@ -123,7 +155,7 @@ fn confirm(node: &Node, offer: &Candidate, digits: Option<String>) -> Result<(),
 }
 
 /// A person has compared the digits with the other side, aloud or on paper.
-fn compared(ours: &str, typed: Option<String>) -> Result<(), Failure> {
+pub fn compared(ours: &str, typed: Option<String>) -> Result<(), Failure> {
     let plain = |s: &str| {
         let narrow = records::text::half_width(s);
         narrow.chars().filter(char::is_ascii_digit).collect::<String>()
@@ -144,7 +176,8 @@ fn compared(ours: &str, typed: Option<String>) -> Result<(), Failure> {
 
 fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
     let root = node.county_root().ok_or(Error::NotTheCounty)?;
-    let (device, said) = enrol::find_request(node, &text_or_file(&a.request)?)?;
+    let request = a.request.unwrap_or_default();
+    let (device, said) = enrol::find_request(node, &text_or_file(&request)?)?;
     let mut grants = Vec::new();
     if let Some(school) = &a.school {
         grants.push((Role::School, office::find_school(node, school)?));
@@ -191,6 +224,7 @@ fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
         None => enrol::approve(node, &device, &label, &grants)?,
     };
     println!("已批准 / approved");
+    show_answer(&answer.text, a.qr);
     if let Some(out) = a.out {
         std::fs::write(&out, &answer.text)?;
         println!(
@@ -201,6 +235,36 @@ fn approve_device(node: &Node, a: Approve) -> Result<(), Failure> {
         println!("有网的设备会自动收到批复；无网时用 --out 写成文件 / it arrives by itself, or use --out");
     }
     Ok(())
+}
+
+/// The answer as QR pictures, for a telephone to take along: if they are asked for, or the terminal has room for them.
+fn show_answer(answer: &str, asked: bool) {
+    let columns = match std::io::stdout().is_terminal() {
+        true => terminal_size::terminal_size().map_or(0, |(width, _)| usize::from(width.0)),
+        false => 0,
+    };
+    let parts = enrol::parts(answer);
+    let codes: Vec<QrCode> = (parts.iter())
+        .filter_map(|part| QrCode::new(part.as_bytes()).ok())
+        .collect();
+    // Four squares of quiet on both sides.
+    let fits = codes.iter().all(|code| code.width() + 8 <= columns);
+    if codes.is_empty() || codes.len() < parts.len() {
+        if asked {
+            println!("批复太长，画不成二维码，请用 --out 写成文件 / too long for QR pictures; use --out");
+        }
+        return;
+    }
+    if !asked && !fits {
+        return;
+    }
+    for (n, code) in (1..).zip(&codes) {
+        println!("批复二维码 QR of the answer {n}/{}", codes.len());
+        show_picture(code);
+    }
+    println!(
+        "用手机逐张扫，得到的文字全部贴到对方的“同步”页 / scan each and paste all texts on the other computer's Sync page"
+    );
 }
 
 fn find_device(node: &Node, text: &str) -> Result<NodeId, Failure> {
@@ -220,7 +284,9 @@ fn find_device(node: &Node, text: &str) -> Result<NodeId, Failure> {
 fn text_or_file(text: &str) -> Result<String, Failure> {
     let path = Path::new(text);
     let looks_like_a_file = path.extension().is_some() || text.contains(std::path::MAIN_SEPARATOR);
-    if looks_like_a_file && !text.contains("code:") && !path.is_file() {
+    // The text of a file, or what a telephone read from pictures.
+    let pasted = text.contains("code:") || text.contains("YXT:");
+    if looks_like_a_file && !pasted && !path.is_file() {
         return Err(Failure::new(format!("没有这个文件 / no such file: {text}")));
     }
     if path.is_file() {

@@ -6,6 +6,7 @@ mod courier;
 mod demo;
 mod doctor;
 mod enrol;
+mod kit;
 mod publish;
 mod quarantine;
 mod serve;
@@ -100,7 +101,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Quarantine { case, evidence } => quarantine::show(&data, case, evidence),
         Command::Bundle(command) => courier::bundle(&data, command),
         Command::Stick(args) => courier::stick(&data, &args),
-        Command::Kit { out, only } => courier::kit(&data, &out, only.as_deref()),
+        Command::Kit(kit) => kit::kit(&data, &kit),
         Command::Cut(cut) => quarantine::cut(&data, &cut),
         Command::Publish(publish) => publish::publish(&data, &publish),
         Command::Import(import) => tables::import(&data, &import),
@@ -118,10 +119,16 @@ fn default_data() -> Result<PathBuf, Failure> {
 
 /// Asks a yes-or-no question on the terminal; no terminal means no.
 pub fn ask(question: &str) -> Result<bool, Failure> {
+    let said = ask_line(&format!("{question} [y/N] "))?;
+    Ok(matches!(said.as_str(), "y" | "Y" | "yes" | "是"))
+}
+
+/// What somebody types after a question; empty if nobody is there.
+pub fn ask_line(question: &str) -> Result<String, Failure> {
     use std::io::{BufRead, Write};
-    print!("{question} [y/N] ");
+    print!("{question}");
     std::io::stdout().flush()?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes" | "是"))
+    Ok(line.trim().to_string())
 }

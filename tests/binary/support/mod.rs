@@ -24,6 +24,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Place {
     pub data: PathBuf,
     name: String,
+    /// The network namespace that its commands run in; `None`: that of the test.
+    pub netns: Option<String>,
 }
 
 /// What a command said.
@@ -39,6 +41,7 @@ impl Place {
         Place {
             data: root.join(name),
             name: name.to_string(),
+            netns: None,
         }
     }
 
@@ -55,7 +58,15 @@ impl Place {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_yanxiu"));
+        let yanxiu = env!("CARGO_BIN_EXE_yanxiu");
+        let mut command = match &self.netns {
+            Some(space) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", space, yanxiu]);
+                command
+            }
+            None => Command::new(yanxiu),
+        };
         command.arg("--data").arg(&self.data).args(args);
         command
             .env_remove("YANXIU_DATA")
@@ -124,6 +135,12 @@ impl Place {
     /// Starts `serve` with pages on any free port and without mDNS, and waits until it is ready.
     pub fn serve(&self, flags: &[&str]) -> Server {
         let always = ["serve", "--no-mdns", "--web", "127.0.0.1:0"];
+        Server::start(&self.name, self.command(&always).args(flags))
+    }
+
+    /// The same, found by and finding its neighbours.
+    pub fn serve_near(&self, flags: &[&str]) -> Server {
+        let always = ["serve", "--web", "127.0.0.1:0"];
         Server::start(&self.name, self.command(&always).args(flags))
     }
 

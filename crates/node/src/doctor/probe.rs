@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Dialled, Mdns, Near, Observed, Port};
+use crate::peers::read_address;
 use crate::{Error, Node, Running, directory, schedule};
 
 /// What only the program around the node knows.
@@ -196,9 +197,12 @@ fn targets(node: &Node) -> Result<Vec<(String, Option<NodeId>)>, Error> {
         .filter(|(hub, _)| *hub != me)
         .map(|(hub, address)| (address.to_string(), Some(hub)))
         .collect();
-    for address in node.addresses()? {
-        if !all.iter().any(|(known, _)| *known == address) {
-            all.push((address, None));
+    for typed in node.addresses()? {
+        let Some((place, device)) = read_address(&typed) else {
+            continue;
+        };
+        if !all.iter().any(|(known, _)| known == place) {
+            all.push((place.to_string(), device));
         }
     }
     all.truncate(MOST_DIALLED);

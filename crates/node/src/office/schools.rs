@@ -48,6 +48,13 @@ pub(super) const NO_SCHOOL: [&str; 8] = [
     "feature_base",
 ];
 
+impl Organisation {
+    /// Whether it is a school in use, whose teachers' records are kept here.
+    pub fn is_school(&self) -> bool {
+        self.active && !NO_SCHOOL.contains(&self.org_kind.as_str())
+    }
+}
+
 /// All schools in use, and every other organisation from which there are devices or records; teachers where they
 /// are after every transfer that the county has put into effect.
 pub fn schools(node: &Node) -> Result<Vec<SchoolRow>, Error> {
@@ -64,15 +71,15 @@ pub fn schools_on(node: &Node, day: &str) -> Result<Vec<SchoolRow>, Error> {
     }
     let devices = node.devices();
     let mut rows = Vec::new();
-    for Organisation {
-        id,
-        name,
-        rural,
-        org_kind,
-        active,
-        ..
-    } in organisations(node)?
-    {
+    for organisation in organisations(node)? {
+        let school = organisation.is_school();
+        let Organisation {
+            id,
+            name,
+            rural,
+            org_kind,
+            ..
+        } = organisation;
         let (mut enrolled_devices, mut last_contact) = (0, None);
         let own = |device: &&Device| device.role == Role::School && device.scope == id && !device.revoked;
         for device in devices.iter().filter(own) {
@@ -80,7 +87,6 @@ pub fn schools_on(node: &Node, day: &str) -> Result<Vec<SchoolRow>, Error> {
             last_contact = last_contact.max(contact.get(&device.node).copied().flatten());
         }
         let counted = counts.remove(&id);
-        let school = active && !NO_SCHOOL.contains(&org_kind.as_str());
         if !school && counted.is_none() && enrolled_devices == 0 {
             continue;
         }

@@ -70,6 +70,7 @@ fn act(l: Lang, code: &str) -> &str {
         "deactivate" => l.t("停用账号", "disabled an account"),
         "approve" => l.t("批准设备", "approved a device"),
         "revoke" => l.t("撤销设备", "revoked a device"),
+        "kit" => l.t("做入网U盘", "made an enrolment stick"),
         "cut" => l.t("截断文档", "cut a device in a document"),
         "evidence" => l.t("下载证据", "downloaded evidence"),
         "recover" => l.t("用恢复码设新 PIN", "set a PIN with a recovery code"),

@@ -59,12 +59,6 @@ const MB: u64 = 1 << 20;
 /// The most that somebody may set: 20 GB, more than a county's mail of a year.
 const LIMIT_MB: u64 = 20_480;
 
-impl CourierPage {
-    fn place(&self, d: &Drive) -> String {
-        d.path.display().to_string()
-    }
-}
-
 fn row(n: &Node, i: Item) -> Row {
     Row {
         from: n.device_label(&i.from),
@@ -204,25 +198,49 @@ async fn set_limit(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {
     courier_page(ctx, Form::default(), vec![line], true).await
 }
 
-async fn stick_in(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {
+/// Where the stick is that a form names; else the form says what to do.
+pub(crate) fn place(form: &mut Form) -> Option<PathBuf> {
     let typed = match form.text("drive").as_str() {
         "" => form.text("path"),
         drive => drive.to_owned(),
     };
     let path = PathBuf::from(typed.trim());
-    if !path.is_absolute() {
-        form.fail(
-            "path",
-            "请选一个U盘，或写出它的完整位置，如 E:\\ 或 /media/usb",
-            "Choose a stick, or write where it is in full, such as E:\\ or /media/usb",
-        );
-        return courier_page(ctx, form, Vec::new(), true).await;
+    if path.is_absolute() {
+        return Some(path);
     }
+    form.fail(
+        "path",
+        "请选一个U盘，或写出它的完整位置，如 E:\\ 或 /media/usb",
+        "Choose a stick, or write where it is in full, such as E:\\ or /media/usb",
+    );
+    None
+}
+
+/// Says beside the place why nothing came of it.
+pub(crate) fn not_opened(form: &mut Form, error: node::Error) -> Result<(), Fault> {
+    let (zh, en) = match error {
+        node::Error::File { path, .. } => {
+            let at = path.display();
+            (
+                format!("打不开“{at}”：请看U盘是否插好，再试一次"),
+                format!("{at} cannot be opened: check that the stick is in, and try again"),
+            )
+        }
+        error => said(error)?,
+    };
+    form.fail("path", &zh, &en);
+    Ok(())
+}
+
+async fn stick_in(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {
+    let Some(path) = place(&mut form) else {
+        return courier_page(ctx, form, Vec::new(), true).await;
+    };
     let wishes = Wishes {
         everyone: form.has("everyone"),
         ..Wishes::default()
     };
-    ctx.log("stick", typed.trim()).await;
+    ctx.log("stick", &path.display().to_string()).await;
     let done = ctx
         .app
         .attempt(move |n| stick::exchange(n, &path, &wishes))
@@ -232,18 +250,8 @@ async fn stick_in(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {
             let whole = report.unwritten.is_none() && report.failed.is_empty();
             courier_page(ctx, Form::default(), report.lines(), whole).await
         }
-        Err(node::Error::File { path, .. }) => {
-            let at = path.display();
-            form.fail(
-                "path",
-                &format!("打不开“{at}”：请看U盘是否插好，再试一次"),
-                &format!("{at} cannot be opened: check that the stick is in, and try again"),
-            );
-            courier_page(ctx, form, Vec::new(), true).await
-        }
         Err(error) => {
-            let (zh, en) = said(error)?;
-            form.fail("path", &zh, &en);
+            not_opened(&mut form, error)?;
             courier_page(ctx, form, Vec::new(), true).await
         }
     }

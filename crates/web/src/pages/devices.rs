@@ -6,12 +6,13 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use node::enrol::{self, Answer, Pending};
+use node::held::{self, Held};
 use node::office::{self, Organisation};
 use node::{Device, Node, NodeId, Role};
 
 use crate::fault::{Fault, said};
 use crate::form::Form;
-use crate::labels::Choice;
+use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
 use crate::qr;
@@ -88,6 +89,16 @@ struct RevokePage {
     l: Lang,
     c: Chrome,
     row: Row,
+    held: Held,
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage {
+    l: Lang,
+    c: Chrome,
+    row: Row,
+    held: Held,
 }
 
 /// The roles that the page gives.
@@ -135,7 +146,7 @@ pub(crate) async fn list(ctx: Ctx) -> Result<Response, Fault> {
 }
 
 /// Only the hub gives devices their roles.
-fn may(ctx: &Ctx) -> Result<(), Fault> {
+pub(crate) fn may(ctx: &Ctx) -> Result<(), Fault> {
     ctx.need(Right::Manage)?;
     if ctx.app.node.is_county() {
         Ok(())
@@ -376,11 +387,24 @@ pub(crate) async fn approve(Post { ctx, mut form }: Post) -> Result<Response, Fa
 /// `GET /devices/{id}/revoke`: asks first.
 pub(crate) async fn ask_revoke(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
     let row = find(&ctx, id).await?;
-    let l = ctx.l;
+    let (l, device) = (ctx.l, row.node);
     html(&RevokePage {
         l,
         c: Chrome::new(&ctx, l.t("撤销这台设备？", "Revoke this device?"), "devices"),
         row,
+        held: ctx.run(move |n| held::at_most(n, &device)).await?,
+    })
+}
+
+/// `GET /devices/{id}`: a device, and what it holds at most; for the day on which it is lost.
+pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, Fault> {
+    let row = any(&ctx, id).await?;
+    let (l, device) = (ctx.l, row.node);
+    html(&DevicePage {
+        l,
+        c: Chrome::new(&ctx, &row.label.clone(), "devices"),
+        row,
+        held: ctx.run(move |n| held::at_most(n, &device)).await?,
     })
 }
 
@@ -389,11 +413,21 @@ pub(crate) async fn revoke(Path(id): Path<String>, Post { ctx, .. }: Post) -> Re
     let device = find(&ctx, id).await?.node;
     ctx.run(move |n| enrol::revoke(n, &device)).await?;
     ctx.log("revoke", &device.short()).await;
-    Ok(Redirect::to("/devices?done=revoked").into_response())
+    Ok(Redirect::to(&format!("/devices/{device}?done=revoked")).into_response())
 }
 
 /// A device of the roll that may be revoked here: any but this one.
 async fn find(ctx: &Ctx, id: String) -> Result<Row, Fault> {
+    let row = any(ctx, id).await?;
+    match (row.revoked, row.own) {
+        (true, _) => Err(Fault::NotFound),
+        (false, true) => Err(Fault::Forbidden),
+        (false, false) => Ok(row),
+    }
+}
+
+/// A device of the roll.
+async fn any(ctx: &Ctx, id: String) -> Result<Row, Fault> {
     may(ctx)?;
     let l = ctx.l;
     let found = ctx
@@ -403,8 +437,7 @@ async fn find(ctx: &Ctx, id: String) -> Result<Row, Fault> {
                 .find(|r| r.node.to_string() == id))
         })
         .await?;
-    let row = found.filter(|r| !r.revoked).ok_or(Fault::NotFound)?;
-    if row.own { Err(Fault::Forbidden) } else { Ok(row) }
+    found.ok_or(Fault::NotFound)
 }
 
 #[cfg(test)]

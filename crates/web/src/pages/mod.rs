@@ -37,6 +37,7 @@ pub(crate) mod sessions;
 pub(crate) mod sign;
 pub(crate) mod sign_in;
 pub(crate) mod statistics;
+pub(crate) mod sticks;
 pub(crate) mod storage;
 pub(crate) mod sync;
 pub(crate) mod unlisted;

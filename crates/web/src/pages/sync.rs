@@ -11,7 +11,7 @@ use crate::form::Form;
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
 use crate::pages::live::{self, Link};
-use crate::qr::picture;
+use crate::qr::{exact, picture};
 use crate::who::{Ctx, Post, Right};
 
 /// Lines of the operator's list on the page.
@@ -23,6 +23,8 @@ struct Shown {
     candidate: Option<Candidate>,
     peers: Vec<PeerRow>,
     addresses: Vec<String>,
+    /// Where others reach this node.
+    own: Vec<String>,
     events: Vec<EventRow>,
     /// Changes that wait and actors in quarantine, for the heading of the list.
     held: u64,
@@ -40,12 +42,22 @@ struct SyncPage {
     v: Shown,
     /// The request code as an SVG picture; empty when this node is enrolled.
     qr: String,
+    /// Addresses of this node as pictures, with what each says.
+    own: Vec<(String, String)>,
     county_name: String,
 }
 
 impl SyncPage {
     fn joined(&self) -> bool {
         !matches!(self.v.standing, Standing::NotEnrolled)
+    }
+
+    /// A typed address as it is read; of the device that is to answer there, its first letters.
+    fn address(&self, typed: &str) -> String {
+        match typed.split_once('#') {
+            Some((place, device)) => format!("{place} · {}", device.chars().take(8).collect::<String>()),
+            None => typed.to_owned(),
+        }
     }
 
     fn road(&self, road: &node::Road) -> &'static str {
@@ -71,6 +83,7 @@ async fn sync_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
                 candidate: enrol::candidate(n)?,
                 peers: n.peers()?,
                 addresses: n.addresses()?,
+                own: n.own_addresses(),
                 events: n.events(EVENTS)?,
                 held: n.held()?.iter().map(|h| h.count).sum(),
                 quarantined: n.quarantines()?.len(),
@@ -89,6 +102,7 @@ async fn sync_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
         l,
         c: Chrome::new(ctx, l.t("同步", "Sync"), "sync"),
         f,
+        own: v.own.iter().map(|text| (exact(text), text.clone())).collect(),
         v,
         qr,
         county_name: ctx.app.node.county_name().unwrap_or_default(),

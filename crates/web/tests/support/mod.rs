@@ -81,6 +81,13 @@ impl Site {
         Site::serve(dir, node, None)
     }
 
+    /// A school PC with a network that knows no address yet.
+    pub fn loose_far(&self) -> Site {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::init_member(dir.path(), "云岭县第一小学 教务处").unwrap();
+        Site::serve(dir, node, Some(""))
+    }
+
     /// A school PC that knows this county's address and nothing else.
     pub fn loose_near(&self) -> Site {
         let dir = tempfile::tempdir().unwrap();

@@ -122,7 +122,7 @@ fn facts(t: &Teacher) -> TeacherFacts {
     }
 }
 
-fn roster_table(teachers: &[Teacher], heads: &Heads) -> Table {
+fn roster_table(teachers: impl Iterator<Item = TeacherFacts>, heads: &Heads) -> Table {
     let rows = (1usize..).zip(teachers);
     Table {
         sheet: "教师花名册".into(),
@@ -130,7 +130,7 @@ fn roster_table(teachers: &[Teacher], heads: &Heads) -> Table {
         lines: heads.lines(),
         heads: TEACHER_HEADS.to_vec(),
         rows: rows
-            .map(|(n, t)| teacher_row(n, &facts(t), &heads.school_name, &heads.school_code))
+            .map(|(n, t)| teacher_row(n, &t, &heads.school_name, &heads.school_code))
             .collect(),
         signatures: SIGNATURES.into(),
         ..Table::default()
@@ -142,6 +142,14 @@ fn roster_table(teachers: &[Teacher], heads: &Heads) -> Table {
 /// # Errors
 /// [`SheetError::Write`].
 pub fn roster_xlsx(teachers: &[Teacher], heads: &Heads) -> Result<Vec<u8>, SheetError> {
+    to_xlsx(&[roster_table(teachers.iter().map(facts), heads)])
+}
+
+/// The same of people who stand in a file and nowhere else yet.
+///
+/// # Errors
+/// [`SheetError::Write`].
+pub fn roster_of(teachers: impl Iterator<Item = TeacherFacts>, heads: &Heads) -> Result<Vec<u8>, SheetError> {
     to_xlsx(&[roster_table(teachers, heads)])
 }
 
@@ -150,5 +158,5 @@ pub fn roster_xlsx(teachers: &[Teacher], heads: &Heads) -> Result<Vec<u8>, Sheet
 /// # Errors
 /// [`SheetError::Write`].
 pub fn roster_csv(teachers: &[Teacher], heads: &Heads) -> Result<Vec<u8>, SheetError> {
-    to_csv(&roster_table(teachers, heads))
+    to_csv(&roster_table(teachers.iter().map(facts), heads))
 }

@@ -1,0 +1,89 @@
+//! 批量入网: one stick for many schools, and their requests approved in one act, by the page.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use node::accounts::Role;
+use node::{enrol, kit};
+use support::Site;
+
+#[test]
+fn schools_are_approved_in_one_act_from_a_stick_and_what_does_not_fit_is_named() {
+    let county = Site::county(false);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    auditor.get("/devices").has("href=\"/devices/sticks\"");
+    let stick = tempfile::tempdir().unwrap();
+    let path = stick.path().to_str().unwrap();
+    let page = "/devices/sticks";
+    auditor
+        .submit(page, page, &[("do", "kit"), ("path", "没有这里")])
+        .has("请选一个U盘");
+    auditor
+        .submit(page, page, &[("do", "look"), ("path", "/没有/这个U盘")])
+        .has("打不开");
+    auditor
+        .submit(page, page, &[("do", "kit"), ("path", path)])
+        .has("2 所学校的文件夹")
+        .has("可以拔下U盘");
+    let folder = |school: &str| stick.path().join(kit::FOLDER).join(school);
+    // Two schools leave their requests; one of them has a PC already, whose request somebody has put into the other's
+    // folder; and one is damaged.
+    let old = county.enrol_school("青石镇中心小学");
+    let new: Vec<Site> = ["青石镇中心小学", "云岭县第一小学"]
+        .map(|school| {
+            let site = Site::loose();
+            let invitation = kit::invitation(&folder(school)).unwrap().unwrap();
+            assert_eq!(enrol::invited(&site.node, &invitation).unwrap().school, school);
+            kit::leave_request(&site.node, &folder(school)).unwrap();
+            site
+        })
+        .into();
+    let wrong = folder("云岭县第一小学").join("放错的.txt");
+    std::fs::write(&wrong, enrol::request_code(&old.node)).unwrap();
+    std::fs::write(folder("青石镇中心小学").join("抄坏的.txt"), "code: YXQA-BCDE").unwrap();
+
+    let look = [("do", "look"), ("path", path)];
+    let shown = auditor.submit(page, page, &look);
+    shown
+        .has("U盘上的申请（2）")
+        .has("不能批准的（2）")
+        .has("已经是“青石镇中心小学”的电脑")
+        .has("这不是申请")
+        .has("放错的.txt")
+        .has("该校已有");
+    let root = county.node.county_root().unwrap();
+    for site in &new {
+        shown.has(&enrol::digits(&root, &site.node.id()));
+    }
+    let ids = new.iter().map(|s| s.node.id().to_string()).collect::<Vec<_>>();
+    let mut fields = vec![("do", "approve"), ("place", path)];
+    auditor
+        .submit(page, page, &fields)
+        .has("请至少选一份申请")
+        .has("请先和各校核对数字");
+    fields.extend([("device", ids[0].as_str()), ("device", &ids[1])]);
+    auditor.submit(page, page, &fields).has("请先和各校核对数字");
+    assert!(new.iter().all(|s| !county.node.roll().is_member(&s.node.id())));
+    fields.push(("compared", "1"));
+    auditor
+        .submit(page, page, &fields)
+        .has("青石镇中心小学 · 青石镇中心小学 教务处：已批准")
+        .has("云岭县第一小学 · 青石镇中心小学 教务处：已批准")
+        .has("再批准一次只是重写批复");
+    let log = auditor.get("/accounts");
+    for site in &new {
+        log.has(&site.node.id().short());
+    }
+    // Back at the schools.
+    for (site, school) in new.iter().zip(["青石镇中心小学", "云岭县第一小学"]) {
+        let (answer, own) = kit::find(&site.node, &folder(school)).unwrap().answer.unwrap();
+        assert!(enrol::accept(&site.node, &answer).unwrap().approved);
+        enrol::confirm(&site.node).unwrap();
+        let report = node::stick::take(&site.node, &own).unwrap();
+        assert!(report.failed.is_empty(), "{:?}", report.failed);
+        assert_eq!(site.node.home_school(), Some(county.school_id(school)));
+    }
+    // A school's own page does not have this.
+    let clerk = new[0].signed_in("李专管员", Role::Clerk);
+    clerk.get(page).is(403);
+}
