@@ -6,8 +6,12 @@ use qrcode::render::svg;
 /// The picture of a text, ready to stand in a page; empty when the text is too long for one. Hyphens are for people and
 /// are left out.
 pub(crate) fn picture(text: &str) -> String {
-    let plain = text.replace('-', "");
-    let Ok(code) = QrCode::new(plain.as_bytes()) else {
+    plain(&text.replace('-', ""))
+}
+
+/// The picture of a text as it is.
+pub(crate) fn plain(text: &str) -> String {
+    let Ok(code) = QrCode::new(text.as_bytes()) else {
         return String::new();
     };
     let drawn = code.render::<svg::Color<'_>>().min_dimensions(224, 224).build();

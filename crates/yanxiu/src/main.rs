@@ -9,8 +9,10 @@ mod enrol;
 mod publish;
 mod quarantine;
 mod serve;
+mod statement;
 mod status;
 mod tables;
+mod token;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -103,6 +105,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Kit { out, only } => courier::kit(&data, &out, only.as_deref()),
         Command::Cut(cut) => quarantine::cut(&data, &cut),
         Command::Publish(publish) => publish::publish(&data, &publish),
+        Command::Statement(command) => statement::statement(&data, command),
+        Command::Token(command) => token::token(&data, command),
         Command::Import(import) => tables::import(&data, &import),
         Command::Export(export) => tables::export(&data, &export),
         Command::Demo(demo) => demo::demo(&data.join("demo"), &demo),

@@ -35,13 +35,15 @@ const OWN_LISTS: [(&str, &str); 10] = [
 ];
 
 /// Kinds that stand under others and have no list of their own.
-const UNDER_OTHERS: [&str; 16] = [
+const UNDER_OTHERS: [&str; 18] = [
     "visit_member",
     "visit_day",
     "visit_task",
     "visit_observation",
     "carried_credit",
     "correction",
+    "credit_statement",
+    "outside_hours",
     "visit_signature",
     "year_statement",
     "attendance",
