@@ -175,6 +175,24 @@ mod tests {
         assert_eq!(document["info"]["version"], "1");
     }
 
+    /// The codes that it names are those of the form that they end in.
+    #[test]
+    fn codes_are_those_of_the_kinds() {
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        let row = &document["components"]["schemas"]["OutsideRow"]["properties"];
+        let kind = records::Kinds::builtin().latest("session").unwrap();
+        for field in ["form", "category", "sub", "channel"] {
+            let codes: Vec<&str> = kind
+                .field(field)
+                .unwrap()
+                .codes
+                .iter()
+                .map(|c| c.id.as_str())
+                .collect();
+            assert_eq!(row[field]["enum"], serde_json::json!(codes), "{field}");
+        }
+    }
+
     #[test]
     fn every_scope_is_described() {
         for scope in Scope::ALL {

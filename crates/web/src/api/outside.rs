@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use node::office::{self, By, OutsideInput, ToldHours};
 use node::tokens::Scope;
 use node::{Error, Filter, Node};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
 use super::Caller;
@@ -33,18 +33,37 @@ struct Sent {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SentRow {
+    #[serde(default, deserialize_with = "present")]
     person: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     teacher_code: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     school: Option<String>,
     project: String,
     organiser: String,
     from: String,
+    #[serde(default, deserialize_with = "present")]
     until: Option<String>,
     form: String,
     category: String,
+    #[serde(default, deserialize_with = "present")]
     sub: Option<String>,
     channel: String,
+    #[serde(deserialize_with = "whole")]
     hours_c: i64,
+}
+
+/// What is left out is absent; `null` is no text.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(from).map(Some)
+}
+
+/// A whole number, however JSON writes it: `150`, `150.0` and `1.5e2` are one.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    let number = serde_json::Number::deserialize(from)?;
+    let real = || number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 1e15);
+    let read = number.as_i64().or_else(|| real().map(|n| n as i64));
+    read.ok_or_else(|| serde::de::Error::custom("a whole number is wanted"))
 }
 
 /// `POST /api/v1/outside-hours`

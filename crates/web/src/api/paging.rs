@@ -1,6 +1,5 @@
 //! Lists in pages: by school and record id, so that what is added meanwhile moves nothing.
 
-use data_encoding::BASE64URL_NOPAD;
 use node::{Error, Node, office};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +8,9 @@ use super::problem::Problem;
 /// Rows of a page at most, and where nothing is asked.
 pub(super) const MOST: u32 = 200;
 const USUAL: u32 = 50;
+
+/// Stands between the two parts of a cursor; it is in no id of an organisation, and needs no escape in an address.
+const BETWEEN: char = '~';
 
 /// A place in a list: school, and record there.
 pub(super) type Place = (String, String);
@@ -66,21 +68,11 @@ impl Asked {
         }
     }
 
-    /// The place after which this page begins.
-    pub(super) fn after(&self) -> Result<Place, Problem> {
-        let Some(cursor) = &self.cursor else {
-            return Ok(Place::default());
-        };
-        let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok();
-        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        let place = text.as_deref().and_then(|text| text.split_once('\n'));
-        match place {
-            Some((school, id)) => Ok((school.to_owned(), id.to_owned())),
-            None => Err(Problem::bad_request(
-                "cursor 不对：请原样用上一页给的 next",
-                "The cursor cannot be read: use what the last page gave as next",
-            )),
-        }
+    /// The place after which this page begins; any text is one, for it is compared and not looked up.
+    pub(super) fn after(&self) -> Place {
+        let cursor = self.cursor.as_deref().unwrap_or_default();
+        let (school, id) = cursor.split_once(BETWEEN).unwrap_or((cursor, ""));
+        (school.to_owned(), id.to_owned())
     }
 
     /// The days asked for, both included.
@@ -104,7 +96,7 @@ impl Asked {
 
 /// The cursor that begins after a place.
 fn cursor((school, id): &Place) -> String {
-    BASE64URL_NOPAD.encode(format!("{school}\n{id}").as_bytes())
+    format!("{school}{BETWEEN}{id}")
 }
 
 /// The page after `after` of what `rows` gives for each school; a school's rows come in any order.
@@ -165,7 +157,7 @@ mod tests {
         for limit in [1, 5, 22, 23, 24] {
             let (mut seen, mut asked) = (Vec::new(), Asked::default());
             loop {
-                let rows = whole(all.clone(), &asked.after().unwrap(), limit);
+                let rows = whole(all.clone(), &asked.after(), limit);
                 assert!(rows.items.len() <= limit);
                 seen.extend(rows.items);
                 match rows.next {
@@ -185,13 +177,6 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        let with = |cursor: &str| Asked {
-            cursor: Some(cursor.into()),
-            ..Asked::default()
-        };
-        for bad in ["", "!", "YWJj", "学校", "_w"] {
-            assert!(with(bad).after().is_err(), "{bad}");
-        }
         for limit in [0, MOST + 1, u32::MAX] {
             let asked = Asked {
                 limit: Some(limit),

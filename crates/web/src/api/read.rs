@@ -56,7 +56,7 @@ pub(super) async fn organisations(caller: Caller, asked: AskedOrNot) -> Answer<R
     caller.need(Scope::ReadSchools).await?;
     let Query(asked) = asked?;
     asked.only(&[])?;
-    let (after, limit) = (asked.after()?, asked.limit()?);
+    let (after, limit) = (asked.after(), asked.limit()?);
     let all = caller.app.run(office::organisations).await?;
     let all = all.into_iter().map(|o| (o.id.clone(), o.into())).collect();
     Ok(Json(whole(all, &after, limit)))
@@ -114,7 +114,7 @@ pub(super) async fn schools(caller: Caller, asked: AskedOrNot) -> Answer<Rows<Sc
     caller.need(Scope::ReadSchools).await?;
     let Query(asked) = asked?;
     asked.only(&[])?;
-    let (after, limit) = (asked.after()?, asked.limit()?);
+    let (after, limit) = (asked.after(), asked.limit()?);
     let (all, upto) = caller
         .app
         .run(|n| Ok((office::schools(n)?, office::upto(n)?)))
@@ -161,7 +161,7 @@ pub(super) async fn people(caller: Caller, asked: AskedOrNot) -> Answer<Rows<Per
     caller.need(Scope::ReadPeople).await?;
     let Query(asked) = asked?;
     asked.only(&["school"])?;
-    let (after, limit) = (asked.after()?, asked.limit()?);
+    let (after, limit) = (asked.after(), asked.limit()?);
     let rows = move |n: &Node| {
         page(n, asked.school.as_deref(), &after, limit, |school| {
             let people = office::roster(n, school)?.into_iter();
@@ -217,7 +217,7 @@ pub(super) async fn sessions(caller: Caller, asked: AskedOrNot) -> Answer<Rows<S
     caller.need(Scope::ReadCredits).await?;
     let Query(asked) = asked?;
     asked.only(&["school", "from", "until"])?;
-    let (after, limit, (first, last)) = (asked.after()?, asked.limit()?, asked.days()?);
+    let (after, limit, (first, last)) = (asked.after(), asked.limit()?, asked.days()?);
     let rows = move |n: &Node| {
         page(n, asked.school.as_deref(), &after, limit, |school| {
             let all = office::all_sessions(n, school)?;
@@ -299,7 +299,7 @@ pub(super) async fn claims(caller: Caller, asked: AskedOrNot) -> Answer<Rows<Cla
     caller.need(Scope::ReadCredits).await?;
     let Query(asked) = asked?;
     asked.only(&["school", "person", "from", "until"])?;
-    let (after, limit, (first, last)) = (asked.after()?, asked.limit()?, asked.days()?);
+    let (after, limit, (first, last)) = (asked.after(), asked.limit()?, asked.days()?);
     let rows = move |n: &Node| {
         let of = |c: &&ClaimRow| asked.person.as_ref().is_none_or(|person| c.person == *person);
         page(n, asked.school.as_deref(), &after, limit, |school| {
@@ -395,7 +395,7 @@ pub(super) async fn credits(caller: Caller, asked: AskedOrNot) -> Answer<Rows<Cr
     caller.need(Scope::ReadCredits).await?;
     let Query(asked) = asked?;
     asked.only(&["school"])?;
-    let (after, limit) = (asked.after()?, asked.limit()?.min(CARDS));
+    let (after, limit) = (asked.after(), asked.limit()?.min(CARDS));
     let rows = move |n: &Node| {
         let people = page(n, asked.school.as_deref(), &after, limit, |school| {
             let people = office::roster(n, school)?.into_iter();
