@@ -52,7 +52,14 @@ pub(crate) fn router() -> Router<App> {
 }
 
 async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"yanxiu-openapi.json\"",
+        ),
+    ];
+    (headers, OPENAPI)
 }
 
 /// A caller whose token is good.

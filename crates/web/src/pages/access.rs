@@ -143,6 +143,8 @@ struct AccessPage {
     f: Form,
     sorts: Vec<Choice>,
     rows: Vec<AccessRow>,
+    /// Whether the reader may open what was looked at; a bare administrator may not.
+    read: bool,
     /// Address of the older lines.
     older: Option<String>,
 }
@@ -154,7 +156,7 @@ impl AccessPage {
 
     /// What an address of a form was about, where a page shows it.
     fn link<'r>(&self, row: &'r AccessRow) -> Option<&'r str> {
-        (row.act == "look").then_some(row.object.as_str())
+        (self.read && row.act == "look").then_some(row.object.as_str())
     }
 }
 
@@ -224,6 +226,7 @@ pub(crate) async fn show(ctx: Ctx, Query(search): Query<Search>) -> Result<Respo
             .iter()
             .map(|(code, zh, en, _)| Choice::new(*code, l.t(zh, en)))
             .collect(),
+        read: ctx.may(Right::Read),
         rows: lines.into_iter().map(|(_, row)| row).collect(),
         older,
     })
