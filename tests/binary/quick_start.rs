@@ -206,6 +206,18 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
     page.has("核减为 0.2").has("本学年校本已满").has("王审核员");
     assert_eq!(page.count("县已认定"), people - 1 + in_filter(&page, "县已认定"));
 
+    // The county signs what it has recognised for one of them; the file is checked where nothing is known but the
+    // county's key.
+    let person = page
+        .body
+        .split("/teachers/")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    a_statement_is_checked_anywhere(root, &hub.place, &a, person);
+
     // The hub is gone: the school goes on, and nothing is shown as received that was not.
     served_hub.stop();
     let alone = enter_session(&browser, &served_a, "停电那天的集体备课", "2025-11-03");
@@ -244,6 +256,54 @@ fn four_processes_enrol_by_hand_and_a_record_goes_to_the_county_and_back() {
 }
 
 /// With a network, in the order of the README: request, serve, approve, confirm.
+/// `statement make` at the hub, `statement verify` at the hub and on a computer that was never set up.
+fn a_statement_is_checked_anywhere(root: &std::path::Path, hub: &Place, school: &Place, person: &str) {
+    let file = root.join("证明.jwt");
+    let path = file.to_str().unwrap();
+    let make = [
+        "statement",
+        "make",
+        "--person",
+        person,
+        "--date",
+        "2026-01-10",
+        "--out",
+        path,
+    ];
+    school.refused(&make, "学分证明由县级学分审核员签发");
+    let said = hub.ok(&make);
+    let key = said.split("county key: ").nth(1).unwrap().lines().next().unwrap();
+    let known = hub.ok(&["statement", "verify", path]);
+    assert!(
+        known.contains("有，内容相同") && known.contains("核验通过"),
+        "{known}"
+    );
+    let nowhere = Place::new(root, "别处");
+    let read = nowhere.ok(&["statement", "verify", path, "--county", key]);
+    assert!(
+        read.contains("核验通过") && read.contains("登记 lines       1"),
+        "{read}"
+    );
+    nowhere.refused(&["statement", "verify", path], "--county");
+    let other = sync_key(key);
+    nowhere.refused(&["statement", "verify", path, "--county", &other], "别的县签发的");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.len() * 2 / 3;
+    bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
+    std::fs::write(&file, bytes).unwrap();
+    nowhere.refused(
+        &["statement", "verify", path, "--county", key],
+        "被改动过或已损坏",
+    );
+    hub.refused(&["statement", "verify", path], "被改动过或已损坏");
+}
+
+/// Another key of the same form.
+fn sync_key(key: &str) -> String {
+    let first = if key.starts_with('a') { 'b' } else { 'a' };
+    format!("{first}{}", &key[1..])
+}
+
 fn enrol_in_order(hub: &Hub, root: &std::path::Path, name: &str) -> (Place, Server) {
     let label = format!("{name} 办公室");
     let school = Place::init(root, "school-a", &["--name", &label]);

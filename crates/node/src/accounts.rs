@@ -15,7 +15,7 @@ use records::kinds::find_personal;
 use records::text::half_width;
 use sha2::{Digest, Sha256};
 use store::accounts as sql;
-pub use store::accounts::AccessRow;
+pub use store::accounts::{AccessFilter, AccessRow};
 
 use crate::{Error, Node, directory};
 
@@ -402,6 +402,11 @@ pub fn log(node: &Node, line: AccessRow) -> Result<(), Error> {
 /// The last `limit` lines of the access log, newest first.
 pub fn access_log(node: &Node, limit: u32) -> Result<Vec<AccessRow>, Error> {
     node.read(|conn| sql::access_log(conn, limit))
+}
+
+/// Lines of the access log that fit, newest first, each with its place: what is older is asked for with the last one.
+pub fn access_lines(node: &Node, filter: &AccessFilter, limit: u32) -> Result<Vec<(i64, AccessRow)>, Error> {
+    node.read(|conn| sql::access_lines(conn, filter, limit))
 }
 
 /// Removes lines of the access log that are past both [`LOG_SECONDS`] and [`LOG_LINES`].

@@ -106,6 +106,9 @@ pub enum Error {
     /// A sealed bundle cannot be made, taken or carried.
     #[error(transparent)]
     Bundle(#[from] crate::bundle::BundleError),
+    /// A credit statement is not one of this county.
+    #[error(transparent)]
+    Credential(#[from] crate::credential::CredentialError),
     /// Only the county does this.
     #[error("only the county's device can do this")]
     NotTheCounty,
@@ -195,6 +198,7 @@ impl Error {
             Error::BadCode(_) => "这不是申请：有字母缺失或写错；请整段复制，或用申请文件".into(),
             Error::WrongAnswer(why) => format!("这份批复不适用于本机（{why}）；请向县里重要一份"),
             Error::Bundle(e) => e.zh(),
+            Error::Credential(e) => e.zh(),
             Error::NotTheCounty => "只有县级设备能做这件事".into(),
             Error::NoSuchSchool(name) => format!("没有叫“{name}”的学校；请先导入花名册，或核对名称"),
             Error::ManySchools(name) => format!("有几所学校都符合“{name}”；请写全称或学校标识码"),

@@ -13,6 +13,7 @@ mod care;
 mod cases;
 mod clocks;
 mod conversation;
+pub mod credential;
 mod directory;
 pub mod doctor;
 mod documents;
@@ -44,6 +45,7 @@ mod schedule;
 pub mod stick;
 mod surroundings;
 mod talk;
+pub mod tokens;
 
 pub use care::Patience;
 pub use cases::{Case, Cases, Exhibit, KeptRow, Point, Proposal, fault_words};

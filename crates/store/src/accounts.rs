@@ -335,6 +335,52 @@ pub fn access_log(conn: &Connection, limit: u32) -> Result<Vec<AccessRow>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Which lines of the access log are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessFilter {
+    /// Codes of acts; empty = all.
+    pub acts: Vec<String>,
+    /// Part of a name; empty = all.
+    pub who: String,
+    /// Not before this unix second.
+    pub from: Option<i64>,
+    /// Before this unix second.
+    pub until: Option<i64>,
+    /// Only what was written before the line of this place.
+    pub before: Option<i64>,
+}
+
+/// The last `limit` lines that fit in the order of writing, newest first, each with its place.
+pub fn access_lines(conn: &Connection, filter: &AccessFilter, limit: u32) -> Result<Vec<(i64, AccessRow)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT rowid, at, account, name, act, object, remote FROM access_log
+         WHERE (?1 = '[]' OR act IN (SELECT value FROM json_each(?1))) AND (?2 = '' OR instr(name, ?2) > 0)
+           AND at >= coalesce(?3, at) AND at < coalesce(?4, at + 1) AND rowid < coalesce(?5, rowid + 1)
+         ORDER BY rowid DESC LIMIT ?6",
+    )?;
+    let quoted: Vec<String> = filter
+        .acts
+        .iter()
+        .map(|act| format!("\"{}\"", act.replace(['"', '\\'], "")))
+        .collect();
+    let acts = format!("[{}]", quoted.join(","));
+    let rows = query.query_map(
+        params![acts, filter.who, filter.from, filter.until, filter.before, limit],
+        |row| {
+            let line = AccessRow {
+                at: row.get(1)?,
+                account: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+                name: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+                act: row.get(4)?,
+                object: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
+                remote: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+            };
+            Ok((row.get(0)?, line))
+        },
+    )?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Removes lines older than unix second `before`, but never one of the newest `keep` lines: a
 /// clock that stands in the future must not empty the log. Returns how many went.
 pub fn prune_access_log(conn: &Connection, before: i64, keep: u32) -> Result<usize> {

@@ -5,7 +5,7 @@
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
 //! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
 //! [`outgoing`] (what goes out, within a peer's [`reach`]), [`shown`] (what a peer is shown beside it), [`roll`],
-//! [`peers`] (cursors and receipts), [`mail`] (sealed bundles on their way), [`events`], [`imports`] (what tables of the office wrote), [`views`] (tables
+//! [`peers`] (cursors and receipts), [`mail`] (sealed bundles on their way), [`events`], [`imports`] (what tables of the office wrote), [`credentials`] (files that were signed), [`tokens`] (of other systems), [`views`] (tables
 //! computed from documents), [`accounts`] and [`recovery`] (local people).
 
 use std::cell::Cell;
@@ -23,6 +23,7 @@ pub mod aside;
 pub mod blobs;
 pub mod cases;
 pub mod changes;
+pub mod credentials;
 pub mod events;
 pub mod evidence;
 pub mod imports;
@@ -33,6 +34,7 @@ pub mod reach;
 pub mod recovery;
 pub mod roll;
 pub mod shown;
+pub mod tokens;
 pub mod views;
 
 /// What can go wrong with the store.
@@ -141,6 +143,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/012_twice.sql")),
         M::up(include_str!("../migrations/013_by_person.sql")),
         M::up(include_str!("../migrations/017_age.sql")),
+        M::up(include_str!("../migrations/016_api.sql")),
     ])
 }
 

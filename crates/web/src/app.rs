@@ -6,6 +6,7 @@ use std::sync::Arc;
 use node::{Node, Role, Standing};
 
 use crate::WebConfig;
+use crate::access::Looks;
 use crate::fault::Fault;
 use crate::page;
 use crate::pages::import::Uploads;
@@ -21,6 +22,8 @@ pub(crate) struct Inner {
     pub(crate) config: WebConfig,
     /// Files that wait between preview and confirmation.
     pub(crate) uploads: Uploads,
+    /// What was looked at lately, for the access log.
+    pub(crate) looks: Looks,
     /// Cookies are shared by all ports of a host name, so each node's cookies carry its id: a hub
     /// and three schools on one machine must not sign one another out.
     pub(crate) cookie: String,
@@ -63,6 +66,7 @@ impl App {
             node,
             config,
             uploads: Uploads::default(),
+            looks: Looks::default(),
             cookie,
             label,
             born: page::now(),

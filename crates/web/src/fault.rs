@@ -70,6 +70,7 @@ pub(crate) fn said(error: node::Error) -> Result<(String, String), Fault> {
         node::Error::BadCode("answer") => "这不是批复码：有字母缺失或写错。请整段复制，或用批复文件的内容。",
         node::Error::BadCode(_) => "这不是申请码：有字母缺失或写错。请整段复制，或用申请文件的内容。",
         node::Error::WrongAnswer(_) => "这份批复不是给本机的，或者来自别的县。请向县里重要一份。",
+        node::Error::Credential(fault) => return Ok((fault.zh(), error.to_string())),
         node::Error::Bundle(bundle) => return Ok((bundle.zh(), error.to_string())),
         node::Error::BadAddress(_) => "地址不对，请写成 主机:端口，如 192.168.1.10:4433",
         _ => return Err(error.into()),
@@ -206,7 +207,9 @@ fn is_page(response: &Response) -> bool {
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())
         .unwrap_or_default();
-    kind.starts_with("text/html") || kind.starts_with("application/json")
+    ["text/html", "application/json", "application/problem+json"]
+        .iter()
+        .any(|own| kind.starts_with(own))
 }
 
 /// Words for answers of the router (unknown path, wrong method, body too long).

@@ -13,6 +13,8 @@
 //! Not here, on purpose: TLS (pages are for this computer, or for a school's own network when `lan` is
 //! on), and anything about sync itself.
 
+mod access;
+mod api;
 mod app;
 mod assets;
 mod chart;

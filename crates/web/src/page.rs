@@ -117,7 +117,7 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
     let schoolless = ctx.app.schoolless() || ctx.app.desk() == Desk::Open;
     let fits = |href: &str, right: Right| match href {
         "/" => true,
-        "/devices" | "/publishing" => hub && ctx.may(right),
+        "/devices" | "/publishing" | "/tokens" => hub && ctx.may(right),
         "/sessions" | "/records" | "/visits" if mentor => ctx.may(right),
         "/records" if host => ctx.may(right),
         "/import" => (hub || !ctx.app.county()) && !schoolless && ctx.may(right),
@@ -135,15 +135,22 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/closing", l.t("结账", "Closing"), Right::Read),
             ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
             (
+                "/statements/verify",
+                l.t("核验证明", "Check statements"),
+                Right::Read,
+            ),
+            (
                 "/publishing",
                 l.t("表单与规则", "Forms and rules"),
                 Right::Registry,
             ),
             ("/devices", l.t("设备", "Devices"), Right::Manage),
+            ("/tokens", l.t("接口令牌", "API tokens"), Right::Audit),
             ("/sync", l.t("同步", "Sync"), Right::Manage),
             ("/quarantine", l.t("隔离与截断", "Quarantine"), Right::Manage),
             ("/import", l.t("导入", "Import"), Right::Registry),
             ("/accounts", l.t("账号", "Accounts"), Right::Manage),
+            ("/access", l.t("访问日志", "Access log"), Right::Manage),
             ("/recovery", l.t("恢复码与交接", "Recovery"), Right::Recover),
         ]
     } else {
@@ -157,6 +164,11 @@ fn navigation(ctx: &Ctx, here: &str) -> Vec<Nav> {
             ("/records", l.t("业务表单", "Forms"), Right::Read),
             ("/closing", l.t("结账", "Closing"), Right::Read),
             ("/bulletins", l.t("通报", "Bulletins"), Right::Read),
+            (
+                "/statements/verify",
+                l.t("核验证明", "Check statements"),
+                Right::Read,
+            ),
             ("/listening", l.t("听课定额", "Lessons heard"), Right::Read),
             ("/import", l.t("导入", "Import"), Right::Enter),
             ("/export", l.t("导出", "Export"), Right::Read),
@@ -280,6 +292,12 @@ fn note(query: &str, l: Lang) -> Option<String> {
             .to_owned(),
         "enrolled" => l
             .t("本机已加入本县。", "This computer now belongs to the county.")
+            .to_owned(),
+        "issued" => l
+            .t(
+                "已签发，并记入该校的台账。请下载文件交给教师本人。",
+                "Issued, and written into the ledger of the school. Download the file and give it to the teacher.",
+            )
             .to_owned(),
         "account" => l.t("账号已保存。", "The account is saved.").to_owned(),
         _ => return None,

@@ -5,15 +5,17 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use crate::api;
 use crate::app::App;
 use crate::fault::{self, Fault};
 use crate::pages::{
-    accounts, audit, bulletins, card, claims, closing, conflicts, county, courier, devices, doctor, evidence,
-    export, import, imports, listening, lists, live, mine, observations, opening, overview, people, places,
-    print, publishing, quarantine, record_form, records, recovery, roster, session_form, sessions, sign,
-    sign_in, statistics, sticks, storage, sync, unlisted, visits,
+    access as access_page, accounts, audit, bulletins, card, claims, closing, conflicts, county, courier,
+    devices, doctor, evidence, export, import, imports, listening, lists, live, mine, observations, opening,
+    overview, people, places, print, publishing, quarantine, record_form, records, recovery, roster,
+    session_form, sessions, sign, sign_in, statements, statistics, sticks, storage, sync, tokens, told,
+    unlisted, visits,
 };
-use crate::{assets, guard};
+use crate::{access, assets, guard};
 
 /// A form of 300 teachers' attendance is about 20 KB.
 const FORM_BYTES: usize = 512 * 1024;
@@ -26,9 +28,11 @@ pub(crate) fn router(app: App) -> Router {
         .merge(county())
         .merge(office())
         .merge(forms())
+        .nest("/api/v1", api::router())
         .fallback(|| async { Fault::NotFound })
         .method_not_allowed_fallback(|| async { Fault::NotFound })
         .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(from_fn_with_state(app.clone(), access::note))
         .layer(from_fn_with_state(app.clone(), fault::show))
         .layer(from_fn_with_state(app.clone(), guard::protect))
         .with_state(app)
@@ -89,6 +93,7 @@ fn school() -> Router<App> {
                 .post(lists::outside_upload)
                 .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
         )
+        .route("/import/told", get(told::show).post(told::register))
         .route("/import/list", post(lists::confirm))
         .route("/imports", get(imports::list))
         .route("/imports/{id}", get(imports::show).post(imports::undo))
@@ -112,6 +117,8 @@ fn county() -> Router<App> {
         .route("/people/same", get(people::ask).post(people::decide))
         .route("/publishing", get(publishing::show).post(publishing::publish))
         .route("/publishing/{name}", get(publishing::begin))
+        .route("/tokens", get(tokens::list).post(tokens::make))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/devices", get(devices::list).post(devices::approve))
         .route("/devices/sticks", get(sticks::show).post(sticks::act))
         .route("/devices/{id}", get(devices::show))
@@ -154,6 +161,7 @@ fn forms() -> Router<App> {
         .route("/print/observation/{id}", get(print::observation))
         .route("/print/filing/{id}", get(print::filing))
         .route("/print/register", get(print::register))
+        .route("/print/statement/{id}", get(print::statement))
 }
 
 /// Of every node.
@@ -173,6 +181,17 @@ fn office() -> Router<App> {
         .route("/photos/{id}/original", post(evidence::ask_original))
         .route("/sessions/{id}/export/{what}", get(export::download_sign_in))
         .route("/teachers/{id}", get(card::show))
+        .route(
+            "/teachers/{id}/statement",
+            get(statements::list).post(statements::issue),
+        )
+        .route("/statements/{id}/file", get(statements::file))
+        .route(
+            "/statements/verify",
+            get(statements::verify_form)
+                .post(statements::verify)
+                .layer(DefaultBodyLimit::max(node::credential::FILE_BYTES * 2)),
+        )
         .route(
             "/import",
             get(import::form)
@@ -211,6 +230,7 @@ fn office() -> Router<App> {
         )
         .route("/courier/file/{name}", get(courier::file))
         .route("/doctor", get(doctor::show).post(doctor::run))
+        .route("/access", get(access_page::show))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}/{act}", post(accounts::change))
         .route("/recovery", get(recovery::show).post(recovery::new_sheet))

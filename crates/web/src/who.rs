@@ -11,6 +11,7 @@ use node::office::By;
 use node::{Node, Standing};
 use subtle::ConstantTimeEq;
 
+use crate::access::Trace;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::form::Form;
@@ -137,6 +138,8 @@ pub(crate) struct Ctx {
     pub(crate) path: String,
     pub(crate) remote: String,
     pub(crate) mark: String,
+    /// Tells the layer around the handler what became of the request.
+    trace: Trace,
 }
 
 impl FromRequestParts<App> for Ctx {
@@ -155,7 +158,10 @@ impl FromRequestParts<App> for Ctx {
                     mark,
                     ..
                 } = visit;
+                let trace = parts.extensions.get::<Trace>().cloned().unwrap_or_default();
+                trace.set_who(&who.account.id, &who.account.name, &remote);
                 Ok(Ctx {
+                    trace,
                     app,
                     l,
                     who,
@@ -217,9 +223,17 @@ impl Ctx {
         self.app.run(work).await
     }
 
+    /// Notes whose records were looked at: the address of the page.
+    pub(crate) async fn look(&self, address: &str) {
+        if self.app.looks.is_new(&self.who.account.id, address, page::now()) {
+            self.log("look", address).await;
+        }
+    }
+
     /// Adds a line to the access log. The act stands even if the log cannot be written; the fault
     /// goes to the program's log.
     pub(crate) async fn log(&self, act: &'static str, object: &str) {
+        self.trace.set_logged();
         let line = AccessRow {
             at: page::now(),
             account: self.who.account.id.clone(),

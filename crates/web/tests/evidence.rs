@@ -183,6 +183,14 @@ fn the_auditor_sees_the_photo_where_it_is_here_and_is_told_where_it_is_not() {
     until(&auditor, "/audit", absent)
         .has("第3次研课磨课")
         .has("签到表");
+    // At once, above the list: which school, from which computer, and that it is in touch at this moment.
+    until(
+        &auditor,
+        "/audit",
+        "青石镇中心小学：1 张照片还没到；等“青石镇中心小学”传来，最近联系：现在",
+    );
+    site.disconnect();
+    until(&auditor, "/audit", "传来，最近联系：刚刚").lacks("最近联系：现在");
     let one = auditor
         .get("/audit")
         .links("/audit/")
@@ -195,6 +203,20 @@ fn the_auditor_sees_the_photo_where_it_is_here_and_is_told_where_it_is_not() {
         .has("佐证照片")
         .lacks("<img src=\"/photos/");
     auditor.get(&format!("/photos/{}", entry.id)).is(404);
+
+    // A mentor's laptop has given a receipt for it: it is on its way.
+    let laptop = county.enrol_mentor("mt-07", &["青石镇中心小学"]);
+    let (name, carrier) = (entry.text("hash").to_owned(), laptop.node.id().0.to_vec());
+    drop(laptop);
+    let noted = county.node.local(|c| {
+        let sql = "INSERT INTO blob_receipt (name, node, store, signature, at) VALUES (?, ?, ?, ?, 0)";
+        Ok(c.execute(sql, (name, carrier, vec![1_u8; 16], vec![0_u8; 64]))?)
+    });
+    assert_eq!(noted.unwrap(), 1);
+    auditor.get("/audit").has("已带上一份在路上，最近联系：还没有");
+    // The school's only computer is stolen: nobody is waited for in vain.
+    node::enrol::revoke(&county.node, &site.node.id()).unwrap();
+    auditor.get("/audit").has("那所学校没有在用的电脑");
 
     // Once the blob has come, whichever way, it is shown beside the claim.
     blobs::keep(&county.node, &bytes).unwrap();

@@ -58,6 +58,12 @@ pub enum Command {
     Kit(Kit),
     /// 县：检查并发布一份表单或规则（TOML 文件） / county: check a form or rule set and put it into force
     Publish(Publish),
+    /// 学分证明：县里签发，谁都可以不联网核验 / credit statements: issue one (county), check one (anybody)
+    #[command(subcommand)]
+    Statement(StatementCommand),
+    /// 县：接口令牌，给县里的其他系统用 / county: tokens of the JSON API
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// 导入花名册（XLSX 或 CSV），先预览 / import a roster, with a preview first
     Import(Import),
     /// 导出花名册或学时学分登记表 / export the roster or the credit register
@@ -264,6 +270,65 @@ pub struct Cut {
     /// 不再询问 / do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum StatementCommand {
+    /// 县：签发一份，写成文件 / county: issue one and write the file
+    Make(MakeStatement),
+    /// 核验一份：有改动就不通过 / check one: a change breaks it
+    Verify {
+        /// 证明文件 / the file
+        file: PathBuf,
+        /// 县公钥（52 个字母和数字）；本机已入网时不用写 / the county's key; not needed on a computer of the county
+        #[arg(long, value_name = "KEY")]
+        county: Option<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct MakeStatement {
+    /// 教师编号、姓名或记录编号 / teacher code, name or record id
+    #[arg(long, value_name = "教师")]
+    pub person: String,
+    /// 起始日期（和截止日期都不写就是整个周期） / first day; without both the whole cycle
+    #[arg(long, value_name = "DATE", requires = "until")]
+    pub from: Option<String>,
+    /// 截止日期 / last day
+    #[arg(long, value_name = "DATE", requires = "from")]
+    pub until: Option<String>,
+    /// 用途，如职称评审 / what it is for
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub purpose: String,
+    /// 签发日期，如 2026-01-10 / date of issue
+    #[arg(long, value_name = "DATE")]
+    pub date: String,
+    /// 写到哪个文件（.jwt） / the file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum TokenCommand {
+    /// 生成一个，只显示一次 / make one, shown once
+    Make {
+        /// 给哪个系统用 / which system it is for
+        #[arg(long, value_name = "TEXT")]
+        label: String,
+        /// 权限，逗号分隔：read:schools read:people read:credits write:outside_hours / scopes
+        #[arg(long, value_name = "SCOPE,…", value_delimiter = ',', required = true)]
+        scope: Vec<String>,
+        /// 有效到哪天，如 2026-12-31 / good until that day
+        #[arg(long, value_name = "DATE")]
+        until: String,
+    },
+    /// 列出 / list them
+    List,
+    /// 撤销 / take one back
+    Revoke {
+        /// 编号，见 list / its id
+        id: String,
+    },
 }
 
 #[derive(Args, Debug)]

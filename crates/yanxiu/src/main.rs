@@ -10,8 +10,10 @@ mod kit;
 mod publish;
 mod quarantine;
 mod serve;
+mod statement;
 mod status;
 mod tables;
+mod token;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -104,6 +106,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Kit(kit) => kit::kit(&data, &kit),
         Command::Cut(cut) => quarantine::cut(&data, &cut),
         Command::Publish(publish) => publish::publish(&data, &publish),
+        Command::Statement(command) => statement::statement(&data, command),
+        Command::Token(command) => token::token(&data, command),
         Command::Import(import) => tables::import(&data, &import),
         Command::Export(export) => tables::export(&data, &export),
         Command::Demo(demo) => demo::demo(&data.join("demo"), &demo),

@@ -48,12 +48,13 @@ pub enum Why {
 
 const HERE: &str = include_str!("../browser.rs");
 const COURIER: &str = include_str!("../../../crates/web/tests/courier.rs");
+const API: &str = include_str!("../../../crates/web/tests/api.rs");
 const COUNTY: &str = include_str!("../../../crates/web/tests/conflicts_county.rs");
 const RECOVERY: &str = include_str!("../../../crates/web/tests/recovery.rs");
 const FIRST: &str = "a_wrong_pin_a_bad_first_account_and_a_bad_file_are_explained";
 
 /// The forms that the walk does not try.
-pub const NOT_TRIED: [(&str, Why); 19] = [
+pub const NOT_TRIED: [(&str, Why); 21] = [
     (
         "/courier/upload",
         Why::Elsewhere(COURIER, "a_stick_and_a_file_travel_by_the_pages"),
@@ -63,6 +64,13 @@ pub const NOT_TRIED: [(&str, Why); 19] = [
     ("/import", Why::Elsewhere(HERE, FIRST)),
     ("/import/confirm", Why::Buttons),
     ("/import/list", Why::Choices),
+    (
+        "/import/told",
+        Why::Elsewhere(
+            API,
+            "hours_from_another_system_are_told_once_registered_by_the_school_and_decided_by_the_county",
+        ),
+    ),
     ("/login", Why::Elsewhere(HERE, FIRST)),
     ("/logout", Why::Buttons),
     (
@@ -83,6 +91,7 @@ pub const NOT_TRIED: [(&str, Why); 19] = [
     ("/sessions/{id}/attendance", Why::Choices),
     ("/sessions/{id}/end", Why::Buttons),
     ("/setup/{token}", Why::Elsewhere(HERE, FIRST)),
+    ("/tokens/{id}/revoke", Why::Buttons),
     ("/unlisted/{id}", Why::Choices),
     ("/visits/sync", Why::Buttons),
 ];

@@ -217,10 +217,10 @@ pub fn draft_bulletin(node: &Node, by: &By, input: &BulletinInput) -> Result<Str
     Ok(id)
 }
 
-type Heads = BTreeMap<String, Vec<ChangeHash>>;
+pub(super) type Heads = BTreeMap<String, Vec<ChangeHash>>;
 
 /// Heads of every document that figures rest on: the schools', not the county's own plan.
-fn heads(node: &Node) -> Result<Heads, Error> {
+pub(super) fn heads(node: &Node) -> Result<Heads, Error> {
     node.read(|conn| {
         let mut all = Heads::new();
         for document in store::changes::documents(conn)? {

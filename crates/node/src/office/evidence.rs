@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use super::attendance::own_session;
 use super::draft::Draft;
 use super::entries::state_of;
+use super::in_touch;
 use super::lookup::{Key, by_about, by_id, key, organisation_names, record_of};
 use super::{By, invalid, turn};
-use crate::blobs::wanted::Size;
+use crate::blobs::{partial, wanted::Size};
 use crate::{Error, Node, blobs};
 
 /// A photo that proves something.
@@ -39,6 +40,21 @@ pub struct Photo {
     pub by: String,
     /// Two devices say different things.
     pub disputed: bool,
+    /// From where the copy is expected, while it is not here.
+    pub awaited: Option<Awaited>,
+}
+
+/// From where a photo is expected that is not here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Awaited {
+    /// The school's computers that are not revoked, the one met last first.
+    pub devices: Vec<in_touch::Met>,
+    /// Others that have it and are on their way with it (导师, 捎带), by their receipts.
+    pub carriers: Vec<in_touch::Met>,
+    /// Bytes of it that have come.
+    pub begun: u64,
+    /// This computer is on a connection paid by the byte and fetches previews alone.
+    pub metered: bool,
 }
 
 /// Which sizes of a photo are here.
@@ -162,7 +178,8 @@ pub fn photos(node: &Node, about: &[&str]) -> Result<HashMap<(String, String), V
         };
         Ok(!node.read(|c| store::blobs::receipts(c, &name))?.is_empty())
     };
-    let photo = |row: super::lookup::Row| -> Result<Photo, Error> {
+    let mut met = None;
+    let mut photo = |row: super::lookup::Row| -> Result<Photo, Error> {
         let here = |size: Size| blobs::is_here(node, row.text(size.field()));
         let sizes = Here {
             preview: here(Size::Preview),
@@ -170,7 +187,19 @@ pub fn photos(node: &Node, about: &[&str]) -> Result<HashMap<(String, String), V
             original: here(Size::Original),
             wished: wishes.contains(row.text("original")),
         };
+        let awaited = match sizes.copy {
+            true => None,
+            false => {
+                // Of a county with a thousand schools asked once for the whole list, and not at all where nothing is missing.
+                let met = match &mut met {
+                    Some(met) => met,
+                    none => none.insert(in_touch::met(node)?),
+                };
+                Some(awaited(node, met, &row)?)
+            }
+        };
         Ok(Photo {
+            awaited,
             kind: row.text("evidence_kind").to_owned(),
             caption: row.text("caption").to_owned(),
             person_name: persons
@@ -190,8 +219,33 @@ pub fn photos(node: &Node, about: &[&str]) -> Result<HashMap<(String, String), V
     };
     found
         .into_iter()
-        .map(|(about, rows)| Ok((about, rows.into_iter().map(photo).collect::<Result<_, Error>>()?)))
+        .map(|(about, rows)| {
+            let photos = rows.into_iter().map(&mut photo).collect::<Result<_, Error>>()?;
+            Ok((about, photos))
+        })
         .collect()
+}
+
+/// From where the copy of a photo is expected.
+fn awaited(node: &Node, met: &in_touch::AllMet, row: &super::lookup::Row) -> Result<Awaited, Error> {
+    let mut awaited = Awaited {
+        devices: met.of_school(&row.school),
+        metered: node.metered(),
+        ..Awaited::default()
+    };
+    let Some(name) = sync::BlobName::parse(row.text(Size::Copy.field())) else {
+        return Ok(awaited);
+    };
+    let own: Vec<sync::NodeId> = awaited.devices.iter().map(|device| device.node).collect();
+    for receipt in node.read(|c| store::blobs::receipts(c, &name))? {
+        if receipt.node != node.id() && !own.contains(&receipt.node) {
+            awaited.carriers.push(met.one(node, &receipt.node));
+        }
+    }
+    if let Some(begun) = partial::open(node, &name)? {
+        awaited.begun = begun.got() * sync::blob::GROUP as u64;
+    }
+    Ok(awaited)
 }
 
 /// The content of a photo whose entry is this record, in this size; `None` if either is not here.

@@ -10,9 +10,78 @@ use super::organisations::organisations;
 use super::schools::NO_SCHOOL;
 use crate::{Device, Error, Node, Role};
 
+/// A device, and when it was met last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Who.
+    pub node: NodeId,
+    /// Its name.
+    pub label: String,
+    /// Unix seconds of the last contact, by this computer's clock.
+    pub seen_at: Option<i64>,
+    /// Whether it is in touch at this moment.
+    pub connected: bool,
+}
+
+/// When every device was met last.
+pub(super) struct AllMet {
+    devices: HashMap<String, Vec<NodeId>>,
+    seen: HashMap<NodeId, Option<i64>>,
+    connected: HashSet<NodeId>,
+    labels: HashMap<NodeId, String>,
+}
+
+impl AllMet {
+    /// The devices of a school that are not revoked, the one met last first.
+    pub(super) fn of_school(&self, school: &str) -> Vec<Met> {
+        let mut all: Vec<Met> = self
+            .devices
+            .get(school)
+            .into_iter()
+            .flatten()
+            .map(|d| self.met(d))
+            .collect();
+        all.sort_by(|a, b| (b.connected, b.seen_at, &b.label).cmp(&(a.connected, a.seen_at, &a.label)));
+        all
+    }
+
+    /// One device, of whatever sort.
+    pub(super) fn one(&self, node: &Node, device: &NodeId) -> Met {
+        Met {
+            label: node.device_label(device),
+            ..self.met(device)
+        }
+    }
+
+    fn met(&self, device: &NodeId) -> Met {
+        Met {
+            node: *device,
+            label: self.labels.get(device).cloned().unwrap_or_default(),
+            seen_at: self.seen.get(device).copied().flatten(),
+            connected: self.connected.contains(device),
+        }
+    }
+}
+
+/// When every device was met last.
+pub(super) fn met(node: &Node) -> Result<AllMet, Error> {
+    let peers = node.read(store::peers::list)?;
+    let devices = devices(node);
+    let labels = devices
+        .values()
+        .flatten()
+        .map(|device| (*device, node.device_label(device)));
+    Ok(AllMet {
+        labels: labels.collect(),
+        seen: peers.into_iter().map(|peer| (peer.node, peer.seen_at)).collect(),
+        connected: node.0.outward.connected().keys().copied().collect(),
+        devices,
+    })
+}
+
 /// Until when a school's records are here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Upto {
+pub enum Upto {
     /// No device of it was ever enrolled.
     NotEnrolled,
     /// Enrolled, and never heard to the end.
@@ -54,7 +123,7 @@ fn devices(node: &Node) -> HashMap<String, Vec<NodeId>> {
 }
 
 /// [`Upto`] of every school that has a device; of the others it is [`Upto::NotEnrolled`].
-pub(super) fn upto(node: &Node) -> Result<HashMap<String, Upto>, Error> {
+pub fn upto(node: &Node) -> Result<HashMap<String, Upto>, Error> {
     let connected: HashSet<NodeId> = node.0.outward.connected().keys().copied().collect();
     let mut known = HashMap::new();
     for peer in node.read(store::peers::list)? {

@@ -19,6 +19,7 @@ mod carry;
 mod claims;
 mod closing;
 mod conflicts;
+mod credit_statement;
 mod draft;
 mod entries;
 mod entry_save;
@@ -33,6 +34,7 @@ mod once;
 mod opening;
 mod opinions;
 mod organisations;
+mod outside;
 mod own;
 mod people;
 mod per_school;
@@ -71,19 +73,23 @@ pub use closing::{Closing, LateRecord, Statement, close_year, closings, correct,
 pub use conflicts::{
     Choice, Conflict, Found, Matter, Proof, Said, conflict, conflicts, open_conflicts, settle,
 };
+pub use credit_statement::{
+    CheckedStatement, InLedger, IssuedStatement, StatementInput, check_statement, find_statement,
+    issue_statement, issued_statement, issued_statements, statement_code, statement_file,
+};
 pub use entries::{
     About, Changed, Done, Entry, EntryDetail, Next, Shown, Stand, entries, entry, entry_counts,
     filled_by_program, has_own_acts, may_write_kind,
 };
 pub use entry_save::{EntryInput, save_entry, take_step};
 pub use evidence::{
-    Here, Photo, PhotoFiles, PhotoInput, add_photo, ask_original, check_photo, photo, photos,
+    Awaited, Here, Photo, PhotoFiles, PhotoInput, add_photo, ask_original, check_photo, photo, photos,
 };
 pub use imports::{
     ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import, import_attendance, import_list,
     import_outside, import_passes, import_teachers, outside_claims, taken_rows,
 };
-pub use in_touch::{Undelivered, undelivered};
+pub use in_touch::{Met, Undelivered, Upto, undelivered, upto};
 pub use listening::{HeldBack, Listener, Listening, listening};
 pub use names::name_variants;
 pub use observations::{
@@ -100,6 +106,7 @@ pub(crate) use organisations::area_of;
 pub use organisations::{
     Organisation, OrganisationInput, check_organisation, find_school, organisations, save_organisations,
 };
+pub use outside::{ToldHours, ToldRow, register_told, tell_outside, told_outside};
 pub use own::{answer_objection, dispute, own_entries, own_entry, sign_own, withdraw_objection};
 pub use per_school::Years;
 pub use places::{Applicant, Places, Seat, places};

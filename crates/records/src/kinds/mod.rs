@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 75] = files![
+const BUILTIN: [(&str, &str); 77] = files![
     "assessment.1.toml",
     "attendance.1.toml",
     "attendance.2.toml",
@@ -51,6 +51,7 @@ const BUILTIN: [(&str, &str); 75] = files![
     "contest_entry.1.toml",
     "correction.1.toml",
     "course.1.toml",
+    "credit_statement.1.toml",
     "decision.1.toml",
     "enrolment.1.toml",
     "evidence.1.toml",
@@ -72,6 +73,7 @@ const BUILTIN: [(&str, &str); 75] = files![
     "observation.1.toml",
     "opening_balance.1.toml",
     "organisation.1.toml",
+    "outside_hours.1.toml",
     "pair_act.1.toml",
     "pairing.1.toml",
     "person.1.toml",

@@ -12,6 +12,7 @@ use crate::form::Form;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
+use crate::pages::access;
 use crate::who::{Ctx, Post, Right};
 
 #[derive(Template)]
@@ -43,7 +44,7 @@ impl AccountsPage {
     }
 
     fn act(&self, code: &str) -> String {
-        act(self.l, code).to_owned()
+        access::act(self.l, code).to_owned()
     }
 }
 
@@ -54,40 +55,6 @@ fn may_reset(read: bool, account: &Account) -> bool {
 
 /// Lines of the access log on the page; the log itself keeps at least six months.
 const LINES: u32 = 100;
-
-fn act(l: Lang, code: &str) -> &str {
-    match code {
-        "login" => l.t("登录", "signed in"),
-        "login_failed" => l.t("登录失败", "sign-in failed"),
-        "login_locked" => l.t("登录被锁", "sign-in locked"),
-        "password" => l.t("改密码", "changed the PIN"),
-        "decide" => l.t("审核学分", "decided on a claim"),
-        "import" => l.t("导入", "imported"),
-        "export" => l.t("导出", "exported"),
-        "account" => l.t("新建账号", "made an account"),
-        "reset" => l.t("重设密码", "reset a PIN"),
-        "activate" => l.t("启用账号", "enabled an account"),
-        "deactivate" => l.t("停用账号", "disabled an account"),
-        "approve" => l.t("批准设备", "approved a device"),
-        "revoke" => l.t("撤销设备", "revoked a device"),
-        "kit" => l.t("做入网U盘", "made an enrolment stick"),
-        "cut" => l.t("截断文档", "cut a device in a document"),
-        "evidence" => l.t("下载证据", "downloaded evidence"),
-        "recover" => l.t("用恢复码设新 PIN", "set a PIN with a recovery code"),
-        "recover_failed" => l.t("恢复码不对", "wrong recovery code"),
-        "recover_locked" => l.t("恢复码被锁", "recovery locked"),
-        "recovery_sheet" => l.t("制作恢复码", "made recovery codes"),
-        "recovery_code" => l.t("给恢复码", "gave a recovery code"),
-        "handover" => l.t("账号交接", "handover of an account"),
-        "courier-limit" => l.t("改捎带上限（MB）", "set the limit of what is carried (MB)"),
-        "originals-removed" => l.t(
-            "删除县里没有的原图（张）",
-            "removed originals that the county has not got",
-        ),
-        "enrol" => l.t("加入本县", "joined the county"),
-        other => other,
-    }
-}
 
 /// `GET /accounts`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Fault> {

@@ -15,7 +15,7 @@ use crate::form::{self, Form};
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, DISPUTED, html};
-use crate::pages::evidence::{Shown, shown};
+use crate::pages::evidence::{Shown, awaited_by_school, shown};
 use crate::pages::sessions::more;
 use crate::who::{Ctx, Post, Right};
 
@@ -31,6 +31,8 @@ struct QueuePage {
     rows: Vec<ClaimRow>,
     /// Photos about claims and sessions, by school and record.
     photos: Photos,
+    /// Photos of this list that are not here, school by school.
+    awaited: Vec<String>,
     /// All that wait, also those beyond this page.
     total: u64,
     schools: Vec<Choice>,
@@ -182,6 +184,7 @@ async fn queue_page(
     let more = more(&path, rows.len(), limit).filter(|_| !whole);
     html(&QueuePage {
         l,
+        awaited: awaited_by_school(l, photos.values().flatten()),
         c: Chrome::new(ctx, l.t("学分审核", "Audit"), "audit"),
         f,
         rows,

@@ -27,6 +27,8 @@ struct CardPage<'a> {
     others: &'a [CreditCard],
     rows: &'a [ClaimRow],
     enter: bool,
+    /// Whether this person issues credit statements.
+    certify: bool,
     /// Whether this person may open the sessions; a teacher sees the own lines only.
     read: bool,
     printed: String,
@@ -221,12 +223,16 @@ pub(crate) async fn show(ctx: Ctx, Path(id): Path<String>) -> Result<Response, F
         .node
         .home_school()
         .is_some_and(|school| school == view.teacher.school);
+    if !own {
+        ctx.look(&format!("/teachers/{}", view.teacher.id)).await;
+    }
     html(&CardPage {
         l: ctx.l,
         c: Chrome::new(&ctx, &view.teacher.name, if own { "" } else { "roster" }),
         rows: &view.lines,
         enter: home && ctx.may(Right::Enter),
         read: ctx.may(Right::Read),
+        certify: ctx.may(Right::Audit) && ctx.app.node.is_auditor(),
         printed: today.to_string(),
         today,
         v: &view,

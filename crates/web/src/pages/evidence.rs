@@ -1,12 +1,14 @@
 //! Photos as evidence of a session: choosing or taking one on a phone, and showing those that are here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use askama::Template;
 use axum::RequestExt;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use node::blobs::wanted::Size;
-use node::office::{self, Photo, PhotoInput, SessionDetail};
+use node::office::{self, Awaited, Photo, PhotoInput, SessionDetail};
 
 use crate::app::App;
 use crate::fault::Fault;
@@ -14,7 +16,7 @@ use crate::form::{self, Form};
 use crate::guard;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
-use crate::page::{Chrome, html};
+use crate::page::{self, Chrome, html};
 use crate::pages::import::read_upload;
 use crate::pages::sign_in::safe_next;
 use crate::picture;
@@ -54,6 +56,83 @@ impl Shown {
             false => format!("The photo is on a computer of {school} and has not come here yet"),
         }
     }
+
+    /// From where the photo is expected and since when nothing was heard from there; empty once it is here.
+    pub(crate) fn expected(&self, l: &Lang) -> String {
+        match &self.photo.awaited {
+            Some(awaited) => expected(*l, awaited),
+            None => String::new(),
+        }
+    }
+}
+
+fn expected(l: Lang, awaited: &Awaited) -> String {
+    let zh = l.zh();
+    let mut parts = Vec::new();
+    match awaited.devices.first() {
+        None => parts.push(
+            l.t(
+                "那所学校没有在用的电脑（未入网或已撤销），要请学校重新上传",
+                "that school has no computer in use (not enrolled, or revoked); ask it to upload the photo again",
+            )
+            .to_owned(),
+        ),
+        Some(device) => {
+            let contact = page::contact(&l, &device.seen_at, &device.connected);
+            parts.push(match zh {
+                true => format!("等“{}”传来，最近联系：{contact}", device.label),
+                false => format!("expected from “{}”, last contact: {contact}", device.label),
+            });
+        }
+    }
+    for carrier in &awaited.carriers {
+        let contact = page::contact(&l, &carrier.seen_at, &carrier.connected);
+        parts.push(match zh {
+            true => format!("“{}”已带上一份在路上，最近联系：{contact}", carrier.label),
+            false => format!(
+                "“{}” is on its way with it, last contact: {contact}",
+                carrier.label
+            ),
+        });
+    }
+    if awaited.begun > 0 {
+        let begun = page::bytes(&awaited.begun);
+        parts.push(match zh {
+            true => format!("已传来 {begun}"),
+            false => format!("{begun} have come"),
+        });
+    }
+    if awaited.metered {
+        parts.push(
+            l.t(
+                "本机用的是流量卡，只取缩略图",
+                "this computer is on a metered link and fetches previews alone",
+            )
+            .to_owned(),
+        );
+    }
+    parts.join(l.t("；", "; "))
+}
+
+/// How many photos are awaited from each school, and from which computer: what an auditor is told above a list.
+pub(crate) fn awaited_by_school<'s>(l: Lang, photos: impl Iterator<Item = &'s Shown>) -> Vec<String> {
+    let mut schools: BTreeMap<&str, (BTreeSet<&str>, &Awaited)> = BTreeMap::new();
+    for shown in photos {
+        if let Some(awaited) = &shown.photo.awaited {
+            let school = schools
+                .entry(&shown.photo.school_name)
+                .or_insert((BTreeSet::new(), awaited));
+            school.0.insert(&shown.photo.id);
+        }
+    }
+    let line = |(school, (photos, awaited)): (&str, (BTreeSet<&str>, &Awaited))| {
+        let (n, from) = (photos.len(), expected(l, awaited));
+        match l.zh() {
+            true => format!("{school}：{n} 张照片还没到；{from}"),
+            false => format!("{school}: {n} photos have not come yet; {from}"),
+        }
+    };
+    schools.into_iter().map(line).collect()
 }
 
 /// Photos for a page.

@@ -1,5 +1,6 @@
 //! The pages. One file for each subject; each holds its handlers and its templates' data.
 
+pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod bulletins;
@@ -36,9 +37,12 @@ pub(crate) mod session_form;
 pub(crate) mod sessions;
 pub(crate) mod sign;
 pub(crate) mod sign_in;
+pub(crate) mod statements;
 pub(crate) mod statistics;
 pub(crate) mod sticks;
 pub(crate) mod storage;
 pub(crate) mod sync;
+pub(crate) mod tokens;
+pub(crate) mod told;
 pub(crate) mod unlisted;
 pub(crate) mod visits;

@@ -35,13 +35,15 @@ const OWN_LISTS: [(&str, &str); 10] = [
 ];
 
 /// Kinds that stand under others and have no list of their own.
-const UNDER_OTHERS: [&str; 16] = [
+const UNDER_OTHERS: [&str; 18] = [
     "visit_member",
     "visit_day",
     "visit_task",
     "visit_observation",
     "carried_credit",
     "correction",
+    "credit_statement",
+    "outside_hours",
     "visit_signature",
     "year_statement",
     "attendance",
@@ -391,6 +393,22 @@ pub(crate) async fn step(
 pub(crate) async fn enter_series(Path(id): Path<String>, Post { ctx, .. }: Post) -> Result<Response, Fault> {
     ctx.need(Right::Enter)?;
     let (by, series) = (ctx.who.by(), id.clone());
-    let made = ctx.run(move |n| office::enter_series(n, &by, &series)).await?;
+    let done = ctx
+        .app
+        .attempt(move |n| match n.record(&series)? {
+            Some(_) => office::enter_series(n, &by, &series).map(Some),
+            None => Ok(None),
+        })
+        .await?;
+    let made = match done {
+        Ok(made) => made.ok_or(Fault::NotFound)?,
+        Err(node::Error::Invalid(_)) => {
+            return Err(Fault::Refused(
+                "这个系列现在不能登记活动：请核对它的日期、次数和状态。",
+                "No sessions can be entered of this series now: check its dates, number and state.",
+            ));
+        }
+        Err(other) => return Err(other.into()),
+    };
     Ok(Redirect::to(&format!("/records/series/{id}?done=series&n={made}")).into_response())
 }

@@ -174,6 +174,7 @@ pub(crate) async fn login(OpenPost { visit, mut form }: OpenPost) -> Result<Resp
 pub(crate) async fn logout(visit: Visit, Post { ctx, .. }: Post) -> Result<Response, Fault> {
     if let Some(token) = visit.token {
         ctx.run(move |n| accounts::logout(n, &token)).await?;
+        ctx.log("logout", "").await;
     }
     let mut response = Redirect::to("/login").into_response();
     add_cookie(

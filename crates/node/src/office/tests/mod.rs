@@ -2,6 +2,7 @@
 //! carried between them by hand.
 
 mod claims;
+mod credit_statements;
 mod entries;
 mod facts;
 mod once;

@@ -11,6 +11,7 @@ mod paper;
 mod portfolio;
 mod register;
 mod sign_in;
+mod statement;
 mod visit;
 
 use askama::Template;
@@ -32,6 +33,7 @@ pub(crate) use pairing::show as pairing;
 pub(crate) use portfolio::show as portfolio;
 pub(crate) use register::show as register;
 pub(crate) use sign_in::show as sign_in;
+pub(crate) use statement::show as statement;
 pub(crate) use visit::{days as visit_days, sheet as visit, survey};
 
 #[derive(Template)]

@@ -21,6 +21,8 @@ pub(crate) struct Paper {
     pub(crate) foot: Vec<(String, String)>,
     /// Lying, 297 mm wide.
     pub(crate) wide: bool,
+    /// A QR picture (SVG) beside the seal; empty = none.
+    pub(crate) picture: String,
     /// What it says, from top to bottom.
     pub(crate) grids: Vec<Grid>,
 }
