@@ -569,7 +569,7 @@ fn hub(d: &Dialled, anybody: bool) -> Option<Finding> {
             Severity::Fault,
             Sure::Certain,
             both(
-                format!("回答的是另一台设备（{who}），不是县中心"),
+                format!("回答的是另一台设备（{who}），不是要找的那一台"),
                 format!("another node ({who}) answered, not the expected one"),
             ),
             both(

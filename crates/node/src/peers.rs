@@ -94,9 +94,11 @@ impl Node {
 
     /// Forgets an address.
     pub fn remove_address(&self, address: &str) -> Result<(), Error> {
-        Ok(self
-            .store()
-            .write(|tx| store::peers::remove_address(tx, address))?)
+        self.store()
+            .write(|tx| store::peers::remove_address(tx, address))?;
+        // What is typed besides for the same place counts from now on.
+        self.0.roll_changed.send_modify(|n| *n += 1);
+        Ok(())
     }
 
     /// Actors under quarantine, with document and fault.

@@ -359,16 +359,20 @@ fn a_computer_shows_its_own_address_as_a_picture_and_another_takes_it() {
     clerk
         .submit("/sync", "/sync", &[("do", "add"), ("address", &wrong)])
         .has(place);
-    clerk.submit("/sync", "/sync", &[("do", "now")]);
+    clerk
+        .submit("/doctor", "/doctor", &[])
+        .has("回答的是另一台设备")
+        .has(&county.node.id().short());
+    assert!(!has_asked(&county, &loose), "its wish went to somebody else");
     clerk
         .submit("/sync", "/sync", &[("do", "add"), ("address", &text)])
         .has(&county.node.id().short());
     clerk.submit("/sync", "/sync", &[("do", "remove"), ("address", &wrong)]);
     until(&clerk, "/sync", "云岭县教师进修学校");
-    assert!(enrolled_or_asked(&county, &loose));
+    assert!(has_asked(&county, &loose));
 }
 
-fn enrolled_or_asked(county: &Site, loose: &Site) -> bool {
+fn has_asked(county: &Site, loose: &Site) -> bool {
     let asked = node::enrol::pending(&county.node).unwrap();
     asked.iter().any(|p| p.node == loose.node.id())
 }

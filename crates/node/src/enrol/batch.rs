@@ -102,12 +102,14 @@ pub fn find(node: &Node, places: &[PathBuf]) -> Result<Batch, Error> {
         }
     }
     for (device, all) in found {
-        let wanted: BTreeSet<String> = all.iter().map(|(a, _)| a.school_name.clone()).collect();
+        let wanted: BTreeMap<String, String> = (all.iter())
+            .map(|(a, _)| (a.school.clone(), a.school_name.clone()))
+            .collect();
         for (asking, path) in all {
-            let other = wanted.iter().find(|name| **name != asking.school_name);
+            let other = wanted.iter().find(|(id, _)| **id != asking.school);
             let before = batch.asking.iter_mut().find(|a| a.device == device);
             match (other, before) {
-                (Some(other), _) => {
+                (Some((_, other)), _) => {
                     batch.turn(path, Some(device), asking.label, Error::TwoSchools(other.clone()));
                 }
                 (None, Some(before)) => before.files.push(path),
