@@ -97,7 +97,9 @@ fn world() -> World {
     arrived(&county);
     let mut mentor = county.enrol_mentor("mt-07", &["青石镇中心小学"]);
     arrived(&mentor);
-    [&mut county, &mut school, &mut mentor].map(Site::disconnect);
+    for site in [&mut county, &mut school, &mut mentor] {
+        site.disconnect();
+    }
     let claim = office::claims(&county.node, None, 10).unwrap().remove(0).id;
     let id = school.node.home_school().unwrap();
     World {
