@@ -1,6 +1,7 @@
 //! Lists in pages: by school and record id, so that what is added meanwhile moves nothing.
 
 use node::{Error, Node, office};
+use records::Date;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
@@ -79,11 +80,12 @@ impl Asked {
     pub(super) fn days(&self) -> Result<(String, String), Problem> {
         let day = |name: &str, asked: &Option<String>, open: &str| match asked {
             None => Ok(open.to_owned()),
-            Some(day) => match records::date::parse_stored_date(day) {
-                Ok(day) => Ok(day.to_string()),
-                Err(error) => Err(Problem::bad_request(
-                    format!("{name}：{}", error.zh()),
-                    format!("{name}: {error}"),
+            // Any day of the calendar: before and after all records is a good question too.
+            Some(day) => match day.parse::<Date>().ok().filter(|_| day.len() == 10) {
+                Some(day) => Ok(day.to_string()),
+                None => Err(Problem::bad_request(
+                    format!("{name} 应是日期，如 2025-09-01"),
+                    format!("{name} is a day such as 2025-09-01"),
                 )),
             },
         };

@@ -12,8 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use node::accounts::{self, NewAccount, Role};
+use node::office::ObservationInput;
 use node::{Filter, Node, office};
-use support::{Browser, PIN, Page, Site, held, teacher, until};
+use records::kinds::Actor;
+use support::{Browser, PIN, Page, Site, held, teacher};
 use table::TABLE;
 
 /// The columns of the table: three desks with their accounts, and nobody at the school's.
@@ -74,6 +76,39 @@ struct World {
     session: String,
     claim: String,
     school: String,
+    /// The school's computer.
+    device: String,
+    /// A lesson of the own person that another heard, and one with which the own person has nothing to do.
+    sheets: [String; 2],
+}
+
+/// A sheet of a lesson of one person that another has heard (听评课); the record id.
+fn heard(site: &Site, of: &str, by: &str) -> String {
+    let values = |pairs: &[(&str, &str)]| {
+        let pairs = pairs
+            .iter()
+            .map(|(field, value)| ((*field).to_owned(), Some((*value).into())));
+        pairs.collect::<Vec<_>>()
+    };
+    let input = ObservationInput {
+        lesson_values: values(&[
+            ("teacher", of),
+            ("date", "2025-10-15"),
+            ("subject", "语文"),
+            ("topic", "《秋天》"),
+            ("lesson_kind", "open"),
+        ]),
+        values: values(&[
+            ("observer", by),
+            ("observer_role", "peer"),
+            ("date", "2025-10-15"),
+            ("debrief_by", "㙇伟"),
+            ("debrief_on", "2025-10-15"),
+            ("debrief_place", "语文组办公室"),
+        ]),
+        ..ObservationInput::default()
+    };
+    office::save_observation(&site.node, &support::by("李专管员"), Actor::Clerk, None, input).unwrap()
 }
 
 fn world() -> World {
@@ -87,9 +122,12 @@ fn world() -> World {
         "2025-09-12",
         &[own.clone(), other.clone()],
     );
+    let third = teacher(&school, "欧阳若兰", "YL003");
+    let sheets = [(&own, &other), (&other, &third)].map(|(of, by)| heard(&school, of, by));
     let arrived = |site: &Site| {
         let begun = std::time::Instant::now();
-        while site.node.count(&Filter::kind("claim")).unwrap() < 2 || site.node.views_behind().unwrap() > 0 {
+        let short = |kind: &str| site.node.count(&Filter::kind(kind)).unwrap() < 2;
+        while short("claim") || short("observation") || site.node.views_behind().unwrap() > 0 {
             assert!(begun.elapsed().as_secs() < 40, "the records never arrived");
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
@@ -102,6 +140,7 @@ fn world() -> World {
     }
     let claim = office::claims(&county.node, None, 10).unwrap().remove(0).id;
     let id = school.node.home_school().unwrap();
+    let device = school.node.id().to_string();
     World {
         sites: [("county", county), ("school", school), ("mentor", mentor)],
         own,
@@ -109,6 +148,8 @@ fn world() -> World {
         session,
         claim,
         school: id,
+        device,
+        sheets,
     }
 }
 
@@ -129,8 +170,12 @@ impl World {
             "roster" | "teachers" => person,
             "sessions" => &self.session,
             "audit" => &self.claim,
+            "devices" => &self.device,
             "schools" => &self.school,
             "records" => &self.session,
+            "observations" | "sign" if variant == "other" => &self.sheets[1],
+            "observations" | "sign" => &self.sheets[0],
+            "print" if route.contains("/observation/") => &self.sheets[usize::from(variant == "other")],
             "print" if route.contains("/card/") => person,
             "print" if route.contains("/sign-in/") => &self.session,
             // Nothing of this sort is there: who may ask is told so.
@@ -206,14 +251,17 @@ fn content(node: &Node) -> u64 {
     .unwrap()
 }
 
-/// What came of a request: `y` it was let in, `.` refused, `n` there is no such thing on this desk.
-fn mark(page: &Page, nobody: bool) -> char {
-    let sign_in = page.path.starts_with("/login") && page.body.contains("name=\"secret\"");
+/// What came of a request: `y` it was let in, `.` refused, `n` there is no such thing on this desk, `!` a fault inside.
+fn mark(page: &Page, asked: &str) -> char {
+    // Nobody is led to the sign-in page, which itself anybody may open, in the language of choice.
+    let open = ["/login", "/lang/zh", "/logout"].contains(&asked);
     match page.status {
-        _ if nobody && sign_in => '.',
+        _ if !open && page.path.starts_with("/login") => '.',
+        _ if asked == "/logout" && page.path.contains("next=") => '.',
         403 => '.',
         409 => 'n',
-        500.. => panic!("{}: {}", page.path, page.body),
+        // Never wanted of anybody.
+        500.. => '!',
         _ => 'y',
     }
 }
@@ -252,8 +300,13 @@ fn every_account_of_every_desk_may_do_what_the_table_says_and_nothing_else() {
                     if !show && (wanted == 'y') != let_in || show && !let_in {
                         continue;
                     }
-                    let page = ask(&browser, method, &world.address(row), &csrf);
-                    let found = mark(&page, nobody);
+                    // It looks around for seconds, whoever asks.
+                    if (*row, method) == ("/doctor", "POST") && let_in && !show && column > 0 {
+                        continue;
+                    }
+                    let address = world.address(row);
+                    let page = ask(&browser, method, &address, &csrf);
+                    let found = mark(&page, &address);
                     seen.entry((row, method)).or_default().push(found);
                     if found != wanted {
                         faults.push(format!(
@@ -341,5 +394,4 @@ fn the_sentences_of_the_domain_stand_in_the_table() {
     // A teacher sees the own card and nobody else's.
     assert!(may(cells("/teachers/{id}", false)).contains(&5));
     assert!(!may(cells("/teachers/{id}#other", false)).contains(&5));
-    let _ = until;
 }

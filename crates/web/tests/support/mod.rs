@@ -214,6 +214,8 @@ impl Site {
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
             .user_agent("test")
+            // A server that has answered before it read a whole body closes the connection.
+            .max_idle_connections(0)
             .build();
         Browser {
             agent: config.new_agent(),
