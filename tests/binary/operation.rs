@@ -58,6 +58,11 @@ fn a_hub_backs_itself_up_and_the_backup_is_checked_and_restored_by_command() {
         "{out}"
     );
     hub.ok(&["backup"]);
+    let status = hub.ok(&["status"]);
+    assert!(
+        status.contains(&format!("秒前 {}", backups(&at)[1].display())),
+        "{status}"
+    );
     let kept = backups(&at);
     assert_eq!(kept.len(), 2, "{kept:?}");
     let newest = kept[1].to_str().unwrap();

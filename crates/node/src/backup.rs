@@ -297,13 +297,17 @@ fn fill(node: &Node, part: &Path, before: Option<&Path>) -> Result<(Manifest, us
     for folder in FOLDERS {
         for path in below(node.dir(), folder)? {
             let (from, to) = (node.dir().join(&path), part.join(&path));
-            let Some(parent) = to.parent() else { continue };
-            fs::create_dir_all(parent).map_err(file(parent))?;
-            // What came from a peer or is being written has another name (`blobs::partial`, `write_whole`).
             let blob = path.rsplit('/').next().and_then(BlobName::parse);
-            if folder == "blobs" && blob.is_none() {
+            // What is half here or being written has another name (`blobs::partial`, `write_whole`).
+            let whole = match folder {
+                "blobs" => blob.is_some(),
+                "mail" => path.ends_with(".yx"),
+                _ => true,
+            };
+            let Some(parent) = to.parent().filter(|_| whole) else {
                 continue;
-            }
+            };
+            fs::create_dir_all(parent).map_err(file(parent))?;
             let linked = match (blob, before) {
                 (Some(blob), Some(before)) => link(&before.join(&path), &to, &path, &blob)?,
                 _ => None,
