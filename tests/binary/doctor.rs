@@ -297,6 +297,13 @@ impl Switch {
         switch
     }
 
+    /// Words that run a command on one of them.
+    fn inside(&self, computer: usize) -> Vec<String> {
+        ["ip", "netns", "exec", &self.0[computer]]
+            .map(str::to_string)
+            .to_vec()
+    }
+
     fn down(&self) {
         for space in &self.0 {
             let _ = quiet_ip(&format!("netns del {space}"));
@@ -328,8 +335,10 @@ fn ip(line: &str) {
 fn faults_of_the_network_are_named_in_namespaces() {
     let s = scene();
     let switch = Switch::new(3);
-    let (mut hub, mut school) = (s.hub.clone(), s.school.clone());
-    (hub.netns, school.netns) = (Some(switch.0[0].clone()), Some(switch.0[1].clone()));
+    let (hub, school) = (
+        s.hub.clone().within(switch.inside(0)),
+        s.school.clone().within(switch.inside(1)),
+    );
     std::fs::write(
         school.data.join("yanxiu.toml"),
         "[sync]\nretry_seconds = [0.2, 2]\n",
@@ -364,8 +373,8 @@ fn faults_of_the_network_are_named_in_namespaces() {
     ip("-n yxd1 rule del pref 5 ipproto udp dport 4433 blackhole");
 
     // 14: a neighbour of another county.
-    let mut other = Place::init(s.school.data.parent().unwrap(), "other", &["--county", "邻县"]);
-    other.netns = Some(switch.0[2].clone());
+    let other = Place::init(s.school.data.parent().unwrap(), "other", &["--county", "邻县"]);
+    let other = other.within(switch.inside(2));
     std::fs::write(
         other.data.join("yanxiu.toml"),
         "[sync]\nretry_seconds = [0.2, 2]\n",

@@ -119,6 +119,13 @@ impl Place {
         Place::at(Node::open(&dir.path().join("data")).expect("the copy opens"), dir)
     }
 
+    /// A backup put back on a new machine.
+    pub fn restored(backup: &std::path::Path) -> Place {
+        let dir = tempfile::tempdir().expect("a directory");
+        let restored = node::backup::restore(backup, &dir.path().join("data")).expect("it is restored");
+        Place::at(restored.node, dir)
+    }
+
     /// A machine that was set back as a whole, disk and all, to a copied directory: nothing in the directory
     /// tells it from the one that was lost.
     pub fn set_back(dir: TempDir) -> Place {

@@ -55,6 +55,8 @@ impl Node {
             }
             Ok::<_, Error>((outcome, lost))
         })?;
+        let counters = &self.0.counters;
+        counters.judged(outcome.stored, outcome.receipts.len(), &outcome.verdicts);
         if lost || outcome.stored > 0 {
             self.0.arrived.send_modify(|n| *n += 1);
         }
@@ -91,6 +93,7 @@ impl Node {
             self.refused(tx, &roll, peer, verdicts)?;
             self.note_verdicts(tx, peer, verdicts, false)
         })?;
+        self.0.counters.acknowledged(good.len());
         if !verdicts.is_empty() {
             self.0.arrived.send_modify(|n| *n += 1);
         }

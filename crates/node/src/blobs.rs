@@ -43,7 +43,8 @@ pub fn keep(node: &Node, bytes: &[u8]) -> Result<String, Error> {
     let name = BlobName::of(bytes);
     if read(node, &name.to_string())?.is_none() {
         // Two requests may bring the same photo at once; each writes its own file.
-        write_whole(&place(node, &name), &format!("{}.new", node.new_id()), bytes)?;
+        write_whole(&place(node, &name), &format!("{}.new", node.new_id()), bytes)
+            .inspect_err(|error| node.store().note(error))?;
     }
     let (size, at) = (bytes.len() as u64, node.now());
     node.store().write(|tx| blobs::put(tx, &name, size, at))?;

@@ -7,6 +7,7 @@
 //! blobs/            photos, by their content (`blobs`)
 //! mail/             sealed bundles on their way, our own and those of others (`mail`)
 //! serve.lock        held by the one running `yanxiu serve`
+//! yanxiu.toml       settings, if somebody wrote any
 //! county-root/      only where the county was founded: root.key and successor.key, to be taken offline
 //! ```
 
@@ -78,12 +79,20 @@ pub fn write_key(path: &Path, key: &DeviceKey) -> Result<(), Error> {
     writeln!(out, "{}", HEXLOWER.encode(&key.seed())).map_err(file(path))?;
     out.sync_all().map_err(file(path))?;
     // The name must survive a power cut as well as the content.
-    #[cfg(unix)]
-    if let Some(parent) = path.parent() {
-        fs::File::open(parent)
-            .and_then(|d| d.sync_all())
-            .map_err(file(parent))?;
+    match path.parent() {
+        Some(parent) => sync_folder(parent),
+        None => Ok(()),
     }
+}
+
+/// Brings the names in a folder onto the disk. Windows has no such call; there they are written with the file.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    fs::File::open(folder)
+        .and_then(|d| d.sync_all())
+        .map_err(file(folder))?;
+    #[cfg(not(unix))]
+    let _ = folder;
     Ok(())
 }
 
@@ -114,13 +123,7 @@ pub(crate) fn write_whole(to: &Path, mark: &str, bytes: &[u8]) -> Result<(), Err
         let _ = fs::remove_file(&beside);
         file(to)(error)
     })?;
-    #[cfg(unix)]
-    for folder in &holders {
-        fs::File::open(folder)
-            .and_then(|d| d.sync_all())
-            .map_err(file(folder))?;
-    }
-    Ok(())
+    holders.iter().try_for_each(|folder| sync_folder(folder))
 }
 
 /// What a path without folders stands in.

@@ -316,7 +316,7 @@ fn answer_file(node: &Node, device: &NodeId, digits: &str) -> Result<String, Err
     // before the county's list of schools has reached it.
     let school = state.roll.grants(device).find(|g| g.role == Role::School.code());
     let school = match school.map(|g| node.record(&g.scope)).transpose()?.flatten() {
-        Some(record) => school_lines(&record.text("name"), &record.text("school_code")),
+        Some(record) => school_lines(record.text("name"), record.text("school_code")),
         None => String::new(),
     };
     Ok(format!(

@@ -109,6 +109,9 @@ pub enum Error {
     /// A credit statement is not one of this county.
     #[error(transparent)]
     Credential(#[from] crate::credential::CredentialError),
+    /// A backup cannot be made or put back.
+    #[error(transparent)]
+    Backup(#[from] crate::backup::BackupError),
     /// Only the county does this.
     #[error("only the county's device can do this")]
     NotTheCounty,
@@ -139,13 +142,29 @@ pub enum Error {
 }
 
 impl Error {
+    /// The fault of the disk or the database behind it, if it is one.
+    pub fn trouble(&self) -> Option<store::Trouble> {
+        match self {
+            // Transparent: their own errors are no sources.
+            Error::Store(e) => store::Trouble::of(e),
+            Error::File { source, .. } => store::Trouble::of(source),
+            other => store::Trouble::of(other),
+        }
+    }
+
     /// The same in Chinese, for a person at a command line or page; details of the machine stay as they are.
     pub fn zh(&self) -> String {
         match self {
             Error::Invalid(list) => list.iter().map(|f| f.zh.clone()).collect::<Vec<_>>().join("；"),
-            Error::Store(e) => format!("数据库出错：{e}"),
+            Error::Store(e) => match self.trouble() {
+                Some(trouble) => format!("{}（{e}）", trouble_words(trouble).0),
+                None => format!("数据库出错：{e}"),
+            },
             Error::Net(e) => format!("网络出错：{e}"),
-            Error::File { path, source } => format!("文件 {} 出错：{source}", path.display()),
+            Error::File { path, source } => match self.trouble() {
+                Some(trouble) => format!("{}（{}：{source}）", trouble_words(trouble).0, path.display()),
+                None => format!("文件 {} 出错：{source}", path.display()),
+            },
             Error::NotInitialised(dir) => {
                 format!("{} 里还没有研修的数据；请先运行 yanxiu init", dir.display())
             }
@@ -199,6 +218,7 @@ impl Error {
             Error::WrongAnswer(why) => format!("这份批复不适用于本机（{why}）；请向县里重要一份"),
             Error::Bundle(e) => e.zh(),
             Error::Credential(e) => e.zh(),
+            Error::Backup(e) => e.zh(),
             Error::NotTheCounty => "只有县级设备能做这件事".into(),
             Error::NoSuchSchool(name) => format!("没有叫“{name}”的学校；请先导入花名册，或核对名称"),
             Error::ManySchools(name) => format!("有几所学校都符合“{name}”；请写全称或学校标识码"),
@@ -209,6 +229,28 @@ impl Error {
             Error::OwnAddress(text) => format!("“{text}”是本机自己的地址；请到另一台电脑上填"),
             Error::BadAddress(text) => format!("“{text}”不是地址；请写 主机:端口，如 192.168.1.10:4433"),
         }
+    }
+}
+
+/// What a fault of the disk or the database means and what to do, in Chinese and English.
+pub fn trouble_words(trouble: store::Trouble) -> (&'static str, &'static str) {
+    match trouble {
+        store::Trouble::Full => (
+            "磁盘已满，新的登记存不下；已保存的不受影响。请清理磁盘或换大的磁盘，腾出空间后自动恢复；不要删研修的数据目录",
+            "the disk is full and nothing new can be saved; what was saved is safe. Make room, and it goes on by itself; do not delete yanxiu's data directory",
+        ),
+        store::Trouble::ReadOnly => (
+            "磁盘是只读的或没有写的权限，新的登记存不下；已保存的不受影响。请检查磁盘（出错后系统会把它改为只读）和目录权限，再重新启动本程序",
+            "the disk is read-only or may not be written: nothing new can be saved, and what was saved is safe. Check the disk (the system makes a failing one read-only) and the rights, then start the program again",
+        ),
+        store::Trouble::Damaged => (
+            "数据库有损坏的页，已停止写入，以免再有损失。请停下本程序，复制整个数据目录留底，运行 yanxiu verify 查看，再用 yanxiu restore 恢复最近的备份",
+            "the database has damaged pages and is written no more. Stop the program, keep a copy of the whole data directory, look with `yanxiu verify`, and put the newest backup back with `yanxiu restore`",
+        ),
+        store::Trouble::Disk => (
+            "磁盘读写出错，新的登记可能存不下；已保存的以回执为准。请检查磁盘和接线，尽快备份到别的磁盘",
+            "the disk gives errors and nothing new may be saved. Check disk and cables, and make a backup to another disk soon",
+        ),
     }
 }
 

@@ -193,6 +193,10 @@ fn words(code: &str) -> (String, String) {
             "同步后两边仍不一致；请导出本页发给县级管理员",
             "Both sides still differ after a repair; send this page to the county office",
         ),
+        "backup-failed" => pair(
+            "备份没有做成，原有的备份都还在；请看原因，处理后再备份一次",
+            "A backup failed; those made before are untouched: see why, and make another",
+        ),
         "unreadable" => pair(
             "有一份文档暂时无法读取，其余数据不受影响；请联系县级管理员",
             "One document cannot be read; all other data is unaffected; tell the county office",

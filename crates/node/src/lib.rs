@@ -7,6 +7,7 @@
 
 pub mod accounts;
 mod admit;
+pub mod backup;
 pub mod blobs;
 pub mod bundle;
 mod care;
@@ -22,6 +23,7 @@ mod errands;
 mod error;
 mod events;
 mod exchange;
+mod figures;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod held;
@@ -46,15 +48,17 @@ pub mod stick;
 mod surroundings;
 mod talk;
 pub mod tokens;
+pub mod verify;
 
 pub use care::Patience;
 pub use cases::{Case, Cases, Exhibit, KeptRow, Point, Proposal, fault_words};
 pub use clocks::MADE;
 pub use directory::SERVE_LOCK;
 pub use documents::Edit;
-pub use error::Error;
+pub use error::{Error, trouble_words};
 pub use events::EventRow;
 pub use exchange::Exchange;
+pub use figures::Figures;
 pub use history::Act;
 pub use net::Road;
 pub use network::{Network, NetworkConfig};
@@ -67,6 +71,7 @@ pub use record::{Filter, Record, Way};
 pub use records::{FieldError, Fields, Value};
 pub use roads::RoadTimes;
 pub use schedule::{NoHours, Quiet};
+pub use store::Trouble;
 pub use surroundings::{Disk, Surroundings};
 pub use sync::NodeId;
 pub use talk::{LINGER, Manner, Step, Talk};

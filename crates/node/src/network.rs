@@ -258,6 +258,7 @@ impl Hall {
             dialled,
             keep_open: self.keep_open(),
         };
+        self.node.0.counters.begins(number, link.clone());
         let result = converse(
             self.node.clone(),
             link,
@@ -269,6 +270,11 @@ impl Hall {
         )
         .await;
         self.leave(peer, number);
+        self.node.0.counters.ends(number, result.is_ok());
+        if let Ok(ended) = &result {
+            let (in_sync, refused) = (ended.in_sync, ended.refused);
+            tracing::info!(peer = %peer.short(), in_sync, refused, "a session ended");
+        }
         if result.as_ref().is_ok_and(|ended| ended.broke) {
             let penalty = self.config.patience.penalty;
             self.ledger.broke(&peer, penalty, Instant::now());

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::documents::{Around, Cache, Edit};
 use crate::exchange::Contacts;
+use crate::figures::Counters;
 use crate::life::{self, Life};
 use crate::outward::Outward;
 use crate::policy::{Role, document_policy};
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     ids: Ids,
     pub contacts: Contacts,
     pub outward: Outward,
+    pub counters: Counters,
 }
 
 /// What became of statements.
@@ -154,6 +156,7 @@ impl Node {
             ids: Ids::default(),
             contacts: Contacts::default(),
             outward: Outward::default(),
+            counters: Counters::default(),
         }));
         node.enforce_all()?;
         node.take_published()?;
@@ -681,16 +684,6 @@ impl Node {
     /// Writes tables that never travel (accounts, the access log) in one transaction.
     pub fn local<T>(&self, work: impl FnOnce(&Connection) -> store::Result<T>) -> Result<T, Error> {
         Ok(self.0.store.write(|tx| work(tx))?)
-    }
-
-    /// Where the pages of this node were served last, for commands that print a link.
-    pub fn page_address(&self) -> Option<String> {
-        self.meta_text("page_address")
-    }
-
-    /// Remembers where the pages are served.
-    pub fn set_page_address(&self, url: &str) -> Result<(), Error> {
-        self.local(|c| store::set_meta(c, "page_address", url.as_bytes()))
     }
 
     /// Changes whenever something was committed or received: wait on it to show it.

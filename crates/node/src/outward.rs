@@ -63,6 +63,16 @@ const RAN_LAST: &str = "ran_last";
 const BLOCKED: &str = "udp_blocked";
 
 impl Node {
+    /// Where the pages of this node were served last, for commands that print a link.
+    pub fn page_address(&self) -> Option<String> {
+        self.meta_text("page_address")
+    }
+
+    /// Remembers where the pages are served.
+    pub fn set_page_address(&self, url: &str) -> Result<(), Error> {
+        self.local(|c| store::set_meta(c, "page_address", url.as_bytes()))
+    }
+
     /// Whether the connection is paid by the byte (流量卡): whoever has large things to send asks first.
     pub fn metered(&self) -> bool {
         match self.meta_text(METERED).as_deref() {

@@ -32,6 +32,13 @@ pub struct Document {
     pub heads: Vec<u8>,
 }
 
+/// How many documents there are, and changes in all of them.
+pub fn totals(c: &Connection) -> Result<(u64, u64)> {
+    let sums = "SELECT COUNT(*), COALESCE(SUM(changes), 0) FROM document";
+    let (documents, changes): (i64, i64) = c.query_row(sums, [], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok((documents as u64, changes as u64))
+}
+
 /// The row id of a document, if any of it is stored.
 pub fn find(c: &Connection, key: &DocKey) -> Result<Option<i64>> {
     Ok(c.prepare_cached("SELECT id FROM document WHERE key = ?")?
@@ -135,6 +142,54 @@ pub fn documents_of(c: &Connection, device: &NodeId) -> Result<Vec<i64>> {
     )?;
     let rows = statement.query_map((first, last), |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A row of `change` as it stands, unchecked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangeRow {
+    /// Local sequence.
+    pub seq: i64,
+    /// The hash that it stands under.
+    pub hash: ChangeHash,
+    /// Its author.
+    pub actor: ActorId,
+    /// The author's number.
+    pub actor_seq: u64,
+    /// Its first operation.
+    pub start_op: u64,
+    /// How many operations.
+    pub ops: u64,
+    /// What it names as its past, 32 bytes each.
+    pub deps: Vec<u8>,
+    /// Its content.
+    pub body: Vec<u8>,
+    /// The signature beside it.
+    pub tip: Option<Tip>,
+}
+
+/// The rows of a document in local order.
+pub fn rows(c: &Connection, doc: i64) -> Result<Vec<ChangeRow>> {
+    let mut statement = c.prepare_cached(
+        "SELECT seq, hash, actor, actor_seq, start_op, ops, deps, body, tip FROM change
+         WHERE doc = ? ORDER BY seq",
+    )?;
+    let mut rows = statement.query([doc])?;
+    let mut all = Vec::new();
+    while let Some(r) = rows.next()? {
+        let tip = r.get::<_, Option<Vec<u8>>>(8)?;
+        all.push(ChangeRow {
+            seq: r.get(0)?,
+            hash: fixed(r.get(1)?, "hash")?,
+            actor: actor_of(&r.get::<_, Vec<u8>>(2)?)?,
+            actor_seq: r.get::<_, i64>(3)? as u64,
+            start_op: r.get::<_, i64>(4)? as u64,
+            ops: r.get::<_, i64>(5)? as u64,
+            deps: r.get(6)?,
+            body: r.get(7)?,
+            tip: tip.map(|t| fixed(t, "tip")).transpose()?,
+        });
+    }
+    Ok(all)
 }
 
 /// Adds an admitted change; returns its local sequence. `from` is `None` for one written here.

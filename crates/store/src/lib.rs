@@ -5,8 +5,9 @@
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
 //! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
 //! [`outgoing`] (what goes out, within a peer's [`reach`]), [`shown`] (what a peer is shown beside it), [`roll`],
-//! [`peers`] (cursors and receipts), [`mail`] (sealed bundles on their way), [`events`], [`imports`] (what tables of the office wrote), [`credentials`] (files that were signed), [`tokens`] (of other systems), [`views`] (tables
-//! computed from documents), [`accounts`] and [`recovery`] (local people).
+pub mod snapshot;
+pub mod tokens;
+mod trouble;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ use std::time::Duration;
 pub use rusqlite::{self, Connection, Transaction};
 use rusqlite::{OpenFlags, OptionalExtension, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
+use trouble::Health;
+pub use trouble::Trouble;
 
 pub mod accounts;
 pub mod admitting;
@@ -34,7 +37,9 @@ pub mod reach;
 pub mod recovery;
 pub mod roll;
 pub mod shown;
+pub mod snapshot;
 pub mod tokens;
+mod trouble;
 pub mod views;
 
 /// What can go wrong with the store.
@@ -61,6 +66,19 @@ pub enum Error {
         /// What was found.
         what: String,
     },
+    /// The file cannot be opened, for nothing may be written in its folder.
+    #[error(
+        "{path} cannot be opened: nothing can be written in its folder ({source}); free the disk or its rights"
+    )]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A path that SQLite cannot be given.
+    #[error("the path {} is not in UTF-8; choose another one", .0.display())]
+    Path(PathBuf),
     /// A stored row cannot be what this program wrote.
     #[error("a stored {0} is damaged")]
     BadRow(&'static str),
@@ -77,6 +95,7 @@ pub struct Store {
     writer: Mutex<Connection>,
     readers: Mutex<Readers>,
     returned: Condvar,
+    health: Mutex<Health>,
 }
 
 #[derive(Debug, Default)]
@@ -187,14 +206,31 @@ impl Store {
                     what,
                 }
             }
-            other => other,
+            // SQLite says only that it cannot; the system knows why.
+            other => match probe(path).filter(|_| vfs.is_none() && Trouble::of(&other).is_some()) {
+                Some(source) => Error::Unwritable {
+                    path: path.to_path_buf(),
+                    source,
+                },
+                None => other,
+            },
         };
         let mut conn = connect(path, vfs).map_err(damaged)?;
         migrations()
             .to_latest(&mut conn)
-            .map_err(|source| Error::Migration {
-                path: path.to_path_buf(),
-                source,
+            .map_err(|source| match Trouble::of(&source) {
+                // No matter of versions.
+                Some(_) => damaged(match source {
+                    rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
+                    source => Error::Migration {
+                        path: path.to_path_buf(),
+                        source,
+                    },
+                }),
+                None => Error::Migration {
+                    path: path.to_path_buf(),
+                    source,
+                },
             })?;
         Ok(Store {
             path: path.to_path_buf(),
@@ -202,6 +238,7 @@ impl Store {
             writer: Mutex::new(conn),
             readers: Mutex::new(Readers::default()),
             returned: Condvar::new(),
+            health: Mutex::default(),
         })
     }
 
@@ -210,8 +247,28 @@ impl Store {
         &self.path
     }
 
-    /// Runs `work` in one immediate transaction; it is on the disk when this returns `Ok`.
-    pub fn write<T, E: From<Error>>(
+    /// Runs `work` in one immediate transaction; it is on the disk when this returns `Ok`. A database in which a
+    /// damaged page was met is not written any more: what would be acknowledged might not be found again.
+    pub fn write<T, E: From<Error> + std::error::Error + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        if self.trouble() == Some(Trouble::Damaged) {
+            return Err(Error::Damaged {
+                path: self.path.clone(),
+                what: "a damaged page was met since the program was started".to_string(),
+            }
+            .into());
+        }
+        let done = self.try_write(work);
+        match &done {
+            Ok(_) => lock(&self.health).wrote(),
+            Err(error) => self.note(error),
+        }
+        done
+    }
+
+    fn try_write<T, E: From<Error>>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
@@ -226,7 +283,18 @@ impl Store {
     }
 
     /// Runs `work` on one consistent snapshot, beside writers.
-    pub fn read<T, E: From<Error>>(
+    pub fn read<T, E: From<Error> + std::error::Error + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let done = self.try_read(work);
+        if let Err(error) = &done {
+            self.note(error);
+        }
+        done
+    }
+
+    fn try_read<T, E: From<Error>>(
         &self,
         work: impl FnOnce(&Connection) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
@@ -265,6 +333,23 @@ impl Store {
         Ok(lent)
     }
 
+    /// Notes the fault of the disk or the file behind an error, also of a file beside the database.
+    pub fn note(&self, error: &(dyn std::error::Error + 'static)) {
+        if let Some(trouble) = Trouble::of(error) {
+            lock(&self.health).met(trouble);
+        }
+    }
+
+    /// The fault that stands now. All but damage goes with the next good write.
+    pub fn trouble(&self) -> Option<Trouble> {
+        lock(&self.health).now
+    }
+
+    /// How often each fault was met since the store was opened.
+    pub fn troubles(&self) -> [(Trouble, u64); Trouble::ALL.len()] {
+        lock(&self.health).counts()
+    }
+
     /// A number that changes whenever another process has committed to the file.
     pub fn outside_version(&self) -> Result<i64> {
         Ok(lock(&self.writer).query_row("PRAGMA data_version", [], |r| r.get(0))?)
@@ -272,7 +357,11 @@ impl Store {
 
     /// The quicker half of [`Store::check`]: every page, not every index; the first ten problems.
     pub fn quick_check(&self) -> Result<Vec<String>> {
-        self.problems("PRAGMA quick_check(10)")
+        let problems = self.problems("PRAGMA quick_check(10)")?;
+        if !problems.is_empty() {
+            lock(&self.health).met(Trouble::Damaged);
+        }
+        Ok(problems)
     }
 
     /// SQLite's own check of every page and index; the problems it names, none when all is well.
@@ -288,6 +377,32 @@ impl Store {
             Ok(lines.into_iter().filter(|l| l != "ok").collect())
         })
     }
+}
+
+/// An empty database in memory, of the present version: to compute something anew in it.
+pub fn scratch() -> Result<Connection> {
+    let mut conn = Connection::open_in_memory()?;
+    conn.pragma_update(None, "foreign_keys", "ON")?;
+    migrations()
+        .to_latest(&mut conn)
+        .map_err(|source| Error::Migration {
+            path: PathBuf::from(":memory:"),
+            source,
+        })?;
+    Ok(conn)
+}
+
+/// Makes every index anew from its table.
+pub fn reindex(c: &Connection) -> Result<()> {
+    Ok(c.execute_batch("REINDEX")?)
+}
+
+/// What the system says when a file is to be made beside this one; `None` when it can be.
+fn probe(path: &Path) -> Option<std::io::Error> {
+    let beside = path.with_extension("probe");
+    let written = std::fs::write(&beside, [0; 4096]);
+    let _ = std::fs::remove_file(&beside);
+    written.err()
 }
 
 /// A panic while the lock was held has rolled its transaction back: the connection is good.

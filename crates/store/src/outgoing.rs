@@ -1,6 +1,6 @@
 //! Reads what goes to a peer: pieces that the peer can admit on their own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sync::admission::Offered;
@@ -376,6 +376,27 @@ fn finish(rows: Vec<Row>, escort: Vec<Row>) -> Vec<Offered> {
         tip: r.tip,
     }));
     offered
+}
+
+/// What vouches for those of a document's rows that no tip among them covers, from beside the table.
+pub fn escort_of(c: &Connection, key: &DocKey, rows: &[changes::ChangeRow]) -> Result<Vec<Offered>> {
+    let mut open: BTreeMap<ActorId, bool> = BTreeMap::new();
+    for row in rows {
+        open.insert(row.actor, row.tip.is_none());
+    }
+    let mut found = Vec::new();
+    for actor in open.into_iter().filter(|(_, open)| *open).map(|(actor, _)| actor) {
+        found.extend(
+            crate::aside::escort(c, key, &actor)?
+                .into_iter()
+                .map(|(change, tip)| Offered {
+                    document: key.clone(),
+                    body: change.body,
+                    tip,
+                }),
+        );
+    }
+    Ok(found)
 }
 
 /// Every stored change with its own tip, in the order of commits: for measurements.

@@ -261,6 +261,44 @@ pub fn remove_wish(c: &Connection, node: &NodeId) -> Result<()> {
     Ok(())
 }
 
+/// A receipt whose change is neither stored nor set aside.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unfounded {
+    /// The document.
+    pub document: String,
+    /// The author of the change.
+    pub actor: ActorId,
+    /// Its number.
+    pub seq: u64,
+}
+
+/// Receipts of other stores whose change is not here.
+pub fn receipts_without_change(c: &Connection) -> Result<Vec<Unfounded>> {
+    let mut statement = c.prepare_cached(
+        "SELECT d.key, r.actor, r.seq FROM receipt r JOIN document d ON d.id = r.doc
+         WHERE NOT EXISTS (SELECT 1 FROM change WHERE doc = r.doc AND hash = r.hash)
+             AND NOT EXISTS (SELECT 1 FROM aside WHERE document = d.key AND hash = r.hash)",
+    )?;
+    let rows = statement.query_map([], |r| {
+        Ok((r.get(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?))
+    })?;
+    rows.map(|row| {
+        let (document, actor, seq) = row?;
+        Ok(Unfounded {
+            document,
+            actor: changes::actor_of(&actor)?,
+            seq: seq as u64,
+        })
+    })
+    .collect()
+}
+
+/// How many receipts are kept.
+pub fn count_receipts(c: &Connection) -> Result<u64> {
+    let n: i64 = c.query_row("SELECT COUNT(*) FROM receipt", [], |r| r.get(0))?;
+    Ok(n as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

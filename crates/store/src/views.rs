@@ -129,6 +129,10 @@ fn clause(f: &Filter) -> (String, Vec<Sql>) {
     (parts.join(" AND "), values)
 }
 
+const COLUMNS: &str =
+    "doc, doc_key, school, year, id, kind, version, person, about, date, fields, others, disputed,
+    author, parts";
+
 /// Reads rows.
 pub fn list(c: &Connection, f: &Filter) -> Result<Vec<Row>> {
     let (clause, values) = clause(f);
@@ -138,10 +142,27 @@ pub fn list(c: &Connection, f: &Filter) -> Result<Vec<Row>> {
         "date, id"
     };
     let limit = f.limit.map_or(String::new(), |n| format!(" LIMIT {n}"));
-    let mut statement = c.prepare_cached(&format!(
-        "SELECT doc, doc_key, school, year, id, kind, version, person, about, date, fields, others, disputed,
-            author, parts FROM record WHERE {clause} ORDER BY {order}{limit}"
-    ))?;
+    let sql = format!("SELECT {COLUMNS} FROM record WHERE {clause} ORDER BY {order}{limit}");
+    read(c, &sql, values)
+}
+
+/// All rows of a document, by record id.
+pub fn of_document(c: &Connection, doc: i64) -> Result<Vec<Row>> {
+    let sql = format!("SELECT {COLUMNS} FROM record WHERE doc = ? ORDER BY id");
+    read(c, &sql, vec![Sql::Integer(doc)])
+}
+
+/// Removes rows of documents that are not here.
+pub fn clear_orphans(c: &Connection) -> Result<()> {
+    c.execute(
+        "DELETE FROM record WHERE doc NOT IN (SELECT id FROM document)",
+        [],
+    )?;
+    Ok(())
+}
+
+fn read(c: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<Row>> {
+    let mut statement = c.prepare_cached(sql)?;
     let rows = statement.query_map(params_from_iter(values), |r| {
         Ok((
             Row {
@@ -173,6 +194,7 @@ pub fn list(c: &Connection, f: &Filter) -> Result<Vec<Row>> {
     })
     .collect()
 }
+
 /// Reads the parts of a record as the table holds them.
 pub fn read_parts(bytes: &[u8]) -> Result<Parts> {
     bytes

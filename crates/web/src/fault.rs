@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Unreadable(&'static str, &'static str),
     /// This node cannot do it at all; both texts say why and what to do.
     Refused(&'static str, &'static str),
+    /// The disk or the database file is at fault.
+    Disk(node::Trouble),
     /// A fault inside; the text goes to the log only.
     Inside(String),
 }
@@ -44,7 +46,13 @@ impl From<node::Error> for Fault {
                 "这台设备没有权限写这份记录。请联系县教师进修学校核对设备的角色。",
                 "This device may not write these records. Ask the county centre to check its role.",
             ),
-            other => Fault::Inside(chain(&other)),
+            other => match other.trouble() {
+                Some(trouble) => {
+                    tracing::error!(trouble = trouble.word(), "{}", chain(&other));
+                    Fault::Disk(trouble)
+                }
+                None => Fault::Inside(chain(&other)),
+            },
         }
     }
 }
@@ -144,6 +152,14 @@ impl IntoResponse for Fault {
                 StatusCode::CONFLICT,
                 ("现在不能做这件事", "This cannot be done now"),
                 (zh, en),
+            ),
+            Fault::Disk(trouble) => (
+                match trouble {
+                    node::Trouble::Full => StatusCode::INSUFFICIENT_STORAGE,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
+                },
+                ("没有保存", "Not saved"),
+                node::trouble_words(trouble),
             ),
             Fault::Inside(text) => {
                 number = short_id();

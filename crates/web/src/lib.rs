@@ -24,6 +24,7 @@ mod guard;
 pub mod import;
 mod labels;
 mod lang;
+pub mod ops;
 mod page;
 mod pages;
 mod picture;
@@ -52,6 +53,8 @@ pub struct WebConfig {
     pub lan: bool,
     /// Host names, without port, under which the pages may be opened besides addresses and `localhost`.
     pub names: Vec<String>,
+    /// Where it is noted how long the pages took.
+    pub timings: ops::Timings,
 }
 
 impl Default for WebConfig {
@@ -60,6 +63,7 @@ impl Default for WebConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8780)),
             lan: false,
             names: Vec::new(),
+            timings: ops::Timings::default(),
         }
     }
 }
@@ -78,6 +82,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Figures would be open to other computers without a password.
+    #[error("{0} is not a loopback address; set a token for the figures, or listen on 127.0.0.1")]
+    NoToken(SocketAddr),
     /// The server ended by itself.
     #[error("the page server stopped: {0}")]
     Stopped(String),
@@ -113,6 +120,13 @@ impl Serving {
     }
 }
 
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Bind { addr: listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
+}
+
 /// Binds the address and serves the node's pages until `shutdown` is done. Several nodes of one
 /// process may be served side by side.
 pub async fn serve(
@@ -123,10 +137,7 @@ pub async fn serve(
     if !config.lan && !config.listen.ip().is_loopback() {
         return Err(Error::NotLoopback(config.listen));
     }
-    let asked = config.listen;
-    let bind = |source| Error::Bind { addr: asked, source };
-    let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
-    let addr = listener.local_addr().map_err(bind)?;
+    let (listener, addr) = bind(config.listen).await?;
     let app = tokio::task::spawn_blocking(move || app::App::new(node, config)).await;
     let router = routes::router(app.map_err(|e| Error::Stopped(e.to_string()))?);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

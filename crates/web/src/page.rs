@@ -48,6 +48,8 @@ pub(crate) struct Chrome {
     pub(crate) clock: Option<i64>,
     /// The county is one to learn in: said at the top of every page and on every sheet.
     pub(crate) practice: bool,
+    /// What is wrong with disk or database, said on every page.
+    pub(crate) trouble: Option<&'static str>,
     /// Digest of the assets, so that a new version of the program is never shown with old styles.
     pub(crate) version: &'static str,
 }
@@ -68,6 +70,7 @@ impl Chrome {
             mark: String::new(),
             clock: app.node.clock_is_plausible().then(|| app.node.clock()),
             practice: app.node.practice(),
+            trouble: (app.node.trouble().map(node::trouble_words)).map(|(zh, en)| l.t(zh, en)),
             version: assets::version(),
         }
     }

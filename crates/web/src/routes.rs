@@ -35,6 +35,7 @@ pub(crate) fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), access::note))
         .layer(from_fn_with_state(app.clone(), fault::show))
         .layer(from_fn_with_state(app.clone(), guard::protect))
+        .layer(from_fn_with_state(app.clone(), crate::ops::time))
         .with_state(app)
 }
 

@@ -16,8 +16,20 @@ pub struct Cli {
     /// 配置文件，全部可省（默认：数据目录下 yanxiu.toml） / configuration file, all of it optional
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// 运行日志的格式（写到标准错误；多少由 YANXIU_LOG 定） / format of the log on standard error
+    #[arg(long, global = true, env = "YANXIU_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
     #[command(subcommand)]
     pub command: Command,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// 给人看 / for people
+    #[default]
+    Text,
+    /// 每行一个 JSON 对象 / one JSON object a line
+    Json,
 }
 
 #[derive(Subcommand, Debug)]
@@ -39,6 +51,19 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// 备份：程序运行中也可以做，写完即核对 / back up, also beside the running program; verified when written
+    Backup(Backup),
+    /// 恢复：核对备份，写入一个新目录；缺的内容联系上以后自动补回 / put a backup back into a new directory
+    Restore {
+        /// 备份（含 manifest.json 的文件夹） / the backup: the folder that holds manifest.json
+        backup: PathBuf,
+        /// 新的数据目录，须不存在或为空 / the new data directory; it must not exist or be empty
+        dir: PathBuf,
+    },
+    /// 核验：重算每个签名、哈希和视图，逐项比对（有问题时退出码 14） / verify: every signature, hash and view anew
+    Verify,
+    /// 重建视图和索引：数据来自改动，什么也不会丢 / make views and indexes anew; nothing can be lost
+    Rebuild,
     /// 隔离与截断：哪些设备、哪份文档、为什么 / quarantine: which devices, where and why
     Quarantine {
         /// 只看这一件，并写出证据 / one case, with its evidence written to a file
@@ -99,6 +124,9 @@ pub struct Serve {
     /// 允许局域网内其他电脑打开网页 / let other computers on the LAN open the pages
     #[arg(long)]
     pub lan: bool,
+    /// 监控地址：/metrics、/health/live、/health/ready（默认不开） / figures and health (default: none)
+    #[arg(long, value_name = "ADDR")]
+    pub ops: Option<SocketAddr>,
     /// 不用 mDNS 找邻居 / do not look for neighbours by mDNS
     #[arg(long)]
     pub no_mdns: bool,
@@ -246,6 +274,19 @@ pub enum BundleCommand {
     },
     /// 在途的数据包：本机的和替别人捎带的 / bundles on their way, own and carried
     List,
+}
+
+#[derive(Args, Debug)]
+pub struct Backup {
+    /// 写到哪个文件夹，最好在别的磁盘（默认用配置里的） / where to, best on another disk (default: as configured)
+    #[arg(value_name = "TARGET")]
+    pub target: Option<PathBuf>,
+    /// 只留最近几份（默认全留） / keep only so many, the newest (default: all)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+    /// 只核对一份已有的备份，不写 / check a backup that is there, write nothing
+    #[arg(long, value_name = "BACKUP", conflicts_with_all = ["target", "keep"])]
+    pub check: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

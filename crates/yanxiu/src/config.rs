@@ -16,6 +16,14 @@
 //! listen = "127.0.0.1:8780"
 //! lan = false                      # true: other computers may open the pages
 //! names = ["yanxiu.lan"]           # host names under which they do
+//!
+//! [ops]
+//! listen = "127.0.0.1:9464"        # /metrics, /health/live, /health/ready; without it, none
+//! token = "…"                      # needed on any address but loopback: Authorization: Bearer …
+//!
+//! [backup]
+//! dir = "/media/backup"            # where `serve` writes a backup once a day; without it, none
+//! keep = 14                        # how many are kept
 //! ```
 
 use std::net::SocketAddr;
@@ -25,6 +33,7 @@ use std::time::Duration;
 use node::{NetworkConfig, Quiet, RoadTimes};
 use serde::Deserialize;
 use web::WebConfig;
+use web::ops::OpsConfig;
 
 use crate::Failure;
 use crate::args::Serve;
@@ -36,6 +45,34 @@ pub struct Config {
     sync: Sync,
     #[serde(default)]
     web: Web,
+    #[serde(default)]
+    ops: Ops,
+    /// Backups that `serve` makes.
+    #[serde(default)]
+    pub backup: Backup,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+struct Ops {
+    listen: Option<SocketAddr>,
+    token: Option<String>,
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// Where to; without it, none are made.
+    pub dir: Option<PathBuf>,
+    /// How many are kept.
+    pub keep: Option<u32>,
+}
+
+impl Backup {
+    /// Two weeks, if nothing else is said.
+    pub fn keep(&self) -> usize {
+        self.keep.unwrap_or(14).max(1) as usize
+    }
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -133,7 +170,17 @@ impl Config {
             listen: serve.web.or(self.web.listen).unwrap_or(usual),
             lan,
             names: self.web.names.clone(),
+            ..base
         }
+    }
+
+    /// Where figures and health are served, if anywhere; the command line goes first.
+    pub fn ops(&self, serve: &Serve) -> Option<OpsConfig> {
+        let listen = serve.ops.or(self.ops.listen)?;
+        Some(OpsConfig {
+            listen,
+            token: self.ops.token.clone(),
+        })
     }
 }
 
@@ -148,6 +195,7 @@ mod tests {
             web: None,
             lan: false,
             no_mdns: false,
+            ops: None,
         }
     }
 

@@ -1,11 +1,13 @@
 //! The `yanxiu` command: arguments, configuration, start-up. What it does lies in `node` and `web`.
 
 mod args;
+mod backup;
 mod config;
 mod courier;
 mod demo;
 mod doctor;
 mod enrol;
+mod failure;
 mod kit;
 mod publish;
 mod quarantine;
@@ -14,63 +16,33 @@ mod statement;
 mod status;
 mod tables;
 mod token;
+mod verify;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
-
-/// Why a command ended; shown to the person as it is.
-#[derive(Debug)]
-pub struct Failure(String);
-
-impl Failure {
-    /// With words of one's own.
-    pub fn new(text: impl Into<String>) -> Failure {
-        Failure(text.into())
-    }
-}
-
-/// In both languages where this program words the error itself.
-impl<E: std::error::Error + 'static> From<E> for Failure {
-    fn from(error: E) -> Failure {
-        let any: &dyn std::error::Error = &error;
-        let zh = if let Some(e) = any.downcast_ref::<node::Error>() {
-            e.zh()
-        } else if let Some(e) = any.downcast_ref::<web::sheet::SheetError>() {
-            e.zh()
-        } else if let Some(web::Error::NotLoopback(at)) = any.downcast_ref::<web::Error>() {
-            format!("{at} 不是本机回环地址；要让别的电脑打开网页，请加 --lan")
-        } else {
-            return Failure(error.to_string());
-        };
-        Failure(format!("{zh} / {error}"))
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use args::{Cli, Command, LogFormat};
+pub use failure::Failure;
 
 fn main() -> ExitCode {
     quiet_broken_pipe();
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("YANXIU_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match cli.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("yanxiu: {failure}");
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }
@@ -100,6 +72,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::SetupLink => serve::print_setup_link(&data, &config),
         Command::Doctor { json } => doctor::doctor(&data, &config, json),
         Command::Status => status::status(&data),
+        Command::Backup(args) => backup::backup(&data, &config, &args),
+        Command::Restore { backup, dir } => backup::restore(&backup, &dir),
+        Command::Verify => verify::verify(&data),
+        Command::Rebuild => verify::rebuild(&data),
         Command::Quarantine { case, evidence } => quarantine::show(&data, case, evidence),
         Command::Bundle(command) => courier::bundle(&data, command),
         Command::Stick(args) => courier::stick(&data, &args),

@@ -2,12 +2,14 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use node::{Network, Node, Standing, accounts};
 use tokio::sync::watch;
 
 use crate::Failure;
 use crate::args::Serve;
+use crate::backup;
 use crate::config::Config;
 
 pub fn serve(data: &Path, config: &Config, flags: &Serve) -> Result<(), Failure> {
@@ -16,8 +18,9 @@ pub fn serve(data: &Path, config: &Config, flags: &Serve) -> Result<(), Failure>
     let _only = only_one(data)?;
     runtime()?.block_on(async {
         let (stop, stopped) = watch::channel(false);
+        let timings = web.timings.clone();
         let network = Network::start(node.clone(), network).await?;
-        let pages = web::serve(node.clone(), web, until(stopped)).await?;
+        let pages = web::serve(node.clone(), web, until(stopped.clone())).await?;
         println!(
             "研修 yanxiu · {} · {}",
             node.label(),
@@ -28,14 +31,73 @@ pub fn serve(data: &Path, config: &Config, flags: &Serve) -> Result<(), Failure>
         if let Some(link) = setup_link(&node, &pages.url())? {
             println!("首次使用，请打开一次性链接建立账号 / first use, one-time link:\n  {link}");
         }
+        let ops = match config.ops(flags) {
+            Some(at) => Some(web::ops::serve(node.clone(), timings, at, until(stopped.clone())).await?),
+            None => None,
+        };
+        if let Some(ops) = &ops {
+            println!("监控 ops:   {}metrics", ops.url());
+        }
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            device = %node.id().short(),
+            sync = %network.local_addr(),
+            pages = %pages.url(),
+            "serving"
+        );
         println!("按 Ctrl-C 结束 / Ctrl-C ends it");
-        stop_signal().await;
+        let beside = async {
+            tokio::join!(
+                backup::daily(node.clone(), &config.backup, stopped.clone()),
+                watch_disk(node.clone(), stopped)
+            );
+        };
+        tokio::select! {
+            () = stop_signal() => {}
+            () = beside => {}
+        }
         println!("正在结束 / stopping");
+        tracing::info!("stopping");
         stop.send_replace(true);
         network.stop().await;
         pages.wait().await?;
-        Ok(())
+        if let Some(ops) = ops {
+            ops.wait().await?;
+        }
+        // The service manager and who reads its journal learn what stands, too.
+        match node.trouble() {
+            None => Ok(()),
+            Some(trouble) => {
+                let (zh, en) = node::trouble_words(trouble);
+                Err(Failure::with(trouble.into(), format!("{zh} / {en}")))
+            }
+        }
     })
+}
+
+/// Between two looks at a disk that refused something, and between two at every page of the database.
+const LOOK: Duration = Duration::from_secs(5);
+const EVERY_PAGE: Duration = Duration::from_secs(24 * 3600);
+
+/// Notices that a disk takes something again, also when nobody enters anything; looks at all pages at the start and
+/// once a day.
+async fn watch_disk(node: Node, mut stopped: watch::Receiver<bool>) {
+    let mut looked: Option<Instant> = None;
+    loop {
+        let pages = looked.is_none_or(|at| at.elapsed() > EVERY_PAGE);
+        if pages {
+            looked = Some(Instant::now());
+        }
+        let looking = node.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || looking.look_at_disk(pages)).await {
+            tracing::error!(%error, "the disk");
+        }
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|s| *s) => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
 }
 
 /// One `serve` per data directory: two would speak under one name and turn each other's links away. The

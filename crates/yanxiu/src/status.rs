@@ -61,6 +61,14 @@ pub fn status(data: &Path) -> Result<(), Failure> {
             p.digits
         );
     }
+    let (good, failed) = node::backup::last(&node)?;
+    match good {
+        Some(last) => println!("备份 backup     {} {}", ago(Some(last.at)), last.path),
+        None => println!("备份 backup     从未 never"),
+    }
+    if let Some(why) = failed.and_then(|last| last.failed) {
+        println!("备份失败 failed {why}");
+    }
     let blocked = node.udp_blocked();
     for p in node.peers()? {
         let by_tcp = p.address.as_ref().is_some_and(|a| blocked.contains(a));
