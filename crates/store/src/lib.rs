@@ -5,9 +5,9 @@
 //! The other modules are plain functions over a connection: [`changes`] and [`admitting`] (what came in),
 //! [`aside`] (what this node has left), [`cases`] and [`evidence`] (what is kept of faults),
 //! [`outgoing`] (what goes out, within a peer's [`reach`]), [`shown`] (what a peer is shown beside it), [`roll`],
-pub mod snapshot;
-pub mod tokens;
-mod trouble;
+//! [`peers`] (cursors and receipts), [`mail`] (sealed bundles on their way), [`events`], [`imports`] (what tables of the
+//! office wrote), [`credentials`] (files that were signed), [`tokens`] (of other systems), [`views`] (tables computed from
+//! documents), [`accounts`] and [`recovery`] (local people), [`snapshot`] (a copy of all of it).
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
