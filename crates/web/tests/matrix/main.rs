@@ -339,6 +339,31 @@ fn every_account_of_every_desk_may_do_what_the_table_says_and_nothing_else() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Whoever may read a record is let in to its steps; which step is whose says the form. A session is voided by its own
+/// school's officer, whatever the others send.
+#[test]
+fn a_step_is_taken_by_whom_the_form_names_and_by_nobody_who_may_only_read() {
+    let world = world();
+    let address = world.address("/records/{kind}/{id}/step");
+    let step = |column: usize| {
+        let node = &world.site(COLUMNS[column].0).node;
+        let browser = sign_in(&world, column);
+        let csrf = browser.get("/password").value("csrf");
+        let before = content(node);
+        let fields = [("csrf", csrf.as_str()), ("to", "void"), ("reason", "重复登记")];
+        let page = browser.post(&address, &fields);
+        assert!(page.status < 500, "{}", page.body);
+        before != content(node)
+    };
+    let readers: Vec<usize> = (0..COLUMNS.len())
+        .filter(|column| ![3, 7].contains(column))
+        .collect();
+    for column in readers.into_iter().chain([7]) {
+        assert!(!step(column), "{:?} has voided a session", COLUMNS[column]);
+    }
+    assert!(step(3), "the officer cannot void a session");
+}
+
 /// The denials that matter most, each by its own words: the one who earns does not decide, a school reads no other's
 /// records, a bare administrator reads none.
 #[test]
