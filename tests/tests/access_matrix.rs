@@ -52,7 +52,7 @@ fn every_sort_of_document_and_every_role_stands_in_the_table() {
         .filter_map(|(key, _)| key.split('/').next())
         .collect();
     let policy = document_policy();
-    let known: BTreeSet<&str> = policy.0.iter().map(|row| row.kind.as_ref()).collect();
+    let known: BTreeSet<&str> = policy.0.iter().map(|row| row.kind).collect();
     assert_eq!(sorts, known);
     let roles: BTreeSet<Role> = DEVICES
         .iter()

@@ -154,10 +154,7 @@ impl IntoResponse for Fault {
                 (zh, en),
             ),
             Fault::Disk(trouble) => (
-                match trouble {
-                    node::Trouble::Full => StatusCode::INSUFFICIENT_STORAGE,
-                    _ => StatusCode::SERVICE_UNAVAILABLE,
-                },
+                disk_status(trouble),
                 ("没有保存", "Not saved"),
                 node::trouble_words(trouble),
             ),
@@ -177,6 +174,14 @@ impl IntoResponse for Fault {
         let mut response = status.into_response();
         response.extensions_mut().insert(Words { title, what, number });
         response
+    }
+}
+
+/// The status of an answer when the disk is at fault.
+pub(crate) fn disk_status(trouble: node::Trouble) -> StatusCode {
+    match trouble {
+        node::Trouble::Full => StatusCode::INSUFFICIENT_STORAGE,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -13,7 +13,12 @@ fn a_statement_is_issued_handed_out_and_checked_at_another_desk() {
     let school = county.enrol_school("青石镇中心小学");
     let other = county.enrol_school("云岭县第一小学");
     let person = teacher(&school, "王𬭊", "YL001");
-    held(&school, "第３次研课磨课", "2025-09-12", &[person.clone()]);
+    held(
+        &school,
+        "第３次研课磨课",
+        "2025-09-12",
+        std::slice::from_ref(&person),
+    );
     let auditor = county.signed_in("陈审核员", Role::Auditor);
     let queue = until(&auditor, "/audit", "王𬭊");
     let ticked = queue.value("claim");

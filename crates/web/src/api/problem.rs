@@ -159,6 +159,10 @@ impl From<Fault> for Problem {
             Fault::NotFound => Problem::not_found(),
             Fault::Refused(zh, en) => Problem::conflict(zh, en),
             Fault::Unreadable(zh, en) => Problem::bad_request(zh, en),
+            Fault::Disk(trouble) => {
+                let (zh, en) = node::trouble_words(trouble);
+                Problem::new(crate::fault::disk_status(trouble), "disk", zh, en)
+            }
             Fault::Inside(text) => inside(text),
             other => inside(format!("{other:?}")),
         }
