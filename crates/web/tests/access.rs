@@ -12,7 +12,12 @@ fn looks_acts_and_calls_are_found_by_sort_and_person() {
     let county = Site::county(true);
     let school = county.enrol_school("青石镇中心小学");
     let person = teacher(&school, "王𬭊", "YL001");
-    held(&school, "第３次研课磨课", "2025-09-12", &[person.clone()]);
+    held(
+        &school,
+        "第３次研课磨课",
+        "2025-09-12",
+        std::slice::from_ref(&person),
+    );
     let auditor = county.signed_in("陈审核员", Role::Auditor);
     let queue = until(&auditor, "/audit", "王𬭊");
     let claim = queue.value("claim");
