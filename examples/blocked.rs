@@ -65,8 +65,11 @@ fn main() -> Result<()> {
     udp.block(false)?;
     back(&run, &school, "when the interfaces change", || {
         let space = udp.space("school");
-        ip(&["-n", &space, "link", "add", "hotspot", "type", "veth"])?;
+        let cable = ["type", "veth", "peer", "name", "phone"];
+        ip(&[&["-n", &space, "link", "add", "hotspot"][..], &cable].concat())?;
         ip(&["-n", &space, "addr", "add", "10.99.0.2/24", "dev", "hotspot"])?;
+        // An interface with nobody at its other end is not up.
+        ip(&["-n", &space, "link", "set", "phone", "up"])?;
         ip(&["-n", &space, "link", "set", "hotspot", "up"])
     })?;
     run.stats(true)?;

@@ -8,7 +8,8 @@
 //! originals of 5,000,000, which stay at the school.
 //!
 //! It fails (issue 5, line 4) if a record or a preview is not at the hub within the first window, if a copy is missing
-//! after the last, or if more than a part `AGAIN` of what the photos hold went up a second time.
+//! after the last, or if a window after the first sent more than the copies that arrived in it and what goes around
+//! them (`AROUND`, `TALK`): then something was sent a second time.
 
 use std::time::{Duration, Instant};
 
@@ -28,11 +29,13 @@ const WINDOW: Duration = Duration::from_secs(240);
 const PREVIEW: usize = 15_000;
 const COPY: usize = 290_000;
 const ORIGINAL: usize = 5_000_000;
-/// Bytes beyond the content that may go up in a window after the first: headers, acknowledgements, what the link lost and
-/// a begun part of a copy, for each byte of it.
-const AGAIN: f64 = 0.15;
-/// The same for a window without any content: handshakes and two looks at what is equal.
-const TALK: u64 = 40_000;
+/// What may go up around each byte of a copy. In the smallest packets that QUIC falls back to on a bad link, 1,228 bytes
+/// with the heads of IP and UDP hold some 1,155 of a stream: 6.3 %; the rest is for acknowledgements and what was held
+/// lost and was only late. What the link did lose is not in the emulator's figures, so nothing is allowed for it.
+const AROUND: f64 = 0.08;
+/// What may go up in a window beside copies: the handshake, two looks at what is equal, hashes of the groups; and the one
+/// group that was under way when the window before was shut, of which no part is kept.
+const TALK: u64 = 20_000 + sync::blob::GROUP as u64;
 
 fn main() -> Result<()> {
     let linkemu = std::env::args().nth(1).ok_or("give the path of linkemu")?;
@@ -95,11 +98,14 @@ fn main() -> Result<()> {
                 break;
             }
         }
-        let bytes = run.stats(false)?;
+        let (bytes, lasted) = (run.stats(false)?, begun.elapsed().as_secs_f64());
         run.link("off")?;
+        // Days without contact. What stood in the link's queue has been counted and still comes in.
+        std::thread::sleep(Duration::from_secs(20));
+        known = Seen::at(&hub)?;
         println!(
             "{:<28} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10}",
-            format!("{} {link}, {:.0} s", number + 1, begun.elapsed().as_secs_f64()),
+            format!("{} {link}, {lasted:.0} s", number + 1),
             known.records,
             known.previews,
             known.copies,
@@ -125,7 +131,7 @@ fn main() -> Result<()> {
             );
         } else {
             let content = known.copy_bytes.saturating_sub(before);
-            let allowed = content + (content as f64 * AGAIN) as u64 + TALK;
+            let allowed = content + (content as f64 * AROUND) as u64 + TALK;
             asked.that(known.copy_bytes >= before, "what came of a copy is kept");
             asked.that(
                 bytes.up <= allowed,
@@ -135,8 +141,6 @@ fn main() -> Result<()> {
                 ),
             );
         }
-        // Days without contact.
-        std::thread::sleep(Duration::from_secs(20));
     }
     drop(pc);
     let whole = (PHOTOS * COPY) as u64;

@@ -66,11 +66,12 @@ impl fmt::Display for Quiet {
     }
 }
 
-/// Interfaces and their addresses, without loopback; empty as well where the system does not tell.
+/// Interfaces that are up and their addresses, without loopback; empty as well where the system does not tell. One whose
+/// cable is out keeps an address that was set by hand: it is no network until the cable is back, and then it is a new one.
 pub(crate) fn interfaces() -> BTreeSet<(String, IpAddr)> {
     let all = if_addrs::get_if_addrs().unwrap_or_default();
     (all.into_iter())
-        .filter(|i| !i.is_loopback())
+        .filter(|i| !i.is_loopback() && i.is_oper_up())
         .map(|i| (i.name.clone(), i.ip()))
         .collect()
 }
