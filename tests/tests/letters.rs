@@ -372,10 +372,10 @@ async fn where_nobody_has_a_reason_a_few_copies_go_out() {
     until("one copy stays", 10, || copies(&a) == [1]).await;
     let (mut e, mut d) = (e, last.unwrap());
     // E meets A, and D who has one copy: both wait for somebody with a reason.
+    d.up().await;
     for giver in [&a, &d] {
         e.knows(giver);
     }
-    d.up().await;
     e.up().await;
     until("E has met both", 40, || {
         let peers = e.node.peers().unwrap();
