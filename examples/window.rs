@@ -33,9 +33,10 @@ const ORIGINAL: usize = 5_000_000;
 /// with the heads of IP and UDP hold some 1,155 of a stream: 6.3 %; the rest is for acknowledgements and what was held
 /// lost and was only late. What the link did lose is not in the emulator's figures, so nothing is allowed for it.
 const AROUND: f64 = 0.08;
-/// What may go up in a window beside copies: the handshake, two looks at what is equal, hashes of the groups; and the one
-/// group that was under way when the window before was shut, of which no part is kept.
-const TALK: u64 = 20_000 + sync::blob::GROUP as u64;
+/// What may go up in a window beside copies: the handshake, two looks at what is equal, hashes of the groups; and of
+/// each of the two files that a node serves at once the group that was under way when the window before was shut, of
+/// which no part is kept.
+const TALK: u64 = 20_000 + 2 * sync::blob::GROUP as u64;
 
 fn main() -> Result<()> {
     let linkemu = std::env::args().nth(1).ok_or("give the path of linkemu")?;
