@@ -93,7 +93,7 @@ pub fn make(node: &Node, out: &Path, order: &Order) -> Result<Made, Error> {
     let wanted = |id: &String| order.schools.is_empty() || order.schools.contains(id);
     if order.only.is_none() {
         for school in schools.iter().filter(|o| wanted(&o.id)) {
-            made.schools.push(of_school(node, out, school, order)?);
+            made.schools.push(of_school(node, out, &schools, school, order)?);
         }
         let everybody = "\u{feff}研修入网U盘：每所学校一个文件夹，程序在“程序”里，各校共用。\r\n\r\n\
             怎么用：带到学校，照该校文件夹里的“先读我.txt”做；学校的入网申请会写在它自己的文件夹里。\r\n\
@@ -102,8 +102,8 @@ pub fn make(node: &Node, out: &Path, order: &Order) -> Result<Made, Error> {
             A folder for each school; the programs are shared. See 先读我.txt in the school's folder.\r\n";
         write_whole(&out.join(READ_ME), "part", everybody.as_bytes())?;
     }
-    let names: HashMap<&str, &str> = (schools.iter())
-        .map(|o| (o.id.as_str(), o.name.as_str()))
+    let folders: HashMap<&str, String> = (schools.iter())
+        .map(|o| (o.id.as_str(), folder(&schools, o)))
         .collect();
     let mut seen = BTreeSet::new();
     for d in node.devices() {
@@ -113,18 +113,42 @@ pub fn make(node: &Node, out: &Path, order: &Order) -> Result<Made, Error> {
         };
         let theirs = !d.revoked && d.node != node.id() && !node.is_county_store(&d.node);
         if here && theirs && seen.insert(d.node) {
-            let place = names.get(d.scope.as_str()).copied().unwrap_or(OTHERS);
-            made.devices.push(device(node, &out.join(safe(place)), &d.node)?);
+            let place = folders.get(d.scope.as_str()).map_or(OTHERS, String::as_str);
+            made.devices.push(device(node, &out.join(place), &d.node)?);
         }
     }
     Ok(made)
 }
 
-fn of_school(node: &Node, out: &Path, school: &Organisation, order: &Order) -> Result<Folder, Error> {
-    let path = out.join(safe(&school.name));
+/// What the folder of a school is called: its name, and where another school's folder would be called alike also the
+/// school's code, or letters of its record.
+pub(crate) fn folder(all: &[Organisation], school: &Organisation) -> String {
+    let of = |one: &Organisation| safe(&one.name).to_lowercase();
+    let name = safe(&school.name);
+    if all.iter().filter(|one| of(one) == of(school)).count() < 2 {
+        return name;
+    }
+    let codes = all.iter().filter(|one| one.school_code == school.school_code);
+    let own = !school.school_code.is_empty() && codes.count() == 1;
+    let mark = if own { &school.school_code } else { &school.id };
+    format!("{name}-{}", safe(mark))
+}
+
+fn of_school(
+    node: &Node,
+    out: &Path,
+    all: &[Organisation],
+    school: &Organisation,
+    order: &Order,
+) -> Result<Folder, Error> {
+    let path = out.join(folder(all, school));
     let invitation = enrol::invite(node, school)?;
     write_whole(&path.join(INVITATION), "part", invitation.as_bytes())?;
-    write_whole(&path.join(READ_ME), "part", for_clerk(school).as_bytes())?;
+    write_whole(
+        &path.join(READ_ME),
+        "part",
+        for_clerk(school, &folder(all, school)).as_bytes(),
+    )?;
     let mut files = 2;
     if let Some(roster) = order.rosters.get(&school.id) {
         write_whole(&path.join(ROSTER), "part", roster)?;
@@ -265,7 +289,7 @@ fn sum(path: &Path) -> Result<blake3::Hash, Error> {
 }
 
 /// What a clerk does, step by step.
-fn for_clerk(school: &Organisation) -> String {
+fn for_clerk(school: &Organisation, folder: &str) -> String {
     format!(
         "\u{feff}{name}：研修入网，照着做。\r\n\r\n\
         1. 把U盘里的“程序”文件夹复制到电脑上，例如 D:\\研修。U盘不拔。\r\n\
@@ -279,6 +303,5 @@ fn for_clerk(school: &Organisation) -> String {
         Copy the folder 程序 to this computer and run: yanxiu enrol join FOLDER (this folder). Compare the 25 digits with the\r\n\
         county by telephone. Bring the stick back to the county, and run the same command again when it returns.\r\n",
         name = school.name,
-        folder = safe(&school.name)
     )
 }

@@ -303,10 +303,10 @@ fn take_one(node: &Node, f: &Found, ages: &Ages, report: &mut Report) -> Result<
             report.taken.push(*taken);
             return Ok(true);
         }
-        // Its maker has it as long as nobody has said that it arrived.
-        Delivered::Old => return Ok(true),
         Delivered::Kept => report.carried += 1,
-        Delivered::Known => {}
+        // An old one is carried no further, and stays: how old it is stands in a list that nobody has signed, the stick may
+        // hold the last of it, and whom it is for takes it at any age.
+        Delivered::Old | Delivered::Known => {}
     }
     Ok(false)
 }

@@ -123,8 +123,10 @@ fn clause(f: &Filter) -> (String, Vec<Sql>) {
         }
     }
     if let Some(year) = f.year {
-        parts.push("year = ?".to_string());
+        // The document is known to the index, the year to the row alone.
+        parts.push("year = ? AND +doc IN (SELECT id FROM document WHERE key LIKE ?)".to_string());
         values.push(Sql::Integer(year.into()));
+        values.push(Sql::Text(format!("%/{year}")));
     }
     (parts.join(" AND "), values)
 }

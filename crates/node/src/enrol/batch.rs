@@ -16,7 +16,6 @@ use crate::directory::file;
 use crate::kit;
 use crate::office::{self, Organisation};
 use crate::policy::Role;
-use crate::stick::safe;
 use crate::{Error, Node};
 
 /// No request is longer: half a page of text.
@@ -209,7 +208,7 @@ impl Schools {
         }
         for folder in path.ancestors().skip(1).filter_map(Path::file_name).take(2) {
             let folder = folder.to_string_lossy();
-            if let Some(found) = self.one(&folder, |o| safe(&o.name) == folder)? {
+            if let Some(found) = self.one(&folder, |o| kit::folder(&self.all, o) == folder)? {
                 return Ok(found);
             }
         }

@@ -311,7 +311,7 @@ pub(super) fn weigh_alone(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>,
     let marks = tallies_of(node, &session_ids, &person_ids)?;
     let mut decisions = by_about(node, "decision", &ids)?;
     let persons = by_id(node, "person", &person_ids)?;
-    let superseded = superseded(node, &session_ids)?;
+    let superseded = superseded(node, &session_ids, &person_ids)?;
     let schools = organisation_names(node)?;
     let county = node.is_county() || node.is_auditor();
     let home = node.home_school();
@@ -472,8 +472,9 @@ fn decided(kinds: &Kinds, claim: &Row, session: Option<&Row>, decisions: &[Row])
 }
 
 /// Ids of claims of these sessions in whose place a later claim stands.
-fn superseded(node: &Node, sessions: &[&str]) -> Result<BTreeSet<Key>, Error> {
-    let later = superseding(node, sessions)?;
+fn superseded(node: &Node, sessions: &[&str], persons: &[&str]) -> Result<BTreeSet<Key>, Error> {
+    // Only the same person's can take a claim's place.
+    let later = superseding(node, sessions, persons)?;
     let old: Vec<&str> = later.iter().map(|claim| claim.text("supersedes")).collect();
     let old = by_id(node, "claim", &old)?;
     Ok(later

@@ -85,23 +85,37 @@ pub(super) fn rows(node: &Node, kind: &str, by: By, keys: &[&str]) -> Result<Vec
 
 /// The rows of `kind` about one of these and of one of these persons, in the order of their ids.
 pub(super) fn rows_of(node: &Node, kind: &str, about: &[&str], persons: &[&str]) -> Result<Vec<Row>, Error> {
-    // The shorter list picks the rows; the plus sign keeps SQLite from the other index.
-    let condition = match persons.len() < about.len() {
+    read_rows(
+        node,
+        shorter(about, persons),
+        (kind, json_list(about), json_list(persons)),
+    )
+}
+
+/// Of one kind, about one of the first list and of one of the persons: the shorter list picks the rows; the plus sign keeps
+/// SQLite from the other index.
+fn shorter(about: &[&str], persons: &[&str]) -> &'static str {
+    match persons.len() < about.len() {
         true => {
             "kind = ?1 AND +about IN (SELECT value FROM json_each(?2)) AND person IN (SELECT value FROM json_each(?3))"
         }
         false => {
             "kind = ?1 AND about IN (SELECT value FROM json_each(?2)) AND +person IN (SELECT value FROM json_each(?3))"
         }
-    };
-    read_rows(node, condition, (kind, json_list(about), json_list(persons)))
+    }
 }
 
-/// The claims about these sessions that name another claim, whose place they take.
-pub(super) fn superseding(node: &Node, sessions: &[&str]) -> Result<Vec<Row>, Error> {
-    let condition = "kind = ?1 AND about IN (SELECT value FROM json_each(?2))
-         AND COALESCE(json_extract(fields, '$.supersedes'), '') <> ''";
-    read_rows(node, condition, ("claim", json_list(sessions)))
+/// The claims of these persons about these sessions that name another claim, whose place they take.
+pub(super) fn superseding(node: &Node, sessions: &[&str], persons: &[&str]) -> Result<Vec<Row>, Error> {
+    let condition = format!(
+        "{} AND COALESCE(json_extract(fields, '$.supersedes'), '') <> ''",
+        shorter(sessions, persons)
+    );
+    read_rows(
+        node,
+        &condition,
+        ("claim", json_list(sessions), json_list(persons)),
+    )
 }
 
 /// Whether a PC of this school had a part in what stands in its ledger: a device may be a school's and an auditor's,

@@ -265,7 +265,7 @@ fn marks(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
         .filter(|(_, said)| said.len() > 1)
         .map(|(of, _)| of);
     // One mark that two devices have changed.
-    let sql = "SELECT about, person FROM record WHERE school = ?1 AND disputed = 1 AND kind = 'attendance'
+    let sql = "SELECT about, person FROM record WHERE school = ?1 AND disputed = 1 AND +kind = 'attendance'
          AND json_extract(others, '$.status') IS NOT NULL";
     let changed = two_columns(node, sql, school)?;
     let of: BTreeSet<(String, String)> = differing.chain(changed).collect();
