@@ -56,6 +56,14 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 #[derive(Debug)]
 struct Undo;
 
+impl std::fmt::Display for Undo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("taken back")
+    }
+}
+
+impl std::error::Error for Undo {}
+
 impl From<store::Error> for Undo {
     fn from(error: store::Error) -> Undo {
         panic!("the store: {error}")

@@ -324,13 +324,17 @@ fn errands() {
         Errand::Absent(Reason::NotForYou),
         Errand::Group(vec![0; 90]),
         Errand::Receipts(vec![receipt]),
-        Errand::MailList(vec![[5; 8]]),
+        Errand::MailList {
+            known: vec![[5; 8]],
+            meets: vec![[6; 8]],
+        },
         Errand::Mail(vec![Letter {
             blob: name,
             name: [3; 32],
             to: id(1),
             from: id(2),
             bytes: 70_000,
+            along: Some(Default::default()),
         }]),
     ];
     for (n, errand) in samples.iter().enumerate() {
