@@ -34,7 +34,7 @@ const TO_SCHOOLS: &str = "带给学校";
 const READ_ME: &str = "先看这里.txt";
 
 /// Files of a stick that are looked at: a county's whole mail is some hundreds.
-const FILES: usize = 5_000;
+pub(crate) const FILES: usize = 5_000;
 
 /// Folders in folders that are looked into.
 const DEPTH: usize = 3;

@@ -111,9 +111,9 @@ pub(super) fn carries(node: &Node) -> bool {
             .all(|role| [Role::Mentor.code(), Role::MentorReader.code()].contains(role))
 }
 
-/// Whether this is a computer of the county: what the schools let go on its receipt is here, so nothing goes.
-fn is_office(node: &Node) -> bool {
-    node.is_county() || node.is_auditor()
+/// Whether this is a store of the county: what the schools let go on its receipt is here, so nothing goes.
+fn keeps_all(node: &Node) -> bool {
+    node.is_county_store(&node.id())
 }
 
 fn is_old(one: &Lying, before: &str) -> bool {
@@ -133,7 +133,8 @@ fn only_here(one: &Lying, carries: bool, before: &str) -> bool {
 /// What lies here, and what of it may go: of photos dated before `before` (`YYYY-MM-DD`).
 pub fn gauge(node: &Node, before: &str) -> Result<Gauge, Error> {
     let carries = carries(node);
-    let office = is_office(node);
+    let keeps_all = keeps_all(node);
+    let office = node.is_county() || node.is_auditor();
     let mut gauge = Gauge::default();
     for one in lying(node)? {
         match one.size {
@@ -144,7 +145,7 @@ pub fn gauge(node: &Node, before: &str) -> Result<Gauge, Error> {
         if one.size == Size::Copy && !one.receipt && !office {
             gauge.not_at_county.add(one.bytes);
         }
-        if office {
+        if keeps_all {
             continue;
         }
         if may_go(&one, carries, before) {
@@ -169,7 +170,7 @@ pub fn let_go(node: &Node, before: &str) -> Result<Amount, Error> {
 }
 
 fn remove(node: &Node, may: impl Fn(&Lying, bool) -> bool) -> Result<Amount, Error> {
-    if is_office(node) {
+    if keeps_all(node) {
         return Ok(Amount::default());
     }
     let carries = carries(node);

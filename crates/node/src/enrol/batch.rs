@@ -16,12 +16,11 @@ use crate::directory::file;
 use crate::kit;
 use crate::office::{self, Organisation};
 use crate::policy::Role;
+use crate::stick::FILES;
 use crate::{Error, Node};
 
 /// No request is longer: half a page of text.
 const BYTES: u64 = 64 << 10;
-/// Text files of a stick that are looked at.
-const FILES: usize = 5_000;
 /// Folders in folders that are looked into: stick, kit, school, device.
 const DEPTH: usize = 4;
 

@@ -468,6 +468,19 @@ pub fn until(browser: &Browser, path: &str, text: &str) -> Page {
     }
 }
 
+/// The auditor recognises the first claim of the queue once this person is on it; the claim.
+pub fn recognised(auditor: &Browser, who: &str) -> String {
+    let claim = until(auditor, "/audit", who).value("claim");
+    auditor
+        .submit(
+            "/audit",
+            "/audit",
+            &[("claim", &claim), ("decided_on", "2025-09-20")],
+        )
+        .is(200);
+    claim
+}
+
 /// The address of the record that a page after saving shows.
 pub fn saved(page: &Page) -> String {
     page.is(200).has("已保存在本机");
