@@ -271,6 +271,8 @@ fn what_does_not_fit_is_named_and_holds_up_nothing() {
     // Not requests at all, however long.
     put("白沙小学", "通知.txt", "关于开展校本研修的通知");
     put("白沙小学", "长.txt", &"YXQ".repeat(40_000));
+    put("白沙小学", "邀请.txt", "code: YXIA-BCDY-XQAB");
+    put("白沙小学", "说明.txt", "编号 no. 7, see YXQ\n");
 
     let found = scene.look();
     let asking: Vec<NodeId> = found.asking.iter().map(|a| a.device).collect();

@@ -81,14 +81,16 @@ fn encode(prefix: &str, body: &[u8]) -> String {
     format!("{prefix}{}", BASE32_NOPAD.encode(&bytes))
 }
 
-fn decode(prefix: &str, text: &str) -> Option<Vec<u8>> {
+/// The code in a text, without what people and paper put between its letters.
+fn code_in(text: &str) -> String {
     let after = text.rsplit_once("code:").map_or(text, |(_, code)| code);
-    let clean: String = after
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
-    let mut bytes = BASE32_NOPAD.decode(clean.strip_prefix(prefix)?.as_bytes()).ok()?;
+    let letters = after.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_uppercase()).collect()
+}
+
+fn decode(prefix: &str, text: &str) -> Option<Vec<u8>> {
+    let code = code_in(text);
+    let mut bytes = BASE32_NOPAD.decode(code.strip_prefix(prefix)?.as_bytes()).ok()?;
     let sum = bytes.split_off(bytes.len().checked_sub(4)?);
     if Sha256::digest(&bytes)[..4] != sum[..] || *bytes.first()? != CODE_VERSION {
         return None;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sync::NodeId;
 
-use super::{REQUEST, approve, digits, line, may_have, read_request};
+use super::{REQUEST, approve, code_in, digits, line, may_have, read_request};
 use crate::directory::file;
 use crate::kit;
 use crate::office::{self, Organisation};
@@ -83,8 +83,8 @@ pub fn find(node: &Node, places: &[PathBuf]) -> Result<Batch, Error> {
                 continue;
             }
         };
-        // Other texts lie there as well.
-        if !text.contains(REQUEST) && !places.contains(&path) {
+        // Other texts lie there as well; the letters of an invitation's long code may spell a request's prefix.
+        if !code_in(&text).starts_with(REQUEST) && !places.contains(&path) {
             continue;
         }
         let (device, label) = match read_request(&text) {
