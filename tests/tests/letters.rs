@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use node::mail::{self, Along, COPIES, Delivered, age};
 use node::office::{self, OrganisationInput};
@@ -137,7 +137,8 @@ fn contains(dir: &Path, wanted: &[u8]) -> bool {
     })
 }
 
-/// A carrier whose clock is set back to 1970, goes on there, and is set right.
+/// A carrier whose clock is set back to 1970, goes on there, and is set right; and then a dead battery: 1970 each morning,
+/// right from the first hour on.
 #[test]
 fn a_clock_that_jumps_prolongs_and_ends_nothing_beyond_a_bound() {
     let county = Place::county();
@@ -151,39 +152,59 @@ fn a_clock_that_jumps_prolongs_and_ends_nothing_beyond_a_bound() {
     plug(&b, stick.path());
     let begun = age_at(&b, &from);
     assert!((age::HOP..age::HOP + 60).contains(&begun), "{begun}");
+    let counts = |what: &str, age: i64, expected: i64| {
+        assert!(
+            (expected..expected + 60).contains(&(age - begun)),
+            "{what}: {age}"
+        );
+    };
     pass(&time, 10 * DAY);
-    assert_eq!(age_at(&b, &from) - begun, 10 * DAY);
+    counts("by a right clock", age_at(&b, &from), 10 * DAY);
     mail::prepare_all(&b.node, bundle::MAX).unwrap();
     time.store(0, Ordering::Relaxed);
-    let back = age_at(&b, &from) - begun;
-    assert!((10 * DAY..10 * DAY + 60).contains(&back), "{back}");
+    counts("set back", age_at(&b, &from), 10 * DAY);
     mail::prepare_all(&b.node, bundle::MAX).unwrap();
     pass(&time, 5 * DAY);
-    let on = age_at(&b, &from) - begun;
-    assert!((15 * DAY..15 * DAY + 60).contains(&on), "{on}");
-    // Switched off and on again, in 1970 as every morning.
+    counts("what 1970 says is not believed", age_at(&b, &from), 10 * DAY);
     mail::prepare_all(&b.node, bundle::MAX).unwrap();
-    time.store(0, Ordering::Relaxed);
-    let around = node::Surroundings {
-        clock: {
-            let time = time.clone();
-            Arc::new(move || time.load(Ordering::Relaxed))
-        },
-        ..Default::default()
+
+    let (dir, up) = (b.node.dir().to_path_buf(), Arc::new(AtomicU64::new(0)));
+    let start = || {
+        let (time, up) = (time.clone(), up.clone());
+        let around = node::Surroundings {
+            clock: Arc::new(move || time.load(Ordering::Relaxed)),
+            uptime: Arc::new(move || up.load(Ordering::Relaxed)),
+            ..Default::default()
+        };
+        let again = node::Node::open_with(&dir, around).unwrap();
+        let age = mail::age_of(&again, &mail::list(&again).unwrap()[0]).unwrap();
+        (again, age)
     };
-    let again = node::Node::open_with(b.node.dir(), around).unwrap();
-    let item = mail::list(&again).unwrap().remove(0);
-    let night = mail::age_of(&again, &item).unwrap() - begun;
-    assert!(
-        (15 * DAY + age::NIGHT..15 * DAY + age::NIGHT + 60).contains(&night),
-        "{night}"
-    );
+    let age_in = |node: &node::Node| mail::age_of(node, &mail::list(node).unwrap()[0]).unwrap();
+    // Switched off and on again, in 1970; and at once ten times more, as commands are.
+    time.store(0, Ordering::Relaxed);
+    for _ in 0..11 {
+        counts("one night", start().1, 10 * DAY + age::NIGHT);
+    }
     // Set right: fifty years are not believed.
-    time.store(BEGIN, Ordering::Relaxed);
-    let right = mail::age_of(&again, &item).unwrap() - begun;
-    let most = 15 * DAY + age::NIGHT + age::GAP;
-    assert!((most..most + 60).contains(&right), "{right}");
+    let (again, _) = start();
+    time.store(BEGIN + 16 * DAY * 1000, Ordering::Relaxed);
+    counts("set right", age_in(&again), 10 * DAY + age::NIGHT);
     mail::prepare_all(&again, bundle::MAX).unwrap();
+    drop(again);
+    for day in 17..=36 {
+        time.store(0, Ordering::Relaxed);
+        let (again, _) = start();
+        time.store(BEGIN + day * DAY * 1000, Ordering::Relaxed);
+        for _ in 0..7 {
+            pass(&time, 3_600);
+            up.fetch_add(3_600_000, Ordering::Relaxed);
+            mail::prepare_all(&again, bundle::MAX).unwrap();
+        }
+    }
+    // Twelve hours of each night and seven of each day.
+    let (again, age) = start();
+    assert!((24 * DAY..31 * DAY).contains(&age), "{} days of 37", age / DAY);
     assert_eq!(mail::list(&again).unwrap().len(), 1, "it goes on");
 }
 

@@ -41,6 +41,17 @@ pub struct Row {
     pub copies: u32,
 }
 
+/// The clock by which mail ages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clock {
+    /// Seconds that never go back.
+    pub seconds: i64,
+    /// What the machine's clock said when they were counted last (unix seconds).
+    pub at: i64,
+    /// What `seconds` were when time was added last that nothing has measured; `None`: never.
+    pub night: Option<i64>,
+}
+
 /// How a device stands that bundles come from.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Correspondent {
@@ -144,22 +155,34 @@ pub fn renew(c: &Connection, name: &str, born: i64, copies: u32) -> Result<()> {
     Ok(())
 }
 
-/// The clock by which mail ages: seconds that never go back, and the machine's clock (unix seconds) when they were
-/// counted last; `None` before the first time.
-pub fn clock(c: &Connection) -> Result<Option<(i64, i64)>> {
+/// How the clock stands by which mail ages; `None` before the first time.
+pub fn clock(c: &Connection) -> Result<Option<Clock>> {
     let kept = crate::meta(c, "mail_clock")?.and_then(|b| <[u8; 16]>::try_from(b).ok());
+    // By itself: a store of an earlier program has the other two.
+    let night = crate::meta(c, "mail_night")?.and_then(|b| <[u8; 8]>::try_from(b).ok());
     Ok(kept.map(|bytes| {
         let both = u128::from_be_bytes(bytes);
-        ((both >> 64) as i64, both as i64)
+        Clock {
+            seconds: (both >> 64) as i64,
+            at: both as i64,
+            night: night.map(i64::from_be_bytes),
+        }
     }))
 }
 
-/// Keeps it. What an older program has kept counts from when it came, by the machine's clock.
-pub fn set_clock(c: &Connection, seconds: i64, at: i64) -> Result<()> {
-    let bytes = [seconds.to_be_bytes(), at.to_be_bytes()].concat();
+/// Keeps it. What an older program has kept counts from when it came, by the machine's clock; as new, if that said
+/// less than `believed` (unix seconds) then or says so now.
+pub fn set_clock(c: &Connection, clock: &Clock, believed: i64) -> Result<()> {
+    let bytes = [clock.seconds.to_be_bytes(), clock.at.to_be_bytes()].concat();
     crate::set_meta(c, "mail_clock", &bytes)?;
-    c.prepare_cached("UPDATE mail SET born = ?1 - MAX(0, ?2 - got_at) WHERE born IS NULL")?
-        .execute((seconds, at))?;
+    if let Some(night) = clock.night {
+        crate::set_meta(c, "mail_night", &night.to_be_bytes())?;
+    }
+    c.prepare_cached(
+        "UPDATE mail SET born = ?1 - CASE WHEN MIN(?2, got_at) >= ?3 THEN MAX(0, ?2 - got_at) ELSE 0 END
+         WHERE born IS NULL",
+    )?
+    .execute((clock.seconds, clock.at, believed))?;
     Ok(())
 }
 

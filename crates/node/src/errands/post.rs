@@ -14,7 +14,7 @@ use sync::{BlobName, NodeId, limits};
 use super::first;
 use super::reasons::{Carrier, SMALL};
 use crate::bundle::{self, hash_of, name_of};
-use crate::{Error, Node, mail};
+use crate::{Error, Node, clocks, mail};
 
 /// Who was in sync with the county so short ago waits for the county: seconds.
 const COUNTY_IS_NEAR: i64 = 6 * 3600;
@@ -99,10 +99,7 @@ pub(super) fn offer(
             bytes: bytes.len() as u64,
             along: Some(along),
         };
-        letters.push(Offered {
-            letter,
-            copies: given,
-        });
+        letters.push(Offered { letter, copies });
     }
     Ok(letters)
 }

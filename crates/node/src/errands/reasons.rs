@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sync::{NodeId, Roll};
 
 use super::first;
-use crate::{Error, Node, Role, office};
+use crate::{Error, Node, Role, clocks, office};
 
 /// The largest that is handed to somebody without a reason: a term's records of a small school, half a minute of 2G.
 pub(super) const SMALL: u64 = 256 * 1024;
@@ -25,10 +25,15 @@ pub(super) fn meets(node: &Node) -> Result<Vec<[u8; 8]>, Error> {
     }
     let now = node.now();
     let mut met = node.read(store::peers::list)?;
-    // A meeting that lies ahead was noted before the clock was set back.
-    met.retain(|peer| peer.in_sync_at.is_some_and(|at| now.saturating_sub(at) <= LATELY));
+    met.retain(|peer| peer.in_sync_at.is_some_and(|at| lately(at, now)));
     met.sort_by_key(|peer| std::cmp::Reverse(peer.in_sync_at));
     Ok(met.iter().take(NAMED).map(|peer| first(&peer.node.0)).collect())
+}
+
+/// Whether a meeting was so short ago. One that a clock has dated that stood wrong may be of any day; one that lies ahead
+/// was noted before the clock was set back.
+fn lately(at: i64, now: i64) -> bool {
+    clocks::can_have_been(at) && now.saturating_sub(at) <= LATELY
 }
 
 /// What is known of a carrier.
@@ -126,4 +131,21 @@ fn visited(roll: &Roll, device: &NodeId) -> BTreeSet<String> {
         }
     }
     schools
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meeting_that_a_wrong_clock_has_dated_is_none_of_late() {
+        let now = crate::MADE + 90 * 86_400;
+        assert!(lately(now - LATELY, now) && !lately(now - LATELY - 1, now));
+        // Noted in 1970 or 2000, looked at in the same morning or when the clock is right.
+        for wrong in [0, 60, 946_684_800] {
+            assert!(!lately(wrong, wrong + 600) && !lately(wrong, now));
+        }
+        // Noted while the clock was right, looked at in 2000.
+        assert!(lately(now, 946_684_800));
+    }
 }

@@ -49,9 +49,8 @@ impl Ages {
         let Some((said, at)) = self.0.get(name) else {
             return 0;
         };
-        let by_clock = node.now().saturating_sub(*at);
-        let since = age::elapsed(by_clock, None, node.clock_is_plausible());
-        said.max(&0).saturating_add(since)
+        let since = age::by_clocks(*at, node.now());
+        said.max(&0).saturating_add(since.unwrap_or(age::NIGHT))
     }
 
     /// Says how old the files are that are on the stick and those that will be: the older of what it said and what is
