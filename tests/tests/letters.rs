@@ -12,7 +12,9 @@ use node::mail::{self, Along, COPIES, Delivered, age};
 use node::office::{self, OrganisationInput};
 use node::stick::{self, Wishes};
 use node::{NodeId, Role, bundle};
+use sync::wire::errand::{Errand, Item, Letter};
 use yanxiu_tests::photos::noise;
+use yanxiu_tests::villain::{Lively, SOON, Villain, heard};
 use yanxiu_tests::*;
 
 /// 2027-01-01, unix milliseconds.
@@ -415,4 +417,118 @@ async fn where_nobody_has_a_reason_a_few_copies_go_out() {
     for mut place in [a, d, e, f] {
         place.down().await;
     }
+}
+
+/// A peer that asks as a program does, on one stream.
+struct Asks {
+    line: Lively,
+    out: net::FrameWriter,
+    inn: net::FrameReader,
+}
+
+impl Asks {
+    async fn of(place: &Place, at: &Place) -> Asks {
+        let line = Villain::of(place).live(at).await;
+        let (out, inn) = line.link.open().await.unwrap();
+        Asks { line, out, inn }
+    }
+
+    async fn ask(&mut self, errand: &Errand) -> Errand {
+        self.out.write(&errand.encode()).await.unwrap();
+        self.hears().await
+    }
+
+    async fn hears(&mut self) -> Errand {
+        heard(&mut self.inn, SOON).await.unwrap()
+    }
+
+    async fn offered(&mut self, known: &[[u8; 8]]) -> Vec<Letter> {
+        let list = Errand::MailList {
+            known: known.to_vec(),
+            meets: Vec::new(),
+        };
+        match self.ask(&list).await {
+            Errand::Mail(letters) => letters,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn fetch(letter: &Letter) -> Errand {
+        Errand::Fetch(vec![Item {
+            name: letter.blob,
+            from: 0,
+        }])
+    }
+
+    /// Fetches one to its end.
+    async fn takes(&mut self, letter: &Letter) {
+        let Errand::Blob { size, .. } = self.ask(&Asks::fetch(letter)).await else {
+            panic!("not here")
+        };
+        for _ in 0..sync::blob::groups_of(size) {
+            assert!(matches!(self.hears().await, Errand::Group(_)));
+        }
+    }
+}
+
+/// Copies are counted once for each who was handed them: not for a file that was not there, nor twice for one who lost it on
+/// the way and asks again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_arrive_is_given_again_for_the_same_copies() {
+    let county = Place::county();
+    let time = clock();
+    let [mut b, c, d] = ["白沙小学", "黑井小学", "石桥小学"].map(|n| school_with_clock(&county, n, &time));
+    let a = school_with_clock(&county, "云雾小学", &time);
+    for other in [&a, &c, &d] {
+        county_tells_all(&county, &b, other);
+    }
+    add_session(&a, "雪天里的第㙇次研课", "2026-12-30");
+    let sealed = bundle::make(&a.node, &county.node.id(), bundle::MAX).unwrap();
+    let along = Along {
+        age: 0,
+        copies: COPIES,
+    };
+    mail::deliver_along(&b.node, &sealed[0].bytes, along).unwrap();
+    b.up().await;
+    let copies = |place: &Place| of(place, &a.node.id())[0].copies;
+
+    let mut asks = Asks::of(&c, &b).await;
+    let letters = asks.offered(&[]).await;
+    let letter = letters[0];
+    let said = |letters: &[Letter]| {
+        letters
+            .iter()
+            .map(|l| l.along.unwrap().copies)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(said(&letters), [4]);
+    let file = b.node.dir().join("mail").join(format!("{}.yx", sealed[0].name));
+    std::fs::rename(&file, file.with_extension("away")).unwrap();
+    assert!(matches!(asks.ask(&Asks::fetch(&letter)).await, Errand::Absent(_)));
+    std::fs::rename(file.with_extension("away"), &file).unwrap();
+    // One errand of a stream is done after the other.
+    assert_eq!(said(&asks.offered(&[]).await), [4]);
+    assert_eq!(copies(&b), 8, "nothing went");
+
+    for _ in 0..2 {
+        asks.takes(&letter).await;
+        assert_eq!(said(&asks.offered(&[]).await), [4]);
+        assert_eq!(copies(&b), 4, "counted once");
+        // Nothing was kept; on the next link it asks again.
+        asks.line.link.close(0, "");
+        asks = Asks::of(&c, &b).await;
+        assert_eq!(said(&asks.offered(&[]).await), [4]);
+    }
+    let mut other = Asks::of(&d, &b).await;
+    assert_eq!(said(&other.offered(&[]).await), [2], "of the four that are left");
+    other.takes(&letter).await;
+    assert_eq!(said(&other.offered(&[]).await), [2]);
+    assert_eq!(copies(&b), 2);
+
+    // It has said that it has it, and has let go of it since: it is not given what it does not want.
+    let first = letter.name[..8].try_into().unwrap();
+    assert!(asks.offered(&[first]).await.is_empty());
+    assert!(asks.offered(&[]).await.is_empty());
+    assert_eq!(copies(&b), 2);
+    b.down().await;
 }

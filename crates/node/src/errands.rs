@@ -276,10 +276,10 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 for item in items {
                     let letter = offered.get(&item.name).cloned();
                     let name = letter.as_ref().map(|(name, _)| name.clone());
-                    serve_one(state, &mut writer, item, name).await?;
-                    if let Some((name, copies)) = letter {
+                    let went = serve_one(state, &mut writer, item, name).await?;
+                    if let Some((name, copies)) = letter.filter(|_| went) {
                         let node = state.node.clone();
-                        blocking(move || crate::mail::spent(&node, &name, copies)).await?;
+                        blocking(move || crate::mail::give(&node, &name, &peer, copies)).await?;
                         state.mail_went.send_modify(|n| *n += 1);
                     }
                 }
@@ -329,12 +329,13 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
     Ok(())
 }
 
+/// Serves one blob; whether it was here, and went to its end.
 async fn serve_one(
     state: &State,
     writer: &mut FrameWriter,
     item: Item,
     letter: Option<String>,
-) -> Result<(), Trouble> {
+) -> Result<bool, Trouble> {
     let reading = seat(state).await?;
     let (node, peer) = (state.node.clone(), state.link.peer());
     let opened = blocking(move || {
@@ -346,7 +347,10 @@ async fn serve_one(
     })
     .await?;
     let (mut file, size, hashes) = match opened {
-        Err(reason) => return write(writer, &Errand::Absent(reason)).await,
+        Err(reason) => {
+            write(writer, &Errand::Absent(reason)).await?;
+            return Ok(false);
+        }
         Ok(opened) => opened,
     };
     drop(reading);
@@ -366,7 +370,7 @@ async fn serve_one(
             next += 1;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 type Opened = (File, u64, Vec<[u8; 32]>);

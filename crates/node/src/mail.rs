@@ -177,9 +177,12 @@ pub fn age_of(node: &Node, item: &Item) -> Result<i64, Error> {
     })
 }
 
-/// So many copies of one were handed to somebody who had no reason to be given it.
-pub(crate) fn spent(node: &Node, name: &str, copies: u32) -> Result<(), Error> {
-    Ok(node.store().write(|tx| rows::spend(tx, name, copies))?)
+/// One went to a device that had no reason to be given it, with so many of its copies.
+pub(crate) fn give(node: &Node, name: &str, to: &NodeId, copies: u32) -> Result<(), Error> {
+    if copies == 0 {
+        return Ok(());
+    }
+    Ok(node.store().write(|tx| rows::give(tx, name, to, copies))?)
 }
 
 /// [`keep_along`] of what nobody has said anything of.

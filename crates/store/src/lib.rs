@@ -163,6 +163,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/013_by_person.sql")),
         M::up(include_str!("../migrations/017_age.sql")),
         M::up(include_str!("../migrations/016_api.sql")),
+        M::up(include_str!("../migrations/014_given.sql")),
     ])
 }
 

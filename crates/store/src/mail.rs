@@ -141,10 +141,29 @@ pub fn set_handed(c: &Connection, name: &str, handed: bool) -> Result<()> {
     Ok(())
 }
 
-/// It was handed to somebody with so many of its copies; one stays.
-pub fn spend(c: &Connection, name: &str, copies: u32) -> Result<()> {
-    c.prepare_cached("UPDATE mail SET copies = MAX(1, copies - ?) WHERE name = ?")?
-        .execute((copies, name))?;
+/// It was handed to a device with so many of its copies; one stays. The same device a second time costs none.
+pub fn give(c: &Connection, name: &str, to: &NodeId, copies: u32) -> Result<()> {
+    let first = c
+        .prepare_cached("INSERT OR IGNORE INTO mail_given (name, node, copies) VALUES (?, ?, ?)")?
+        .execute(params![name, to.0, copies])?;
+    if first > 0 {
+        c.prepare_cached("UPDATE mail SET copies = MAX(1, copies - ?) WHERE name = ?")?
+            .execute((copies, name))?;
+    }
+    Ok(())
+}
+
+/// The copies that a device was handed of each; 0 of those that it has said to have.
+pub fn given(c: &Connection, to: &NodeId) -> Result<HashMap<String, u32>> {
+    let mut statement = c.prepare_cached("SELECT name, copies FROM mail_given WHERE node = ?")?;
+    let rows = statement.query_map([to.0], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A device has said that it has one that it was handed.
+pub fn set_arrived(c: &Connection, name: &str, to: &NodeId) -> Result<()> {
+    c.prepare_cached("UPDATE mail_given SET copies = 0 WHERE name = ? AND node = ?")?
+        .execute(params![name, to.0])?;
     Ok(())
 }
 
@@ -152,6 +171,8 @@ pub fn spend(c: &Connection, name: &str, copies: u32) -> Result<()> {
 pub fn renew(c: &Connection, name: &str, born: i64, copies: u32) -> Result<()> {
     c.prepare_cached("UPDATE mail SET born = ?, copies = ? WHERE name = ?")?
         .execute((born, copies, name))?;
+    c.prepare_cached("DELETE FROM mail_given WHERE name = ?")?
+        .execute([name])?;
     Ok(())
 }
 
@@ -188,8 +209,10 @@ pub fn set_clock(c: &Connection, clock: &Clock, believed: i64) -> Result<()> {
 
 /// Forgets one.
 pub fn remove(c: &Connection, name: &str) -> Result<()> {
-    c.prepare_cached("DELETE FROM mail WHERE name = ?")?
-        .execute([name])?;
+    for table in ["mail", "mail_given"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE name = ?"))?
+            .execute([name])?;
+    }
     Ok(())
 }
 

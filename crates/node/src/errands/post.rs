@@ -38,7 +38,7 @@ pub(super) fn known(node: &Node) -> Result<Vec<[u8; 8]>, Error> {
     Ok(names.take(limits::ERRAND_NAMES).collect())
 }
 
-/// A letter that is offered, and the copies of it that are gone once the peer has fetched it.
+/// A letter that is offered, and the copies of it that go with it.
 pub(super) struct Offered {
     pub(super) letter: Letter,
     pub(super) copies: u32,
@@ -62,6 +62,13 @@ pub(super) fn offer(
     let here = |item: &mail::Item| hash_of(&item.name).is_some_and(|hash| known.contains(&first(&hash)));
     let roll = node.roll();
     let passing = |item: &mail::Item| item.from != *peer && item.to != node.id() && roll.is_member(&item.to);
+    let mut given = node.read(|c| rows::given(c, peer))?;
+    for item in items.iter().filter(|item| here(item)) {
+        if given.get(&item.name).is_some_and(|copies| *copies > 0) {
+            node.local(|c| rows::set_arrived(c, &item.name, peer))?;
+            given.insert(item.name.clone(), 0);
+        }
+    }
     items.retain(|item| passing(item) && !here(item));
     // The newest first: it holds what the earlier ones of its maker do.
     items.sort_by_key(|item| (item.to != *peer, std::cmp::Reverse((item.got_at, item.number))));
@@ -73,12 +80,13 @@ pub(super) fn offer(
         }
         let age = mail::age_of(node, &item)?;
         let reason = carrier.has_reason(&item.to)?;
-        let given = match reason {
-            true => 0,
-            false if item.bytes <= SMALL => item.copies / 2,
-            false => 0,
+        // What it was handed and has not got it is given once more, for the same copies; what it had and let go of, not.
+        let copies = match given.get(&item.name) {
+            _ if reason || item.bytes > SMALL => 0,
+            Some(before) => *before,
+            None => item.copies / 2,
         };
-        if age >= mail::age::LIFE || !(reason || given > 0) {
+        if age >= mail::age::LIFE || !(reason || copies > 0) {
             continue;
         }
         let (Some(name), Some(bytes)) = (hash_of(&item.name), mail::read(node, &item.name)?) else {
@@ -89,7 +97,7 @@ pub(super) fn offer(
         }
         let along = Along {
             age: u32::try_from(age).unwrap_or(u32::MAX),
-            copies: given.clamp(1, mail::COPIES) as u8,
+            copies: copies.clamp(1, mail::COPIES) as u8,
         };
         let letter = Letter {
             blob: BlobName::of(&bytes),
@@ -112,7 +120,8 @@ fn far_from_county(node: &Node) -> Result<bool, Error> {
     let now = node.now();
     let met = node.peers()?.into_iter().filter(|p| p.county);
     let near = |p: &crate::PeerRow| {
-        let lately = |at: i64| (0..COUNTY_IS_NEAR).contains(&now.saturating_sub(at));
+        // By a clock that begins anew each morning, yesterday's meeting is of just now.
+        let lately = |at: i64| clocks::between(at, now).is_some_and(|ago| ago < COUNTY_IS_NEAR);
         p.connected || p.in_sync_at.is_some_and(lately)
     };
     Ok(!met.into_iter().any(|p| near(&p)))
