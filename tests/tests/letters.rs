@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use node::mail::{self, Along, COPIES, Delivered, age};
 use node::office::{self, OrganisationInput};
@@ -531,4 +532,40 @@ async fn what_did_not_arrive_is_given_again_for_the_same_copies() {
     assert!(asks.offered(&[]).await.is_empty());
     assert_eq!(copies(&b), 2);
     b.down().await;
+}
+
+/// Two schools are connected, and one of them then meets the school that a letter is for: the other hears of it on the same
+/// link, and hands it over.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_meets_somebody_new_says_so_on_a_link_that_stays() {
+    let county = Place::county();
+    let time = clock();
+    let [mut far, mut b, mut c] =
+        ["黑井小学", "白沙小学", "石桥小学"].map(|n| school_with_clock(&county, n, &time));
+    for (who, of) in [(&b, &c), (&c, &far), (&far, &c), (&b, &far)] {
+        county_tells_all(&county, who, of);
+    }
+    // The office's, one copy of it: B waits for somebody with a reason.
+    let sealed = bundle::make(&county.node, &far.node.id(), bundle::MAX).unwrap();
+    mail::deliver_along(&b.node, &sealed[0].bytes, Along::default()).unwrap();
+    let in_sync = |place: &Place, with: &Place| {
+        let peers = place.node.peers().unwrap();
+        peers
+            .iter()
+            .any(|p| p.node == with.node.id() && p.in_sync_at.is_some())
+    };
+    b.up().await;
+    c.knows(&b);
+    c.up().await;
+    until("B and C are connected", 40, || in_sync(&c, &b)).await;
+    // Every answer to its first question has come by now.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(of(&c, &county.node.id()).is_empty(), "C has no reason yet");
+    far.up().await;
+    c.knows(&far);
+    until("C carries it", 40, || of(&c, &county.node.id()).len() == 1).await;
+    assert!(in_sync(&c, &far));
+    for mut place in [far, b, c] {
+        place.down().await;
+    }
 }

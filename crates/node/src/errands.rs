@@ -33,6 +33,7 @@ use crate::blobs::wanted::{self, Size};
 use crate::{Error, Node, blobs};
 use claims::{Claims, STANDS_STILL};
 use passed::Passed;
+use reasons::Introduction;
 use receipts::{own_receipt, receipts_for, take_receipts};
 
 /// Below the session's stream.
@@ -459,8 +460,8 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
     // What this peer has not got, or has in pieces that do not fit.
     let mut without = Passed::default();
     let mut asked_receipts = false;
-    // Originals that are asked for, as they were told last on this link; and whether the peer knows whom we meet.
-    let (mut told, mut introduced) = (None, false);
+    // Originals that are asked for, as they were told last on this link; and whom the peer knows us to meet.
+    let (mut told, mut introduction) = (None, Introduction::default());
     // Mail is asked for when the link begins, and when the peer has taken some of ours or long after.
     let mut went = state.mail_went.subscribe();
     let (mut seen, mut asks, mut due) = (0, 0, Instant::now());
@@ -505,10 +506,12 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                 (seen, asks) = (given, ANSWER_AFTER.len());
                 due = Instant::now() + ANSWER_AFTER[0];
             }
+            let looking = node.clone();
+            let meets = blocking(move || reasons::meets(&looking)).await?;
+            due = introduction.due(&peer, &meets).map_or(due, |at| due.min(at));
             if Instant::now() >= due && speaks.mail() {
                 let open = opened(state, &mut streams).await?;
-                let came = mail(state, open, &mut without, !introduced).await?;
-                introduced = true;
+                let came = mail(state, open, &mut without, (&mut introduction, meets)).await?;
                 asks = if came { 0 } else { asks.saturating_sub(1) };
                 let next = ANSWER_AFTER.len() - asks;
                 due = Instant::now() + ANSWER_AFTER.get(next).copied().unwrap_or(MAIL_APART);
@@ -561,16 +564,13 @@ async fn mail(
     state: &State,
     (writer, reader): (&mut FrameWriter, &mut FrameReader),
     without: &mut Passed,
-    introduce: bool,
+    (introduction, meets): (&mut Introduction, Vec<[u8; 8]>),
 ) -> Result<bool, Trouble> {
     let (node, peer) = (state.node.clone(), state.link.peer());
-    let (known, meets) = {
-        let node = node.clone();
-        blocking(move || Ok((post::known(&node)?, reasons::meets(&node)?))).await?
-    };
+    let looking = node.clone();
     let asked = Errand::MailList {
-        known,
-        meets: if introduce { meets.clone() } else { Vec::new() },
+        known: blocking(move || post::known(&looking)).await?,
+        meets: introduction.say(&peer, &meets, Instant::now()),
     };
     write(writer, &asked).await?;
     let letters = match read(reader).await? {

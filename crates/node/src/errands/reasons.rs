@@ -2,10 +2,11 @@
 //! see its recipient; and of a small one a few copies besides (`mail::COPIES`).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Instant;
 
 use sync::{NodeId, Roll};
 
-use super::first;
+use super::{ANSWER_AFTER, MAIL_APART, first};
 use crate::{Error, Node, Role, clocks, office};
 
 /// The largest that is handed to somebody without a reason: a term's records of a small school, half a minute of 2G.
@@ -34,6 +35,40 @@ pub(super) fn meets(node: &Node) -> Result<Vec<[u8; 8]>, Error> {
 /// was noted before the clock was set back.
 fn lately(at: i64, now: i64) -> bool {
     clocks::can_have_been(at) && now.saturating_sub(at) <= LATELY
+}
+
+/// Whom one peer was told that we meet, on one link. It is told again when that has changed, each time after a longer
+/// pause.
+#[derive(Default)]
+pub(super) struct Introduction {
+    said: Option<(BTreeSet<[u8; 8]>, Instant)>,
+    times: usize,
+}
+
+impl Introduction {
+    /// When it should be told again; `None` while there is nothing new.
+    pub(super) fn due(&self, peer: &NodeId, meets: &[[u8; 8]]) -> Option<Instant> {
+        let (said, at) = self.said.as_ref()?;
+        let pause = ANSWER_AFTER.get(self.times - 1).copied().unwrap_or(MAIL_APART);
+        (*said != others(peer, meets)).then(|| *at + pause)
+    }
+
+    /// What it is told now: all of them, or nothing if it has heard that.
+    pub(super) fn say(&mut self, peer: &NodeId, meets: &[[u8; 8]], now: Instant) -> Vec<[u8; 8]> {
+        let set = others(peer, meets);
+        if self.said.as_ref().is_some_and(|(said, _)| *said == set) {
+            return Vec::new();
+        }
+        self.said = Some((set, now));
+        self.times += 1;
+        meets.to_vec()
+    }
+}
+
+/// Without the peer itself, who knows that it is met; in whatever order they were met.
+fn others(peer: &NodeId, meets: &[[u8; 8]]) -> BTreeSet<[u8; 8]> {
+    let itself = first(&peer.0);
+    meets.iter().copied().filter(|one| *one != itself).collect()
 }
 
 /// What is known of a carrier.
@@ -136,6 +171,37 @@ fn visited(roll: &Roll, device: &NodeId) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_peer_hears_whom_we_meet_again_when_that_has_changed_and_not_all_the_time() {
+        let peer = NodeId([1; 32]);
+        let [itself, near, far] = [1, 2, 3].map(|n| [n; 8]);
+        let begun = Instant::now();
+        let mut link = Introduction::default();
+        assert_eq!(
+            link.due(&peer, &[near]),
+            None,
+            "the first time with the first list"
+        );
+        assert_eq!(link.say(&peer, &[near], begun), [near]);
+        // In another order, or since we are in sync with the peer itself: no news.
+        assert_eq!(link.due(&peer, &[itself, near]), None);
+        assert!(link.say(&peer, &[itself, near], begun).is_empty());
+        // Ever more are met: each time all are told, and at most six times in the first half hour.
+        let (mut now, mut met, mut times) = (begun, vec![near, far], 0);
+        while now < begun + 3 * MAIL_APART {
+            met.push([10 + times; 8]);
+            now = link.due(&peer, &met).unwrap();
+            assert_eq!(link.say(&peer, &met, now), met);
+            assert_eq!(link.due(&peer, &met), None);
+            times += 1;
+        }
+        assert_eq!(times, 7);
+        assert_eq!(
+            now - begun,
+            ANSWER_AFTER.iter().sum::<std::time::Duration>() + 3 * MAIL_APART
+        );
+    }
 
     #[test]
     fn a_meeting_that_a_wrong_clock_has_dated_is_none_of_late() {
