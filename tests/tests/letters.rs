@@ -127,6 +127,28 @@ fn an_old_letter_on_a_stick_is_not_taken_again() {
     assert_eq!(of(&b, &a.node.id()).len(), 1);
 }
 
+/// Written by a computer that believes in 2000, and taken along by one whose clock is right; and the other way round.
+#[test]
+fn a_stick_from_a_computer_of_2000_is_a_night_old() {
+    let county = Place::county();
+    let (wrong, right) = (Arc::new(AtomicI64::new(946_684_800_000)), clock());
+    let a = school_with_clock(&county, "云雾小学", &wrong);
+    let b = school_with_clock(&county, "白沙小学", &right);
+    for (from, to) in [(&a, &b), (&b, &a)] {
+        county_tells_all(&county, to, from);
+        add_session(from, "雪天里的第㙇次研课", "2026-12-30");
+        let stick = tempfile::tempdir().unwrap();
+        plug(from, stick.path());
+        for clock in [&wrong, &right] {
+            pass(clock, 600);
+        }
+        plug(to, stick.path());
+        let age = age_at(to, &from.node.id());
+        let night = age::NIGHT + age::HOP;
+        assert!((night..night + 60).contains(&age), "{age}");
+    }
+}
+
 fn contains(dir: &Path, wanted: &[u8]) -> bool {
     std::fs::read_dir(dir).unwrap().flatten().any(|entry| {
         let path = entry.path();
