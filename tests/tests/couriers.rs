@@ -394,3 +394,44 @@ fn a_new_computer_of_a_school_is_filled_by_a_stick_of_the_county() {
     assert_eq!(titles(&new), sorted(&["青石小学集体备课"]));
     assert_eq!(office::roster(&new.node, &school_id).unwrap().len(), 3);
 }
+
+/// At the county, a file lies where one school's folder should be: the others get theirs, and that one is named.
+#[test]
+fn a_folder_that_cannot_be_made_holds_up_no_other_school() {
+    let county = Place::county();
+    let schools: Vec<Place> = ["青石小学", "白沙小学", "黑井小学"]
+        .iter()
+        .map(|name| Place::school(&county, &add_school(&county, name), &format!("{name} 电脑")))
+        .collect();
+    let stick = tempfile::tempdir().unwrap();
+    let to_schools = stick.path().join("研修U盘/带给学校");
+    fs::create_dir_all(&to_schools).unwrap();
+    fs::write(to_schools.join("白沙小学 电脑"), "别的文件").unwrap();
+    let everyone = Wishes {
+        everyone: true,
+        ..Wishes::default()
+    };
+    let report = stick::exchange(&county.node, stick.path(), &everyone).unwrap();
+    let mut to: Vec<&str> = report.written.iter().map(|w| w.to.as_str()).collect();
+    to.sort();
+    assert_eq!(to, sorted(&["青石小学 电脑", "黑井小学 电脑"]));
+    let missed: Vec<&str> = report.missed.iter().map(|(to, _)| to.as_str()).collect();
+    assert_eq!(missed, ["白沙小学 电脑"]);
+    assert!(!report.all_written() && report.unwritten.is_none());
+    let words = report.lines();
+    assert!(
+        words
+            .iter()
+            .any(|(zh, _)| zh.starts_with("给“白沙小学 电脑”的没有写到U盘")),
+        "{words:?}"
+    );
+    assert!(words.last().unwrap().0.contains("没有丢失"), "{words:?}");
+    // The same again with the file out of the way: what is still to go goes.
+    fs::remove_file(to_schools.join("白沙小学 电脑")).unwrap();
+    let report = stick::exchange(&county.node, stick.path(), &everyone).unwrap();
+    assert!(report.all_written(), "{report:?}");
+    for place in &schools {
+        let taken = stick::take(&place.node, stick.path()).unwrap();
+        assert_eq!(taken.taken.len(), 1, "{:?}", taken.failed);
+    }
+}

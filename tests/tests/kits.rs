@@ -155,6 +155,38 @@ fn a_stick_has_a_folder_for_each_school_and_each_program_once() {
     ));
 }
 
+/// Something lies where a school's folder should be, or a device's: the others are made, and those are named.
+#[test]
+fn a_folder_that_cannot_be_made_holds_up_no_other() {
+    let scene = Scene::new();
+    let pcs = ["云雾小学", "青石小学"].map(|school| {
+        let id = node::office::find_school(&scene.county.node, school).unwrap();
+        Place::school(&scene.county, &id, &format!("{school} 电脑"))
+    });
+    let root = scene.stick.path().join(kit::FOLDER);
+    fs::create_dir_all(scene.folder("云雾小学")).unwrap();
+    fs::write(root.join("白沙小学"), "别的文件").unwrap();
+    let own = format!("云雾小学 电脑-{}", pcs[0].node.id().short());
+    fs::write(scene.folder("云雾小学").join(&own), "别的文件").unwrap();
+    let made = scene.kit(&Order::default()).unwrap();
+    let named = |folders: &[kit::Folder]| folders.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    assert_eq!(named(&made.schools), ["云雾小学", "青石小学"]);
+    assert_eq!(named(&made.devices), ["青石小学 电脑"]);
+    let failed: Vec<&str> = made.failed.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(failed, ["白沙小学", "云雾小学 电脑"]);
+    assert!(
+        made.failed
+            .iter()
+            .all(|(_, error)| matches!(error, Error::File { .. }))
+    );
+    assert!(root.join("先读我.txt").is_file());
+    for (place, found) in pcs.iter().zip([false, true]) {
+        let school = place.node.label().replace(" 电脑", "");
+        let answer = kit::find(&place.node, &scene.folder(&school)).unwrap().answer;
+        assert_eq!(answer.is_some(), found, "{school}");
+    }
+}
+
 /// As b3sum prints it.
 fn blake3_of(text: &str) -> String {
     data_encoding::HEXLOWER.encode(&sync::BlobName::of(text.as_bytes()).0)

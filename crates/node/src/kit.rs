@@ -23,7 +23,7 @@ use sync::NodeId;
 
 use crate::directory::{file, write_whole};
 use crate::office::{self, Organisation};
-use crate::stick::{export, safe};
+use crate::stick::{export, is_of_one_file, safe};
 use crate::{Error, Node, bundle, enrol, mail};
 
 /// The folder on a stick that the page makes it in.
@@ -64,7 +64,7 @@ pub struct Folder {
 }
 
 /// What is on the stick now.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Made {
     /// Programs, copied or there already, and read back.
     pub programs: Vec<PathBuf>,
@@ -72,9 +72,29 @@ pub struct Made {
     pub schools: Vec<Folder>,
     /// One of each approved device, below that of its school.
     pub devices: Vec<Folder>,
+    /// Schools and devices whose folder could not be written, and why; the others stand.
+    pub failed: Vec<(String, Error)>,
 }
 
-/// Makes the kit in a folder. What is there already is made anew; nothing of anybody else is touched.
+impl Made {
+    /// Notes what became of one folder; a stick that takes no more of anybody ends it all.
+    fn note(
+        &mut self,
+        of: fn(&mut Made) -> &mut Vec<Folder>,
+        name: &str,
+        done: Result<Folder, Error>,
+    ) -> Result<(), Error> {
+        match done {
+            Ok(folder) => of(self).push(folder),
+            Err(error) if is_of_one_file(&error) => self.failed.push((name.to_owned(), error)),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Makes the kit in a folder. What is there already is made anew; nothing of anybody else is touched. A folder that cannot
+/// be written is named, and holds up none of the others.
 pub fn make(node: &Node, out: &Path, order: &Order) -> Result<Made, Error> {
     if !node.is_county() {
         return Err(Error::NotTheCounty);
@@ -93,7 +113,8 @@ pub fn make(node: &Node, out: &Path, order: &Order) -> Result<Made, Error> {
     let wanted = |id: &String| order.schools.is_empty() || order.schools.contains(id);
     if order.only.is_none() {
         for school in schools.iter().filter(|o| wanted(&o.id)) {
-            made.schools.push(of_school(node, out, &schools, school, order)?);
+            let done = of_school(node, out, &schools, school, order);
+            made.note(|made| &mut made.schools, &school.name, done)?;
         }
         let everybody = "\u{feff}研修入网U盘：每所学校一个文件夹，程序在“程序”里，各校共用。\r\n\r\n\
             怎么用：带到学校，照该校文件夹里的“先读我.txt”做；学校的入网申请会写在它自己的文件夹里。\r\n\
@@ -114,7 +135,8 @@ pub fn make(node: &Node, out: &Path, order: &Order) -> Result<Made, Error> {
         let theirs = !d.revoked && d.node != node.id() && !node.is_county_store(&d.node);
         if here && theirs && seen.insert(d.node) {
             let place = folders.get(d.scope.as_str()).map_or(OTHERS, String::as_str);
-            made.devices.push(device(node, &out.join(place), &d.node)?);
+            let done = device(node, &out.join(place), &d.node);
+            made.note(|made| &mut made.devices, &d.label, done)?;
         }
     }
     Ok(made)

@@ -141,6 +141,8 @@ pub struct Report {
     pub removed: usize,
     /// Why writing ended; everything is still here.
     pub unwritten: Option<Error>,
+    /// For whom something could not be written, as people call them, and why; that of the others is on the stick.
+    pub missed: Vec<(String, Error)>,
     /// Files that were not looked at: there are too many.
     pub passed_over: usize,
 }
@@ -186,6 +188,8 @@ pub fn exchange(node: &Node, dir: &Path, wishes: &Wishes) -> Result<Report, Erro
     });
     if let Err(error) = write_all(node, &root, &there, &ages, &mut report) {
         report.unwritten = Some(error);
+    }
+    if !report.all_written() {
         return Ok(report);
     }
     let ours: BTreeSet<String> = mail::list(node)?.into_iter().map(|i| i.name).collect();
@@ -377,7 +381,15 @@ fn write_all(
             false => root.join(TO_SCHOOLS).join(safe(&to)),
         };
         let path = free_path(node, &folder, &item, |p| taken.contains(p));
-        write_whole(&path, "part", &bytes)?;
+        match write_whole(&path, "part", &bytes) {
+            Err(error) if is_of_one_file(&error) => {
+                if report.missed.iter().all(|(name, _)| *name != to) {
+                    report.missed.push((to, error));
+                }
+                continue;
+            }
+            written => written?,
+        }
         taken.insert(path.clone());
         report.written.push(Written {
             path,
@@ -390,6 +402,18 @@ fn write_all(
         }
     }
     Ok(())
+}
+
+/// Whether an error concerns one file or folder, such as one that somebody has put in another's place: a stick that is full or
+/// cannot be written to takes nothing of anybody.
+pub(crate) fn is_of_one_file(error: &Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error {
+        Error::File { source, .. } => {
+            !matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+        }
+        _ => false,
+    }
 }
 
 /// Where a bundle may be written in a folder, by a name for people.
@@ -428,7 +452,7 @@ fn write_read_me(root: &Path) -> Result<(), Error> {
     write_whole(&path, "part", text.as_bytes())
 }
 
-/// A name that FAT32 and Windows take, in forty letters at most.
+/// A name that FAT32 and Windows take, in some forty letters.
 pub(crate) fn safe(name: &str) -> String {
     let clean: String = name
         .chars()
@@ -439,10 +463,24 @@ pub(crate) fn safe(name: &str) -> String {
         })
         .take(40)
         .collect();
+    // Windows drops dots and spaces at the end: two names would be one.
     match clean.trim_matches([' ', '.']) {
         "" => "无名".into(),
+        name if is_a_device(name) => format!("_{name}"),
         name => name.into(),
     }
+}
+
+/// Names that are devices to Windows in any folder and with any ending: nothing can be made under them
+/// (learn.microsoft.com, "Naming Files, Paths, and Namespaces").
+fn is_a_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ');
+    let upper = stem.to_ascii_uppercase();
+    let port = ["COM", "LPT"].iter().find_map(|port| upper.strip_prefix(port));
+    matches!(
+        upper.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+    ) || port.is_some_and(|n| matches!(n, "¹" | "²" | "³") || matches!(n.as_bytes(), [b'0'..=b'9']))
 }
 
 /// A day as eight digits, by Chinese time wherever this runs: part of a file's name, for people.
@@ -453,6 +491,11 @@ fn day(unix: i64) -> String {
 }
 
 impl Report {
+    /// All that was to go out is on the stick.
+    pub fn all_written(&self) -> bool {
+        self.unwritten.is_none() && self.missed.is_empty()
+    }
+
     /// What was done, line by line, in Chinese and English; the last line says whether the stick may go.
     pub fn lines(&self) -> Vec<(String, String)> {
         let mut out = Vec::new();
@@ -487,6 +530,12 @@ impl Report {
                 format!("written: {en}for {}, {kb} KB", w.to),
             ));
         }
+        for (to, error) in &self.missed {
+            out.push((
+                format!("给“{to}”的没有写到U盘：{}", error.zh()),
+                format!("not written: for {to}: {error}"),
+            ));
+        }
         if self.passed_over > 0 {
             let n = self.passed_over;
             out.push((
@@ -496,6 +545,12 @@ impl Report {
         }
         out.push(match &self.unwritten {
             Some(error) => cannot_write(error),
+            None if !self.missed.is_empty() => (
+                "有的没有写到U盘，见上，都还在本机，没有丢失；其余的已写实。可以拔下U盘，换一个U盘再按一次。".into(),
+                "Some was not written, see above; it is still here, and all else is on the stick. It can be removed; \
+                 try another one."
+                    .into(),
+            ),
             None if self.taken.is_empty() && self.written.is_empty() && self.carried == 0 => (
                 "没有要收的，也没有要送的。可以拔下U盘。".into(),
                 "Nothing to take and nothing to send. The stick can be removed.".into(),
@@ -597,6 +652,38 @@ mod tests {
         assert_eq!(safe("青石小学 办公室电脑"), "青石小学 办公室电脑");
         assert_eq!(safe("a/b:c*d?.. "), "a－b－c－d－");
         assert_eq!(safe(" .. "), "无名");
+        for name in [
+            "CON",
+            "con",
+            "Prn",
+            "AUX",
+            "nul",
+            "COM1",
+            "com9",
+            "LPT1",
+            "lpt9",
+            "CON.txt",
+            "nul.tar.gz",
+            "aux .x",
+            "COM²",
+            "CONIN$",
+        ] {
+            assert_eq!(safe(name), format!("_{name}"));
+        }
+        assert_eq!(safe(" con. "), "_con");
+        for name in [
+            "CONG",
+            "console",
+            "COM10",
+            "COM",
+            "LPT",
+            "com1 电脑",
+            "A.CON",
+            "常规",
+            "COM－1",
+        ] {
+            assert_eq!(safe(name), name);
+        }
         assert_eq!(safe(&"长".repeat(300)).chars().count(), 40);
         assert_eq!(day(1_767_283_200), "20260102");
         assert_eq!(day(0), "19700101");

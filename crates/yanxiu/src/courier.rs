@@ -82,9 +82,9 @@ pub fn stick(data: &Path, args: &StickArgs) -> Result<(), Failure> {
     };
     let report = stick::exchange(&node, &args.dir, &wishes)?;
     print(&report, true);
-    match report.unwritten {
-        Some(_) => Err(Failure::new("U盘没有写完 / the stick was not written to its end")),
-        None => Ok(()),
+    match report.all_written() {
+        false => Err(Failure::new("U盘没有写完 / the stick was not written to its end")),
+        true => Ok(()),
     }
 }
 

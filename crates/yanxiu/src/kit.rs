@@ -53,16 +53,24 @@ pub fn kit(data: &Path, args: &Kit) -> Result<(), Failure> {
             folder.files
         );
     }
+    for (name, error) in &made.failed {
+        println!("✗ {name}：没有写成 / not written: {} / {error}", error.zh());
+    }
     if order.rosters.len() > 1 {
         println!(
             "注意：这里有 {} 所学校教师的名单。分别送到各校的U盘，请用 --school 只装一所 / names of several schools lie here; give each school a stick of its own (--school)",
             order.rosters.len()
         );
     }
-    if made.schools.is_empty() && made.devices.is_empty() {
+    if made.schools.is_empty() && made.devices.is_empty() && made.failed.is_empty() {
         println!("名册上还没有学校 / there is no school yet: yanxiu import 花名册.xlsx");
     }
-    Ok(())
+    match made.failed.len() {
+        0 => Ok(()),
+        n => Err(Failure::new(format!(
+            "有 {n} 个文件夹没有写成，见上；其余都写好了 / {n} folders were not written, see above; all others were"
+        ))),
+    }
 }
 
 /// The county: the requests of many schools in one list, approved in one act.

@@ -247,7 +247,7 @@ async fn stick_in(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {
         .await?;
     match done {
         Ok(report) => {
-            let whole = report.unwritten.is_none() && report.failed.is_empty();
+            let whole = report.all_written() && report.failed.is_empty();
             courier_page(ctx, Form::default(), report.lines(), whole).await
         }
         Err(error) => {

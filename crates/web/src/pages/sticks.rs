@@ -144,6 +144,7 @@ async fn make(ctx: &Ctx, mut form: Form, path: PathBuf) -> Result<Response, Faul
         Ok(made) => {
             ctx.log("kit", &at).await;
             let (schools, devices) = (made.schools.len(), made.devices.len());
+            let whole = made.failed.is_empty();
             let mut done = vec![(
                 format!(
                     "写好了：{at} 里有 {schools} 所学校的文件夹、{devices} 台已批准设备的批复和起始数据。可以拔下U盘。"
@@ -152,6 +153,12 @@ async fn make(ctx: &Ctx, mut form: Form, path: PathBuf) -> Result<Response, Faul
                     "Done: {schools} schools and {devices} approved devices in {at}. The stick can be removed."
                 ),
             )];
+            for (name, error) in made.failed {
+                done.push((
+                    format!("“{name}”没有写成：{}", error.zh()),
+                    format!("{name}: not written: {error}"),
+                ));
+            }
             for program in made.programs {
                 let name = program
                     .file_name()
@@ -163,7 +170,7 @@ async fn make(ctx: &Ctx, mut form: Form, path: PathBuf) -> Result<Response, Faul
                     format!("The program {name} was copied and read back."),
                 ));
             }
-            sticks_page(ctx, Form::default(), None, (done, true)).await
+            sticks_page(ctx, Form::default(), None, (done, whole)).await
         }
         Err(error) => {
             not_opened(&mut form, error)?;
