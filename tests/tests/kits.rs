@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use node::enrol::batch::{self, Asking, Batch};
 use node::held::{self, Sure};
 use node::kit::{self, Made, Order};
+use node::office::{self, OrganisationInput};
 use node::stick::{self, Wishes};
 use node::{Error, Filter, NodeId, Role, enrol};
 use yanxiu_tests::*;
@@ -185,6 +186,94 @@ fn a_folder_that_cannot_be_made_holds_up_no_other() {
         let answer = kit::find(&place.node, &scene.folder(&school)).unwrap().answer;
         assert_eq!(answer.is_some(), found, "{school}");
     }
+}
+
+/// Two schools of one name, as merged townships have them, and one whose name differs in nothing that a stick can tell.
+#[test]
+fn two_schools_of_one_name_get_folders_of_their_own() {
+    let scene = Scene::new();
+    let add = |name: &str, code: &str| {
+        let input = OrganisationInput {
+            name: name.into(),
+            org_kind: "primary_school".into(),
+            school_code: code.into(),
+            ..OrganisationInput::default()
+        };
+        let before: Vec<String> = ids(&scene);
+        office::save_organisations(&scene.county.node, &clerk(), vec![(None, input)]).unwrap();
+        ids(&scene).into_iter().find(|id| !before.contains(id)).unwrap()
+    };
+    let north = add("中心小学", "2153001234");
+    let south = add("中心小学", "2153005678");
+    let nameless = add("中心小学.", "");
+    let made = scene.kit(&Order::default()).unwrap();
+    let mut paths: Vec<&Path> = made.schools.iter().map(|f| f.path.as_path()).collect();
+    let all = paths.len();
+    paths.sort();
+    paths.dedup();
+    assert_eq!((paths.len(), all), (6, 6), "{paths:?}");
+    let folders = [
+        (&north, "中心小学-2153001234".to_owned()),
+        (&south, "中心小学-2153005678".to_owned()),
+        (
+            &nameless,
+            format!("中心小学-{nameless}").chars().take(45).collect(),
+        ),
+    ];
+    for (school, folder) in &folders {
+        assert!(
+            paths
+                .iter()
+                .any(|path| path.file_name().unwrap().to_string_lossy() == *folder),
+            "{folder}: {paths:?}"
+        );
+        // A request that names no school belongs to the one whose folder it lies in.
+        let place = Place::device(&format!("{folder} 电脑"));
+        fs::write(
+            scene.folder(folder).join("申请.txt"),
+            enrol::request_code(&place.node),
+        )
+        .unwrap();
+        let found = scene.look();
+        let asking = found.asking.iter().find(|a| a.device == place.node.id()).unwrap();
+        assert_eq!(asking.school, **school);
+        assert!(asking.is_expected());
+    }
+    // A second one for the same school: neither is what a county expects, and of the others nothing changes.
+    let second = Place::device("又一台");
+    fs::write(
+        scene.folder(&folders[1].1).join("又一份.txt"),
+        enrol::request_code(&second.node),
+    )
+    .unwrap();
+    for asking in scene.look().asking {
+        assert_eq!(asking.rivals, usize::from(asking.school == south));
+        assert_eq!(asking.is_expected(), asking.school != south);
+    }
+    // The kit of one alone lies where it lay in the kit of all, and approved devices beside it.
+    let pc = Place::school(&scene.county, &south, "电脑");
+    let one = Order {
+        schools: vec![south.clone()],
+        ..Order::default()
+    };
+    let made = scene.kit(&one).unwrap();
+    assert_eq!(made.schools[0].path, scene.folder("中心小学-2153005678"));
+    assert_eq!(
+        made.devices[0].path.parent().unwrap(),
+        scene.folder("中心小学-2153005678")
+    );
+    assert!(
+        kit::find(&pc.node, &scene.folder("中心小学-2153005678"))
+            .unwrap()
+            .answer
+            .is_some()
+    );
+}
+
+/// Record ids of all organisations.
+fn ids(scene: &Scene) -> Vec<String> {
+    let all = office::organisations(&scene.county.node).unwrap();
+    all.into_iter().map(|o| o.id).collect()
 }
 
 /// As b3sum prints it.

@@ -5,7 +5,7 @@ mod support;
 
 use node::accounts::Role;
 use node::{enrol, kit};
-use support::Site;
+use support::{Page, Site};
 
 #[test]
 fn schools_are_approved_in_one_act_from_a_stick_and_what_does_not_fit_is_named() {
@@ -47,6 +47,7 @@ fn schools_are_approved_in_one_act_from_a_stick_and_what_does_not_fit_is_named()
     shown
         .has("U盘上的申请（2）")
         .has("不能批准的（2）")
+        .has("2168000001")
         .has("已经是“青石镇中心小学”的电脑")
         .has("这不是申请")
         .has("放错的.txt")
@@ -55,16 +56,43 @@ fn schools_are_approved_in_one_act_from_a_stick_and_what_does_not_fit_is_named()
     for site in &new {
         shown.has(&enrol::digits(&root, &site.node.id()));
     }
-    let ids = new.iter().map(|s| s.node.id().to_string()).collect::<Vec<_>>();
+    // An approval is of a device at the school that it was shown with.
+    let pair = |site: &Site, school: &str| format!("{}/{}", site.node.id(), county.school_id(school));
+    let pairs = [pair(&new[0], "青石镇中心小学"), pair(&new[1], "云岭县第一小学")];
+    let marked = |page: &Page, pair: &str| {
+        let at = page.body.find(&format!("value=\"{pair}\"")).unwrap();
+        let end = page.body[at..].find('>').unwrap();
+        page.body[at..at + end].ends_with(" checked")
+    };
+    assert!(!marked(&shown, &pairs[0]), "the school has a computer");
+    assert!(marked(&shown, &pairs[1]), "the first of its school");
     let mut fields = vec![("do", "approve"), ("place", path)];
     auditor
         .submit(page, page, &fields)
         .has("请至少选一份申请")
         .has("请先和各校核对数字");
-    fields.extend([("device", ids[0].as_str()), ("device", &ids[1])]);
+    fields.extend([("device", pairs[0].as_str()), ("device", &pairs[1])]);
     auditor.submit(page, page, &fields).has("请先和各校核对数字");
     assert!(new.iter().all(|s| !county.node.roll().is_member(&s.node.id())));
     fields.push(("compared", "1"));
+    // Marked while it was shown at the other school; and a page of an older program, which names no school.
+    let moved = pair(&new[0], "云岭县第一小学");
+    let device = new[0].node.id().to_string();
+    for stale in [moved.as_str(), &device] {
+        auditor
+            .submit(
+                page,
+                page,
+                &[
+                    ("do", "approve"),
+                    ("place", path),
+                    ("device", stale),
+                    ("compared", "1"),
+                ],
+            )
+            .has("1 份勾选的申请没有批准");
+        assert!(!county.node.roll().is_member(&new[0].node.id()));
+    }
     auditor
         .submit(page, page, &fields)
         .has("青石镇中心小学 · 青石镇中心小学 教务处：已批准")
@@ -82,6 +110,19 @@ fn schools_are_approved_in_one_act_from_a_stick_and_what_does_not_fit_is_named()
         let report = node::stick::take(&site.node, &own).unwrap();
         assert!(report.failed.is_empty(), "{:?}", report.failed);
         assert_eq!(site.node.home_school(), Some(county.school_id(school)));
+    }
+    // Two ask for one school: a person has to know which.
+    let rivals: Vec<Site> = (0..2)
+        .map(|_| {
+            let site = Site::loose();
+            kit::leave_request(&site.node, &folder("云岭县第一小学")).unwrap();
+            site
+        })
+        .collect();
+    let shown = auditor.submit(page, page, &look);
+    shown.has("该校共有 3 份申请").has("问清是哪台再勾选");
+    for site in &rivals {
+        assert!(!marked(&shown, &pair(site, "云岭县第一小学")));
     }
     // A school's own page does not have this.
     let clerk = new[0].signed_in("李专管员", Role::Clerk);

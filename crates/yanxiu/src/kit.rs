@@ -137,14 +137,23 @@ fn ended(failed: usize, otherwise: &str) -> Result<(), Failure> {
 
 fn show(found: &Batch) {
     for (n, asking) in (1..).zip(&found.asking) {
-        let state = match (asking.known, asking.beside.is_empty()) {
-            (true, _) => "早已批准，批复重写一份 / approved before".to_string(),
-            (false, true) => String::new(),
-            (false, false) => format!("该校已有 / the school has {}", asking.beside.join("、")),
-        };
+        let mut state = String::new();
+        if asking.known {
+            state += "早已批准，批复重写一份 / approved before";
+        }
+        if !asking.known && !asking.beside.is_empty() {
+            state += &format!("该校已有 / the school has {}  ", asking.beside.join("、"));
+        }
+        if !asking.known && asking.rivals > 0 {
+            state += &format!(
+                "该校共有 {0} 份申请 / {0} requests for this school",
+                asking.rivals + 1
+            );
+        }
         println!(
-            "[{n}] {} · {} ({})  核对码 digits: {}  {state}",
+            "[{n}] {} {} · {} ({})  核对码 digits: {}  {state}",
             asking.school_name,
+            asking.school_code,
             asking.label,
             asking.device.short(),
             asking.digits

@@ -37,12 +37,24 @@ pub struct Asking {
     pub school: String,
     /// The school's name.
     pub school_name: String,
+    /// Its code, or empty.
+    pub school_code: String,
     /// It is this school's PC already: its answer is written once more.
     pub known: bool,
     /// Other PCs that the school has.
     pub beside: Vec<String>,
+    /// Other devices that ask for the same school here.
+    pub rivals: usize,
     /// The files that say so.
     pub files: Vec<PathBuf>,
+}
+
+impl Asking {
+    /// The first computer of its school, and the only one that asks: a request as a county expects it. Of any other a person
+    /// has to know why there are two.
+    pub fn is_expected(&self) -> bool {
+        !self.known && self.beside.is_empty() && self.rivals == 0
+    }
 }
 
 /// A request that cannot be approved.
@@ -117,6 +129,13 @@ pub fn find(node: &Node, places: &[PathBuf]) -> Result<Batch, Error> {
                 }),
             }
         }
+    }
+    let mut wanting: HashMap<String, usize> = HashMap::new();
+    for asking in &batch.asking {
+        *wanting.entry(asking.school.clone()).or_default() += 1;
+    }
+    for asking in &mut batch.asking {
+        asking.rivals = wanting.get(&asking.school).map_or(0, |all| all - 1);
     }
     batch
         .asking
@@ -243,8 +262,10 @@ impl Schools {
             digits: digits(&root, &device),
             school: school.id.clone(),
             school_name: school.name.clone(),
+            school_code: school.school_code.clone(),
             known: held.iter().any(|(role, _)| *role == Role::School),
             beside: beside.map(|(_, label)| label.clone()).collect(),
+            rivals: 0,
             files: Vec::new(),
         })
     }

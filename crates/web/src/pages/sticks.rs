@@ -40,12 +40,16 @@ impl SticksPage {
         self.f.all(field).any(|s| s == code)
     }
 
-    /// Whether a request is marked to be approved: all new ones, or those that were marked before.
+    /// Whether a request is marked to be approved: those that a county expects, or those that were marked before.
     fn marked(&self, asking: &Asking) -> bool {
         match self.f.has("place") {
-            true => self.ticked("device", &asking.device.to_string()),
-            false => !asking.known,
+            true => self.ticked("device", &shown_as(asking)),
+            false => asking.is_expected(),
         }
+    }
+
+    fn pair(&self, asking: &Asking) -> String {
+        shown_as(asking)
     }
 
     /// Why a request cannot be approved.
@@ -62,6 +66,11 @@ impl SticksPage {
         parts.reverse();
         parts.join("/")
     }
+}
+
+/// A device and the school that it was shown with: an approval is of both.
+fn shown_as(asking: &Asking) -> String {
+    format!("{}/{}", asking.device, asking.school)
 }
 
 /// `GET /devices/sticks`
@@ -179,7 +188,8 @@ async fn make(ctx: &Ctx, mut form: Form, path: PathBuf) -> Result<Response, Faul
     }
 }
 
-/// Approves those that are marked; each is looked at again, as the stick is now.
+/// Approves those that are marked; each is looked at again, as the stick is now, and is approved for the school that was
+/// shown or not at all.
 async fn approve(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {
     let path = PathBuf::from(form.text("place"));
     let marked: BTreeSet<String> = form.all("device").map(str::to_owned).collect();
@@ -201,26 +211,31 @@ async fn approve(ctx: &Ctx, mut form: Form) -> Result<Response, Fault> {
         .app
         .attempt(move |n| {
             let found = batch::find(n, &[at])?.asking;
-            let chosen: Vec<&Asking> = (found.iter())
-                .filter(|a| marked.contains(&a.device.to_string()))
-                .collect();
+            let chosen: Vec<&Asking> = (found.iter()).filter(|a| marked.contains(&shown_as(a))).collect();
+            let passed_over = marked.len().saturating_sub(chosen.len());
             let results = batch::approve_all(n, &chosen).into_iter();
             let results = results.map(|(a, done)| {
                 // Also when the stick could not be written to: the approval stands.
                 let stands = n.roll().is_member(&a.device);
                 (a.clone(), stands, done.map_err(|e| (e.zh(), e.to_string())))
             });
-            Ok(results.collect::<Vec<_>>())
+            Ok((results.collect::<Vec<_>>(), passed_over))
         })
         .await?;
-    let results = match results {
+    let (results, passed_over) = match results {
         Ok(results) => results,
         Err(error) => {
             not_opened(&mut form, error)?;
             return sticks_page(ctx, form, None, (Vec::new(), true)).await;
         }
     };
-    let (mut done, mut whole) = (Vec::new(), true);
+    let (mut done, mut whole) = (Vec::new(), passed_over == 0);
+    if passed_over > 0 {
+        done.push((
+            format!("{passed_over} 份勾选的申请没有批准：U盘上的申请在显示以后改了，请在下面重新核对。"),
+            format!("{passed_over} marked requests were not approved: they have changed since they were shown; look at them below."),
+        ));
+    }
     for (asking, stands, result) in results {
         let who = format!("{} · {}", asking.school_name, asking.label);
         match result {
