@@ -112,16 +112,16 @@ pub fn make(node: &Node, out: &Path, order: &Order) -> Result<Made, Error> {
     };
     let wanted = |id: &String| order.schools.is_empty() || order.schools.contains(id);
     if order.only.is_none() {
-        for school in schools.iter().filter(|o| wanted(&o.id)) {
-            let done = of_school(node, out, &schools, school, order);
-            made.note(|made| &mut made.schools, &school.name, done)?;
-        }
         let everybody = "\u{feff}研修入网U盘：每所学校一个文件夹，程序在“程序”里，各校共用。\r\n\r\n\
             怎么用：带到学校，照该校文件夹里的“先读我.txt”做；学校的入网申请会写在它自己的文件夹里。\r\n\
             U盘回到县里后，在“设备”页的“批量入网”里一次批准（或运行 yanxiu enrol approve --all U盘文件夹），批复和起始数据\r\n\
             会写回各校的文件夹。再带到学校，再做一次，就入网了。\r\n\r\n\
             A folder for each school; the programs are shared. See 先读我.txt in the school's folder.\r\n";
         write_whole(&out.join(READ_ME), "part", everybody.as_bytes())?;
+        for school in schools.iter().filter(|o| wanted(&o.id)) {
+            let done = of_school(node, out, &schools, school, order);
+            made.note(|made| &mut made.schools, &school.name, done)?;
+        }
     }
     let folders: HashMap<&str, String> = (schools.iter())
         .map(|o| (o.id.as_str(), folder(&schools, o)))

@@ -121,7 +121,12 @@ fn county() -> Router<App> {
         .route("/tokens", get(tokens::list).post(tokens::make))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/devices", get(devices::list).post(devices::approve))
-        .route("/devices/sticks", get(sticks::show).post(sticks::act))
+        .route(
+            "/devices/sticks",
+            get(sticks::show)
+                .post(sticks::act)
+                .layer(DefaultBodyLimit::max(import::MAX_BYTES)),
+        )
         .route("/devices/{id}", get(devices::show))
         .route(
             "/devices/{id}/revoke",

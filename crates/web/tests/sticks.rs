@@ -128,3 +128,56 @@ fn schools_are_approved_in_one_act_from_a_stick_and_what_does_not_fit_is_named()
     let clerk = new[0].signed_in("李专管员", Role::Clerk);
     clerk.get(page).is(403);
 }
+
+/// The county's roster comes along: each school's folder gets its own rows, and the county keeps no names.
+#[test]
+fn a_kit_takes_each_schools_own_rows_of_a_roster() {
+    let county = Site::county(false);
+    let auditor = county.signed_in("陈审核员", Role::Auditor);
+    let page = "/devices/sticks";
+    auditor.get(page).has("formenctype=\"multipart/form-data\"");
+    let stick = tempfile::tempdir().unwrap();
+    let path = stick.path().to_str().unwrap();
+    let roster = |school: &str| stick.path().join(kit::FOLDER).join(school).join("花名册.xlsx");
+    let kit = [("do", "kit"), ("path", path)];
+    // Without one, as a browser sends it; and such as hold no teacher of these schools, or are no table.
+    auditor
+        .upload_to(page, &kit, "", b"")
+        .has("2 所学校的文件夹")
+        .lacks("花名册：");
+    auditor
+        .upload_to(
+            page,
+            &kit,
+            "别县.csv",
+            "姓名,教师编号,学校名称\n王五,T9,别处小学\n".as_bytes(),
+        )
+        .has("没有认出这些学校的教师，什么也没有写");
+    auditor
+        .upload_to(page, &kit, "坏.xlsx", b"PK\x03\x04")
+        .has("class=\"error\"")
+        .lacks("写好了");
+    assert!(!roster("青石镇中心小学").exists() && !roster("云岭县第一小学").exists());
+
+    let names = "姓名,教师编号,学校名称\n王𬭊,YL001,青石镇中心小学\n㙇伟,YL002,云岭县第一小学\n";
+    let one = county.school_id("青石镇中心小学");
+    let only = [kit[0], kit[1], ("school", one.as_str())];
+    let read = |school: &str| {
+        let bytes = std::fs::read(roster(school)).unwrap();
+        format!("{:?}", web::sheet::grid::read(&bytes, "花名册.xlsx").unwrap())
+    };
+    auditor
+        .upload_to(page, &only, "全县花名册.csv", names.as_bytes())
+        .has("1 所学校的文件夹里有本校的教师名单")
+        .lacks("请每校做一个");
+    assert!(!roster("云岭县第一小学").exists());
+    let own = read("青石镇中心小学");
+    assert!(own.contains("王𬭊") && !own.contains("㙇伟"), "{own}");
+    auditor
+        .upload_to(page, &kit, "全县花名册.csv", names.as_bytes())
+        .has("2 所学校的文件夹里有本校的教师名单")
+        .has("请每校做一个");
+    let own = read("云岭县第一小学");
+    assert!(own.contains("㙇伟") && !own.contains("王𬭊"), "{own}");
+    assert_eq!(county.node.count(&node::Filter::kind("person")).unwrap(), 0);
+}

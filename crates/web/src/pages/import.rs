@@ -201,6 +201,9 @@ pub(crate) async fn upload(State(app): State<App>, mut request: Request) -> Resu
     Ok(shown)
 }
 
+/// Fields of a form with a file that are read: a county's schools, with room.
+const FIELDS: usize = 400;
+
 /// The fields of a form with one file, the file's name, and the file.
 pub(crate) async fn read_upload(app: &App, request: Request) -> Result<(Form, String, Vec<u8>), Fault> {
     let broken = |_| {
@@ -221,7 +224,7 @@ pub(crate) async fn read_upload(app: &App, request: Request) -> Result<(Form, St
         if name == "file" {
             file_name = part.file_name().unwrap_or_default().chars().take(120).collect();
             bytes = part.bytes().await.map_err(broken)?.to_vec();
-        } else if pairs.len() < 20 {
+        } else if pairs.len() < FIELDS {
             pairs.push((name, part.text().await.map_err(broken)?));
         }
     }

@@ -4,20 +4,27 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use askama::Template;
+use axum::RequestExt;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use node::enrol::batch::{self, Asking, Batch, Turned};
 use node::kit::{self, Order};
 use node::office::{self, Organisation};
 use node::stick::{self, Drive};
 
+use crate::app::App;
 use crate::fault::Fault;
 use crate::form::Form;
+use crate::guard;
+use crate::import::rosters;
 use crate::labels::Choice;
 use crate::lang::Lang;
 use crate::page::{Chrome, html};
 use crate::pages::courier::{not_opened, place};
 use crate::pages::devices::may;
-use crate::who::{Ctx, Post};
+use crate::pages::import::{read_upload, this_year};
+use crate::who::{Ctx, Post, check_token};
 
 #[derive(Template)]
 #[template(path = "sticks.html")]
@@ -106,9 +113,26 @@ async fn sticks_page(
     })
 }
 
-/// `POST /devices/sticks`: what the field `do` names.
-pub(crate) async fn act(Post { ctx, mut form }: Post) -> Result<Response, Fault> {
-    may(&ctx)?;
+/// `POST /devices/sticks`: what the field `do` names. A kit may come with the file of the county's roster.
+pub(crate) async fn act(State(app): State<App>, mut request: Request) -> Result<Response, Fault> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let (ctx, mut form, file) = match kind.is_some_and(|kind| kind.starts_with("multipart/")) {
+        true => {
+            let ctx: Ctx = request.extract_parts_with_state(&app).await?;
+            may(&ctx)?;
+            if !guard::same_origin(request.headers(), request.uri()) {
+                return Err(Fault::Stale);
+            }
+            let (form, name, bytes) = read_upload(&app, request).await?;
+            check_token(&ctx.who.csrf, form.raw("csrf"))?;
+            (ctx, form, (!bytes.is_empty()).then_some((name, bytes)))
+        }
+        false => {
+            let Post { ctx, form } = Post::from_request(request, &app).await?;
+            may(&ctx)?;
+            (ctx, form, None)
+        }
+    };
     if form.text("do") == "approve" {
         return approve(&ctx, form).await;
     }
@@ -117,7 +141,7 @@ pub(crate) async fn act(Post { ctx, mut form }: Post) -> Result<Response, Fault>
     };
     match form.text("do").as_str() {
         "look" => look(&ctx, form, path, (Vec::new(), true)).await,
-        "kit" => make(&ctx, form, path).await,
+        "kit" => make(&ctx, form, path, file).await,
         _ => Err(Fault::NotFound),
     }
 }
@@ -138,7 +162,13 @@ async fn look(
     }
 }
 
-async fn make(ctx: &Ctx, mut form: Form, path: PathBuf) -> Result<Response, Fault> {
+/// Makes a kit; with each school's own rows of a roster, if a file came along.
+async fn make(
+    ctx: &Ctx,
+    mut form: Form,
+    path: PathBuf,
+    file: Option<(String, Vec<u8>)>,
+) -> Result<Response, Fault> {
     let mut order = Order {
         schools: form.all("school").map(str::to_owned).collect(),
         ..Order::default()
@@ -147,6 +177,25 @@ async fn make(ctx: &Ctx, mut form: Form, path: PathBuf) -> Result<Response, Faul
         let own = std::env::current_exe().map_err(|e| Fault::Inside(format!("own program: {e}")))?;
         order.programs.push(own);
     }
+    if let Some((name, bytes)) = file {
+        let (schools, year) = (order.schools.clone(), this_year().0);
+        match ctx
+            .run(move |n| rosters(n, &bytes, &name, year, &schools))
+            .await?
+        {
+            Ok(rosters) if rosters.is_empty() => form.fail(
+                "file",
+                "花名册里没有认出这些学校的教师，什么也没有写",
+                "No teacher of these schools was found in the roster; nothing was written",
+            ),
+            Ok(rosters) => order.rosters = rosters,
+            Err(error) => form.fail("file", &error.zh(), &error.to_string()),
+        }
+        if !form.ok() {
+            return sticks_page(ctx, form, None, (Vec::new(), true)).await;
+        }
+    }
+    let names = order.rosters.len();
     let out = path.join(kit::FOLDER);
     let at = out.display().to_string();
     match ctx.app.attempt(move |n| kit::make(n, &out, &order)).await? {
@@ -162,6 +211,18 @@ async fn make(ctx: &Ctx, mut form: Form, path: PathBuf) -> Result<Response, Faul
                     "Done: {schools} schools and {devices} approved devices in {at}. The stick can be removed."
                 ),
             )];
+            if names > 0 {
+                done.push((
+                    format!("花名册：{names} 所学校的文件夹里有本校的教师名单。"),
+                    format!("Rosters: the folders of {names} schools have the names of their own teachers."),
+                ));
+            }
+            if names > 1 {
+                done.push((
+                    "注意：U盘上有几所学校教师的名单。分别送到各校的U盘，请每校做一个（只装这一所）。".into(),
+                    "Names of several schools lie on this stick; give each school a stick of its own.".into(),
+                ));
+            }
             for (name, error) in made.failed {
                 done.push((
                     format!("“{name}”没有写成：{}", error.zh()),
