@@ -6,7 +6,8 @@
 use node::blobs::storage;
 use node::blobs::wanted::Size;
 use node::office;
-use node::{Filter, Role};
+use node::stick::{self, Wishes};
+use node::{Filter, Role, enrol};
 use yanxiu_tests::photos::{add, files, here};
 use yanxiu_tests::*;
 
@@ -106,6 +107,77 @@ async fn an_original_goes_by_its_own_receipt_or_by_an_act_of_its_own() {
     .await;
     school.down().await;
     county.down().await;
+}
+
+/// The school lets an original go on the receipt of an office computer, and no more once that computer was revoked: it may be
+/// lost, and with it the only other one. The office itself lets nothing go, for that receipt is its word.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_original_goes_on_the_word_of_a_revoked_office_nor_at_an_office() {
+    let mut county = Place::county();
+    let id = add_school(&county, "青石小学");
+    let mut school = Place::school(&county, &id, "青石小学 电脑");
+    let mut office = Place::device("教师发展中心 电脑");
+    office.enrol(&county, &[(Role::County, String::new())]);
+    let session = add_session(&school, "第３次研课磨课", "2025-10-09");
+    add(&school, &session, &files(10));
+    office.up().await;
+    school.knows(&office);
+    school.up().await;
+    until("the office has the copy", 40, || {
+        here(&office).iter().any(|h| h.copy)
+    })
+    .await;
+    let entry = entries(&school).remove(0);
+    office::ask_original(&office.node, &entry).unwrap();
+    let removable = |place: &Place| storage::gauge(&place.node, LATER).unwrap().removable.files;
+    until("the school has the receipt for the original", 40, || {
+        removable(&school) == 1
+    })
+    .await;
+    school.down().await;
+    // The hub has it as well, and the office the hub's receipt.
+    county.up().await;
+    office.knows(&county);
+    until("the hub has the record", 40, || entries(&county).len() == 1).await;
+    office::ask_original(&county.node, &entry).unwrap();
+    let record = school.node.record(&entry).unwrap().unwrap();
+    let receipts = |place: &Place| {
+        let sql = "SELECT COUNT(*) FROM blob_receipt WHERE name = ?";
+        let count = |c: &store::Connection| Ok(c.query_row(sql, [record.text("original")], |r| r.get(0))?);
+        place.node.read::<i64>(count).unwrap()
+    };
+    until("the office has the hub's receipt", 40, || receipts(&office) == 1).await;
+    for place in [&mut office, &mut county] {
+        place.down().await;
+        let there = storage::gauge(&place.node, LATER).unwrap();
+        assert_eq!(
+            (
+                there.originals.files,
+                there.removable.files,
+                there.only_here.files
+            ),
+            (1, 0, 0)
+        );
+        for clear in [storage::tidy, storage::let_go] {
+            assert_eq!(clear(&place.node, LATER).unwrap().files, 0);
+        }
+        assert!(has_original(place, &entry));
+    }
+
+    enrol::revoke(&county.node, &office.node.id()).unwrap();
+    let stick = tempfile::tempdir().unwrap();
+    let everyone = Wishes {
+        everyone: true,
+        ..Wishes::default()
+    };
+    for place in [&county, &school] {
+        let report = stick::exchange(&place.node, stick.path(), &everyone).unwrap();
+        assert!(report.failed.is_empty() && report.all_written(), "{report:?}");
+    }
+    assert!(school.node.roll().is_revoked(&office.node.id()));
+    assert_eq!(removable(&school), 0);
+    assert_eq!(storage::tidy(&school.node, LATER).unwrap().files, 0);
+    assert!(has_original(&school, &entry));
 }
 
 /// A damaged original is the only one that there is: it is not served, and not thrown away.
