@@ -109,9 +109,17 @@ fn clause(f: &Filter) -> (String, Vec<Sql>) {
         ("person", &f.person),
         ("school", &f.school),
     ];
-    let mut named = false;
+    // A school's year is a document or two, read as they lie: what it costs does not grow with the years before.
+    let whole = match (&f.school, f.year) {
+        (Some(school), Some(year)) if [&f.id, &f.about, &f.person].iter().all(|v| v.is_none()) => {
+            Some(format!("/{school}/{year}"))
+        }
+        _ => None,
+    };
+    let mut named = whole.is_some();
     if let Some(kind) = &f.kind {
-        parts.push(format!("{}kind = ?", if f.id.is_some() { "+" } else { "" }));
+        let plus = if f.id.is_some() || named { "+" } else { "" };
+        parts.push(format!("{plus}kind = ?"));
         values.push(Sql::Text(kind.clone()));
     }
     for (column, wanted) in columns {
@@ -123,10 +131,15 @@ fn clause(f: &Filter) -> (String, Vec<Sql>) {
         }
     }
     if let Some(year) = f.year {
-        // The document is known to the index, the year to the row alone.
-        parts.push("year = ? AND +doc IN (SELECT id FROM document WHERE key LIKE ?)".to_string());
+        parts.push("year = ?".to_string());
         values.push(Sql::Integer(year.into()));
-        values.push(Sql::Text(format!("%/{year}")));
+        // The document is known to an index, the year to the row alone.
+        let plus = if whole.is_some() { "" } else { "+" };
+        let ending = whole.unwrap_or_else(|| format!("/{year}"));
+        parts.push(format!(
+            "{plus}doc IN (SELECT id FROM document WHERE substr(key, -length(?)) = ?)"
+        ));
+        values.extend([Sql::Text(ending.clone()), Sql::Text(ending)]);
     }
     (parts.join(" AND "), values)
 }

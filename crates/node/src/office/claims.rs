@@ -97,7 +97,7 @@ pub(super) struct Weighed {
     /// The claim's own record.
     pub(super) claim: Row,
     /// The session's record, if it is here.
-    pub(super) session: Option<Row>,
+    pub(super) session: Option<Arc<Row>>,
     /// A later claim takes its place.
     pub(super) superseded: bool,
     /// What it rests on is here, undisputed, and as its kinds allow.
@@ -306,7 +306,9 @@ pub(super) fn weigh_alone(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>,
     };
     let ids = distinct(|claim| &claim.id);
     let session_ids = distinct(|claim| &claim.about);
-    let sessions = by_id(node, "session", &session_ids)?;
+    let sessions = by_id(node, "session", &session_ids)?.into_iter();
+    // Some forty claims rest on one session.
+    let sessions: HashMap<Key, Arc<Row>> = sessions.map(|(name, row)| (name, Arc::new(row))).collect();
     let person_ids = distinct(|claim| &claim.person);
     let marks = tallies_of(node, &session_ids, &person_ids)?;
     let mut decisions = by_about(node, "decision", &ids)?;
@@ -343,7 +345,7 @@ pub(super) fn weigh_alone(node: &Node, claims: Vec<Row>) -> Result<Vec<Weighed>,
                 }
                 Some(Way::Received) | None => ClaimState::Carried,
             };
-            let state = decided(&kinds, &claim, session, &decisions).unwrap_or(way);
+            let state = decided(&kinds, &claim, session.map(|row| &**row), &decisions).unwrap_or(way);
             let decisions_differ = differ(&kinds, &decisions) || beyond(&claim, &state);
             let sound = over.get(&about).is_some_and(|over| *over)
                 && mark.is_some_and(Tally::present)

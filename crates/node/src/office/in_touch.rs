@@ -79,6 +79,12 @@ pub(super) fn met(node: &Node) -> Result<AllMet, Error> {
     })
 }
 
+/// When a school was in touch last, Unix seconds: `now` while it is; `None` if it never was.
+pub fn last_contact(node: &Node, school: &str, now: i64) -> Result<Option<i64>, Error> {
+    let last = met(node)?.of_school(school).into_iter().next();
+    Ok(last.and_then(|met| if met.connected { Some(now) } else { met.seen_at }))
+}
+
 /// Until when a school's records are here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Upto {

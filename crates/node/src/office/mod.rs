@@ -89,7 +89,7 @@ pub use imports::{
     ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import, import_attendance, import_list,
     import_outside, import_passes, import_teachers, outside_claims, taken_rows,
 };
-pub use in_touch::{Met, Undelivered, Upto, undelivered, upto};
+pub use in_touch::{Met, Undelivered, Upto, last_contact, undelivered, upto};
 pub use listening::{HeldBack, Listener, Listening, listening};
 pub use names::name_variants;
 pub use observations::{

@@ -5,7 +5,7 @@
 //! did at both is found where both are read, at the county. A pure function of the views: nodes that read the same
 //! say the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::claims::{ClaimRow, ClaimState, Weighed, weigh_alone};
@@ -79,18 +79,24 @@ pub(super) fn of_joined<'a>(
     claims: impl Iterator<Item = &'a ClaimRow> + Clone,
 ) -> Result<Vec<(usize, Waits)>, Error> {
     let people = People::load(node)?;
-    let groups = people.of_several_schools(claims.clone().map(|row| key(&row.school, &row.person)));
+    // Each has many claims.
+    let persons: HashSet<(&str, &str)> = claims.clone().map(|row| (&*row.school, &*row.person)).collect();
+    let groups = people.of_several_schools(persons.into_iter().map(|(school, person)| key(school, person)));
     let joined = joined(node, &people, &groups)?;
-    let group_of: HashMap<&Key, &Joined> = groups
+    let group_of: HashMap<(&str, &str), &Joined> = groups
         .iter()
         .zip(&joined)
-        .flat_map(|(names, one)| names.iter().map(move |name| (name, &**one)))
+        .flat_map(|(names, one)| {
+            names
+                .iter()
+                .map(move |(school, person)| ((&**school, &**person), &**one))
+        })
         .collect();
     if group_of.is_empty() {
         return Ok(Vec::new());
     }
     let waits = |(at, row): (usize, &ClaimRow)| {
-        let one = group_of.get(&key(&row.school, &row.person))?;
+        let one = group_of.get(&(&*row.school, &*row.person))?;
         // Twins are of one school, and found there.
         let alone = if row.waits == Waits::Twin {
             Waits::Twin

@@ -34,6 +34,8 @@ pub(super) struct PerSchool<T> {
     kept: Mutex<Kept<T>>,
     /// Answers that are kept at most.
     most: usize,
+    /// A ledger says nothing about it: what the county decides leaves the answer as it is.
+    entered: bool,
 }
 
 /// Rows of some school years: a school has a dozen, and a county goes through its schools one by one.
@@ -105,6 +107,16 @@ impl<T: Clone> PerSchool<T> {
         PerSchool {
             kept: Mutex::new(BTreeMap::new()),
             most,
+            entered: false,
+        }
+    }
+
+    /// Of what is computed from all but the county's ledgers.
+    pub(super) const fn entered(most: usize) -> PerSchool<T> {
+        PerSchool {
+            kept: Mutex::new(BTreeMap::new()),
+            most,
+            entered: true,
         }
     }
 
@@ -159,9 +171,10 @@ impl<T: Clone> PerSchool<T> {
         node: &Node,
         school: &str,
         year: i32,
-        documents: Vec<Document>,
+        mut documents: Vec<Document>,
         make: impl Fn() -> Result<T, Error>,
     ) -> Result<T, Error> {
+        documents.retain(|(key, ..)| !(self.entered && key.starts_with("ledger/")));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let stand = Stand {
             roll: node.roll().digest(),

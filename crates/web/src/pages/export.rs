@@ -116,15 +116,19 @@ pub(crate) async fn download_at_county(
     ctx.county()?;
     ctx.need(Right::Read)?;
     let wanted = id.clone();
-    let found = ctx
-        .run(move |n| Ok(county::rows(n)?.into_iter().find(|s| s.id == wanted)))
+    let last = ctx
+        .run(move |n| {
+            let known = office::organisations(n)?.into_iter().any(|o| o.id == wanted);
+            let last = office::last_contact(n, &wanted, page::now())?;
+            Ok(known.then_some(last))
+        })
         .await?;
-    let school = found.ok_or(Fault::NotFound)?;
+    let last = last.ok_or(Fault::NotFound)?;
     let mut f = Form::filled([("made_on", made.made_on)]);
     let made_on = form::date(&mut f, "made_on");
     // The page sends today's date; a link without one means the same.
     let made_on = if f.ok() { made_on } else { page::today() };
-    let cutoff = school.last_contact.map_or("—".to_owned(), |at| page::moment(&at));
+    let cutoff = last.map_or("—".to_owned(), |at| page::moment(&at));
     send(&ctx, id, &what, made_on, Some(cutoff)).await
 }
 

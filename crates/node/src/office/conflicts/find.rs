@@ -1,6 +1,7 @@
 //! Which conflicts are open, by the views of a school. Equal values are none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use records::kinds::{Kind, Scene};
 use records::{Kinds, Occasion, Value, minute_of_day, titles_alike};
@@ -127,11 +128,20 @@ fn found_of(school: &str, matter: Matter, about: &str) -> Found {
 /// Sessions that one person, who has these names, cannot have been in both of, under two of them. Which of them it was is
 /// for the county to ask; a claim that it has refused is out of the question.
 pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Vec<Found>, Error> {
+    let together = TOGETHER.groups(node, std::slice::from_ref(names), |names| together(node, names))?;
+    let found: Vec<Found> = together.iter().flat_map(|found| found.iter().cloned()).collect();
+    not_refused(node, found)
+}
+
+static TOGETHER: PerSchool<Arc<Vec<Found>>> = PerSchool::entered(usize::MAX);
+
+/// The same by what the schools have entered alone.
+fn together(node: &Node, names: &BTreeSet<Key>) -> Result<Arc<Vec<Found>>, Error> {
     let persons: Vec<&str> = names.iter().map(|(_, person)| person.as_str()).collect();
     let ids = on_shared_days(node, names)?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     if ids.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Arc::default());
     }
     let mut days: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in rows(node, "session", By::Id, &ids)? {
@@ -169,24 +179,7 @@ pub(in crate::office) fn across(node: &Node, names: &BTreeSet<Key>) -> Result<Ve
             }
         }
     }
-    let ids: Vec<&str> = all
-        .iter()
-        .flat_map(|one| [one.about.as_str(), &one.other])
-        .collect();
-    let claims = weigh_alone(node, rows_of(node, "claim", &ids, &persons)?)?;
-    let refused = |side: Found| {
-        let own = claims.iter().filter(move |claim| {
-            let row = &claim.row;
-            (&row.school, &row.person, &row.session) == (&side.school, &side.person, &side.about)
-        });
-        all_refused(own)
-    };
-    all.retain(|one| {
-        ![&one.about, &one.other]
-            .into_iter()
-            .any(|id| refused(one.side(id)))
-    });
-    Ok(all)
+    Ok(Arc::new(all))
 }
 
 /// Sessions of days on which somebody was marked under several of these names.
@@ -361,16 +354,61 @@ impl Settled {
     }
 }
 
+/// Two sessions of one day as the school has entered them.
+struct Near {
+    /// Record ids, ascending.
+    ids: [String; 2],
+    /// They look like one.
+    alike: bool,
+    /// One of them is void.
+    void: bool,
+    /// Who was in both of them, though one person cannot have been.
+    both: Vec<String>,
+}
+
+static NEAR: PerSchool<Arc<Vec<Near>>> = PerSchool::entered(usize::MAX);
+
 /// Two sessions of one day that look like one, or that one person cannot have been in both of.
 fn pairs(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
+    let all_near = NEAR.all(node, |one| one == school, |school| near(node, school))?;
+    let mut all_near = all_near.iter().flat_map(|near| near.iter()).peekable();
+    let mut all = Vec::new();
+    if all_near.peek().is_none() {
+        return Ok(all);
+    }
+    let settled = Settled::of(node, school)?;
+    let mut overlaps = Vec::new();
+    for near in all_near {
+        let duplicate = Found {
+            other: near.ids[1].clone(),
+            ..found_of(school, Matter::Duplicate, &near.ids[0])
+        };
+        // Somebody voided one of them as the same, and somebody else said that they are two.
+        if settled.differ(&duplicate) {
+            all.push(duplicate);
+        } else if near.void {
+        } else if near.alike && !settled.both_stand(&duplicate) {
+            all.push(duplicate);
+        } else {
+            overlaps.extend(near.both.iter().map(|person| Found {
+                matter: Matter::Overlap,
+                person: person.clone(),
+                ..duplicate.clone()
+            }));
+        }
+    }
+    let (differ, mut open): (Vec<_>, Vec<_>) = overlaps.into_iter().partition(|one| settled.differ(one));
+    open.retain(|one| !settled.both_stand(one));
+    all.extend(differ);
+    all.extend(not_refused(node, open)?);
+    Ok(all)
+}
+
+fn near(node: &Node, school: &str) -> Result<Arc<Vec<Near>>, Error> {
     let mut all = Vec::new();
     let sql = "SELECT id, date FROM record WHERE kind = 'session' AND school = ?1 AND date IN
          (SELECT date FROM record WHERE kind = 'session' AND school = ?1 GROUP BY date HAVING COUNT(*) > 1)";
     let crowded = two_columns(node, sql, school)?;
-    if crowded.is_empty() {
-        return Ok(all);
-    }
-    let settled = Settled::of(node, school)?;
     let ids: Vec<&str> = crowded.iter().map(|(id, _)| id.as_str()).collect();
     let mut tallies = tallies(node, &ids)?;
     let mut days: BTreeMap<String, Vec<(Row, Occasion)>> = BTreeMap::new();
@@ -385,77 +423,56 @@ fn pairs(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
             .or_default()
             .push((row, occasion));
     }
+    let void = |row: &Row| row.text("state") == "void" && !row.disputed;
     for day in days.values() {
         for (at, (one, a)) in day.iter().enumerate() {
             for (two, b) in day.iter().skip(at + 1) {
-                pair(node, school, &settled, [one, two], [a, b], &mut all)?;
+                let mut ids = [one, two].map(|row| row.id.clone());
+                ids.sort_unstable();
+                let both = a.people.intersection(&b.people).filter(|_| a.overlaps(b));
+                all.push(Near {
+                    ids,
+                    alike: a.resembles(b),
+                    void: void(one) || void(two),
+                    both: both.cloned().collect(),
+                });
             }
         }
     }
-    Ok(all)
+    Ok(Arc::new(all))
 }
 
-fn pair(
-    node: &Node,
-    school: &str,
-    settled: &Settled,
-    rows: [&Row; 2],
-    occasions: [&Occasion; 2],
-    all: &mut Vec<Found>,
-) -> Result<(), Error> {
-    let [a, b] = occasions;
-    let mut ids = rows.map(|row| row.id.as_str());
-    ids.sort_unstable();
-    let duplicate = Found {
-        other: ids[1].to_owned(),
-        ..found_of(school, Matter::Duplicate, ids[0])
+/// Of these overlaps those of which the county has not refused one side.
+fn not_refused(node: &Node, mut found: Vec<Found>) -> Result<Vec<Found>, Error> {
+    let distinct = |of: fn(&Found) -> [String; 2]| found.iter().flat_map(of).collect::<BTreeSet<_>>();
+    let sessions = distinct(|one| [one.about.clone(), one.other.clone()]);
+    let persons = distinct(|one| [&one.about, &one.other].map(|id| one.side(id).person));
+    fn list(of: &BTreeSet<String>) -> Vec<&str> {
+        of.iter().map(String::as_str).collect()
+    }
+    if found.is_empty() {
+        return Ok(found);
+    }
+    let claims = rows_of(node, "claim", &list(&sessions), &list(&persons))?;
+    let claims = weigh_alone(node, claims)?;
+    let mut of_side: HashMap<[&str; 3], Vec<&Weighed>> = HashMap::new();
+    for claim in &claims {
+        let row = &claim.row;
+        of_side
+            .entry([&row.school, &row.person, &row.session])
+            .or_default()
+            .push(claim);
+    }
+    let refused = |side: Found| {
+        let own = of_side.get(&[side.school.as_str(), &side.person, &side.about]);
+        all_refused(own.into_iter().flatten().copied())
     };
-    // Somebody voided one of them as the same, and somebody else said that they are two.
-    if settled.differ(&duplicate) {
-        all.push(duplicate);
-        return Ok(());
-    }
-    if rows
-        .iter()
-        .any(|row| row.text("state") == "void" && !row.disputed)
-    {
-        return Ok(());
-    }
-    if a.resembles(b) && !settled.both_stand(&duplicate) {
-        all.push(duplicate);
-        return Ok(());
-    }
-    if !a.overlaps(b) {
-        return Ok(());
-    }
-    let both: Vec<&String> = a.people.intersection(&b.people).collect();
-    if both.is_empty() {
-        return Ok(());
-    }
-    let claims = by_about(node, "claim", &ids)?.into_values().flatten();
-    let claims = weigh_alone(
-        node,
-        claims
-            .filter(|claim| claim.school == school && both.contains(&&claim.person))
-            .collect(),
-    )?;
-    for person in both {
-        let one = Found {
-            matter: Matter::Overlap,
-            person: person.clone(),
-            ..duplicate.clone()
-        };
-        let refused = ids.iter().any(|session| {
-            let own = claims
-                .iter()
-                .filter(|claim| claim.row.person == *person && claim.row.session == *session);
-            all_refused(own)
-        });
-        if settled.differ(&one) || !(refused || settled.both_stand(&one)) {
-            all.push(one);
-        }
-    }
-    Ok(())
+    found.retain(|one| {
+        ![&one.about, &one.other]
+            .into_iter()
+            .any(|id| refused(one.side(id)))
+    });
+    Ok(found)
 }
 
 /// A mentor's sheet and a session of the school that may be the same work: within the days of the visit, with a

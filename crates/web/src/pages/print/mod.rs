@@ -16,13 +16,13 @@ mod visit;
 
 use askama::Template;
 use axum::response::Response;
-use node::office::Side;
+use node::office::{self, Side};
 
 use crate::assets;
 use crate::fault::Fault;
 use crate::lang::Lang;
 use crate::page::{self, html};
-use crate::pages::{county, export};
+use crate::pages::export;
 use crate::sheet::write::Heads;
 use crate::who::{Ctx, Right};
 use paper::{Is, Paper, Sheet};
@@ -70,8 +70,7 @@ async fn heads(ctx: &Ctx, school: &str) -> Result<Heads, Fault> {
     ctx.run(move |n| {
         let mut heads = export::heads(n, &of, &made_on)?;
         if county {
-            let last = county::rows(n)?.into_iter().find(|s| s.id == of);
-            let at = last.and_then(|s| s.last_contact);
+            let at = office::last_contact(n, &of, page::now())?;
             heads.cutoff = at.map_or_else(|| "—".to_owned(), |at| page::moment(&at));
         }
         Ok(heads)
