@@ -2,6 +2,7 @@
 //! QUIC endpoint on loopback.
 
 pub mod apart;
+pub mod generated;
 pub mod photos;
 pub mod second_version;
 pub mod siege;
@@ -55,9 +56,14 @@ pub fn auditor() -> By {
 impl Place {
     /// A county with its hub.
     pub fn county() -> Place {
+        Place::county_named("云岭县")
+    }
+
+    /// A county of this name with its hub.
+    pub fn county_named(name: &str) -> Place {
         let dir = tempfile::tempdir().expect("a directory");
         Place::at(
-            Node::init_county(&dir.path().join("data"), "云岭县").expect("a county"),
+            Node::init_county(&dir.path().join("data"), name).expect("a county"),
             dir,
         )
     }

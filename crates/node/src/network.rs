@@ -115,9 +115,10 @@ impl Network {
         });
         let accepting = accept_all(hall.clone(), endpoint.clone(), stopped.clone());
         let viewing = keep_views(node.clone(), stopped.clone());
+        let standing = keep_standings(node.clone(), stopped.clone());
         let dialling = dial_all(hall, endpoint.clone(), discovery, found, stopped);
         let task = tokio::spawn(async move {
-            tokio::join!(accepting, viewing, dialling);
+            tokio::join!(accepting, viewing, standing, dialling);
             node.0.outward.set_running(None);
             // The last pieces came while the views were no longer kept.
             let last = move || {
@@ -481,6 +482,35 @@ async fn keep_views(node: Node, mut stopped: watch::Receiver<bool>) {
         let showing = node.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || show(&showing)).await {
             tracing::error!(%error, "views could not be brought up to date");
+        }
+    }
+}
+
+/// At a county: keeps where everybody stands up to what has come in and what is decided here, apart from the views, which
+/// do not wait for it.
+async fn keep_standings(node: Node, mut stopped: watch::Receiver<bool>) {
+    let mut changed = node.watch();
+    changed.mark_changed();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => return,
+            Ok(()) = changed.changed() => {}
+        }
+        tokio::time::sleep(COALESCE).await;
+        changed.mark_unchanged();
+        let following = node.clone();
+        let stop = stopped.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let followed = crate::office::follow_standings(&following, || *stop.borrow());
+            match followed {
+                Ok(0) => {}
+                Ok(_) => following.0.changed.send_modify(|n| *n += 1),
+                Err(error) => tracing::error!(%error, "the dashboard could not be brought up to date"),
+            }
+        });
+        if let Err(error) = done.await {
+            tracing::error!(%error, "the dashboard could not be brought up to date");
         }
     }
 }

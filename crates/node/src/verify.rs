@@ -163,6 +163,13 @@ impl Node {
             let tx = scratch.transaction().map_err(store::Error::from)?;
             self.verify_document(c, &tx, &roll, &d, report)?;
         }
+        for (kind, school, kept, counted) in views::wrong_tallies(c)? {
+            report.find(
+                What::View,
+                format!("tally {kind} {school}"),
+                format!("{kept} ≠ {counted}"),
+            );
+        }
         for bad in store::peers::receipts_without_change(c)? {
             report.find(
                 What::Receipt,
@@ -316,6 +323,7 @@ impl Node {
             changes::forget_views(tx)
         })?;
         let done = self.refresh_views()?;
+        self.store().write(|tx| views::count_again(tx))?;
         self.take_published()?;
         self.note_stored();
         Ok(done)

@@ -164,6 +164,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/017_age.sql")),
         M::up(include_str!("../migrations/016_api.sql")),
         M::up(include_str!("../migrations/014_given.sql")),
+        M::up(include_str!("../migrations/015_dashboard.sql")),
     ])
 }
 

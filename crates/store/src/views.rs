@@ -66,9 +66,13 @@ pub fn put(c: &Connection, r: &Row) -> Result<()> {
         .flat_map(|(a, s)| a.to_bytes().into_iter().chain(s.to_be_bytes()))
         .collect();
     c.prepare_cached(
-        "INSERT OR REPLACE INTO record (doc, doc_key, school, year, id, kind, version, person, about, date,
+        // No REPLACE: it would take the old row away without the triggers that keep the tallies.
+        "INSERT INTO record (doc, doc_key, school, year, id, kind, version, person, about, date,
             fields, others, disputed, author, parts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (doc, id) DO UPDATE SET kind = excluded.kind, version = excluded.version,
+            person = excluded.person, about = excluded.about, date = excluded.date, fields = excluded.fields,
+            others = excluded.others, disputed = excluded.disputed, author = excluded.author, parts = excluded.parts",
     )?
     .execute(params![
         r.doc, r.doc_key, r.school, r.year, r.id, r.kind, r.version, r.person, r.about, r.date, r.fields,
@@ -230,6 +234,46 @@ pub fn count(c: &Connection, f: &Filter) -> Result<u64> {
         .query_row(params_from_iter(values), |r| r.get(0))?;
     Ok(n as u64)
 }
+
+/// How many records of a kind a school has.
+type Tally = (String, String, i64);
+
+/// What the tallies of the dashboard say, and what the rows say, where the two differ: kind, school, both numbers.
+pub fn wrong_tallies(c: &Connection) -> Result<Vec<(String, String, i64, i64)>> {
+    let read = |sql: &str| -> Result<std::collections::BTreeMap<(String, String), i64>> {
+        let mut statement = c.prepare(sql)?;
+        let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+        rows.map(|row| {
+            row.map(|(kind, school, n): Tally| ((kind, school), n))
+                .map_err(Error::from)
+        })
+        .collect()
+    };
+    let kept = read("SELECT kind, school, n FROM tally WHERE n <> 0")?;
+    let counted = read(COUNTED)?;
+    let names: std::collections::BTreeSet<_> = kept.keys().chain(counted.keys()).cloned().collect();
+    let both = names.into_iter().map(|name| {
+        let [kept, counted] = [&kept, &counted].map(|of| of.get(&name).copied().unwrap_or(0));
+        (name.0, name.1, kept, counted)
+    });
+    Ok(both.filter(|(.., kept, counted)| kept != counted).collect())
+}
+
+/// Makes the tallies anew from the rows, and has every standing computed again.
+pub fn count_again(c: &Connection) -> Result<()> {
+    c.execute("DELETE FROM tally", [])?;
+    c.execute(&format!("INSERT INTO tally {COUNTED}"), [])?;
+    c.execute("DELETE FROM standing", [])?;
+    c.execute("INSERT OR IGNORE INTO stale VALUES ('', '', 0)", [])?;
+    Ok(())
+}
+
+/// The same as in `migrations/015_dashboard.sql`.
+const COUNTED: &str = "SELECT kind, school, COUNT(*) FROM record
+     WHERE kind IN ('session', 'attendance', 'claim') AND school IS NOT NULL GROUP BY kind, school
+     UNION ALL
+     SELECT 'decided', school, COUNT(DISTINCT doc || '/' || about) FROM record
+     WHERE kind = 'decision' AND school IS NOT NULL AND about IS NOT NULL AND doc_key LIKE 'ledger/%' GROUP BY school";
 
 /// The parts of every record: document row, and each actor's highest change in it.
 pub fn parts(c: &Connection) -> Result<Vec<(i64, Parts)>> {

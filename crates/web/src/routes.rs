@@ -11,9 +11,9 @@ use crate::fault::{self, Fault};
 use crate::pages::{
     access as access_page, accounts, audit, bulletins, card, claims, closing, conflicts, county, courier,
     devices, doctor, evidence, export, import, imports, listening, lists, live, mine, observations, opening,
-    overview, people, places, print, publishing, quarantine, record_form, records, recovery, roster,
-    session_form, sessions, sign, sign_in, statements, statistics, sticks, storage, sync, tokens, told,
-    unlisted, visits,
+    overview, people, places, print, projects, publishing, quarantine, record_form, records, recovery,
+    roster, session_form, sessions, sign, sign_in, statements, statistics, sticks, storage, sync, tokens,
+    told, unlisted, visits,
 };
 use crate::{access, assets, guard};
 
@@ -176,6 +176,7 @@ fn office() -> Router<App> {
         .route("/", get(overview::show))
         .route("/sessions", get(sessions::list))
         .route("/statistics", get(statistics::show))
+        .route("/projects", get(projects::show))
         .route("/sessions/{id}", get(sessions::show))
         .route(
             "/sessions/{id}/evidence",

@@ -45,6 +45,59 @@ function show(name) {
   document.querySelector(`[data-say="${name}"]`)?.removeAttribute("hidden");
 }
 
+// A table is sorted by a head, without asking the server: numbers as numbers, words as a Chinese reader sorts them.
+// What stands in data-by goes before what is shown; the sum stays last.
+let sorted = null;
+const order = new Intl.Collator("zh", { numeric: true });
+
+function sortable() {
+  for (const table of document.querySelectorAll("table[data-sort]")) {
+    for (const head of table.querySelectorAll("thead th:not(:has(button))")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.append(...head.childNodes);
+      head.append(button);
+    }
+    if (sorted) arrange(table);
+  }
+}
+
+function arrange(table) {
+  const heads = [...table.querySelectorAll("thead th")];
+  heads.forEach((head, at) => {
+    if (at === sorted.at) head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+    else head.removeAttribute("aria-sort");
+  });
+  const said = (row) => {
+    const cell = row.cells[sorted.at];
+    return cell.dataset.by ?? (cell.querySelector("a") ?? cell).textContent.trim();
+  };
+  const rows = [...table.querySelectorAll("tbody tr:not(.total)")];
+  rows.sort((a, b) => order.compare(said(a), said(b)) * (sorted.down ? -1 : 1));
+  const sum = table.querySelector("tbody tr.total");
+  for (const row of rows) sum ? sum.before(row) : table.tBodies[0].append(row);
+}
+
+document.addEventListener("click", (event) => {
+  const head = event.target.closest("button.sort")?.closest("th");
+  if (!head) return;
+  // Figures are wanted from the greatest down first.
+  const down = sorted?.at === head.cellIndex ? !sorted.down : head.classList.contains("number");
+  sorted = { at: head.cellIndex, down };
+  arrange(head.closest("table"));
+});
+sortable();
+
+// A filter shows its answer as soon as it is chosen; without the script one presses 查找.
+for (const form of document.querySelectorAll("form[data-filter]")) {
+  form.addEventListener("change", async () => {
+    const asked = [...new FormData(form)].filter(([, value]) => value !== "");
+    history.replaceState(null, "", `${location.pathname}?${new URLSearchParams(asked)}`);
+    await swap().catch(() => form.submit());
+  });
+}
+
 // Live states: asks for a small mark; only when it moved, fetches the page and swaps the parts
 // that are marked data-live. What a person is typing is never touched.
 let lastTouch = Date.now();
@@ -91,6 +144,7 @@ async function swap() {
     if (part.querySelector("input:checked, textarea") && changed) continue;
     part.replaceChildren(...other.childNodes);
   }
+  sortable();
 }
 
 if (mark) setTimeout(look, wait);

@@ -65,6 +65,17 @@ pub fn credit_cards(
     Ok(Some((card_of(node, ground)?, others)))
 }
 
+/// The figures of a person's card and nothing else of it: where the person stands now.
+pub(super) fn figures(node: &Node, person: &str) -> Result<Option<(Teacher, CreditCard)>, Error> {
+    let Some(Ground { teacher, entries, .. }) = ground(node, person)? else {
+        return Ok(None);
+    };
+    let rules = &*rules_in_use(node);
+    let facts = facts(node, &teacher, rules, &When::default())?;
+    let card = evaluate(rules, &facts, &When::default(), &entries);
+    Ok(Some((teacher, card)))
+}
+
 fn card_of(node: &Node, ground: Ground) -> Result<CardView, Error> {
     let rules = &*rules_in_use(node);
     let Ground {

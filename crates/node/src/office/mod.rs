@@ -40,6 +40,7 @@ mod people;
 mod per_school;
 mod places;
 mod profile;
+mod projects;
 mod publishing;
 mod roster;
 mod same_person;
@@ -47,6 +48,7 @@ mod schools;
 mod series;
 mod sessions;
 mod signatures;
+mod standing;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -111,6 +113,7 @@ pub use own::{answer_objection, dispute, own_entries, own_entry, sign_own, withd
 pub use per_school::Years;
 pub use places::{Applicant, Places, Seat, places};
 pub use profile::ProfileRow;
+pub use projects::{Delivery, GroupLine, Projects, Training, projects};
 pub use publishing::{Checked, Publication, check_publication, publications, publish};
 pub use roster::{
     RosterRow, Teacher, TeacherInput, Whereabouts, check_teacher, roster, save_teacher, save_teachers,
@@ -124,6 +127,8 @@ pub use sessions::{
     void_session,
 };
 pub use signatures::{Hand, Side, Signature, Signatures, hand_of, sign, signatures, signed_content};
+pub(crate) use standing::follow_standings;
+pub use standing::{Pace, Standing, all_standings, standings};
 pub use statistics::{Counted, LessonSet, Statistics, statistics};
 pub use store::imports::Import;
 pub use titles::choices;

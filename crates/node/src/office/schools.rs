@@ -1,5 +1,5 @@
-//! The county's list of schools with what has come from each: counts by SQL alone, since a county
-//! has well over a hundred thousand records.
+//! The county's list of schools with what has come from each: counts that SQLite keeps with the rows, since a county has
+//! well over a hundred thousand records.
 
 use std::collections::HashMap;
 
@@ -160,10 +160,7 @@ fn counts(node: &Node) -> Result<HashMap<String, Counts>, Error> {
         while let Some(row) = found.next()? {
             counts.entry(row.get(0)?).or_default().teachers = row.get::<_, i64>(1)?.unsigned_abs();
         }
-        let mut query = conn.prepare_cached(
-            "SELECT school, kind, COUNT(*) FROM record
-             WHERE kind IN ('session', 'attendance', 'claim') AND school IS NOT NULL GROUP BY kind, school",
-        )?;
+        let mut query = conn.prepare_cached("SELECT school, kind, n FROM tally WHERE n > 0")?;
         let mut found = query.query(())?;
         while let Some(row) = found.next()? {
             let entry = counts.entry(row.get(0)?).or_default();
@@ -171,18 +168,9 @@ fn counts(node: &Node) -> Result<HashMap<String, Counts>, Error> {
             match row.get::<_, String>(1)?.as_str() {
                 "session" => entry.sessions = count,
                 "attendance" => entry.attendances = count,
-                _ => entry.claims = count,
+                "claim" => entry.claims = count,
+                _ => entry.decided = count,
             }
-        }
-        let mut query = conn.prepare_cached(
-            // From the index by `about` alone; all decisions on one claim stand in one document.
-            "SELECT substr(k.key, 8, 36), COUNT(DISTINCT r.about)
-             FROM record r INDEXED BY record_about JOIN document k ON k.id = r.doc
-             WHERE r.kind = 'decision' AND k.key LIKE 'ledger/%' GROUP BY r.doc",
-        )?;
-        let mut found = query.query(())?;
-        while let Some(row) = found.next()? {
-            counts.entry(row.get(0)?).or_default().decided += row.get::<_, i64>(1)?.unsigned_abs();
         }
         Ok(counts)
     })

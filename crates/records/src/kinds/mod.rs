@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 77] = files![
+const BUILTIN: [(&str, &str); 79] = files![
     "assessment.1.toml",
     "attendance.1.toml",
     "attendance.2.toml",
@@ -54,6 +54,7 @@ const BUILTIN: [(&str, &str); 77] = files![
     "credit_statement.1.toml",
     "decision.1.toml",
     "enrolment.1.toml",
+    "enrolment.2.toml",
     "evidence.1.toml",
     "evidence.2.toml",
     "evidence.3.toml",
@@ -99,6 +100,7 @@ const BUILTIN: [(&str, &str); 77] = files![
     "study_note.1.toml",
     "survey.1.toml",
     "training_group.1.toml",
+    "training_group.2.toml",
     "transfer_accept.1.toml",
     "transfer_order.1.toml",
     "transfer_release.1.toml",
@@ -330,6 +332,7 @@ mod tests {
                 "credit_statement/1",
                 "decision/1",
                 "enrolment/1",
+                "enrolment/2",
                 "evidence/1",
                 "evidence/2",
                 "evidence/3",
@@ -375,6 +378,7 @@ mod tests {
                 "study_note/1",
                 "survey/1",
                 "training_group/1",
+                "training_group/2",
                 "transfer_accept/1",
                 "transfer_order/1",
                 "transfer_release/1",

@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::labels::{self, Choice};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
+use crate::pages::board::{self, Division, Progress, Whose};
 use crate::pages::export;
 use crate::pages::sessions::{PAGE, month_bars};
 use crate::who::{Ctx, Right};
@@ -23,26 +24,37 @@ use crate::who::{Ctx, Right};
 struct SchoolsPage {
     l: Lang,
     c: Chrome,
-    rows: Vec<SchoolRow>,
-    rurals: Vec<Choice>,
-    rural: String,
-    /// What the list was asked for by contact: `silent`, `none`, or empty.
-    contact: String,
+    rows: Vec<Line>,
+    /// Each choice beside what was chosen: name of the field, words, options.
+    choices: Vec<(&'static str, &'static str, Vec<Choice>, String)>,
+    /// Something was asked for.
+    asked: bool,
     q: String,
     sum: Sum,
+    progress: Progress,
+    /// Persons whose figures are still to be computed.
+    behind: usize,
+    divisions: Vec<Division>,
     /// Schools beside each other: sessions, and how much of what was claimed is decided.
     sessions: Vec<Bar>,
     decided: Vec<Bar>,
 }
 
+/// A school with the figures of its people.
+pub(crate) struct Line {
+    s: SchoolRow,
+    p: Progress,
+    area: String,
+}
+
 /// The schools beside each other, those with most first; what a school has none of is left out.
-fn compare(rows: &[SchoolRow], figures: impl Fn(&SchoolRow) -> (u64, Option<u64>, String)) -> Vec<Bar> {
+fn compare(rows: &[Line], figures: impl Fn(&SchoolRow) -> (u64, Option<u64>, String)) -> Vec<Bar> {
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let mut all: Vec<(u64, Option<u64>, String, &SchoolRow)> = rows
         .iter()
-        .map(|school| {
-            let (have, want, words) = figures(school);
-            (have, want, words, school)
+        .map(|line| {
+            let (have, want, words) = figures(&line.s);
+            (have, want, words, &line.s)
         })
         .filter(|(have, want, ..)| have.max(&want.unwrap_or(0)) > &0)
         .collect();
@@ -76,15 +88,17 @@ struct Sum {
 }
 
 impl Sum {
-    fn of(rows: &[SchoolRow]) -> Sum {
-        rows.iter().fold(Sum::default(), |sum, s| Sum {
-            devices: sum.devices + s.enrolled_devices,
-            teachers: sum.teachers + s.teachers,
-            sessions: sum.sessions + s.sessions,
-            attendances: sum.attendances + s.attendances,
-            open: sum.open + s.open_claims,
-            decided: sum.decided + s.decided_claims,
-        })
+    fn of(rows: &[Line]) -> Sum {
+        rows.iter()
+            .map(|line| &line.s)
+            .fold(Sum::default(), |sum, s| Sum {
+                devices: sum.devices + s.enrolled_devices,
+                teachers: sum.teachers + s.teachers,
+                sessions: sum.sessions + s.sessions,
+                attendances: sum.attendances + s.attendances,
+                open: sum.open + s.open_claims,
+                decided: sum.decided + s.decided_claims,
+            })
     }
 }
 
@@ -171,18 +185,52 @@ pub(crate) fn rows(n: &Node) -> Result<Vec<SchoolRow>, node::Error> {
 }
 
 /// `GET /schools`
-pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Response, Fault> {
+pub(crate) async fn list(
+    ctx: Ctx,
+    Query(search): Query<Search>,
+    Query(whose): Query<Whose>,
+) -> Result<Response, Fault> {
     ctx.county()?;
     ctx.need(Right::Read)?;
-    let mut rows = ctx.run(rows).await?;
-    search.apply(&mut rows);
-    let Search { rural, contact, q } = search;
     let l = ctx.l;
+    let asked = (search, whose);
+    let on = jiff::Zoned::now().date();
+    let (lines, board, (search, whose)) = ctx
+        .run(move |node| {
+            let (search, whose) = &asked;
+            let mut rows = rows(node)?;
+            search.apply(&mut rows);
+            let ids: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+            let area = board::areas(node)?;
+            let inside = |id: &str| whose.area.is_empty() || area.of(id) == Some(&*whose.area);
+            let mut board = board::board(node, l, whose, &area, |id| ids.contains(id) && inside(id), on)?;
+            let line = |s: SchoolRow| Line {
+                p: board.schools.remove(&s.id).unwrap_or_default(),
+                area: area.of(&s.id).map_or_else(String::new, |id| area.name(id)),
+                s,
+            };
+            let mut lines: Vec<Line> = rows.into_iter().filter(|s| inside(&s.id)).map(line).collect();
+            if whose.some() {
+                lines.retain(|line| line.p.people > 0);
+            }
+            Ok((lines, board, asked))
+        })
+        .await?;
+    let Search { rural, contact, q } = search;
+    let some = whose != Whose::default() || [&rural, &contact, &q].iter().any(|asked| !asked.is_empty());
+    let contacts = vec![
+        Choice::new("silent", l.t("已入网但一周没联系", "Enrolled, silent for a week")),
+        Choice::new("none", l.t("尚未入网", "Not enrolled yet")),
+    ];
+    let of = |field: &str| labels::choices(l, "staff_fact", field);
     html(&SchoolsPage {
         l,
         c: Chrome::new(&ctx, l.t("学校", "Schools"), "schools"),
-        sum: Sum::of(&rows),
-        sessions: compare(&rows, |s| {
+        sum: Sum::of(&lines),
+        progress: lines
+            .iter()
+            .fold(Progress::default(), |sum, line| sum.with(&line.p)),
+        sessions: compare(&lines, |s| {
             let words = if l.zh() {
                 format!("{} 场", s.sessions)
             } else {
@@ -190,7 +238,7 @@ pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Respo
             };
             (s.sessions, None, words)
         }),
-        decided: compare(&rows, |s| {
+        decided: compare(&lines, |s| {
             let all = s.decided_claims + s.open_claims;
             let words = match l.zh() {
                 true => format!("已审 {} / 登分 {all}", s.decided_claims),
@@ -198,10 +246,29 @@ pub(crate) async fn list(ctx: Ctx, Query(search): Query<Search>) -> Result<Respo
             };
             (s.decided_claims, Some(all), words)
         }),
-        rows,
-        rurals: labels::choices(l, "organisation", "rural"),
-        rural,
-        contact,
+        rows: lines,
+        behind: board.behind,
+        divisions: board.divisions,
+        choices: vec![
+            ("area", l.t("片", "Area"), board.areas, whose.area),
+            (
+                "rural",
+                l.t("城乡", "Town or rural"),
+                labels::choices(l, "organisation", "rural"),
+                rural,
+            ),
+            ("stage", l.t("学段", "Stage"), of("stage"), whose.stage),
+            ("subject", l.t("学科", "Subject"), board.subjects, whose.subject),
+            ("title", l.t("职称", "Title"), of("title"), whose.title),
+            (
+                "band",
+                l.t("教龄", "Years of service"),
+                board::bands(l),
+                whose.band,
+            ),
+            ("contact", l.t("联系", "Contact"), contacts, contact),
+        ],
+        asked: some,
         q,
     })
 }

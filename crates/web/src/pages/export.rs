@@ -17,6 +17,7 @@ use crate::fault::{Fault, encode};
 use crate::form::{self, Form};
 use crate::lang::Lang;
 use crate::page::{self, Chrome, html};
+use crate::pages::board::Whose;
 use crate::pages::{county, export_lines};
 use crate::sheet::SheetError;
 use crate::sheet::table::to_file;
@@ -171,6 +172,7 @@ pub(crate) async fn download_dashboard(
     ctx: Ctx,
     Path(what): Path<String>,
     Query(search): Query<county::Search>,
+    Query(whose): Query<Whose>,
     Query(made): Query<Made>,
 ) -> Result<Response, Fault> {
     ctx.county()?;
@@ -182,12 +184,13 @@ pub(crate) async fn download_dashboard(
         .run(move |n| {
             let mut rows = county::rows(n)?;
             search.apply(&mut rows);
+            whose.apply(n, &mut rows)?;
             let heads = Heads {
                 school_name: n.county_name().unwrap_or(place),
                 school_code: String::new(),
                 ..heads(n, "", &made_on)?
             };
-            let lines = export_lines::dashboard(n, &rows)?;
+            let lines = export_lines::dashboard(n, &rows, &whose)?;
             let bytes = to_file(write::dashboard(&lines, &heads), kind == Kind::Xlsx);
             let name = format!("{}达标看板{made_on}", heads.school_name);
             Ok(File {

@@ -8,6 +8,7 @@ use node::{Filter, Node, Record};
 use records::{Kinds, Lang};
 
 use crate::page;
+use crate::pages::board::{self, Whose};
 use crate::sheet::write::{ClaimLine, ClaimMore, SchoolLine, SchoolSummary, SignIn};
 
 fn label(kind: &str, field: &str, code: &str) -> String {
@@ -117,7 +118,12 @@ pub(super) fn sign_ins(node: &Node, session: &SessionDetail) -> Result<Vec<SignI
 }
 
 /// Lines of form F3.
-pub(super) fn dashboard(node: &Node, schools: &[SchoolRow]) -> Result<Vec<SchoolLine>, node::Error> {
+pub(super) fn dashboard(
+    node: &Node,
+    schools: &[SchoolRow],
+    whose: &Whose,
+) -> Result<Vec<SchoolLine>, node::Error> {
+    let mut people = board::by_school(node, whose)?;
     let codes: HashMap<String, String> = office::organisations(node)?
         .into_iter()
         .map(|o| (o.id, o.school_code))
@@ -133,14 +139,9 @@ pub(super) fn dashboard(node: &Node, schools: &[SchoolRow]) -> Result<Vec<School
                 .map_or_else(String::new, |at| page::moment(&at)),
             ..SchoolLine::default()
         };
-        for teacher in office::roster(node, &school.id)?
-            .iter()
-            .filter(|t| t.in_service())
-        {
-            line.teachers += 1;
-            let card = office::credit_card(node, &teacher.id)?;
-            line.met += i64::from(card.is_some_and(|view| view.card.complete));
-        }
+        let own = people.remove(&school.id).unwrap_or_default();
+        let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        (line.teachers, line.met) = (whole(own.people), whole(own.complete));
         for claim in office::all_claims(node, &school.id)?.iter() {
             match &claim.state {
                 _ if claim.disputed => line.waiting += 1,

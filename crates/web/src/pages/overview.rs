@@ -14,6 +14,7 @@ use crate::page::{self, Chrome, html};
 use crate::pages::claims::group;
 use crate::pages::county;
 use crate::pages::live::{self, Link};
+use crate::pages::silence::{self, Cause};
 use crate::who::{Ctx, Right};
 
 /// One thing to do, in the order in which a clerk would do it.
@@ -54,8 +55,8 @@ struct CountyPage {
     read: bool,
     audit: bool,
     n: CountyFigures,
-    /// The first schools with a device that were not in touch for a week, the longest silent first.
-    silent: Vec<SchoolRow>,
+    /// The first schools with a device that were not in touch for a week, the longest silent first, with the likely cause.
+    silent: Vec<(SchoolRow, String)>,
     /// How many such schools there are.
     silent_all: usize,
     wishes: usize,
@@ -406,7 +407,7 @@ fn work(
 async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
     let l = ctx.l;
     let (read, manage) = (ctx.may(Right::Read), ctx.may(Right::Manage));
-    let (rows, recent, wishes, conflicts) = ctx
+    let (rows, recent, wishes, conflicts, causes) = ctx
         .run(move |node| {
             let rows = if read { county::rows(node)? } else { Vec::new() };
             let recent = if read {
@@ -425,7 +426,9 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
             } else {
                 0
             };
-            Ok((rows, recent, wishes, conflicts))
+            let on = jiff::Zoned::now().date();
+            let causes = silence::causes(node, &rows, &county::silent, on)?;
+            Ok((rows, recent, wishes, conflicts, causes))
         })
         .await?;
     let n = county_figures(&rows);
@@ -433,6 +436,13 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
     silent.sort_by_key(|s| s.last_contact);
     let silent_all = silent.len();
     silent.truncate(SILENT_LISTED);
+    let with_cause = |s: SchoolRow| {
+        let cause = causes
+            .get(&s.id)
+            .map_or_else(String::new, |cause: &Cause| cause.said(l));
+        (s, cause)
+    };
+    let silent = silent.into_iter().map(with_cause).collect();
     html(&CountyPage {
         l,
         c: Chrome::new(&ctx, l.t("总览", "Overview"), ""),

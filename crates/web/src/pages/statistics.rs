@@ -70,26 +70,7 @@ pub(crate) async fn show(ctx: Ctx, Query(asked): Query<Asked>) -> Result<Respons
         false => ctx.school()?,
     };
     let l = ctx.l;
-    let year = SchoolYear::of(jiff::Zoned::now().date());
-    let day = |typed: &str, usual: Option<records::Date>| match typed.trim() {
-        "" => (usual.map_or_else(String::new, |day| day.to_string()), None),
-        _ => match parse_date(typed, None) {
-            Ok(day) => (day.to_string(), None),
-            Err(error) => {
-                let said = if l.zh() { error.zh() } else { error.to_string() };
-                (typed.to_owned(), Some(said))
-            }
-        },
-    };
-    let (first, of_first) = day(&asked.first, year.start());
-    let (last, mut of_last) = day(&asked.last, year.end());
-    if of_first.is_none() && of_last.is_none() && last < first {
-        of_last = Some(
-            l.t("结束日期早于开始日期", "This day is before the first")
-                .to_owned(),
-        );
-    }
-    let wrong = [of_first, of_last];
+    let ([first, last], wrong) = span(l, &asked.first, &asked.last);
     let v = match wrong.iter().any(Option::is_some) {
         true => Statistics::default(),
         false => {
@@ -108,4 +89,28 @@ pub(crate) async fn show(ctx: Ctx, Query(asked): Query<Asked>) -> Result<Respons
         school,
         printed: page::today(),
     })
+}
+
+/// First and last day as typed, those of the present school year where nothing is, and what is wrong with each.
+pub(super) fn span(l: Lang, first: &str, last: &str) -> ([String; 2], [Option<String>; 2]) {
+    let year = SchoolYear::of(jiff::Zoned::now().date());
+    let day = |typed: &str, usual: Option<records::Date>| match typed.trim() {
+        "" => (usual.map_or_else(String::new, |day| day.to_string()), None),
+        _ => match parse_date(typed, None) {
+            Ok(day) => (day.to_string(), None),
+            Err(error) => {
+                let said = if l.zh() { error.zh() } else { error.to_string() };
+                (typed.to_owned(), Some(said))
+            }
+        },
+    };
+    let (first, of_first) = day(first, year.start());
+    let (last, mut of_last) = day(last, year.end());
+    if of_first.is_none() && of_last.is_none() && last < first {
+        of_last = Some(
+            l.t("结束日期早于开始日期", "This day is before the first")
+                .to_owned(),
+        );
+    }
+    ([first, last], [of_first, of_last])
 }
