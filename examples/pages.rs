@@ -11,6 +11,8 @@
 //! nothing that was kept is of use. A page's time is from the request to its last byte. Fails if the median of a sort
 //! of pages is beyond 100 ms.
 
+mod signed_in;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::error::Error;
 use std::fs::File;
@@ -18,10 +20,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use node::accounts::{self, NewAccount};
+use node::accounts;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
 use node::{Filter, Network, NetworkConfig, Node, Role, enrol};
-use web::WebConfig;
+use signed_in::SignedIn;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -335,40 +337,7 @@ fn pages(
     role: accounts::Role,
     write: &dyn Fn(usize) -> std::result::Result<(), node::Error>,
 ) -> Result<usize> {
-    let (name, secret) = ("测量", "271828");
-    let new = NewAccount {
-        name: name.into(),
-        role,
-        secret: secret.into(),
-        person: None,
-    };
-    if accounts::list(node)?.iter().all(|account| account.name != name) {
-        accounts::create(node, new, node::now())?;
-    }
-    let config = WebConfig {
-        listen: ([127, 0, 0, 1], 0).into(),
-        ..WebConfig::default()
-    };
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let until = async {
-        let _ = stopped.await;
-    };
-    let serving = rt.block_on(web::serve(node.clone(), config, until))?;
-    let base = serving.url().trim_end_matches('/').to_owned();
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(120)))
-        .build()
-        .into();
-    let page = agent
-        .get(format!("{base}/login"))
-        .call()?
-        .body_mut()
-        .read_to_string()?;
-    let token = after(&page, "name=\"csrf\" value=\"").ok_or("no token")?;
-    let form = [("csrf", token), ("name", name), ("secret", secret)];
-    agent.post(format!("{base}/login")).send_form(form)?;
-
+    let site = SignedIn::at(rt, node, role)?;
     let mut next = VecDeque::from(["/".to_string()]);
     let mut seen = BTreeSet::from(["/".to_string()]);
     // How many of a sort, their times as they are and after a write, and the largest.
@@ -386,23 +355,10 @@ fn pages(
             if written == 1 {
                 write(n)?;
             }
-            let begun = Instant::now();
-            let mut answer = agent.get(format!("{base}{path}")).call()?;
-            let bytes = answer.body_mut().with_config().limit(1 << 28).read_to_vec()?;
-            entry.1[written].push(begun.elapsed());
-            entry.2 = entry.2.max(bytes.len());
-            if answer.status() != 200 {
-                return Err(format!("{path}: {}", answer.status()).into());
-            }
-            let html = answer
-                .headers()
-                .get("content-type")
-                .is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
-            body = if html {
-                String::from_utf8_lossy(&bytes).into_owned()
-            } else {
-                String::new()
-            };
+            let page = site.get(&path)?;
+            entry.1[written].push(page.took);
+            entry.2 = entry.2.max(page.bytes);
+            body = page.html;
         }
         for link in body
             .split("href=\"")
@@ -441,13 +397,8 @@ fn pages(
         .filter(|(_, (_, times, _))| slowest(times) > Some(Duration::from_millis(100)))
         .count();
     println!("超过 100 ms 的（p50）：{over}");
-    let _ = stop.send(());
-    rt.block_on(serving.wait())?;
+    site.end(rt)?;
     Ok(over)
-}
-
-fn after<'t>(text: &'t str, mark: &str) -> Option<&'t str> {
-    text.split_once(mark)?.1.split('"').next()
 }
 
 /// A path with its ids and numbers replaced, so that pages of one sort are one row.
