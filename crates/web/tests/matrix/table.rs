@@ -87,6 +87,7 @@ pub const TABLE: &[(&str, &str, &str, &str)] = &[
     ("/", "总览", "yyyyyyyyy.", ""),
     ("/sessions", "研修活动", "yy.yy..y..", ""),
     ("/statistics", "统计", "yy.yy..n..", ""),
+    ("/projects", "项目进展", "yy........", ""),
     ("/sessions/{id}", "一场活动", "yy.yy..y..", ""),
     ("/sessions/{id}/evidence", "佐证照片", "yy.yy..y..", "...y......"),
     ("/photos/{id}", "照片", "yy.yy..y..", ""),
