@@ -1,5 +1,10 @@
 //! Small programs to read and run: `cargo run -p yanxiu-examples --example county`.
 
+use std::time::Duration;
+
+pub mod process;
+pub mod visitor;
+
 /// Prose about professional learning that the dictionary is trained on, beside generated records.
 pub const TRAINING: &str = include_str!("texts/training.txt");
 
@@ -32,6 +37,20 @@ impl Asked {
             false => Err(format!("missed: {}", self.0.join("; ")).into()),
         }
     }
+}
+
+/// What `percent` of the times do not exceed; they are in ascending order.
+pub fn at(sorted: &[Duration], percent: usize) -> Duration {
+    let last = sorted.len().saturating_sub(1);
+    sorted
+        .get((sorted.len() * percent / 100).min(last))
+        .copied()
+        .unwrap_or_default()
+}
+
+/// Milliseconds as they are printed.
+pub fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same texts on every machine.

@@ -24,6 +24,7 @@ use node::accounts;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
 use node::{Filter, Network, NetworkConfig, Node, Role, enrol};
 use signed_in::SignedIn;
+use yanxiu_examples::{at, ms};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -314,18 +315,6 @@ fn adding(dir: &Path, school: &Node, by: &By, home: &str) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn at(sorted: &[Duration], percent: usize) -> Duration {
-    let last = sorted.len().saturating_sub(1);
-    sorted
-        .get((sorted.len() * percent / 100).min(last))
-        .copied()
-        .unwrap_or_default()
-}
-
-fn ms(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 /// All pages that links lead to, each several times, `write` before every other one. How many sorts of them take

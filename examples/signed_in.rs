@@ -8,6 +8,7 @@ use node::accounts::{self, NewAccount, Role};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use web::{Serving, WebConfig};
+use yanxiu_examples::visitor;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -51,19 +52,7 @@ impl SignedIn {
         };
         let serving = rt.block_on(web::serve(node.clone(), config, until))?;
         let base = serving.url().trim_end_matches('/').to_owned();
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(120)))
-            .build()
-            .into();
-        let page = agent
-            .get(format!("{base}/login"))
-            .call()?
-            .body_mut()
-            .read_to_string()?;
-        let token = after(&page, "name=\"csrf\" value=\"").ok_or("no token")?;
-        let form = [("csrf", token), ("name", name), ("secret", secret)];
-        agent.post(format!("{base}/login")).send_form(form)?;
+        let agent = visitor::signed_in(&base, name, secret)?;
         Ok(SignedIn {
             base,
             agent,
@@ -99,9 +88,4 @@ impl SignedIn {
         rt.block_on(self.serving.wait())?;
         Ok(())
     }
-}
-
-/// What stands after a mark, up to the next quote.
-pub fn after<'t>(text: &'t str, mark: &str) -> Option<&'t str> {
-    text.split_once(mark)?.1.split('"').next()
 }

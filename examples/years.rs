@@ -22,9 +22,10 @@ use std::time::{Duration, Instant};
 use node::office::{self, SessionInput};
 use node::{Node, accounts};
 use records::sample::CountySize;
-use signed_in::{SignedIn, after};
+use signed_in::SignedIn;
 use tokio::runtime::Runtime;
-use yanxiu_examples::Asked;
+use yanxiu_examples::visitor::after;
+use yanxiu_examples::{Asked, at, ms};
 use yanxiu_tests::generated::{Generated, YEAR, small};
 use yanxiu_tests::{auditor, clerk, session_input, until};
 
@@ -353,16 +354,4 @@ fn compare(names: [&str; 2], costs: &Costs, what: &str, asked: &mut Asked) {
             .collect()
     };
     line("合计", [sum(&costs[0]), sum(&costs[1])]);
-}
-
-fn at(sorted: &[Duration], percent: usize) -> Duration {
-    let last = sorted.len().saturating_sub(1);
-    sorted
-        .get((sorted.len() * percent / 100).min(last))
-        .copied()
-        .unwrap_or_default()
-}
-
-fn ms(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }

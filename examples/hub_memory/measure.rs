@@ -1,13 +1,11 @@
 //! Starts the real hub, lets the schools come, and reads what the system says of the hub's process.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use node::{Edit, Network, NetworkConfig, Node, Value};
+use yanxiu_examples::process::{Hub, Memory};
 
 use crate::county::{HUB, Made};
 use crate::{Result, Shape};
@@ -35,114 +33,10 @@ struct Rush {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Memory {
-    rss: u64,
-    high: u64,
-    pss: u64,
-}
-
-#[derive(Clone, Copy, Default)]
 struct Cost {
     cpu_ms: f64,
     wall_ms: f64,
     read_kb: f64,
-}
-
-struct Hub(Child);
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Hub {
-    fn start(dir: &Path) -> Result<Hub> {
-        let yanxiu: PathBuf = std::env::current_exe()?
-            .parent()
-            .and_then(Path::parent)
-            .ok_or("no target dir")?
-            .join("yanxiu");
-        let begun = Instant::now();
-        let child = Command::new(yanxiu)
-            .arg("--data")
-            .arg(dir.join("hub"))
-            .args(["serve", "--no-mdns", "--listen", HUB, "--web", "127.0.0.1:0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()?;
-        let hub = Hub(child);
-        // It listens once it holds the port.
-        while std::net::UdpSocket::bind(HUB).is_ok() {
-            if begun.elapsed() > Duration::from_secs(300) {
-                return Err("the hub does not listen".into());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        println!("  the hub listens after {:.1} s", begun.elapsed().as_secs_f64());
-        Ok(hub)
-    }
-
-    fn proc(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).unwrap_or_default()
-    }
-
-    fn memory(&self) -> Memory {
-        let (status, smaps) = (self.proc("status"), self.proc("smaps_rollup"));
-        Memory {
-            rss: field(&status, "VmRSS:"),
-            high: field(&status, "VmHWM:"),
-            pss: field(&smaps, "Pss:"),
-        }
-    }
-
-    /// Milliseconds of processor time, and bytes read through system calls.
-    fn spent(&self) -> (f64, f64) {
-        let stat = self.proc("stat");
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
-        let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-        // utime and stime, in hundredths of a second on Linux.
-        (
-            (ticks(11) + ticks(12)) * 10.0,
-            field(&self.proc("io"), "rchar:") as f64,
-        )
-    }
-
-    /// Samples while `work` runs: the highest RSS and Pss.
-    fn watch<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(T, u64, u64)> {
-        let (rss, pss) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let over = Arc::new(AtomicBool::new(false));
-        let sampling = {
-            let (rss, pss, over, pid) = (rss.clone(), pss.clone(), over.clone(), self.0.id());
-            std::thread::spawn(move || {
-                let read = |f: &str| std::fs::read_to_string(format!("/proc/{pid}/{f}")).unwrap_or_default();
-                let mut n = 0;
-                while !over.load(Ordering::Relaxed) {
-                    rss.fetch_max(field(&read("status"), "VmRSS:"), Ordering::Relaxed);
-                    if n % 10 == 0 {
-                        pss.fetch_max(field(&read("smaps_rollup"), "Pss:"), Ordering::Relaxed);
-                    }
-                    n += 1;
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            })
-        };
-        // The kernel's own high-water mark from here on, so that no peak falls between two samples.
-        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.0.id()), "5");
-        let result = work();
-        over.store(true, Ordering::Relaxed);
-        let _ = sampling.join();
-        let peak = rss.load(Ordering::Relaxed).max(self.memory().high);
-        Ok((result?, peak, pss.load(Ordering::Relaxed)))
-    }
-}
-
-/// A number behind a name; kB where the file says kB.
-fn field(text: &str, name: &str) -> u64 {
-    let line = text.lines().find_map(|l| l.strip_prefix(name));
-    line.and_then(|l| l.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
 }
 
 /// Everything that is measured of one county.
@@ -156,7 +50,8 @@ pub fn run(dir: &Path, shape: Shape, made: Made) -> Result<Figures> {
         made.bytes as f64 / 1e9,
         made.seconds
     );
-    let hub = Hub::start(dir)?;
+    let hub = Hub::start(&dir.join("hub"), HUB, "127.0.0.1:0")?;
+    println!("  the hub listens after {:.1} s", hub.started.as_secs_f64());
     std::thread::sleep(Duration::from_secs(3));
     let idle = hub.memory();
     println!("  idle: {} KB resident, {} KB Pss", idle.rss, idle.pss);
@@ -172,7 +67,8 @@ pub fn run(dir: &Path, shape: Shape, made: Made) -> Result<Figures> {
         write(school, "a", count)?;
         changes += count;
     }
-    let (seconds, peak, peak_pss) = hub.watch(|| runtime.block_on(rush(&schools)))?;
+    let (seconds, peak, peak_pss) = hub.watch(|| runtime.block_on(rush(&schools)));
+    let seconds = seconds?;
     let first = Rush {
         peak,
         peak_pss,
@@ -183,7 +79,8 @@ pub fn run(dir: &Path, shape: Shape, made: Made) -> Result<Figures> {
     for school in &schools {
         write(school, "b", 20)?;
     }
-    let (seconds, peak, peak_pss) = hub.watch(|| runtime.block_on(rush(&schools)))?;
+    let (seconds, peak, peak_pss) = hub.watch(|| runtime.block_on(rush(&schools)));
+    let seconds = seconds?;
     let again = Rush {
         peak,
         peak_pss,
