@@ -1,14 +1,14 @@
 //! Schools come on line, each until it has the county's receipts.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use node::{Network, NetworkConfig, Node};
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 
-use crate::Result;
+use crate::{Result, check};
 
 /// A school that has no receipts by then has failed.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -38,7 +38,12 @@ pub async fn all(dirs: &[PathBuf], online: usize, together: Option<Arc<Barrier>>
 
 async fn one(dir: &Path, number: usize, together: Option<Arc<Barrier>>) -> Sent<Duration> {
     let dir = dir.to_path_buf();
-    let school = spawn_blocking(move || Node::open(&dir)).await??;
+    let (school, looking) = spawn_blocking(move || -> Sent<_> {
+        let school = Node::open(&dir)?;
+        let looking = check::open(&dir).map_err(|e| e.to_string())?;
+        Ok((school, Arc::new(Mutex::new(looking))))
+    })
+    .await??;
     // Each at an address of its own: the hub's gate counts handshakes by address.
     let config = NetworkConfig {
         listen: format!("127.0.{}.{}:0", 1 + number / 200, 1 + number % 200).parse()?,
@@ -53,15 +58,17 @@ async fn one(dir: &Path, number: usize, together: Option<Arc<Barrier>>) -> Sent<
     let begun = Instant::now();
     loop {
         changed.borrow_and_update();
-        let asking = school.clone();
-        let done = spawn_blocking(move || {
+        let (asking, looking) = (school.clone(), looking.clone());
+        let done = spawn_blocking(move || -> Sent<bool> {
             let peers = asking.peers()?;
             // The scheduler would wait for up to half a second, so that not all dial at once; here that is wanted.
             if !peers.iter().any(|p| p.connected) {
                 asking.sync_now();
             }
             let met = peers.iter().any(|p| p.in_sync_at.is_some());
-            Ok::<_, node::Error>(met && asking.not_at_county()? == 0)
+            let looking = looking.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = check::waiting(&looking).map_err(|e| e.to_string())?;
+            Ok(met && waiting == 0 && asking.not_at_county()? == 0)
         });
         if done.await?? {
             break;

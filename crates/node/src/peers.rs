@@ -1,5 +1,7 @@
 //! Other nodes, as the sync page and `yanxiu status` show them.
 
+use std::collections::HashMap;
+
 use store::reach::Reach;
 use sync::authority::prefixes;
 use sync::{NodeId, Roll};
@@ -36,11 +38,31 @@ pub struct PeerRow {
 impl Node {
     /// All nodes that were met, last seen first.
     pub fn peers(&self) -> Result<Vec<PeerRow>, Error> {
+        self.peers_where(|_| true)
+    }
+
+    /// The county's stores among them.
+    pub fn county_peers(&self) -> Result<Vec<PeerRow>, Error> {
+        self.peers_where(|peer| self.is_county_store(peer))
+    }
+
+    /// When each node was met last, unix seconds, and whether it is connected now.
+    pub fn met(&self) -> Result<HashMap<NodeId, (Option<i64>, bool)>, Error> {
+        let connected = self.0.outward.connected().clone();
+        let all = self.store().read(store::peers::list)?.into_iter();
+        Ok(all
+            .map(|p| (p.node, (p.seen_at, connected.contains_key(&p.node))))
+            .collect())
+    }
+
+    /// What waits for a peer is counted in each document that it may read: it is not asked of a thousand schools for
+    /// the sake of one hub.
+    fn peers_where(&self, wanted: impl Fn(&NodeId) -> bool) -> Result<Vec<PeerRow>, Error> {
         let roll = self.roll();
         let connected = self.0.outward.connected().clone();
         self.store().read(|c| {
             let mut rows = Vec::new();
-            for p in store::peers::list(c)? {
+            for p in store::peers::list(c)?.into_iter().filter(|p| wanted(&p.node)) {
                 let reach = self.reach(&roll, &p.node);
                 rows.push(PeerRow {
                     label: self.device_label(&p.node),

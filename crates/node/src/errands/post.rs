@@ -118,7 +118,7 @@ fn far_from_county(node: &Node) -> Result<bool, Error> {
         return Ok(false);
     }
     let now = node.now();
-    let met = node.peers()?.into_iter().filter(|p| p.county);
+    let met = node.county_peers()?;
     let near = |p: &crate::PeerRow| {
         // By a clock that begins anew each morning, yesterday's meeting is of just now.
         let lately = |at: i64| clocks::between(at, now).is_some_and(|ago| ago < COUNTY_IS_NEAR);

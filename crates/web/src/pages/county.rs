@@ -170,8 +170,8 @@ pub(crate) fn silent(s: &SchoolRow) -> bool {
 /// All schools; one that is connected at this moment was last in touch now, not when it connected.
 pub(crate) fn rows(n: &Node) -> Result<Vec<SchoolRow>, node::Error> {
     let mut rows = office::schools(n)?;
-    let peers = n.peers()?.into_iter().filter(|p| p.connected);
-    let connected: HashSet<NodeId> = peers.map(|p| p.node).collect();
+    let met = n.met()?.into_iter();
+    let connected: HashSet<NodeId> = met.filter(|(_, (_, now))| *now).map(|(peer, _)| peer).collect();
     let mut here: HashSet<String> = HashSet::new();
     for device in n.devices() {
         if device.role == Role::School && !device.revoked && connected.contains(&device.node) {

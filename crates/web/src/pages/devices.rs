@@ -191,11 +191,7 @@ fn rows(n: &Node, l: Lang, organisations: &[Organisation]) -> Result<Vec<Row>, n
         .iter()
         .map(|o| (o.id.as_str(), o.name.as_str()))
         .collect();
-    let met: HashMap<_, _> = n
-        .peers()?
-        .into_iter()
-        .map(|p| (p.node, (p.seen_at, p.connected)))
-        .collect();
+    let met = n.met()?;
     let own = n.id();
     let place = |scope: &str| {
         let (code, school) = scope.rsplit_once('/').unwrap_or_default();

@@ -46,7 +46,7 @@ pub(crate) async fn state(visit: Visit) -> Result<Response, Fault> {
 
 /// How this node's records stand with the county.
 pub(crate) struct Link {
-    /// Records without a receipt of a county store.
+    /// Records without a receipt of a county store; none at the county.
     pub(crate) waiting: u64,
     /// Unix seconds of the last contact with a county node.
     pub(crate) county_at: Option<i64>,
@@ -57,15 +57,20 @@ pub(crate) struct Link {
 
 /// Reads [`Link`].
 pub(crate) fn link(node: &Node) -> Result<Link, node::Error> {
-    let mut hubs = node.peers()?;
-    hubs.retain(|p| p.county && !p.revoked);
+    let mut hubs = node.county_peers()?;
+    hubs.retain(|p| !p.revoked);
     let now = crate::page::now();
     let county_at = hubs
         .iter()
         .filter_map(|p| if p.connected { Some(now) } else { p.seen_at })
         .max();
     Ok(Link {
-        waiting: node.not_at_county()?,
+        // A county's pages show none of it, and it would be counted among the records of all schools.
+        waiting: if node.is_county() {
+            0
+        } else {
+            node.not_at_county()?
+        },
         county_at,
         carried: hubs.iter().map(|p| p.waiting.0).min(),
     })
