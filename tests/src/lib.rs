@@ -385,6 +385,22 @@ pub fn step(
     office::take_step(&place.node, &auditor(), actor, kind, id, to, reason)
 }
 
+/// The county has issued a bulletin (情况通报); its record id.
+pub fn issued_bulletin(county: &Place) -> String {
+    let input = office::BulletinInput {
+        no: "1".into(),
+        bulletin_kind: "status".into(),
+        topic: "网络研修进度".into(),
+        cut_on: "2025-10-19".into(),
+        issued_on: "2025-10-20".into(),
+        text: "请各校核对。".into(),
+        ..office::BulletinInput::default()
+    };
+    let id = office::draft_bulletin(&county.node, &auditor(), &input).expect("a draft");
+    step(county, Actor::Auditor, "bulletin", &id, "issued", "").expect("issued");
+    id
+}
+
 /// The county recognises a claim as it stands.
 pub fn recognise(place: &Place, claim: &str, on: &str) -> Result<(), node::Error> {
     office::decide(&place.node, &auditor(), claim, "recognised", None, "", "", on)

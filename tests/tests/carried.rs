@@ -3,7 +3,7 @@
 // Helpers outside #[test] functions unwrap as well: a failure is a failed test.
 #![allow(clippy::unwrap_used)]
 
-use node::{Filter, mail};
+use node::{Filter, mail, office};
 use yanxiu_tests::*;
 
 /// Whether any file of a data directory holds these bytes.
@@ -77,6 +77,57 @@ async fn a_neighbour_carries_what_it_cannot_read_and_brings_the_answer_back() {
     }
     a.down().await;
     b.down().await;
+}
+
+/// A bulletin passes from neighbour to neighbour. That it was read goes back sealed, with whoever comes by; the county
+/// then knows it of a school that it has never met.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulletin_comes_by_a_neighbour_and_the_reading_goes_back_with_it() {
+    let mut county = Place::county();
+    let far = add_school(&county, "云雾小学");
+    let near = add_school(&county, "青石小学");
+    let mut a = Place::school(&county, &far, "云雾小学 电脑");
+    let mut b = Place::school(&county, &near, "青石小学 电脑");
+    let id = issued_bulletin(&county);
+    county.up().await;
+    b.knows(&county);
+    b.up().await;
+    let has = |place: &Place| office::bulletins(&place.node).unwrap().iter().any(|x| x.id == id);
+    until("B has the bulletin", 40, || has(&b)).await;
+    b.down().await;
+    county.down().await;
+
+    a.up().await;
+    b.knows(&a);
+    b.up().await;
+    until("A has it from B", 40, || has(&a)).await;
+    b.down().await;
+    office::read_bulletin(&a.node, &clerk(), &id, "2025-10-22").unwrap();
+    b.up().await;
+    until("B carries what A says", 40, || {
+        let items = mail::list(&b.node).unwrap();
+        items.iter().any(|item| item.from == a.node.id())
+    })
+    .await;
+    assert_eq!(b.node.count(&Filter::kind("bulletin_read")).unwrap(), 0);
+    a.down().await;
+    b.down().await;
+
+    county.up().await;
+    b.up().await;
+    let reach = || office::reach(&county.node, &[&id]).unwrap().remove(0);
+    until("the county knows that it was read", 40, || {
+        !reach().read.is_empty()
+    })
+    .await;
+    let (name, first) = reach().read.remove(0);
+    assert_eq!((name.as_str(), first.on.as_str()), ("云雾小学", "2025-10-22"));
+    until("B has acknowledged it and has not read it", 40, || {
+        reach().missing.is_empty() && reach().unread == ["青石小学"]
+    })
+    .await;
+    b.down().await;
+    county.down().await;
 }
 
 /// A mentor takes the records along as they are; the county's receipt comes back with the next visit.

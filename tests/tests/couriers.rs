@@ -8,7 +8,9 @@ use node::mail::{self, Delivered};
 use node::office;
 use node::stick::{self, Report, Wishes};
 use node::{Error, Filter, Node, Role, Way, enrol};
-use yanxiu_tests::{Place, add_school, add_teacher, held_session, recognise, sorted, titles};
+use yanxiu_tests::{
+    Place, add_school, add_teacher, clerk, held_session, issued_bulletin, recognise, sorted, titles,
+};
 
 fn plug(place: &Place, stick: &Path) -> Report {
     let report = stick::exchange(&place.node, stick, &Wishes::default()).expect("a stick");
@@ -434,4 +436,53 @@ fn a_folder_that_cannot_be_made_holds_up_no_other_school() {
         let taken = stick::take(&place.node, stick.path()).unwrap();
         assert_eq!(taken.taken.len(), 1, "{:?}", taken.failed);
     }
+}
+
+/// A bulletin reaches a school that has no network, and that it was read comes back the same way (domain.md C20, F4).
+#[test]
+fn a_bulletin_goes_to_a_school_on_a_stick_and_the_reading_comes_back() {
+    let county = Place::county();
+    let (school, _) = school_with_work(&county, "青石小学", ["欧阳㙇", "王𬭊", "张三"]);
+    let (silent, _) = school_with_work(&county, "石门村小", ["张四", "李五", "赵六"]);
+    let id = issued_bulletin(&county);
+    let reach = || office::reach(&county.node, &[&id]).unwrap().remove(0);
+    assert_eq!(sorted(&["石门村小", "青石小学"]), {
+        let mut missing = reach().missing;
+        missing.sort();
+        missing
+    });
+    // Nobody has read what is not there.
+    assert!(office::read_bulletin(&school.node, &clerk(), &id, "2025-10-22").is_err());
+
+    let stick = tempfile::tempdir().unwrap();
+    for place in [&school, &county, &school] {
+        plug(place, stick.path());
+    }
+    let there = office::bulletins(&school.node).unwrap();
+    assert!(there.len() == 1 && there[0].in_force() && there[0].id == id);
+    // It lies there; the county hears of it with the next stick, and that it was read with the same one.
+    assert_eq!(reach().missing.len(), 2);
+    plug(&school, stick.path());
+    plug(&county, stick.path());
+    assert_eq!(
+        (reach().unread, reach().missing),
+        (vec!["青石小学".to_owned()], vec!["石门村小".to_owned()])
+    );
+    for _ in 0..2 {
+        office::read_bulletin(&school.node, &clerk(), &id, "2025-10-22").unwrap();
+    }
+    assert!(office::read_bulletin(&school.node, &clerk(), &id, "昨天").is_err());
+    plug(&school, stick.path());
+    plug(&county, stick.path());
+    let read = reach();
+    let first = office::Reading {
+        by: clerk().account,
+        on: "2025-10-22".to_owned(),
+    };
+    assert_eq!(read.read, [("青石小学".to_owned(), first)]);
+    assert_eq!((read.unread, read.missing), (vec![], vec!["石门村小".to_owned()]));
+    assert_eq!(county.node.count(&Filter::kind("bulletin_read")).unwrap(), 1);
+    // The county does not read for a school, and a school that has not got it says nothing of it.
+    assert!(office::read_bulletin(&county.node, &clerk(), &id, "2025-10-22").is_err());
+    assert!(office::read_bulletin(&silent.node, &clerk(), &id, "2025-10-22").is_err());
 }

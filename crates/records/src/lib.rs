@@ -28,6 +28,7 @@ pub mod kinds;
 pub mod lang;
 pub mod occasion;
 pub mod position;
+pub mod rhythm;
 pub mod rules;
 pub mod sample;
 pub mod series;

@@ -40,7 +40,8 @@ pub fn days(from: Date, to: Date, every: &str, weekday: Option<&str>) -> Vec<Dat
     days
 }
 
-fn weekday_of(code: &str) -> Option<Weekday> {
+/// The day of the week that a code means.
+pub(crate) fn weekday_of(code: &str) -> Option<Weekday> {
     Some(match code {
         "mon" => Weekday::Monday,
         "tue" => Weekday::Tuesday,

@@ -209,6 +209,7 @@ fn office() -> Router<App> {
         .route("/closing", get(closing::list).post(closing::close))
         .route("/closing/{id}", get(closing::show))
         .route("/bulletins", get(bulletins::list).post(bulletins::draft))
+        .route("/bulletins/{id}/read", post(bulletins::read))
         .route("/places/{group}", get(places::show))
         .route("/records", get(records::kinds))
         .route("/records/{kind}", get(records::list))

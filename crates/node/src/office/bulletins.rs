@@ -1,5 +1,10 @@
 //! Bulletins (情况通报): each carries the cut-off that its figures rest on, and a later one names the one it replaces,
 //! so that readers know which is right when two offices published different numbers (domain.md §3.5, no. 21).
+//!
+//! When the next one is due: `schedule`; who has read one: `readings`.
+
+pub(super) mod readings;
+pub(super) mod schedule;
 
 use std::collections::BTreeMap;
 

@@ -181,8 +181,9 @@ pub fn filled_by_program(kind: &Kind, field: &str) -> bool {
 
 /// Kinds whose records have rules of their own (one mark per person, credits by the rule set, a file behind an
 /// evidence, a person's own hand behind a signature): they are written on their own pages and by no general form.
-const OWN_ACTS: [&str; 20] = [
+const OWN_ACTS: [&str; 21] = [
     "bulletin",
+    "bulletin_read",
     "carried_credit",
     "correction",
     "credit_statement",

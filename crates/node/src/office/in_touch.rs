@@ -159,23 +159,24 @@ fn day_of(seconds: i64) -> Option<String> {
     Some(moment.to_zoned(TimeZone::system()).date().to_string())
 }
 
-/// Which schools have no receipt yet for what a record of the county says now. A school may have got it from a
-/// neighbour: the county knows when they meet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Undelivered {
-    /// Names of schools with a device, none of which has acknowledged it.
-    pub enrolled: Vec<String>,
-    /// Names of schools that have no device.
-    pub not_enrolled: Vec<String>,
+/// How a record of the county that all schools may read stands with one of them. A school may have got it from a
+/// neighbour: the county knows when they meet, or when the school says something about it.
+pub(super) struct Delivery {
+    /// Record id of the school.
+    pub school: String,
+    /// Its name.
+    pub name: String,
+    /// Whether a device of it has acknowledged what the record says now; `None`: it has no device.
+    pub there: Option<bool>,
 }
 
-/// [`Undelivered`] of each of these records, which all schools may read.
-pub fn undelivered(node: &Node, ids: &[&str]) -> Result<Vec<Undelivered>, Error> {
+/// [`Delivery`] of each of these records to every school.
+pub(super) fn deliveries(node: &Node, ids: &[&str]) -> Result<Vec<Vec<Delivery>>, Error> {
     let mut acked = HashMap::new();
     for peer in node.read(store::peers::list)? {
         acked.insert(peer.node, peer.acked.unwrap_or(0));
     }
-    // Of each school its name, and up to which local sequence its best informed device has what it may read.
+    // Of each school up to which local sequence its best informed device has what it may read.
     let mut devices = devices(node);
     let mut schools = Vec::new();
     for school in organisations(node)? {
@@ -183,22 +184,18 @@ pub fn undelivered(node: &Node, ids: &[&str]) -> Result<Vec<Undelivered>, Error>
         let own = devices.remove(&school.id);
         if own.is_some() || counted {
             let best = |own: Vec<NodeId>| own.iter().filter_map(|d| acked.get(d)).max().copied();
-            schools.push((school.name, own.map(|own| best(own).unwrap_or(0))));
+            schools.push((school.id, school.name, own.map(|own| best(own).unwrap_or(0))));
         }
     }
     let mut all = Vec::new();
     for id in ids {
-        let mut missing = Undelivered::default();
-        if let Some(stands) = node.stands_at(id)? {
-            for (name, upto) in &schools {
-                match upto {
-                    None => missing.not_enrolled.push(name.clone()),
-                    Some(upto) if *upto < stands => missing.enrolled.push(name.clone()),
-                    Some(_) => {}
-                }
-            }
-        }
-        all.push(missing);
+        let stands = node.stands_at(id)?;
+        let of = |(school, name, upto): &(String, String, Option<u64>)| Delivery {
+            school: school.clone(),
+            name: name.clone(),
+            there: upto.map(|upto| stands.is_none_or(|stands| upto >= stands)),
+        };
+        all.push(schools.iter().map(of).collect());
     }
     Ok(all)
 }

@@ -67,6 +67,8 @@ use crate::{Error, Node};
 pub use attendance::{Mark, MarkInput, end_session, mark_attendance};
 pub use audit::{audit_queue, audit_queue_of, decide};
 pub use behind::{Assessed, Behind, behind};
+pub use bulletins::readings::{Reach, Reading, reach, read_bulletin, readings, unread_bulletins};
+pub use bulletins::schedule::{Scheduled, schedules};
 pub use bulletins::{Bulletin, BulletinInput, bulletins, draft_bulletin};
 pub use card::{CardView, credit_card, credit_cards};
 pub(crate) use carry::follow_arrivals;
@@ -91,7 +93,7 @@ pub use imports::{
     ImportFile, OutsideInput, OutsideRow, PassRow, check_outside, import, import_attendance, import_list,
     import_outside, import_passes, import_teachers, outside_claims, taken_rows,
 };
-pub use in_touch::{Met, Undelivered, Upto, last_contact, undelivered, upto};
+pub use in_touch::{Met, Upto, last_contact, upto};
 pub use listening::{HeldBack, Listener, Listening, listening};
 pub use names::name_variants;
 pub use observations::{

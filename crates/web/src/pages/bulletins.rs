@@ -1,8 +1,11 @@
 //! 情况通报: what the county tells all schools, with its cut-off; a later one names the one it replaces.
 
 use askama::Template;
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
-use node::office::{self, Bulletin, BulletinInput, Undelivered};
+use node::office::{self, Bulletin, BulletinInput, Reach, Reading, Scheduled};
+use records::date::parse_stored_date;
+use records::visits::weekday;
 
 use crate::fault::Fault;
 use crate::form::{self, Form};
@@ -22,12 +25,19 @@ struct BulletinsPage {
     /// Those that a new one may replace.
     issued: Vec<Choice>,
     draft: bool,
+    /// When the next one is due; only the county is told.
+    schedules: Vec<Scheduled>,
+    today: String,
 }
 
-/// One with the schools that have no receipt for it; only the county is told.
+/// One, and how far it has got; only the county is told of all schools.
 struct Row {
     x: Bulletin,
-    missing: Option<Undelivered>,
+    reach: Option<Reach>,
+    /// Who at this school has read it.
+    readings: Vec<Reading>,
+    /// Whether the person asking may say so, and has not.
+    unread: bool,
 }
 
 /// Whether bulletins that were replaced, dropped or not issued yet have anybody to reach.
@@ -38,6 +48,25 @@ fn reaches(x: &Bulletin) -> bool {
 impl BulletinsPage {
     fn label(&self, field: &str, code: &str) -> String {
         labels::label(self.l, "bulletin", field, code)
+    }
+
+    /// The days of a week, as people write them.
+    fn days(&self, codes: &str) -> String {
+        let names = codes.split_whitespace();
+        let names: Vec<String> = names
+            .map(|code| labels::label(self.l, "bulletin_schedule", "days", code))
+            .collect();
+        names.join(self.l.t("、", ", "))
+    }
+
+    /// A day with its name.
+    fn day(&self, day: &jiff::civil::Date) -> String {
+        format!("{day} {}", weekday(*day, self.l.zh()))
+    }
+
+    /// Whether it was due before today.
+    fn overdue(&self, due: &jiff::civil::Date) -> bool {
+        parse_stored_date(&self.today).is_ok_and(|today| *due < today)
     }
 }
 
@@ -52,19 +81,22 @@ fn state(x: &Bulletin) -> page::Badge {
 
 /// `GET /bulletins`
 pub(crate) async fn list(ctx: Ctx) -> Result<Response, Fault> {
+    list_page(&ctx, blank()).await
+}
+
+/// The dates that most people want.
+fn blank() -> Form {
     let today = page::today();
-    list_page(
-        &ctx,
-        Form::filled([("cut_on", today.clone()), ("issued_on", today)]),
-    )
-    .await
+    Form::filled([("cut_on", today.clone()), ("issued_on", today)])
 }
 
 async fn list_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
     ctx.need(Right::Read)?;
     let draft = may(ctx);
     let county = ctx.app.county();
-    let rows = ctx
+    let (today, account) = (page::today(), ctx.who.by().account);
+    let now = today.clone();
+    let (rows, schedules) = ctx
         .run(move |n| {
             let mut all = office::bulletins(n)?;
             // Schools read what was issued.
@@ -74,13 +106,29 @@ async fn list_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
                 .filter(|x| county && reaches(x))
                 .map(|x| x.id.as_str())
                 .collect();
-            let mut found = office::undelivered(n, &told)?.into_iter();
+            let mut found = office::reach(n, &told)?.into_iter();
+            let home = n.home_school();
             let mut rows = Vec::new();
             for x in all {
-                let missing = if county && reaches(&x) { found.next() } else { None };
-                rows.push(Row { x, missing });
+                let reach = if county && reaches(&x) { found.next() } else { None };
+                let readings = match &home {
+                    Some(school) => office::readings(n, &x.id, school)?,
+                    None => Vec::new(),
+                };
+                let unread = home.is_some() && reaches(&x) && readings.iter().all(|said| said.by != account);
+                rows.push(Row {
+                    x,
+                    reach,
+                    readings,
+                    unread,
+                });
             }
-            Ok(rows)
+            let schedules = if county {
+                office::schedules(n, &now)?
+            } else {
+                Vec::new()
+            };
+            Ok((rows, schedules))
         })
         .await?;
     let l = ctx.l;
@@ -96,6 +144,8 @@ async fn list_page(ctx: &Ctx, f: Form) -> Result<Response, Fault> {
         kinds: labels::choices(l, "bulletin", "bulletin_kind"),
         issued,
         draft,
+        schedules,
+        today,
     })
 }
 
@@ -129,6 +179,34 @@ pub(crate) async fn draft(Post { ctx, mut form }: Post) -> Result<Response, Faul
         .await?;
     match done {
         Ok(id) => Ok(Redirect::to(&format!("/records/bulletin/{id}?done=record")).into_response()),
+        Err(node::Error::Invalid(errors)) => {
+            form.fail_all(&errors);
+            list_page(&ctx, form).await
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// `POST /bulletins/{id}/read`: somebody at a school says that it was read there.
+pub(crate) async fn read(Path(id): Path<String>, Post { ctx, mut form }: Post) -> Result<Response, Fault> {
+    ctx.need(Right::Read)?;
+    if ctx.app.node.home_school().is_none() {
+        return Err(Fault::Forbidden);
+    }
+    let read_on = form::date(&mut form, "read_on");
+    if !form.ok() {
+        return list_page(&ctx, form).await;
+    }
+    let (by, bulletin) = (ctx.who.by(), id.clone());
+    let done = ctx
+        .app
+        .attempt(move |n| office::read_bulletin(n, &by, &bulletin, &read_on))
+        .await?;
+    match done {
+        Ok(()) => Ok(Redirect::to(&format!("/bulletins?done=record#b-{id}")).into_response()),
+        Err(node::Error::Invalid(errors)) if errors.iter().any(|e| e.field == "bulletin") => {
+            Err(Fault::NotFound)
+        }
         Err(node::Error::Invalid(errors)) => {
             form.fail_all(&errors);
             list_page(&ctx, form).await

@@ -62,6 +62,8 @@ struct CountyPage {
     wishes: usize,
     /// What is to be settled, at the schools or here.
     conflicts: usize,
+    /// Subjects of bulletins that are due: a person drafts and issues them.
+    due: Vec<String>,
     /// The sessions with the latest dates, of all schools.
     recent: Vec<SessionRow>,
 }
@@ -133,6 +135,7 @@ async fn school(ctx: Ctx) -> Result<Response, Fault> {
         standing(node, l, &mut todo);
         if read {
             conflicts(l, office::open_conflicts(node)?.len(), &mut todo);
+            bulletins(l, &office::unread_bulletins(node)?, &mut todo);
         }
         Ok(todo)
     });
@@ -258,6 +261,27 @@ fn conflicts(l: Lang, open: usize, todo: &mut Vec<Todo>) {
             ),
             href: "/conflicts".to_owned(),
             action: l.t("去核对", "Settle"),
+        });
+    }
+}
+
+/// What the county told all schools and nobody here has read.
+fn bulletins(l: Lang, unread: &[String], todo: &mut Vec<Todo>) {
+    if !unread.is_empty() {
+        let (zh, en) = (unread.join("、"), unread.join(", "));
+        todo.push(Todo {
+            text: l
+                .pick(
+                    &format!("情况通报未阅：{zh}"),
+                    &format!("Bulletins not read: {en}"),
+                )
+                .to_owned(),
+            hint: l.t(
+                "读后点“已阅”，县里才知道本校看过。",
+                "Say so when it was read: only then the county knows.",
+            ),
+            href: "/bulletins".to_owned(),
+            action: l.t("去看看", "Open"),
         });
     }
 }
@@ -407,7 +431,8 @@ fn work(
 async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
     let l = ctx.l;
     let (read, manage) = (ctx.may(Right::Read), ctx.may(Right::Manage));
-    let (rows, recent, wishes, conflicts, causes) = ctx
+    let today = page::today();
+    let (rows, recent, wishes, conflicts, causes, due) = ctx
         .run(move |node| {
             let rows = if read { county::rows(node)? } else { Vec::new() };
             let recent = if read {
@@ -428,7 +453,13 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
             };
             let on = jiff::Zoned::now().date();
             let causes = silence::causes(node, &rows, &county::silent, on)?;
-            Ok((rows, recent, wishes, conflicts, causes))
+            let mut due = match manage && read {
+                true => office::schedules(node, &today)?,
+                false => Vec::new(),
+            };
+            due.retain(|s| s.standing.due.is_some());
+            let due: Vec<String> = due.into_iter().map(|s| s.topic).collect();
+            Ok((rows, recent, wishes, conflicts, causes, due))
         })
         .await?;
     let n = county_figures(&rows);
@@ -453,6 +484,7 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
         silent_all,
         wishes,
         conflicts,
+        due,
         recent,
     })
 }

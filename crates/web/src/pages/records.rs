@@ -35,7 +35,8 @@ const OWN_LISTS: [(&str, &str); 10] = [
 ];
 
 /// Kinds that stand under others and have no list of their own.
-const UNDER_OTHERS: [&str; 18] = [
+const UNDER_OTHERS: [&str; 19] = [
+    "bulletin_read",
     "visit_member",
     "visit_day",
     "visit_task",
@@ -57,9 +58,10 @@ const UNDER_OTHERS: [&str; 18] = [
 ];
 
 /// What is looked for first, in this order; a county's own forms follow.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 33] = [
     "survey",
     "visit_plan",
+    "bulletin_schedule",
     "lesson",
     "observation",
     "trip",

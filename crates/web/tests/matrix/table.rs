@@ -103,6 +103,7 @@ pub const TABLE: &[(&str, &str, &str, &str)] = &[
     ("/closing", "学年结账", "yy.yy..y..", "y........."),
     ("/closing/{id}", "一次结账", "yy.yy..y..", ""),
     ("/bulletins", "情况通报", "yy.yy..y..", "y........."),
+    ("/bulletins/{id}/read", "通报已阅", "", "...yy....."),
     ("/places/{group}", "名额", "yy.yy..y..", ""),
     ("/records", "业务表单", "yy.yy..y..", ""),
     ("/records/{kind}", "一种表单", "yy.yy..y..", ""),
