@@ -14,6 +14,8 @@ mod county;
 mod every;
 #[path = "browser/forms.rs"]
 mod forms;
+#[path = "browser/officer.rs"]
+mod officer;
 #[path = "browser/routes.rs"]
 mod routes;
 mod support;

@@ -209,6 +209,22 @@ impl County {
         self.quick.submit(&opening, "/opening", &fields).is(200);
         self.quick.until(&format!("{hub}/audit/opening"), "登记册第3页");
 
+        let bulletin = [
+            ("no", "1"),
+            ("bulletin_kind", "status"),
+            ("topic", "网络研修进度"),
+            ("cut_on", "2025-11-30"),
+            ("issued_on", "2025-12-01"),
+        ];
+        let list = format!("{hub}/bulletins");
+        let draft = self.quick.submit(&list, "/bulletins", &bulletin);
+        let step = format!(
+            "/records/bulletin/{}/step",
+            draft.between("/records/bulletin/", "/step")[0]
+        );
+        self.quick.submit(&list, &step, &[("to", "issued")]).is(200);
+        self.quick.until(&format!("{school}/bulletins"), "阅读日期");
+
         let hers = Browser::new();
         let login = format!("{school}/login");
         hers.submit(&login, "/login", &[("name", TEACHER), ("secret", PIN)])
