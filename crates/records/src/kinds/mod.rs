@@ -40,7 +40,7 @@ macro_rules! files {
 /// (a signature, the county's word). Nobody types it.
 pub const BINDS: &str = "binds";
 
-const BUILTIN: [(&str, &str); 79] = files![
+const BUILTIN: [(&str, &str); 81] = files![
     "assessment.1.toml",
     "attendance.1.toml",
     "attendance.2.toml",
