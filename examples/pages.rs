@@ -53,6 +53,7 @@ fn main() -> Result<()> {
         account: "示例".into(),
     };
     let home = school.home_school().ok_or("no school")?;
+    adding(dir, &school, &by, &home)?;
     let last = office::sessions(&school, Some(&home), 1)?
         .pop()
         .ok_or("no session")?
@@ -86,7 +87,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// The hub and the school with all their records; prints what adding them cost.
+/// The hub and the school with all their records.
 fn full(rt: &tokio::runtime::Runtime, dir: &Path) -> Result<[Node; 2]> {
     let by = By {
         account: "示例".into(),
@@ -107,8 +108,6 @@ fn full(rt: &tokio::runtime::Runtime, dir: &Path) -> Result<[Node; 2]> {
     rt.block_on(meet(&hub, &school))?;
     let here = hub.records(&Filter::default())?.len();
     println!("县里有 {here} 条记录");
-
-    adding(dir, &school, &by, &home)?;
     Ok([hub, school])
 }
 
