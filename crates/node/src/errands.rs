@@ -40,7 +40,7 @@ use receipts::{own_receipt, receipts_for, take_receipts};
 const PRIORITY: i32 = -1;
 /// Streams of a peer that are served at a time; more wait.
 const SERVED: usize = 2;
-/// A blob that a peer asks for has so long to be asked for: then a conversation that wanted to end may.
+/// What a peer asks for has so long to be asked for: then a conversation that wanted to end may.
 const GRACE: Duration = Duration::from_secs(8);
 /// So long passes at least between two looks for what is missing.
 const LOOKS_APART: Duration = Duration::from_secs(1);
@@ -89,6 +89,8 @@ struct State {
     mail_went: watch::Sender<u64>,
     /// Something is missing here or may be missing there, or nobody has looked yet.
     expecting: watch::Sender<bool>,
+    /// The peer has asked for mail, which it does after it has told what else it asks for.
+    heard: watch::Sender<bool>,
 }
 
 impl Errands {
@@ -100,6 +102,7 @@ impl Errands {
             active: watch::Sender::new(0),
             mail_went: watch::Sender::new(0),
             expecting: watch::Sender::new(true),
+            heard: watch::Sender::new(false),
         });
         let (live, is_live) = watch::channel(None);
         let mut tasks = JoinSet::new();
@@ -126,17 +129,28 @@ impl Errands {
         if *self.state.active.borrow() > 0 {
             return Some(Instant::now() + GRACE);
         }
-        let (since, _) = (*self.live.borrow())?;
+        let (since, peer) = (*self.live.borrow())?;
         let until = since + GRACE;
-        (*self.state.expecting.borrow() && Instant::now() < until).then_some(until)
+        // Who hangs up before the other has spoken does not hear its wishes until the next link.
+        let unheard = peer.mail() && !*self.state.heard.borrow();
+        let waits = unheard || *self.state.expecting.borrow();
+        (waits && Instant::now() < until).then_some(until)
     }
 
     /// Waits for a change of [`Errands::stay_until`]. Cancel-safe.
     pub(crate) async fn changed(&self) {
-        let (mut active, mut expecting) = (self.state.active.subscribe(), self.state.expecting.subscribe());
+        let State {
+            active,
+            expecting,
+            heard,
+            ..
+        } = &*self.state;
+        let (mut active, mut expecting, mut heard) =
+            (active.subscribe(), expecting.subscribe(), heard.subscribe());
         tokio::select! {
             _ = active.changed() => {}
             _ = expecting.changed() => {}
+            _ = heard.changed() => {}
         }
     }
 }
@@ -312,6 +326,7 @@ async fn serve(state: &State, mut writer: FrameWriter, mut reader: FrameReader) 
                 offered = offers.iter().map(named).collect();
                 let letters = offers.into_iter().map(|o| o.letter).collect();
                 write(&mut writer, &Errand::Mail(letters)).await?;
+                state.heard.send_replace(true);
             }
             Errand::Wishes(wishes) => {
                 if wished {
