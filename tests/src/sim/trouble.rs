@@ -321,7 +321,7 @@ impl World {
                 let wait = self.rng.below(600_000);
                 self.after(wait, What::Dial(m, 0));
             }
-            Err(node::Error::Revoked | node::Error::WrongAnswer(_)) => {}
+            Err(node::Error::Revoked | node::Error::WasRevoked(_) | node::Error::WrongAnswer(_)) => {}
             Err(error) => {
                 // Which of the two disks failed is not told.
                 let at = if self.may_fail(0) { 0 } else { m };
@@ -349,7 +349,8 @@ impl World {
         self.tick(0);
         let grants = mentor_grants(mentor, &self.county.schools[school]);
         match enrol::approve(&hub, &self.machines[m].id, "专家", &grants) {
-            Ok(_) | Err(node::Error::Revoked) => {}
+            // Revoked meanwhile: the county is told so.
+            Ok(_) | Err(node::Error::Revoked | node::Error::WasRevoked(_)) => {}
             Err(error) => self.excuse(0, "move", &error),
         }
         drop(hub);
