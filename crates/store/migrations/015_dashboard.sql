@@ -70,143 +70,53 @@ WHEN NEW.school IS NOT NULL AND (OLD.kind <> NEW.kind OR OLD.about IS NOT NEW.ab
         ON CONFLICT (kind, school) DO UPDATE SET n = n + 1;
 END;
 
+-- A row that came, went or changed, for the one list of what it touches. SQLite has no trigger for several events.
+CREATE VIEW touched AS SELECT school, kind, id, person, about FROM record WHERE 0;
+CREATE TRIGGER stale_touched INSTEAD OF INSERT ON touched BEGIN
+    -- What a person's figures are made of.
+    INSERT INTO stale SELECT NEW.school, IIF(NEW.kind = 'person', NEW.id, COALESCE(NEW.person, '')), 0
+        WHERE NEW.school IS NOT NULL
+          AND NEW.kind IN ('person', 'staff_fact', 'waiver', 'opening_balance', 'carried_credit')
+        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    -- What stands behind a claim, once the county has decided on it: before, it counts nothing.
+    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
+        WHERE NEW.kind = 'attendance' AND c.kind = 'claim' AND c.school = NEW.school AND c.person = NEW.person
+          AND c.about = NEW.about
+          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
+        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
+        WHERE NEW.kind IN ('session', 'session_part', 'evidence', 'assessment') AND c.kind = 'claim'
+          AND c.about = IIF(NEW.kind = 'session', NEW.id, NEW.about) AND +c.school = NEW.school AND +c.person IS NOT NULL
+          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
+        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    INSERT INTO stale SELECT NEW.school, NEW.person, 0
+        WHERE NEW.kind = 'claim' AND NEW.school IS NOT NULL AND NEW.person IS NOT NULL
+          AND EXISTS (SELECT 1 FROM record WHERE kind = 'decision' AND about = NEW.id AND school = NEW.school)
+        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    -- What is said about a claim, a balance or a waiver.
+    INSERT INTO stale SELECT o.school, o.person, 0 FROM record o
+        WHERE NEW.kind IN ('decision', 'signature') AND (NEW.kind = 'decision' OR o.kind = 'waiver')
+          AND o.id = NEW.about AND o.school = NEW.school AND o.person IS NOT NULL
+        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    -- What is of a whole school, or of all.
+    INSERT INTO stale SELECT NEW.school, '', 0
+        WHERE NEW.school IS NOT NULL AND NEW.kind IN ('filing_package', 'filing_decision', 'settlement', 'year_close', 'correction')
+        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    INSERT INTO stale SELECT '', '', 0
+        WHERE NEW.kind IN ('transfer_order', 'same_person', 'course', 'organisation', 'published')
+        ON CONFLICT DO UPDATE SET turn = turn + 1;
+END;
+
 CREATE TRIGGER stale_come AFTER INSERT ON record BEGIN
-    -- What a person's figures are made of.
-    INSERT INTO stale SELECT NEW.school, IIF(NEW.kind = 'person', NEW.id, COALESCE(NEW.person, '')), 0
-        WHERE NEW.school IS NOT NULL
-          AND NEW.kind IN ('person', 'staff_fact', 'waiver', 'opening_balance', 'carried_credit')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What stands behind a claim, once the county has decided on it: before, it counts nothing.
-    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
-        WHERE NEW.kind = 'attendance' AND c.kind = 'claim' AND c.school = NEW.school AND c.person = NEW.person
-          AND c.about = NEW.about
-          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
-        WHERE NEW.kind IN ('session', 'session_part', 'evidence', 'assessment') AND c.kind = 'claim'
-          AND c.about = IIF(NEW.kind = 'session', NEW.id, NEW.about) AND +c.school = NEW.school AND +c.person IS NOT NULL
-          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT NEW.school, NEW.person, 0
-        WHERE NEW.kind = 'claim' AND NEW.school IS NOT NULL AND NEW.person IS NOT NULL
-          AND EXISTS (SELECT 1 FROM record WHERE kind = 'decision' AND about = NEW.id AND school = NEW.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What is said about a claim, a balance or a waiver.
-    INSERT INTO stale SELECT o.school, o.person, 0 FROM record o
-        WHERE NEW.kind IN ('decision', 'signature') AND (NEW.kind = 'decision' OR o.kind = 'waiver')
-          AND o.id = NEW.about AND o.school = NEW.school AND o.person IS NOT NULL
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What is of a whole school, or of all.
-    INSERT INTO stale SELECT NEW.school, '', 0
-        WHERE NEW.school IS NOT NULL AND NEW.kind IN ('filing_package', 'filing_decision', 'settlement', 'year_close', 'correction')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT '', '', 0
-        WHERE NEW.kind IN ('transfer_order', 'same_person', 'course', 'organisation', 'published')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    INSERT INTO touched VALUES (NEW.school, NEW.kind, NEW.id, NEW.person, NEW.about);
 END;
-
 CREATE TRIGGER stale_go AFTER DELETE ON record BEGIN
-    -- What a person's figures are made of.
-    INSERT INTO stale SELECT OLD.school, IIF(OLD.kind = 'person', OLD.id, COALESCE(OLD.person, '')), 0
-        WHERE OLD.school IS NOT NULL
-          AND OLD.kind IN ('person', 'staff_fact', 'waiver', 'opening_balance', 'carried_credit')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What stands behind a claim, once the county has decided on it: before, it counts nothing.
-    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
-        WHERE OLD.kind = 'attendance' AND c.kind = 'claim' AND c.school = OLD.school AND c.person = OLD.person
-          AND c.about = OLD.about
-          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
-        WHERE OLD.kind IN ('session', 'session_part', 'evidence', 'assessment') AND c.kind = 'claim'
-          AND c.about = IIF(OLD.kind = 'session', OLD.id, OLD.about) AND +c.school = OLD.school AND +c.person IS NOT NULL
-          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT OLD.school, OLD.person, 0
-        WHERE OLD.kind = 'claim' AND OLD.school IS NOT NULL AND OLD.person IS NOT NULL
-          AND EXISTS (SELECT 1 FROM record WHERE kind = 'decision' AND about = OLD.id AND school = OLD.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What is said about a claim, a balance or a waiver.
-    INSERT INTO stale SELECT o.school, o.person, 0 FROM record o
-        WHERE OLD.kind IN ('decision', 'signature') AND (OLD.kind = 'decision' OR o.kind = 'waiver')
-          AND o.id = OLD.about AND o.school = OLD.school AND o.person IS NOT NULL
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What is of a whole school, or of all.
-    INSERT INTO stale SELECT OLD.school, '', 0
-        WHERE OLD.school IS NOT NULL AND OLD.kind IN ('filing_package', 'filing_decision', 'settlement', 'year_close', 'correction')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT '', '', 0
-        WHERE OLD.kind IN ('transfer_order', 'same_person', 'course', 'organisation', 'published')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    INSERT INTO touched VALUES (OLD.school, OLD.kind, OLD.id, OLD.person, OLD.about);
 END;
-
 CREATE TRIGGER stale_turn AFTER UPDATE ON record BEGIN
-    -- What a person's figures are made of.
-    INSERT INTO stale SELECT NEW.school, IIF(NEW.kind = 'person', NEW.id, COALESCE(NEW.person, '')), 0
-        WHERE NEW.school IS NOT NULL
-          AND NEW.kind IN ('person', 'staff_fact', 'waiver', 'opening_balance', 'carried_credit')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What stands behind a claim, once the county has decided on it: before, it counts nothing.
-    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
-        WHERE NEW.kind = 'attendance' AND c.kind = 'claim' AND c.school = NEW.school AND c.person = NEW.person
-          AND c.about = NEW.about
-          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
-        WHERE NEW.kind IN ('session', 'session_part', 'evidence', 'assessment') AND c.kind = 'claim'
-          AND c.about = IIF(NEW.kind = 'session', NEW.id, NEW.about) AND +c.school = NEW.school AND +c.person IS NOT NULL
-          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT NEW.school, NEW.person, 0
-        WHERE NEW.kind = 'claim' AND NEW.school IS NOT NULL AND NEW.person IS NOT NULL
-          AND EXISTS (SELECT 1 FROM record WHERE kind = 'decision' AND about = NEW.id AND school = NEW.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What is said about a claim, a balance or a waiver.
-    INSERT INTO stale SELECT o.school, o.person, 0 FROM record o
-        WHERE NEW.kind IN ('decision', 'signature') AND (NEW.kind = 'decision' OR o.kind = 'waiver')
-          AND o.id = NEW.about AND o.school = NEW.school AND o.person IS NOT NULL
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What is of a whole school, or of all.
-    INSERT INTO stale SELECT NEW.school, '', 0
-        WHERE NEW.school IS NOT NULL AND NEW.kind IN ('filing_package', 'filing_decision', 'settlement', 'year_close', 'correction')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT '', '', 0
-        WHERE NEW.kind IN ('transfer_order', 'same_person', 'course', 'organisation', 'published')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    INSERT INTO touched VALUES (NEW.school, NEW.kind, NEW.id, NEW.person, NEW.about);
 END;
-
 CREATE TRIGGER stale_left AFTER UPDATE ON record
 WHEN OLD.kind <> NEW.kind OR OLD.person IS NOT NEW.person OR OLD.about IS NOT NEW.about BEGIN
-    -- What a person's figures are made of.
-    INSERT INTO stale SELECT OLD.school, IIF(OLD.kind = 'person', OLD.id, COALESCE(OLD.person, '')), 0
-        WHERE OLD.school IS NOT NULL
-          AND OLD.kind IN ('person', 'staff_fact', 'waiver', 'opening_balance', 'carried_credit')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What stands behind a claim, once the county has decided on it: before, it counts nothing.
-    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
-        WHERE OLD.kind = 'attendance' AND c.kind = 'claim' AND c.school = OLD.school AND c.person = OLD.person
-          AND c.about = OLD.about
-          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT c.school, c.person, 0 FROM record c
-        WHERE OLD.kind IN ('session', 'session_part', 'evidence', 'assessment') AND c.kind = 'claim'
-          AND c.about = IIF(OLD.kind = 'session', OLD.id, OLD.about) AND +c.school = OLD.school AND +c.person IS NOT NULL
-          AND EXISTS (SELECT 1 FROM record d WHERE d.kind = 'decision' AND d.about = c.id AND d.school = c.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT OLD.school, OLD.person, 0
-        WHERE OLD.kind = 'claim' AND OLD.school IS NOT NULL AND OLD.person IS NOT NULL
-          AND EXISTS (SELECT 1 FROM record WHERE kind = 'decision' AND about = OLD.id AND school = OLD.school)
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What is said about a claim, a balance or a waiver.
-    INSERT INTO stale SELECT o.school, o.person, 0 FROM record o
-        WHERE OLD.kind IN ('decision', 'signature') AND (OLD.kind = 'decision' OR o.kind = 'waiver')
-          AND o.id = OLD.about AND o.school = OLD.school AND o.person IS NOT NULL
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    -- What is of a whole school, or of all.
-    INSERT INTO stale SELECT OLD.school, '', 0
-        WHERE OLD.school IS NOT NULL AND OLD.kind IN ('filing_package', 'filing_decision', 'settlement', 'year_close', 'correction')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
-    INSERT INTO stale SELECT '', '', 0
-        WHERE OLD.kind IN ('transfer_order', 'same_person', 'course', 'organisation', 'published')
-        ON CONFLICT DO UPDATE SET turn = turn + 1;
+    INSERT INTO touched VALUES (OLD.school, OLD.kind, OLD.id, OLD.person, OLD.about);
 END;

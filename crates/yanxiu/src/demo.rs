@@ -262,21 +262,7 @@ fn record_term(
         if *stopped.borrow() || known.contains(&format!("{}{date}", sample.title)) {
             continue;
         }
-        let input = SessionInput {
-            title: sample.title.clone(),
-            theme: sample.theme.clone(),
-            date: date.clone(),
-            place: sample.place.clone(),
-            form: sample.form.into(),
-            category: sample.category.into(),
-            sub: sample.sub.into(),
-            channel: sample.channel.into(),
-            hours_c: sample.hours_c,
-            lecturers: sample.lecturers.clone(),
-            minutes: Some(sample.minutes),
-            lecture_minutes: Some(sample.lecture_minutes),
-            ..SessionInput::default()
-        };
+        let input = SessionInput::from(sample);
         let by = by_demo();
         let session = office::save_session(node, &by, &school, None, input)?;
         let mut marks = Vec::new();

@@ -462,21 +462,7 @@ fn hold(
     people: &HashMap<String, String>,
     sample: &SampleSession,
 ) {
-    let input = SessionInput {
-        title: sample.title.clone(),
-        theme: sample.theme.clone(),
-        date: sample.date.to_string(),
-        place: sample.place.clone(),
-        form: sample.form.into(),
-        category: sample.category.into(),
-        sub: sample.sub.into(),
-        channel: sample.channel.into(),
-        hours_c: sample.hours_c,
-        lecturers: sample.lecturers.clone(),
-        minutes: Some(sample.minutes),
-        lecture_minutes: Some(sample.lecture_minutes),
-        ..SessionInput::default()
-    };
+    let input = SessionInput::from(sample);
     let date = input.date.clone();
     let session = office::save_session(node, &clerk(), school, None, input).expect("a session");
     let marks: Vec<(String, String)> = sample

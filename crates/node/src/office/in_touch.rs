@@ -26,8 +26,8 @@ pub struct Met {
 /// When every device was met last.
 pub(super) struct AllMet {
     devices: HashMap<String, Vec<NodeId>>,
-    seen: HashMap<NodeId, Option<i64>>,
-    connected: HashSet<NodeId>,
+    /// As [`Node::met`] has it.
+    met: HashMap<NodeId, (Option<i64>, bool)>,
     labels: HashMap<NodeId, String>,
 }
 
@@ -54,18 +54,18 @@ impl AllMet {
     }
 
     fn met(&self, device: &NodeId) -> Met {
+        let (seen_at, connected) = self.met.get(device).copied().unwrap_or_default();
         Met {
             node: *device,
             label: self.labels.get(device).cloned().unwrap_or_default(),
-            seen_at: self.seen.get(device).copied().flatten(),
-            connected: self.connected.contains(device),
+            seen_at,
+            connected,
         }
     }
 }
 
 /// When every device was met last.
 pub(super) fn met(node: &Node) -> Result<AllMet, Error> {
-    let peers = node.read(store::peers::list)?;
     let devices = devices(node);
     let labels = devices
         .values()
@@ -73,8 +73,7 @@ pub(super) fn met(node: &Node) -> Result<AllMet, Error> {
         .map(|device| (*device, node.device_label(device)));
     Ok(AllMet {
         labels: labels.collect(),
-        seen: peers.into_iter().map(|peer| (peer.node, peer.seen_at)).collect(),
-        connected: node.0.outward.connected().keys().copied().collect(),
+        met: node.met()?,
         devices,
     })
 }

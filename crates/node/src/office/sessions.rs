@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use records::kinds::Actor;
+use records::sample::SampleSession;
 
 use super::attendance::{Mark, PRESENT, VOID, own_session, tallies};
 use super::claims;
@@ -45,6 +46,27 @@ pub struct SessionInput {
     pub minutes: Option<i64>,
     /// Minutes of it that were lectures.
     pub lecture_minutes: Option<i64>,
+}
+
+/// What a clerk would type of a session of the sample county.
+impl From<&SampleSession> for SessionInput {
+    fn from(sample: &SampleSession) -> SessionInput {
+        SessionInput {
+            title: sample.title.clone(),
+            theme: sample.theme.clone(),
+            date: sample.date.to_string(),
+            place: sample.place.clone(),
+            form: sample.form.into(),
+            category: sample.category.into(),
+            sub: sample.sub.into(),
+            channel: sample.channel.into(),
+            hours_c: sample.hours_c,
+            lecturers: sample.lecturers.clone(),
+            minutes: Some(sample.minutes),
+            lecture_minutes: Some(sample.lecture_minutes),
+            ..SessionInput::default()
+        }
+    }
 }
 
 impl SessionInput {
