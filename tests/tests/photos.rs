@@ -195,7 +195,7 @@ async fn a_damaged_range_is_noticed_and_fetched_elsewhere() {
     mentor.up().await;
     until("the rest comes from the mentor", 30, || here(&county) == [SMALL]).await;
     assert_eq!(blobs::read(&county.node, &name).unwrap().unwrap(), photo.copy);
-    assert!(!left.exists());
+    until("the part is put away", 10, || !left.exists()).await;
     mentor.down().await;
     county.down().await;
 }

@@ -9,7 +9,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sync::BlobName;
 use sync::blob::{Outline, group_len, groups_of};
@@ -65,25 +65,17 @@ fn make_room(node: &Node, more: u64) {
     }
 }
 
-/// What is here of a blob; `None` if nothing is, or nothing that can be gone on with.
+/// What is here of a blob, to go on with; `None` if nothing is, or nothing that can be gone on with. Only for who fetches
+/// it: what stands behind the last good group is thrown away.
 pub(crate) fn open(node: &Node, name: &BlobName) -> Result<Option<Partial>, Error> {
     let path = path(node, name);
-    let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(crate::directory::file(&path)(error)),
+    let Some(mut file) = opened(&path, OpenOptions::new().read(true).write(true))? else {
+        return Ok(None);
     };
     let Some(outline) = read_head(&mut file, name) else {
         return Ok(None);
     };
-    let mut got = 0;
-    while got < outline.groups() {
-        let mut bytes = vec![0; group_len(outline.size(), got)];
-        if file.read_exact(&mut bytes).is_err() || !outline.fits(got, &bytes) {
-            break;
-        }
-        got += 1;
-    }
+    let got = good_groups(&mut file, &outline);
     let mut partial = Partial {
         name: *name,
         path,
@@ -93,6 +85,39 @@ pub(crate) fn open(node: &Node, name: &BlobName) -> Result<Option<Partial>, Erro
     };
     partial.stand_at(got)?;
     Ok(Some(partial))
+}
+
+/// How many bytes of a blob have come so far. Changes nothing, so it may be asked while more is coming.
+pub(crate) fn came(node: &Node, name: &BlobName) -> Result<u64, Error> {
+    let Some(mut file) = opened(&path(node, name), OpenOptions::new().read(true))? else {
+        return Ok(0);
+    };
+    let Some(outline) = read_head(&mut file, name) else {
+        return Ok(0);
+    };
+    let got = good_groups(&mut file, &outline);
+    Ok(bytes_before(&outline, got))
+}
+
+fn opened(path: &Path, how: &OpenOptions) -> Result<Option<File>, Error> {
+    match how.open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file(path)(error)),
+    }
+}
+
+/// How many groups stand in a file behind its head before the first that does not fit.
+fn good_groups(file: &mut File, outline: &Outline) -> u64 {
+    let fits = |group: &u64| {
+        let mut bytes = vec![0; group_len(outline.size(), *group)];
+        file.read_exact(&mut bytes).is_ok() && outline.fits(*group, &bytes)
+    };
+    (0..outline.groups()).take_while(fits).count() as u64
+}
+
+fn bytes_before(outline: &Outline, group: u64) -> u64 {
+    (0..group).map(|g| group_len(outline.size(), g) as u64).sum()
 }
 
 fn read_head(file: &mut File, name: &BlobName) -> Option<Outline> {
@@ -180,7 +205,7 @@ impl Partial {
 
     fn stand_at(&mut self, group: u64) -> Result<(), Error> {
         let head = 16 + 32 * self.outline.groups();
-        let data: u64 = (0..group).map(|g| group_len(self.outline.size(), g) as u64).sum();
+        let data = bytes_before(&self.outline, group);
         let stood = (|| {
             // What stands behind the last good group is thrown away.
             if group == self.got {
@@ -189,5 +214,34 @@ impl Partial {
             self.file.seek(SeekFrom::Start(head + data))
         })();
         stood.map(|_| ()).map_err(file(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sync::blob::{GROUP, group_hash};
+
+    use super::*;
+
+    #[test]
+    fn who_looks_how_far_it_is_takes_nothing_from_under_who_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::init_member(&dir.path().join("school"), "石桥小学").unwrap();
+        let bytes: Vec<u8> = (0..3 * GROUP + 100).map(|n| (n % 251) as u8).collect();
+        let (name, groups) = (BlobName::of(&bytes), bytes.chunks(GROUP));
+        let hashes = groups.clone().zip(0..).map(|(group, n)| group_hash(4, n, group));
+        let outline = Outline::new(&name, bytes.len() as u64, hashes.collect()).unwrap();
+        assert_eq!(came(&node, &name).unwrap(), 0);
+        let mut writing = begin(&node, &name, outline).unwrap();
+        for (n, group) in groups.enumerate() {
+            // In the middle of a group somebody looks.
+            let (one, two) = group.split_at(50);
+            writing.file.write_all(one).unwrap();
+            assert_eq!(came(&node, &name).unwrap(), (n * GROUP) as u64);
+            writing.file.write_all(two).unwrap();
+            writing.got += 1;
+        }
+        assert_eq!(came(&node, &name).unwrap(), bytes.len() as u64);
+        assert_eq!(writing.bytes().unwrap(), Some(bytes));
     }
 }

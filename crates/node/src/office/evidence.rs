@@ -242,9 +242,7 @@ fn awaited(node: &Node, met: &in_touch::AllMet, row: &super::lookup::Row) -> Res
             awaited.carriers.push(met.one(node, &receipt.node));
         }
     }
-    if let Some(begun) = partial::open(node, &name)? {
-        awaited.begun = begun.got() * sync::blob::GROUP as u64;
-    }
+    awaited.begun = partial::came(node, &name)?;
     Ok(awaited)
 }
 
