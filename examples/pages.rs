@@ -24,7 +24,7 @@ use node::accounts;
 use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
 use node::{Filter, Network, NetworkConfig, Node, Role, enrol};
 use signed_in::SignedIn;
-use yanxiu_examples::{at, ms};
+use yanxiu_examples::{at, ms, teacher};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -169,21 +169,8 @@ fn in_spring(i: usize) -> SessionInput {
 fn fill(school: &Node, by: &By, home: &str) -> Result<()> {
     let mut marks = Vec::new();
     for i in 0..TEACHERS {
-        let teacher = TeacherInput {
-            teacher_code: format!("T{i:03}"),
-            name: format!("欧阳{}", char::from_u32(0x4E00 + 37 * i as u32).unwrap_or('㙇')),
-            sex: "2".into(),
-            birth_year: Some(1985),
-            status: "serving".into(),
-            post: "teacher".into(),
-            title: "first".into(),
-            subject: "语文".into(),
-            stage: "primary".into(),
-            from: "2016-09-01".into(),
-            ..TeacherInput::default()
-        };
         marks.push((
-            office::save_teacher(school, by, home, None, teacher)?,
+            office::save_teacher(school, by, home, None, teacher(i))?,
             "present".into(),
         ));
     }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use node::accounts::{self, NewAccount};
-use node::office::{self, By, OrganisationInput, SessionInput, TeacherInput};
+use node::office::{self, By, OrganisationInput, SessionInput};
 use node::{Node, Role, enrol};
+use yanxiu_examples::teacher;
 
 use crate::reader::{NAME, SECRET};
 use crate::{Result, Shape};
@@ -102,20 +103,7 @@ fn home(school: &Node) -> Result<String> {
 /// A change of two records each.
 fn teachers(school: &Node, home: &str, count: usize) -> Result<()> {
     for i in 0..count {
-        let teacher = TeacherInput {
-            teacher_code: format!("T{i:03}"),
-            name: format!("欧阳{}", char::from_u32(0x4E00 + 37 * i as u32).unwrap_or('㙇')),
-            sex: "2".into(),
-            birth_year: Some(1985),
-            status: "serving".into(),
-            post: "teacher".into(),
-            title: "first".into(),
-            subject: "语文".into(),
-            stage: "primary".into(),
-            from: "2016-09-01".into(),
-            ..TeacherInput::default()
-        };
-        office::save_teacher(school, &by(), home, None, teacher)?;
+        office::save_teacher(school, &by(), home, None, teacher(i))?;
     }
     Ok(())
 }

@@ -185,6 +185,10 @@ async fn a_damaged_range_is_noticed_and_fetched_elsewhere() {
         here(&county).iter().any(|here| here.preview)
     })
     .await;
+    until("what fits has come", 30, || {
+        std::fs::read(&left).unwrap().len() == part(&photo.copy, 6).len()
+    })
+    .await;
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     assert!(!here(&county)[0].copy, "damaged bytes were taken for the photo");
     let kept = std::fs::read(&left).unwrap();

@@ -55,11 +55,28 @@ pub(crate) struct Cache {
     clock: u64,
 }
 
-/// Documents kept in memory. A school works in two or three; a hub passes through many.
-const KEPT: usize = 8;
+/// How much of the documents stays in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    documents: usize,
+    /// In all of them together; one document is always kept.
+    changes: usize,
+}
 
-/// And at most so many changes in all of them, some 3 KB each in memory; one document always.
-const KEPT_CHANGES: usize = 12_000;
+impl Room {
+    /// A school works in two or three, on an old PC.
+    pub const SCHOOL: Room = Room {
+        documents: 8,
+        changes: 12_000,
+    };
+
+    /// A county of 45 schools whole, all of its current school year: whichever school comes next, its document need not
+    /// be built anew for one more record (`examples/years.rs` has times and memory). A larger county passes through many.
+    pub const COUNTY: Room = Room {
+        documents: 256,
+        changes: 160_000,
+    };
+}
 
 impl Cache {
     /// Forgets a document, or all of them.
@@ -74,12 +91,12 @@ impl Cache {
         self.loaded.remove(&doc)
     }
 
-    fn give_back(&mut self, doc: i64, mut loaded: Loaded) {
+    fn give_back(&mut self, doc: i64, mut loaded: Loaded, room: Room) {
         self.clock += 1;
         loaded.used = self.clock;
         self.loaded.insert(doc, loaded);
         let changes = |c: &Cache| c.loaded.values().map(|l| l.counted.len()).sum::<usize>();
-        while self.loaded.len() > KEPT || (self.loaded.len() > 1 && changes(self) > KEPT_CHANGES) {
+        while self.loaded.len() > room.documents || (self.loaded.len() > 1 && changes(self) > room.changes) {
             let oldest = self.loaded.iter().min_by_key(|(_, l)| l.used).map(|(id, _)| *id);
             if let Some(id) = oldest {
                 self.loaded.remove(&id);
@@ -94,6 +111,7 @@ pub(crate) struct Around<'a> {
     pub policy: &'a Policy,
     pub roll: &'a Roll,
     pub kinds: &'a Kinds,
+    pub room: Room,
     pub now: i64,
 }
 
@@ -434,7 +452,7 @@ impl Cache {
         let mut before = changes::after(around.conn, id, 0)?;
         before.retain(|s| s.seq <= viewed);
         if let Some(whole) = Loaded::empty().apply_again(around, key, &before)? {
-            self.give_back(id, whole);
+            self.give_back(id, whole, around.room);
         }
         Ok(())
     }
@@ -474,7 +492,7 @@ impl Cache {
             }
         }
         changes::set_viewed(conn, id, changes::last_of(conn, id)?)?;
-        self.give_back(id, loaded);
+        self.give_back(id, loaded, around.room);
         Ok(true)
     }
 
@@ -513,7 +531,7 @@ impl Cache {
         };
         let Some(chunk) = written else {
             if let Some(id) = known {
-                self.give_back(id, loaded);
+                self.give_back(id, loaded, around.room);
             }
             return Ok(false);
         };
@@ -528,7 +546,7 @@ impl Cache {
             }
         }
         changes::set_viewed(conn, id, loaded.upto)?;
-        self.give_back(id, loaded);
+        self.give_back(id, loaded, around.room);
         Ok(true)
     }
 }

@@ -654,6 +654,7 @@ async fn fetch(
             part => part.filter(|part| part.got() > 0),
         };
         let from = part.as_ref().map_or(0, Partial::got) as u32;
+        tracing::debug!(%name, from, "a file is asked for");
         items.push(Item { name, from });
         parts.push((part, most));
     }

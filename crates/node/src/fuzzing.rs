@@ -10,7 +10,7 @@ use sync::authority::Policy;
 use sync::tip::sign_tip;
 use sync::{ActorId, DeviceKey, DocKey, Roll};
 
-use crate::documents::{Around, Cache};
+use crate::documents::{Around, Cache, Room};
 use crate::{Edit, Error};
 
 /// Documents and their views in a transaction.
@@ -27,6 +27,7 @@ impl<'a> Documents<'a> {
             policy,
             roll,
             kinds,
+            room: Room::SCHOOL,
             now: 0,
         };
         Documents {

@@ -13,7 +13,7 @@ use sync::tip::sign_tip;
 use sync::{ActorId, DeviceKey, DocKey, NodeId, Roll, StoreId};
 use tokio::sync::{Semaphore, watch};
 
-use crate::documents::{Around, Cache, Edit};
+use crate::documents::{Around, Cache, Edit, Room};
 use crate::exchange::Contacts;
 use crate::figures::Counters;
 use crate::life::{self, Life};
@@ -761,11 +761,13 @@ impl Node {
     }
 
     pub(crate) fn around<'a>(&'a self, conn: &'a Connection, roll: &'a Roll, kinds: &'a Kinds) -> Around<'a> {
+        let office = roll.grants(&self.id()).any(|g| g.role == Role::County.code());
         Around {
             conn,
             policy: &self.0.policy,
             roll,
             kinds,
+            room: if office { Room::COUNTY } else { Room::SCHOOL },
             now: self.now(),
         }
     }

@@ -12,7 +12,7 @@ use sync::admission::Offered;
 use sync::tip::{BY_CUT, verify_tip};
 use sync::{BlobName, Change, ChangeHash, Roll};
 
-use crate::documents::{Around, Cache};
+use crate::documents::{Around, Cache, Room};
 use crate::events::verdict_code;
 use crate::{Error, Node, blobs};
 
@@ -268,6 +268,7 @@ impl Node {
             policy: &self.0.policy,
             roll,
             kinds: &kinds,
+            room: Room::SCHOOL,
             now: self.now(),
         };
         match Cache::default().refresh(&around, again, &d.key, -1) {

@@ -101,6 +101,14 @@ impl County {
         self.others[0].0.pages.clone()
     }
 
+    /// A school's computer that has asked the county and waits, with an account; its pages.
+    pub fn asking(&mut self) -> String {
+        let asking = Place::init(self.dir.path(), "asking", &["--name", "白沙小学 办公室"]);
+        asking.ok(&["enrol", "request", "--hub", &self.address]);
+        self.computer(&asking, "白沙专管员");
+        self.others.last().unwrap().0.pages.clone()
+    }
+
     /// Adds the people and records that make every page worth looking at.
     pub fn busy(mut self) -> County {
         let mentor = self.mentor();
@@ -111,9 +119,7 @@ impl County {
             &Place::init(self.dir.path(), "new", &["--name", "新电脑"]),
             "新专管员",
         );
-        let asking = Place::init(self.dir.path(), "asking", &["--name", "白沙小学 办公室"]);
-        asking.ok(&["enrol", "request", "--hub", &self.address]);
-        self.computer(&asking, "白沙专管员");
+        self.asking();
         let (school, hub) = (self.school.pages.clone(), self.hub().pages.clone());
         self.account(&school, "王校长", "leader", "");
         self.account(&school, "赵管理员", "admin", "");

@@ -45,6 +45,23 @@ fn a_county_officers_day_from_the_dashboard_to_a_lost_device() {
     tab.open(&format!("{hub}/schools"));
     tab.has(SCHOOL).has("白沙小学");
     see(&tab, "dashboard");
+    // At a desk every column is on the screen, and a head sorts by its column, the sum staying last.
+    tab.until(
+        "all columns",
+        "(() => { const box = document.querySelector('#rows .scroll'); return box.scrollWidth <= box.clientWidth; })()",
+    );
+    let order =
+        "[...document.querySelectorAll('#rows tbody th')].map((th) => th.firstChild.textContent).join()";
+    for (head, rows) in [
+        ("教师", "青石小学,白沙小学,合计"),
+        ("教师", "白沙小学,青石小学,合计"),
+        ("学校", "白沙小学,青石小学,合计"),
+        ("学校", "青石小学,白沙小学,合计"),
+    ] {
+        tab.click("button", head);
+        assert_eq!(tab.text(order), rows, "sorted by {head}");
+    }
+    see(&tab, "dashboard sorted");
     tab.open(&format!("{hub}/schools?q=%E9%9D%92%E7%9F%B3"));
     tab.has(SCHOOL).lacks("白沙小学");
     see(&tab, "dashboard filtered");
@@ -110,6 +127,54 @@ fn a_county_officers_day_from_the_dashboard_to_a_lost_device() {
     );
     tab.has("尚未入网，请另行通知的学校 1 所：白沙小学");
     see(&tab, "bulletin issued");
+
+    // A mentor is sent, and finds that on the laptop.
+    tab.open(&format!("{hub}/visits"));
+    tab.click_and_go("a", "安排送教任务");
+    tab.fill("专家代号", "zj01");
+    tab.choose("学校", SCHOOL);
+    tab.choose("类别", "送培到校");
+    tab.fill("计划到校", "2025-10-12");
+    tab.fill("计划离校", "2025-10-17");
+    tab.fill("任务", "四年级语文送培");
+    see(&tab, "assignment form");
+    tab.click_and_go("button", "保存");
+    tab.open(&format!("{hub}/visits"));
+    tab.has("四年级语文送培").has("zj01");
+    see(&tab, "assignments");
+    let sent = browser.person();
+    sent.sign_in(&mentor, super::county::MENTOR, PIN);
+    sent.open(&format!("{mentor}/visits"));
+    sent.until(
+        "the assignment",
+        "document.querySelector('main').innerText.includes('四年级语文送培')",
+    );
+    sent.has("已安排").has("送培到校");
+
+    // A school's computer asks: both sides see the same digits, and it is let in.
+    let asking = county.asking();
+    let new = browser.person();
+    new.sign_in(&asking, "白沙专管员", PIN);
+    new.open(&format!("{asking}/sync"));
+    let digits = "[...document.querySelectorAll('.digits')].map((p) => p.textContent).join()";
+    new.until("the digits", "!!document.querySelector('.digits')");
+    new.click("input", "我已和县里核对，25 位数字完全一样");
+    tab.open(&format!("{hub}/devices"));
+    tab.until("it asks", "!!document.querySelector('#pending .digits')");
+    assert_eq!(tab.text(digits), new.text(digits));
+    let asked = tab.text("document.querySelector('#pending .digits + p').textContent.split('：')[1]");
+    tab.fill("申请", &asked[..8]);
+    tab.choose("学校（学校的电脑要选）", "白沙小学");
+    see(&tab, "a device that asks");
+    tab.click("input", "已核对：25 位数字完全一样");
+    new.click_and_go("button", "加入");
+    tab.click_and_go("button", "批准");
+    tab.open(&format!("{hub}/devices"));
+    tab.has("白沙小学 办公室").has("现在没有设备在网上申请");
+    new.until(
+        "it belongs to the county",
+        "document.querySelector('main').innerText.includes('已加入')",
+    );
 
     // Devices: who has what; the mentor's laptop is lost.
     tab.open(&format!("{hub}/devices"));

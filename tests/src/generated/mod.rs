@@ -320,8 +320,9 @@ impl Generated {
                     9 => ("reduced", Some(claim.credits_c / 2), "over_cap"),
                     _ => ("recognised", None, ""),
                 };
-                let on = "2027-07-31";
-                office::decide(node, &auditor(), &claim.id, verdict, credits_c, reason, "", on)
+                let year: i32 = claim.date[..4].parse().expect("a year");
+                let on = format!("{}-07-31", (YEAR + 2).max(year + 1));
+                office::decide(node, &auditor(), &claim.id, verdict, credits_c, reason, "", &on)
                     .expect("decided");
                 decided += 1;
             }

@@ -175,7 +175,7 @@ impl Cache {
         let seqs = records.iter().filter_map(of).flatten().copied().collect();
         let stored = changes::at(around.conn, doc, &seqs)?;
         let past = catch_unwind(AssertUnwindSafe(|| loaded.past(records, &stored)));
-        self.give_back(doc, loaded);
+        self.give_back(doc, loaded, around.room);
         past.ok().flatten().ok_or_else(unreadable)
     }
 }
