@@ -489,6 +489,15 @@ async fn keep_views(node: Node, mut stopped: watch::Receiver<bool>) {
 /// At a county: keeps where everybody stands up to what has come in and what is decided here, apart from the views, which
 /// do not wait for it.
 async fn keep_standings(node: Node, mut stopped: watch::Receiver<bool>) {
+    /// While it lasts, no page waits for all lines.
+    struct Following(Node);
+    impl Drop for Following {
+        fn drop(&mut self) {
+            self.0.0.following.store(false, Ordering::Relaxed);
+        }
+    }
+    node.0.following.store(true, Ordering::Relaxed);
+    let _following = Following(node.clone());
     let mut changed = node.watch();
     changed.mark_changed();
     loop {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use records::Kinds;
@@ -56,6 +57,8 @@ pub(crate) struct Inner {
     pub arrived: watch::Sender<u64>,
     /// Counts changes of the roll.
     pub roll_changed: watch::Sender<u64>,
+    /// Where everybody stands is kept up by the running network, so no page need wait for it.
+    pub following: AtomicBool,
     outside: Mutex<i64>,
     life: Mutex<Life>,
     /// Peers, and heads of ours that stayed different from theirs (`first_doubt`).
@@ -148,6 +151,7 @@ impl Node {
             fetching: Mutex::default(),
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
+            following: AtomicBool::new(false),
             outside,
             life,
             doubted: Mutex::new(HashSet::new()),

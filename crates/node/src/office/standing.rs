@@ -3,6 +3,8 @@
 //! (`store/migrations/015_dashboard.sql`); the roll, the rules in use and the day touch everybody.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use records::date::parse_stored_date;
 use records::{CreditCard, Date};
@@ -110,16 +112,24 @@ impl Standing {
     }
 }
 
-/// Persons computed while a page waits; the rest follows with what the hub does of itself.
+/// Persons computed together.
 const AT_ONCE: usize = 40;
 
-/// Everybody's line as kept, brought up to date for up to a pageful of persons, and for how many it is still to be
-/// done.
+/// So long a page waits for lines to be computed, or for one, where the rest follows with what the running hub does of
+/// itself.
+const PAGE_WAITS: Duration = Duration::from_millis(40);
+
+/// Everybody's line as kept, brought up to date for as many persons as a page waits for, and for how many it is still
+/// to be done.
 ///
 /// # Errors
 /// When the store cannot be read or written.
 pub fn standings(node: &Node) -> Result<(Vec<Standing>, usize), Error> {
-    let left = match freshen(node, AT_ONCE) {
+    let within = match node.0.following.load(Ordering::Relaxed) && keeps(node) {
+        true => PAGE_WAITS,
+        false => Duration::MAX,
+    };
+    let left = match freshen(node, within) {
         Ok(left) => left,
         // On a full disk nothing can be kept; what was kept before is shown.
         Err(error) => {
@@ -146,7 +156,7 @@ pub fn standings(node: &Node) -> Result<(Vec<Standing>, usize), Error> {
 /// # Errors
 /// When the store cannot be read or written.
 pub fn all_standings(node: &Node) -> Result<Vec<Standing>, Error> {
-    while freshen(node, AT_ONCE)? > 0 {}
+    while freshen(node, Duration::MAX)? > 0 {}
     Ok(standings(node)?.0)
 }
 
@@ -154,11 +164,16 @@ pub fn all_standings(node: &Node) -> Result<Vec<Standing>, Error> {
 /// `stop` says so. How many times.
 pub fn follow_standings(node: &Node, stop: impl Fn() -> bool) -> Result<usize, Error> {
     let mut times = 0;
-    while (node.is_county() || node.is_auditor()) && !stop() && is_behind(node)? {
-        freshen(node, AT_ONCE)?;
+    while keeps(node) && !stop() && is_behind(node)? {
+        freshen(node, Duration::MAX)?;
         times += 1;
     }
     Ok(times)
+}
+
+/// Whether this node keeps the lines up of itself.
+fn keeps(node: &Node) -> bool {
+    node.is_county() || node.is_auditor()
 }
 
 fn is_behind(node: &Node) -> Result<bool, Error> {
@@ -178,14 +193,15 @@ fn behind(node: &Node) -> Result<usize, Error> {
 /// A person whose line is to be computed, and the turn in which it became so.
 type Stale = (Key, i64);
 
-/// Computes the lines of up to so many persons; how many are left.
-fn freshen(node: &Node, most: usize) -> Result<usize, Error> {
+/// Computes the lines of some persons within about this time; how many are left.
+fn freshen(node: &Node, within: Duration) -> Result<usize, Error> {
+    let begun = Instant::now();
     touch_all(node)?;
     let all = behind(node)?;
-    let stale: Vec<Stale> = node.read(|conn| {
+    let mut stale: Vec<Stale> = node.read(|conn| {
         let mut query =
             conn.prepare_cached("SELECT school, person, turn FROM stale ORDER BY school, person LIMIT ?1")?;
-        let found = query.query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+        let found = query.query_map([AT_ONCE as i64], |row| {
             Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
         })?;
         Ok(found.collect::<Result<_, _>>()?)
@@ -195,7 +211,12 @@ fn freshen(node: &Node, most: usize) -> Result<usize, Error> {
     }
     let people = People::load(node)?;
     let (mut gone, mut lines): (BTreeSet<Key>, Vec<Standing>) = (BTreeSet::new(), Vec::new());
+    let mut done = 0;
     for ((school, person), _) in &stale {
+        if done > 0 && begun.elapsed() >= within {
+            break;
+        }
+        done += 1;
         let of = key(school, person);
         if gone.contains(&of) {
             continue;
@@ -210,6 +231,7 @@ fn freshen(node: &Node, most: usize) -> Result<usize, Error> {
                 .map(|(t, card)| Standing::of(&t, &card)),
         );
     }
+    stale.truncate(done);
     node.local(|conn| {
         for (school, person) in &gone {
             conn.prepare_cached("DELETE FROM standing WHERE school = ?1 AND person = ?2")?
