@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use crate::blobs::partial::{self, Partial};
 use crate::blobs::wanted::{self, Size};
 use crate::{Error, Node, blobs};
-use claims::{Claims, STANDS_STILL};
+use claims::{Claims, STANDS_STILL, To};
 use passed::Passed;
 use reasons::Introduction;
 use receipts::{own_receipt, receipts_for, take_receipts};
@@ -83,6 +83,8 @@ pub(crate) struct Errands {
 struct State {
     node: Node,
     link: Link,
+    /// The link among those of this node.
+    to: To,
     /// Blobs under way, in both directions.
     active: watch::Sender<usize>,
     /// Counts bundles that the peer has fetched: it may have an answer now.
@@ -96,9 +98,11 @@ struct State {
 impl Errands {
     /// Begins to serve; asking waits for [`Errands::session_is_live`].
     pub(crate) fn begin(node: Node, link: Link) -> Errands {
+        let to = claims(&node).link(link.peer());
         let state = Arc::new(State {
             node,
             link,
+            to,
             active: watch::Sender::new(0),
             mail_went: watch::Sender::new(0),
             expecting: watch::Sender::new(true),
@@ -182,8 +186,8 @@ impl<'n> Claim<'n> {
         Claim(node, claims(node).begin())
     }
 
-    fn take(&self, name: BlobName) -> bool {
-        claims(self.0).take(self.1, name, Instant::now())
+    fn take(&self, on: To, name: BlobName) -> bool {
+        claims(self.0).take(self.1, on, name, Instant::now())
     }
 
     fn go_on(&self, name: &BlobName) -> bool {
@@ -490,9 +494,9 @@ async fn ask_on(state: &State, speaks: Speaks) -> Result<(), Trouble> {
                 told = Some(wishes);
             }
         }
-        let (looking, passed) = (node.clone(), without.names(Instant::now()));
+        let (looking, on, passed) = (node.clone(), state.to, without.names(Instant::now()));
         let (names, unreceipted, others) = blocking(move || {
-            let claimed = claims(&looking).held(Instant::now());
+            let claimed = claims(&looking).held(on, Instant::now());
             let others = !claimed.is_empty();
             let passed: HashSet<BlobName> = passed.union(&claimed).copied().collect();
             let names = wanted::missing(&looking, &peer, &passed, ASKED)?;
@@ -637,7 +641,7 @@ async fn fetch(
     let mut parts = Vec::new();
     let mut kept = Vec::new();
     for (name, most) in names {
-        if !claim.take(name) {
+        if !claim.take(state.to, name) {
             continue;
         }
         let opening = node.clone();

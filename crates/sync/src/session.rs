@@ -61,6 +61,9 @@ pub struct Session {
     start: Start,
     phase: Phase,
     peer_store: Option<StoreId>,
+    /// Digest of the roll as our Hello told it: by it the peer knows whether rolls are exchanged, whatever has come to
+    /// ours since.
+    told_roll: [u8; 8],
     /// A roll frame is due from the peer.
     roll_due: bool,
     /// The peer is here to enrol: its wish is due.
@@ -141,10 +144,12 @@ impl Session {
     pub fn new(start: Start) -> Session {
         let sent = start.cursor.map_or(0, |c| c.1);
         let speaks = start.speaks;
+        let told_roll = start.roll;
         Session {
             start,
             phase: Phase::Opening,
             peer_store: None,
+            told_roll,
             roll_due: false,
             wish_due: false,
             early: Vec::new(),
@@ -337,6 +342,7 @@ impl Session {
 
     fn say_hello(&mut self, out: &mut Vec<Effect>) {
         let state_follows = self.opens_with_state();
+        self.told_roll = self.start.roll;
         let s = &self.start;
         send(
             out,
@@ -494,12 +500,14 @@ impl Session {
         self.heard_of(hello.more.have, out);
         self.peer_enrolled = hello.county.is_some();
         self.wish_due = !self.peer_enrolled;
-        self.roll_due = hello.roll != self.start.roll;
-        if self.roll_due {
+        self.roll_due = hello.roll != self.told_roll;
+        // Or something has come since our Hello, which the peer was not told for want of a Hello of its own.
+        if self.roll_due || self.told_roll != self.start.roll {
             out.push(Effect::ReadRoll {
                 stranger: self.start.standing != Standing::Member,
             });
-        } else if !self.wish_due {
+        }
+        if !self.roll_due && !self.wish_due {
             self.settle(out);
         }
     }
