@@ -100,17 +100,9 @@ pub fn note(random: &mut Random, text: &str, chars: usize) -> String {
 
 /// A teacher as most are, the `n`th of a school: with a code of her own and a name of three characters.
 pub fn teacher(n: usize) -> TeacherInput {
+    let name = format!("欧阳{}", char::from_u32(0x4E00 + 37 * n as u32).unwrap_or('㙇'));
     TeacherInput {
-        teacher_code: format!("T{n:03}"),
-        name: format!("欧阳{}", char::from_u32(0x4E00 + 37 * n as u32).unwrap_or('㙇')),
-        sex: "2".into(),
-        birth_year: Some(1985),
-        status: "serving".into(),
-        post: "teacher".into(),
-        title: "first".into(),
-        subject: "语文".into(),
-        stage: "primary".into(),
         from: "2016-09-01".into(),
-        ..TeacherInput::default()
+        ..yanxiu_tests::teacher_input(&name, &format!("T{n:03}"))
     }
 }

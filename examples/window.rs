@@ -9,8 +9,8 @@
 //!
 //! It fails (issue 5, line 4) if a record or a preview is not at the hub within the first window, if a copy is missing
 //! after the last, if the hub asked for any part of a copy that stood on its disk when the window before was shut, or if
-//! a window after the first sent more than the copies that arrived in it and what goes around them (`AROUND`, `TALK`,
-//! `QUEUE`): then something was sent a second time.
+//! a window after the first sent more than the copies that arrived in it and what goes around them (`AROUND`, `TALK`):
+//! then something was sent a second time.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -40,10 +40,6 @@ const AROUND: f64 = 0.08;
 /// each of the two files that a node serves at once the group that was under way when the window before was shut, of
 /// which no part is kept.
 const TALK: u64 = 20_000 + 2 * sync::blob::GROUP as u64;
-
-/// What stands in the link's queue when the window is shut comes in 20 seconds later; where a packet before it was lost
-/// it cannot be used, for a stream is read in its order, and nobody is there to say that packet again.
-const QUEUE: u64 = 65_536;
 
 fn main() -> Result<()> {
     let linkemu = std::env::args().nth(1).ok_or("give the path of linkemu")?;
@@ -143,7 +139,7 @@ fn main() -> Result<()> {
             );
         } else {
             let content = known.copy_bytes.saturating_sub(before);
-            let allowed = content + (content as f64 * AROUND) as u64 + TALK + QUEUE;
+            let allowed = content + (content as f64 * AROUND) as u64 + TALK;
             let questions = asked_for(log_of(&hub).get(said..).unwrap_or_default());
             let known_before =
                 |(name, from): &&(String, u64)| stood.get(name).is_some_and(|have| from < have);

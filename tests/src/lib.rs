@@ -294,7 +294,12 @@ pub fn add_school(county: &Place, name: &str) -> String {
 /// Puts a teacher on the school's roster; the record id.
 pub fn add_teacher(place: &Place, name: &str, code: &str) -> String {
     let school = place.node.home_school().expect("a school");
-    let input = TeacherInput {
+    office::save_teacher(&place.node, &clerk(), &school, None, teacher_input(name, code)).expect("a teacher")
+}
+
+/// What a clerk types for a teacher as most are.
+pub fn teacher_input(name: &str, code: &str) -> TeacherInput {
+    TeacherInput {
         teacher_code: code.into(),
         name: name.into(),
         sex: "2".into(),
@@ -306,8 +311,7 @@ pub fn add_teacher(place: &Place, name: &str, code: &str) -> String {
         stage: "primary".into(),
         from: "2025-09-01".into(),
         ..TeacherInput::default()
-    };
-    office::save_teacher(&place.node, &clerk(), &school, None, input).expect("a teacher")
+    }
 }
 
 /// What a clerk types for a school-based session of four class-hours.

@@ -186,19 +186,7 @@ async fn row_18_one_person_under_two_ways_of_writing_the_name() {
     let person = all.people[1].clone();
     let school = all.school.clone();
     let rename = |place: &Place, by: &By, name: &str| {
-        let input = TeacherInput {
-            teacher_code: "T002".into(),
-            name: name.into(),
-            sex: "2".into(),
-            birth_year: Some(1985),
-            status: "serving".into(),
-            post: "teacher".into(),
-            title: "first".into(),
-            subject: "语文".into(),
-            stage: "primary".into(),
-            from: "2025-09-01".into(),
-            ..TeacherInput::default()
-        };
+        let input = teacher_input(name, "T002");
         office::save_teacher(&place.node, by, &school, Some(&person), input).unwrap();
     };
     // One computer cannot show 𬭊 and writes it otherwise; the other records under the old name meanwhile.

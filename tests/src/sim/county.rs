@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use node::office::{self, OrganisationInput, TeacherInput};
+use node::office::{self, OrganisationInput};
 use node::{Disk as NodeDisk, Node, Role, Surroundings, enrol};
 use sync::DeviceKey;
 
@@ -14,7 +14,7 @@ use super::config::{MENTORS, SCHOOLS, SECOND_PCS};
 use super::disk::{Disk, Image, Shared};
 use super::rng::Rng;
 use super::vfs;
-use crate::{auditor, clerk};
+use crate::{auditor, clerk, teacher_input};
 
 /// What a machine is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -205,18 +205,6 @@ pub fn enrol_by_file(hub: &Node, node: &Node, grants: &[(Role, String)]) {
 }
 
 fn add_teacher(node: &Node, school: &str, n: usize) -> String {
-    let input = TeacherInput {
-        teacher_code: format!("T{n}"),
-        name: format!("教师{n}"),
-        sex: "2".into(),
-        birth_year: Some(1985),
-        status: "serving".into(),
-        post: "teacher".into(),
-        title: "first".into(),
-        subject: "语文".into(),
-        stage: "primary".into(),
-        from: "2025-09-01".into(),
-        ..TeacherInput::default()
-    };
+    let input = teacher_input(&format!("教师{n}"), &format!("T{n}"));
     office::save_teacher(node, &clerk(), school, None, input).expect("a teacher")
 }
