@@ -9,6 +9,7 @@
 //! [`Link::early`] and [`Link::settled`] say what holds of such a link.
 //! Where a network lets no UDP through, [`Endpoint::connect_tcp`] gives the same [`Link`] over TLS on TCP (`tcp.rs`,
 //! `mux.rs`); who dials chooses the road, and [`Link::road`] says which it is.
+//! How much may be on the way is Cubic's to say, and on a slow link that of its queue (`congestion.rs`).
 //! [`Discovery`] says which nodes are near and at which addresses. What it says is a rumour until
 //! the handshake with [`Endpoint::connect`] has proven it.
 //!
@@ -20,6 +21,7 @@
 //! connects like any other (see `tls.rs`).
 
 mod calls;
+mod congestion;
 mod cork;
 mod discovery;
 mod early;

@@ -86,12 +86,14 @@ impl Counters {
         self.links().open.insert(number, link);
     }
 
-    pub fn ends(&self, number: u64, well: bool) {
+    /// What the link has cost.
+    pub fn ends(&self, number: u64, well: bool) -> LinkStats {
         let mut links = self.links();
-        if let Some(LinkStats { sent, received, .. }) = links.open.remove(&number).map(|link| link.stats()) {
-            links.sent += sent;
-            links.received += received;
-        }
+        let link = links.open.remove(&number);
+        let cost = link.map(|link| link.stats()).unwrap_or_default();
+        links.sent += cost.sent;
+        links.received += cost.received;
+        drop(links);
         add(
             if well {
                 &self.sessions
@@ -100,6 +102,7 @@ impl Counters {
             },
             1,
         );
+        cost
     }
 
     pub fn judged(&self, stored: usize, receipts: usize, verdicts: &[(DocKey, ChangeHash, Verdict)]) {

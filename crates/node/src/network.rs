@@ -271,17 +271,18 @@ impl Hall {
         )
         .await;
         self.leave(peer, number);
-        self.node.0.counters.ends(number, result.is_ok());
+        let cost = self.node.0.counters.ends(number, result.is_ok());
+        let (sent, received, lost) = (cost.sent, cost.received, cost.lost_packets);
         if let Ok(ended) = &result {
             let (in_sync, refused) = (ended.in_sync, ended.refused);
-            tracing::info!(peer = %peer.short(), in_sync, refused, "a session ended");
+            tracing::info!(peer = %peer.short(), in_sync, refused, sent, received, lost, "a session ended");
         }
         if result.as_ref().is_ok_and(|ended| ended.broke) {
             let penalty = self.config.patience.penalty;
             self.ledger.broke(&peer, penalty, Instant::now());
         }
         result.unwrap_or_else(|error| {
-            tracing::warn!(peer = %peer.short(), %error, "a session ended");
+            tracing::warn!(peer = %peer.short(), %error, sent, received, lost, "a session ended");
             nothing
         })
     }
