@@ -6,7 +6,8 @@
 //! makes the limit smaller. (Delay-based, as TCP Vegas, Brakmo 1994, and LEDBAT, RFC 6817, whose hundred milliseconds are
 //! less than one packet of 2G takes.) Where losses come first, on links with a short queue, Cubic decides alone.
 //!
-//! It holds for all that a link carries; The window for records (`sync/session/window.rs`) is narrower and holds over TCP too.
+//! This holds for all that a link carries. The window for records (`sync/session/window.rs`) is narrower, and holds over
+//! TCP too.
 
 use std::any::Any;
 use std::sync::Arc;
