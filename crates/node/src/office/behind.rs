@@ -2,6 +2,7 @@
 //! claims alone.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use records::record_digest_with;
 use records::text::half_width;
@@ -68,6 +69,19 @@ pub fn behind<'a>(
     node: &Node,
     claims: impl IntoIterator<Item = &'a ClaimRow> + Clone,
 ) -> Result<Vec<Behind>, Error> {
+    let sessions: BTreeSet<&str> = claims.clone().into_iter().map(|c| c.session.as_str()).collect();
+    let sessions: Vec<&str> = sessions.into_iter().collect();
+    let records = by_id(node, "session", &sessions)?.into_iter();
+    let records = records.map(|(name, row)| (name, Arc::new(row))).collect();
+    behind_with(node, claims, &records)
+}
+
+/// [`behind`], where the sessions have been read already.
+pub(super) fn behind_with<'a>(
+    node: &Node,
+    claims: impl IntoIterator<Item = &'a ClaimRow> + Clone,
+    records: &HashMap<Key, Arc<Row>>,
+) -> Result<Vec<Behind>, Error> {
     let all = || claims.clone().into_iter();
     let sessions: BTreeSet<&str> = all().map(|c| c.session.as_str()).collect();
     let about: Vec<&str> = all()
@@ -75,7 +89,6 @@ pub fn behind<'a>(
         .chain(sessions.iter().copied())
         .collect();
     let sessions: Vec<&str> = sessions.into_iter().collect();
-    let records = by_id(node, "session", &sessions)?;
     let taught = records.values().any(|session| !session.text("course").is_empty());
     let courses = if taught { courses(node)? } else { HashMap::new() };
     let code = |course: &Record| half_width(course.text("code")).trim().to_owned();
@@ -98,10 +111,10 @@ pub fn behind<'a>(
     for row in rows(node, "objection", By::About, &about)? {
         objections.insert(key(&row.school, &row.about), row.text("state").to_owned());
     }
-    let filed = plans_filed(node, &records)?;
+    let filed = plans_filed(node, records)?;
     let of = |claim: &ClaimRow| {
         let (this, session) = (key(&claim.school, &claim.id), key(&claim.school, &claim.session));
-        let record: Option<&Row> = records.get(&session);
+        let record = records.get(&session);
         let text = |field: &str| record.map_or_else(String::new, |row| row.text(field).to_owned());
         let proofs = [&session, &this]
             .into_iter()
@@ -136,7 +149,7 @@ pub fn behind<'a>(
 }
 
 /// For each session whose plan the county has filed or approved as it stands: the id of its word.
-fn plans_filed(node: &Node, sessions: &HashMap<Key, Row>) -> Result<HashMap<Key, String>, Error> {
+fn plans_filed(node: &Node, sessions: &HashMap<Key, Arc<Row>>) -> Result<HashMap<Key, String>, Error> {
     let packages: Vec<&str> = sessions.values().map(|row| row.text("package")).collect();
     let packages = by_id(node, "filing_package", &packages)?;
     let handed_in: Vec<&str> = sessions
@@ -157,7 +170,7 @@ fn plans_filed(node: &Node, sessions: &HashMap<Key, Row>) -> Result<HashMap<Key,
         };
         words.iter().find(holds).map(|word| word.id.clone())
     };
-    let of = |(session, row): (&Key, &Row)| {
+    let of = |(session, row): (&Key, &Arc<Row>)| {
         let package = || {
             packages
                 .get(&key(&session.0, row.text("package")))

@@ -4,7 +4,7 @@ use records::date::parse_stored_date;
 use records::rules::{Entry, PersonFacts, Reason, RuleSet, When, evaluate, r2, r3, r6};
 use records::{CreditCard, Date, SchoolYear};
 
-use super::behind::behind;
+use super::behind::behind_with;
 use super::carry::{carried, claims_of};
 use super::claims::{ClaimRow, ClaimState, Weighed, in_force, rules_in_use};
 use super::entries::{Stand, stands};
@@ -180,7 +180,12 @@ fn ground(node: &Node, person: &str) -> Result<Option<Ground>, Error> {
         opening.extend(opening::of_person(node, person, school)?);
     }
     let of_earlier = opening.iter().filter_map(|row| row.entry.clone());
-    let behind = behind(node, weighed.iter().map(|w| &w.row))?;
+    let sessions = weighed.iter().filter_map(|w| {
+        let session = w.session.clone()?;
+        Some((key(&session.school, &session.id), session))
+    });
+    let sessions = sessions.collect();
+    let behind = behind_with(node, weighed.iter().map(|w| &w.row), &sessions)?;
     let own = weighed.iter().zip(behind).filter_map(|(w, behind)| {
         Some(Entry {
             evidence: behind.proofs(),

@@ -130,7 +130,7 @@ pub(super) fn rival(node: &Node, weighed: &Weighed) -> Result<Option<Weighed>, E
     let row = &weighed.row;
     let person = key(&row.school, &row.person);
     let own = BTreeSet::from([row.session.as_str()]);
-    let mut rivals = Rivals::of_school(node, &row.school)?.about(&own);
+    let mut rivals = Rivals::of_sessions(node, &row.school, &own)?;
     if let Some(names) = People::load(node)?.of_several_schools([person.clone()]).pop() {
         rivals.add(across(node, &names)?);
     }
@@ -156,7 +156,7 @@ fn joined(node: &Node, people: &People, groups: &[BTreeSet<Key>]) -> Result<Vec<
         for (school, person) in names {
             let claimed = claimed(node, school, person)?;
             let own = claimed.iter().map(String::as_str).collect();
-            rivals.join(Rivals::of_school(node, school)?.about(&own));
+            rivals.join(Rivals::of_sessions(node, school, &own)?);
             sessions.extend(registered_twice(
                 node,
                 school,
@@ -178,7 +178,7 @@ fn joined(node: &Node, people: &People, groups: &[BTreeSet<Key>]) -> Result<Vec<
 /// Of these recognised claims of a school, those that wait.
 fn at_school(node: &Node, school: &str, given: &[&Weighed]) -> Result<Waiting, Error> {
     let claimed: BTreeSet<&str> = given.iter().map(|w| w.row.session.as_str()).collect();
-    let rivals = Rivals::of_school(node, school)?.about(&claimed);
+    let rivals = Rivals::of_sessions(node, school, &claimed)?;
     let persons: BTreeSet<&str> = given.iter().map(|w| w.row.person.as_str()).collect();
     let mut sessions = rivals.sessions();
     sessions.extend(registered_twice(node, school, &persons)?);

@@ -18,7 +18,7 @@ use crate::{Error, Node};
 
 static FOUND: PerSchool<Vec<Found>> = PerSchool::new(usize::MAX);
 
-static PAIRS: PerSchool<Vec<Found>> = PerSchool::new(usize::MAX);
+static PAIRS: PerSchool<Arc<Vec<Found>>> = PerSchool::new(usize::MAX);
 
 /// Decisions that a page lists at most.
 const DECISIONS: u32 = 200;
@@ -59,10 +59,19 @@ impl Found {
 }
 
 impl Rivals {
-    /// Of all days of a school.
-    pub(in crate::office) fn of_school(node: &Node, school: &str) -> Result<Rivals, Error> {
-        let found = PAIRS.all(node, |one| one == school, |school| pairs(node, school))?;
-        Ok(Rivals(found.into_iter().flatten().collect()))
+    /// Those of a school that are about one of these sessions of it.
+    pub(in crate::office) fn of_sessions(
+        node: &Node,
+        school: &str,
+        sessions: &BTreeSet<&str>,
+    ) -> Result<Rivals, Error> {
+        let named = |one: &&Found| {
+            let sides = [&one.about, &one.other];
+            one.of_time() && sides.iter().any(|id| sessions.contains(id.as_str()))
+        };
+        let found = pairs_of(node, school)?;
+        let all = found.iter().flat_map(|found| found.iter());
+        Ok(Rivals(all.filter(named).cloned().collect()))
     }
 
     /// These, too.
@@ -73,17 +82,6 @@ impl Rivals {
     /// Those, too.
     pub(in crate::office) fn join(&mut self, others: Rivals) {
         self.0.extend(others.0);
-    }
-
-    /// Those that are about one of these sessions.
-    pub(in crate::office) fn about(mut self, sessions: &BTreeSet<&str>) -> Rivals {
-        let named = |one: &Found| {
-            [&one.about, &one.other]
-                .iter()
-                .any(|id| sessions.contains(id.as_str()))
-        };
-        self.0.retain(|one| one.of_time() && named(one));
-        self
     }
 
     /// All sessions that stand against another, by school and id.
@@ -211,7 +209,9 @@ fn of_school(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
     let settled = Settled::of(node, school)?;
     let mut all = marks(node, school)?;
     values(node, &kinds, school, &mut all)?;
-    all.extend(Rivals::of_school(node, school)?.0);
+    for found in pairs_of(node, school)? {
+        all.extend(found.iter().cloned());
+    }
     visited(node, school, &settled, &mut all)?;
     claims(node, school, &mut all)?;
     signatures(node, &kinds, school, &mut all)?;
@@ -369,6 +369,15 @@ struct Near {
 static NEAR: PerSchool<Arc<Vec<Near>>> = PerSchool::entered(usize::MAX);
 
 /// Two sessions of one day that look like one, or that one person cannot have been in both of.
+/// The pairs of a school of all days, kept until something changes there.
+fn pairs_of(node: &Node, school: &str) -> Result<Vec<Arc<Vec<Found>>>, Error> {
+    PAIRS.all(
+        node,
+        |one| one == school,
+        |school| Ok(Arc::new(pairs(node, school)?)),
+    )
+}
+
 fn pairs(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
     let all_near = NEAR.all(node, |one| one == school, |school| near(node, school))?;
     let mut all_near = all_near.iter().flat_map(|near| near.iter()).peekable();
