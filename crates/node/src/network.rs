@@ -487,8 +487,8 @@ async fn keep_views(node: Node, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// At a county: keeps where everybody stands up to what has come in and what is decided here, apart from the views, which
-/// do not wait for it.
+/// At a county: keeps where everybody stands up to what has come in and what is decided here, and what is in conflict
+/// if a page has asked, apart from the views, which do not wait for it.
 async fn keep_standings(node: Node, mut stopped: watch::Receiver<bool>) {
     /// While it lasts, no page waits for all lines.
     struct Following(Node);
@@ -502,17 +502,24 @@ async fn keep_standings(node: Node, mut stopped: watch::Receiver<bool>) {
     let mut changed = node.watch();
     changed.mark_changed();
     loop {
-        tokio::select! {
+        let asked = tokio::select! {
             biased;
             _ = stopped.changed() => return,
-            Ok(()) = changed.changed() => {}
-        }
+            () = node.0.conflicts_wanted.notified() => true,
+            Ok(()) = changed.changed() => false,
+        };
         tokio::time::sleep(COALESCE).await;
         changed.mark_unchanged();
         let following = node.clone();
         let stop = stopped.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let followed = crate::office::follow_standings(&following, || *stop.borrow());
+            let followed =
+                crate::office::follow_standings(&following, || *stop.borrow()).and_then(
+                    |times| match asked {
+                        true => crate::office::open_conflicts(&following).map(|_| times + 1),
+                        false => Ok(times),
+                    },
+                );
             match followed {
                 Ok(0) => {}
                 Ok(_) => following.0.changed.send_modify(|n| *n += 1),

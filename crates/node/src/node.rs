@@ -59,6 +59,8 @@ pub(crate) struct Inner {
     pub roll_changed: watch::Sender<u64>,
     /// Where everybody stands is kept up by the running network, so no page need wait for it.
     pub following: AtomicBool,
+    /// A page has found that conflicts were not looked for everywhere since something changed.
+    pub conflicts_wanted: tokio::sync::Notify,
     outside: Mutex<i64>,
     life: Mutex<Life>,
     /// Peers, and heads of ours that stayed different from theirs (`first_doubt`).
@@ -152,6 +154,7 @@ impl Node {
             arrived: watch::Sender::new(0),
             roll_changed: watch::Sender::new(0),
             following: AtomicBool::new(false),
+            conflicts_wanted: tokio::sync::Notify::new(),
             outside,
             life,
             doubted: Mutex::new(HashSet::new()),

@@ -75,7 +75,8 @@ pub(crate) use carry::follow_arrivals;
 pub use claims::{ClaimRow, ClaimState, all_claims, claims, register_claims};
 pub use closing::{Closing, LateRecord, Statement, close_year, closings, correct, late_records, statements};
 pub use conflicts::{
-    Choice, Conflict, Found, Matter, Proof, Said, conflict, conflicts, open_conflicts, settle,
+    Choice, Conflict, Found, Matter, Proof, Said, conflict, conflicts, count_conflicts, open_conflicts,
+    settle,
 };
 pub use credit_statement::{
     CheckedStatement, InLedger, IssuedStatement, StatementInput, check_statement, find_statement,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use records::Kinds;
 
@@ -133,6 +134,34 @@ impl<T: Clone> PerSchool<T> {
             .collect()
     }
 
+    /// The same for somebody who waits: after so long, schools that have changed answer as before, and those that were
+    /// never looked at not at all. For how many schools that is so.
+    pub(super) fn all_within(
+        &self,
+        node: &Node,
+        wanted: impl Fn(&str) -> bool,
+        make: impl Fn(&str) -> Result<T, Error>,
+        within: Duration,
+    ) -> Result<(Vec<T>, usize), Error> {
+        let begun = Instant::now();
+        let mut answers = Vec::new();
+        let mut schools = documents(node, wanted, false)?.into_iter();
+        while begun.elapsed() < within
+            && let Some((school, documents)) = schools.next()
+        {
+            answers.push(self.kept(node, &school, 0, documents, || make(&school))?);
+        }
+        let mut left = 0;
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for (school, documents) in schools {
+            let stand = self.stand(node, documents);
+            let known = kept.get(&(node.store_id().0, school, 0));
+            left += usize::from(known.is_none_or(|(of, _)| *of != stand));
+            answers.extend(known.map(|(_, answer)| answer.clone()));
+        }
+        Ok((answers, left))
+    }
+
     /// An answer about each group of names: kept until a document of one of the schools changes that have one.
     pub(super) fn groups(
         &self,
@@ -166,21 +195,25 @@ impl<T: Clone> PerSchool<T> {
         groups.iter().map(answer).collect()
     }
 
+    fn stand(&self, node: &Node, mut documents: Vec<Document>) -> Stand {
+        documents.retain(|(key, ..)| !(self.entered && key.starts_with("ledger/")));
+        Stand {
+            roll: node.roll().digest(),
+            kinds: node.kinds(),
+            documents,
+        }
+    }
+
     fn kept(
         &self,
         node: &Node,
         school: &str,
         year: i32,
-        mut documents: Vec<Document>,
+        documents: Vec<Document>,
         make: impl Fn() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        documents.retain(|(key, ..)| !(self.entered && key.starts_with("ledger/")));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let stand = Stand {
-            roll: node.roll().digest(),
-            kinds: node.kinds(),
-            documents,
-        };
+        let stand = self.stand(node, documents);
         let key = (node.store_id().0, school.to_owned(), year);
         if let Some((_, answer)) = kept.get(&key).filter(|(of, _)| *of == stand) {
             return Ok(answer.clone());

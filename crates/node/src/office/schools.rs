@@ -7,7 +7,7 @@ use super::lookup::by_id;
 use super::organisations::{Organisation, organisations};
 use super::people::People;
 use super::roster::GONE;
-use crate::{Device, Error, Node, Role};
+use crate::{Error, Node, Role};
 
 /// One school as the county sees it.
 #[derive(Clone, Debug)]
@@ -69,7 +69,15 @@ pub fn schools_on(node: &Node, day: &str) -> Result<Vec<SchoolRow>, Error> {
     for peer in node.read(store::peers::list)? {
         contact.insert(peer.node, peer.seen_at);
     }
-    let devices = node.devices();
+    // How many devices a school has, and when one of them was heard last.
+    let mut devices: HashMap<String, (usize, Option<i64>)> = HashMap::new();
+    let enrolled = node.devices().into_iter();
+    for device in enrolled.filter(|device| device.role == Role::School && !device.revoked) {
+        let heard = contact.get(&device.node).copied().flatten();
+        let (count, last) = devices.entry(device.scope).or_default();
+        *count += 1;
+        *last = (*last).max(heard);
+    }
     let mut rows = Vec::new();
     for organisation in organisations(node)? {
         let school = organisation.is_school();
@@ -80,12 +88,7 @@ pub fn schools_on(node: &Node, day: &str) -> Result<Vec<SchoolRow>, Error> {
             org_kind,
             ..
         } = organisation;
-        let (mut enrolled_devices, mut last_contact) = (0, None);
-        let own = |device: &&Device| device.role == Role::School && device.scope == id && !device.revoked;
-        for device in devices.iter().filter(own) {
-            enrolled_devices += 1;
-            last_contact = last_contact.max(contact.get(&device.node).copied().flatten());
-        }
+        let (enrolled_devices, last_contact) = devices.remove(&id).unwrap_or_default();
         let counted = counts.remove(&id);
         if !school && counted.is_none() && enrolled_devices == 0 {
             continue;

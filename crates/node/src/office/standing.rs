@@ -119,17 +119,21 @@ const AT_ONCE: usize = 40;
 /// itself.
 const PAGE_WAITS: Duration = Duration::from_millis(40);
 
+/// How long a page waits for what changes touch: for all of it where nobody does it of himself.
+pub(super) fn page_waits(node: &Node) -> Duration {
+    match node.0.following.load(Ordering::Relaxed) && keeps(node) {
+        true => PAGE_WAITS,
+        false => Duration::MAX,
+    }
+}
+
 /// Everybody's line as kept, brought up to date for as many persons as a page waits for, and for how many it is still
 /// to be done.
 ///
 /// # Errors
 /// When the store cannot be read or written.
 pub fn standings(node: &Node) -> Result<(Vec<Standing>, usize), Error> {
-    let within = match node.0.following.load(Ordering::Relaxed) && keeps(node) {
-        true => PAGE_WAITS,
-        false => Duration::MAX,
-    };
-    let left = match freshen(node, within) {
+    let left = match freshen(node, page_waits(node)) {
         Ok(left) => left,
         // On a full disk nothing can be kept; what was kept before is shown.
         Err(error) => {

@@ -62,6 +62,8 @@ struct CountyPage {
     wishes: usize,
     /// What is to be settled, at the schools or here.
     conflicts: usize,
+    /// Schools where that is still to be looked for since something changed.
+    unlooked: usize,
     /// Subjects of bulletins that are due: a person drafts and issues them.
     due: Vec<String>,
     /// The sessions with the latest dates, of all schools.
@@ -447,9 +449,9 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
                 0
             };
             let conflicts = if read {
-                office::open_conflicts(node)?.len()
+                office::count_conflicts(node)?
             } else {
-                0
+                (0, 0)
             };
             let on = jiff::Zoned::now().date();
             let causes = silence::causes(node, &rows, &county::silent, on)?;
@@ -483,7 +485,8 @@ async fn county_page(ctx: Ctx) -> Result<Response, Fault> {
         silent,
         silent_all,
         wishes,
-        conflicts,
+        conflicts: conflicts.0,
+        unlooked: conflicts.1,
         due,
         recent,
     })

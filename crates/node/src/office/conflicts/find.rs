@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use records::kinds::{Kind, Scene};
 use records::{Kinds, Occasion, Value, minute_of_day, titles_alike};
@@ -14,6 +15,7 @@ use crate::office::entries::related;
 use crate::office::lookup::{By, Key, Row, by_about, key, rows, rows_of};
 use crate::office::once::at_two_schools;
 use crate::office::per_school::PerSchool;
+use crate::office::standing::page_waits;
 use crate::{Error, Node};
 
 static FOUND: PerSchool<Vec<Found>> = PerSchool::new(usize::MAX);
@@ -25,10 +27,24 @@ const DECISIONS: u32 = 200;
 
 /// Everything that is open at this node: at a school its own, at the county that of all schools.
 pub fn open_conflicts(node: &Node) -> Result<Vec<Found>, Error> {
+    Ok(conflicts_within(node, Duration::MAX)?.0)
+}
+
+/// How many are open, for a page: where the running hub looks through what has changed, for how many schools it has
+/// still to be done.
+pub fn count_conflicts(node: &Node) -> Result<(usize, usize), Error> {
+    let (all, left) = conflicts_within(node, page_waits(node))?;
+    if left > 0 {
+        node.0.conflicts_wanted.notify_one();
+    }
+    Ok((all.len(), left))
+}
+
+fn conflicts_within(node: &Node, within: Duration) -> Result<(Vec<Found>, usize), Error> {
     let home = node.home_school();
     let county = node.is_county() || node.is_auditor();
     let wanted = |school: &str| county || home.as_deref() == Some(school);
-    let found = FOUND.all(node, wanted, |school| of_school(node, school))?;
+    let (found, left) = FOUND.all_within(node, wanted, |school| of_school(node, school), within)?;
     let mut all: Vec<Found> = found.into_iter().flatten().collect();
     if county {
         all.extend(at_two_schools(node)?);
@@ -43,7 +59,7 @@ pub fn open_conflicts(node: &Node) -> Result<Vec<Found>, Error> {
     }));
     all.sort();
     all.dedup();
-    Ok(all)
+    Ok((all, left))
 }
 
 /// Two sessions of which a person can have one alone: at one time, or perhaps the same. An hour counts once, so of

@@ -10,8 +10,8 @@ mod find;
 mod settle;
 mod show;
 
-pub use find::open_conflicts;
 pub(super) use find::{Rivals, across};
+pub use find::{count_conflicts, open_conflicts};
 pub use settle::settle;
 pub use show::{conflict, conflicts};
 

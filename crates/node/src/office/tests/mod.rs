@@ -6,6 +6,7 @@ mod credit_statements;
 mod entries;
 mod facts;
 mod once;
+mod per_school;
 mod roster;
 mod scale;
 mod sessions;
