@@ -231,7 +231,8 @@ fn of_this_machine(place: &Place) -> Vec<String> {
     let free = fs4::available_space(&place.data).unwrap();
     [("no-network", !connected), ("disk-low", free < 1 << 30)]
         .into_iter()
-        .filter_map(|(code, so)| so.then(|| code.to_string()))
+        .filter(|(_, so)| *so)
+        .map(|(code, _)| code.to_string())
         .collect()
 }
 
