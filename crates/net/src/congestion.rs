@@ -138,11 +138,9 @@ impl Limit {
         if now.saturating_duration_since(self.since) > BASE_FOR {
             (self.before, self.best, self.since) = (self.best, None, now);
         }
-        self.best = Some(self.best.map_or(took, |best| best.min(took)));
-        let base = self
-            .before
-            .map_or(took, |before| before.min(took))
-            .min(self.best.unwrap_or(took));
+        let best = self.best.map_or(took, |best| best.min(took));
+        self.best = Some(best);
+        let base = self.before.map_or(best, |before| before.min(best));
         let fair = base + QUEUE;
         if took > fair {
             // What was sent before the last step says nothing about it.

@@ -128,10 +128,7 @@ impl<T: Clone> PerSchool<T> {
         wanted: impl Fn(&str) -> bool,
         make: impl Fn(&str) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        let schools = documents(node, wanted, false)?.into_iter();
-        schools
-            .map(|(school, documents)| self.kept(node, &school, 0, documents, || make(&school)))
-            .collect()
+        Ok(self.all_within(node, wanted, make, Duration::MAX)?.0)
     }
 
     /// The same for somebody who waits: after so long, schools that have changed answer as before, and those that were

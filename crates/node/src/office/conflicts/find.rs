@@ -384,7 +384,6 @@ struct Near {
 
 static NEAR: PerSchool<Arc<Vec<Near>>> = PerSchool::entered(usize::MAX);
 
-/// Two sessions of one day that look like one, or that one person cannot have been in both of.
 /// The pairs of a school of all days, kept until something changes there.
 fn pairs_of(node: &Node, school: &str) -> Result<Vec<Arc<Vec<Found>>>, Error> {
     PAIRS.all(
@@ -394,6 +393,7 @@ fn pairs_of(node: &Node, school: &str) -> Result<Vec<Arc<Vec<Found>>>, Error> {
     )
 }
 
+/// Two sessions of one day that look like one, or that one person cannot have been in both of.
 fn pairs(node: &Node, school: &str) -> Result<Vec<Found>, Error> {
     let all_near = NEAR.all(node, |one| one == school, |school| near(node, school))?;
     let mut all_near = all_near.iter().flat_map(|near| near.iter()).peekable();
