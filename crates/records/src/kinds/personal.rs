@@ -42,15 +42,38 @@ impl Personal {
 }
 
 /// The first personal number in a text, if there is one.
+///
+/// Ids of records (UUID) and hashes (64 digits, hexadecimal) are passed over: of some three thousand ids one
+/// ends in what looks like a mobile number.
 pub fn find_personal(text: &str) -> Option<Personal> {
     let plain: String = half_width(text)
         .chars()
         .filter(|char| !is_invisible(*char))
         .collect();
-    let runs = digit_runs(&plain);
+    let runs = digit_runs(&without_ids(&plain));
     runs.iter()
         .find_map(|run| judge_run(&run.digits, run.then_x))
         .or_else(|| (0..runs.len()).find_map(|from| judge_groups(&runs[from..])))
+}
+
+/// The text with `#` in place of each id of a record and each hash that stands by itself.
+fn without_ids(text: &str) -> String {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_id = |word: &str| match word.len() {
+        36 => word.bytes().all(|byte| is_hex(byte) || byte == b'-') && uuid::Uuid::try_parse(word).is_ok(),
+        64 => word.bytes().all(is_hex),
+        _ => false,
+    };
+    text.split_inclusive(|char: char| !char.is_alphanumeric() && char != '-')
+        .map(|part| {
+            let word = part.trim_end_matches(|char: char| !char.is_alphanumeric() && char != '-');
+            if is_id(word) {
+                part.replacen(word, "#", 1)
+            } else {
+                part.to_owned()
+            }
+        })
+        .collect()
 }
 
 /// A run of decimal digits: whether an `X` follows, and whether one blank or hyphen and then the next run.
@@ -190,6 +213,12 @@ mod tests {
             ("0000111122223333444", Personal::BankAccount),
             ("4000 0000 0000 0002", Personal::BankAccount),
             ("123456789012345678901234567890", Personal::BankAccount),
+            // Nearly an id, and beside one.
+            ("0197a1b2-3c4d-7e5f-8a6b-a13800000000号", Personal::Mobile),
+            (
+                "0197a1b2-3c4d-7e5f-8a6b-0123456789ab 13800000000",
+                Personal::Mobile,
+            ),
         ] {
             assert_eq!(find_personal(text), Some(kind), "{text}");
         }
@@ -205,6 +234,11 @@ mod tests {
             "学校标识码 2168000123，座机 0812-3456789",
             "教龄12345678901年",
             "文号：云教〔2026〕12号",
+            // Ids of records, alone and in a text: the ends look like a mobile number, the groups like a card's.
+            "0197a1b2-3c4d-7e5f-8a6b-a13800000000",
+            "0197a1b2-3c4d-7e5f-8a6b-13800000000f",
+            "见 0197a1b2-3c4d-7e5f-8a6b-a13800000000，0197a1b2-3c4d-7e5f-8a6b-13800000000f。",
+            "a13800000000a123456789012345678abcdefabcdefabcdefabcdefabcdefabc",
             "",
         ] {
             assert_eq!(find_personal(text), None, "{text}");
