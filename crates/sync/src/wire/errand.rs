@@ -209,10 +209,16 @@ impl Errand {
             }
             8 => {
                 let (letters, along) = behind(body)?;
-                let along: Vec<Along> = few(along.unwrap_or_default(), limits::ERRAND_ITEMS)?;
                 let mut letters: Vec<Letter> = few(letters, limits::ERRAND_ITEMS)?;
-                for (letter, along) in letters.iter_mut().zip(along) {
-                    letter.along = Some(along);
+                let along: Option<Vec<Along>> = along;
+                if let Some(along) = along {
+                    // For every letter or, as an older program writes it, for none.
+                    if along.len() != letters.len() {
+                        return Err(BadErrand);
+                    }
+                    for (letter, along) in letters.iter_mut().zip(along) {
+                        letter.along = Some(along);
+                    }
                 }
                 Errand::Mail(letters)
             }
@@ -316,6 +322,20 @@ mod tests {
         assert_eq!(Errand::decode(&Errand::WhoHas(names).encode()), Err(BadErrand));
         let long = vec![0; limits::ERRAND_BYTES + 1];
         assert_eq!(Errand::decode(&Errand::Group(long).encode()), Err(BadErrand));
+    }
+
+    #[test]
+    fn ages_for_some_of_the_letters_are_damage() {
+        let along = Along { age: 9, copies: 2 };
+        for (letters, ages) in [(3, 1), (1, 3), (1, 0), (0, 1)] {
+            let told = (vec![letter(None); letters], vec![along; ages]);
+            let bytes = [vec![8], postcard::to_stdvec(&told).unwrap()].concat();
+            assert_eq!(
+                Errand::decode(&bytes),
+                Err(BadErrand),
+                "{letters} letters, {ages} ages"
+            );
+        }
     }
 
     proptest! {
