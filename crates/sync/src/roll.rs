@@ -301,17 +301,21 @@ struct Derived {
     retired: HashMap<NodeId, u64>,
     /// The statements that have effect: by the root, by officers in time and within their limits.
     counting: BTreeSet<[u8; 32]>,
+    /// First 8 bytes of SHA-256 over them: asked for with every page and session.
+    digest: [u8; 8],
     last_number: u64,
 }
 
 impl Roll {
     /// An empty roll of the county whose root key is `county`.
     pub fn new(county: NodeId) -> Roll {
-        Roll {
+        let mut roll = Roll {
             county,
             statements: BTreeMap::new(),
             derived: Derived::default(),
-        }
+        };
+        roll.derive();
+        roll
     }
 
     /// The county root.
@@ -441,13 +445,7 @@ impl Roll {
 
     /// First 8 bytes of SHA-256 over the hashes of [`Roll::statements`]: equal for equal rolls.
     pub fn digest(&self) -> [u8; 8] {
-        let mut all = Sha256::new();
-        for hash in &self.derived.counting {
-            all.update(hash);
-        }
-        let mut out = [0; 8];
-        out.copy_from_slice(&all.finalize()[..8]);
-        out
+        self.derived.digest
     }
 
     /// The highest number that the root or a full officer has used; the next statement takes one more. What
@@ -624,6 +622,11 @@ impl Roll {
         }
         d.hubs.retain(|hub, _| !d.revoked.contains(hub));
         d.retired = retired;
+        let mut all = Sha256::new();
+        for hash in &d.counting {
+            all.update(hash);
+        }
+        d.digest.copy_from_slice(&all.finalize()[..8]);
         self.derived = d;
     }
 }

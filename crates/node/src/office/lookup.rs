@@ -1,8 +1,10 @@
 //! Reading the views in batches: a page must not ask one question per row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use records::Fields;
+use store::rusqlite::OptionalExtension;
 use store::views::{Parts, read_parts};
 use sync::{NodeId, Roll};
 
@@ -222,12 +224,30 @@ pub(super) fn courses(node: &Node) -> Result<HashMap<String, Record>, Error> {
 }
 
 /// Names of organisations by id.
-pub(super) fn organisation_names(node: &Node) -> Result<HashMap<String, String>, Error> {
-    let organisations = node.records(&Filter::kind("organisation"))?;
-    Ok(organisations
-        .into_iter()
-        .map(|o| (o.id.clone(), o.text("name").to_owned()))
-        .collect())
+pub(super) type Names = Arc<HashMap<String, String>>;
+
+/// By store, with how far the view of its registry had come: a county asks for a thousand names beside every claim.
+static NAMES: Mutex<BTreeMap<[u8; 16], (Option<i64>, Names)>> = Mutex::new(BTreeMap::new());
+
+/// Names of organisations by id, as the registry has them now.
+pub(super) fn organisation_names(node: &Node) -> Result<Names, Error> {
+    let viewed = node.read(|conn| {
+        let mut query = conn.prepare_cached("SELECT viewed FROM document WHERE key = 'registry'")?;
+        Ok(query.query_row((), |row| row.get(0)).optional()?)
+    })?;
+    let store = node.store_id().0;
+    let kept = || NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, names)) = kept().get(&store).filter(|(of, _)| *of == viewed) {
+        return Ok(names.clone());
+    }
+    let organisations = node.records(&Filter::kind("organisation"))?.into_iter();
+    let names: Names = Arc::new(
+        organisations
+            .map(|o| (o.id.clone(), o.text("name").to_owned()))
+            .collect(),
+    );
+    kept().insert(store, (viewed, names.clone()));
+    Ok(names)
 }
 
 /// A list for SQLite's `json_each`.

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::attendance::{Keyed, VOID};
 use super::draft::{Draft, year_of};
-use super::lookup::{Key, key, least, organisation_names, record_of};
+use super::lookup::{Key, Names, key, least, organisation_names, record_of};
 use super::people::People;
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Edit, Error, Filter, Node, Record, Way};
@@ -508,7 +508,7 @@ pub(super) fn newest<'a>(facts: impl Iterator<Item = &'a Record>) -> Option<&'a 
 struct Joined {
     people: std::sync::Arc<People>,
     names: BTreeSet<Key>,
-    schools: HashMap<String, String>,
+    schools: Names,
 }
 
 impl Joined {
@@ -516,7 +516,7 @@ impl Joined {
         let people = People::load(node)?;
         let names = people.joined();
         let schools = match names.is_empty() {
-            true => HashMap::new(),
+            true => Names::default(),
             false => organisation_names(node)?,
         };
         Ok(Joined {
