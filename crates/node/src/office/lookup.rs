@@ -226,8 +226,11 @@ pub(super) fn courses(node: &Node) -> Result<HashMap<String, Record>, Error> {
 /// Names of organisations by id.
 pub(super) type Names = Arc<HashMap<String, String>>;
 
-/// By store, with how far the view of its registry had come: a county asks for a thousand names beside every claim.
-static NAMES: Mutex<BTreeMap<[u8; 16], (Option<i64>, Names)>> = Mutex::new(BTreeMap::new());
+/// The names by store, each with how far the view of its registry had come.
+type NamesByStore = BTreeMap<[u8; 16], (Option<i64>, Names)>;
+
+/// Kept, for a county asks for a thousand names beside every claim.
+static NAMES: Mutex<NamesByStore> = Mutex::new(BTreeMap::new());
 
 /// Names of organisations by id, as the registry has them now.
 pub(super) fn organisation_names(node: &Node) -> Result<Names, Error> {
