@@ -71,7 +71,7 @@ pub use record::{Filter, Record, Way};
 pub use records::{FieldError, Fields, Value};
 pub use roads::RoadTimes;
 pub use schedule::{NoHours, Quiet};
-pub use store::Trouble;
+pub use store::{Trouble, in_front};
 pub use surroundings::{Disk, Surroundings};
 pub use sync::NodeId;
 pub use talk::{LINGER, Manner, Step, Talk};

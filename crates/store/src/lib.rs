@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 pub use rusqlite::{self, Connection, Transaction};
 use rusqlite::{OpenFlags, OptionalExtension, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
@@ -93,9 +94,18 @@ pub struct Store {
     path: PathBuf,
     vfs: Option<String>,
     writer: Mutex<Connection>,
+    /// Whoever writes for nobody that waits has this in hand while it asks for the writer: so at most one of the many
+    /// conversations of a hub stands before somebody's page.
+    line: Mutex<()>,
+    pools: [Pool; 2],
+    health: Mutex<Health>,
+}
+
+/// Connections for reading, of one sort of readers.
+#[derive(Debug, Default)]
+struct Pool {
     readers: Mutex<Readers>,
     returned: Condvar,
-    health: Mutex<Health>,
 }
 
 #[derive(Debug, Default)]
@@ -104,13 +114,28 @@ struct Readers {
     open: usize,
 }
 
-/// Connections for reading. Each keeps up to 2 MB of pages and its statements; a hub that a hundred schools
-/// call at once reads no faster with more of them than it has processors.
-const READERS: usize = 8;
+/// Connections for reading, of conversations and for somebody who waits. Each keeps up to 8 MB of pages and its
+/// statements; a hub that a hundred schools call at once reads no faster with more of them than it has processors.
+const READERS: [usize; 2] = [8, 4];
 
 thread_local! {
     /// Connections of any store that this thread has in hand.
     static IN_HAND: Cell<usize> = const { Cell::new(0) };
+    /// Somebody waits for what this thread does.
+    static IN_FRONT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` for somebody who waits, such as the reader of a page: it has connections of its own for reading, and writes
+/// before the conversations of a hub that are still in line.
+pub fn in_front<T>(work: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            IN_FRONT.set(self.0);
+        }
+    }
+    let _before = Before(IN_FRONT.replace(true));
+    work()
 }
 
 /// One more connection in this thread's hand.
@@ -131,18 +156,19 @@ impl Drop for InHand {
 
 /// A reader that goes back when it is dropped, also in a panic.
 struct Lent<'s> {
-    store: &'s Store,
+    pool: &'s Pool,
+    most: usize,
     conn: Option<Connection>,
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        let mut readers = lock(&self.store.readers);
+        let mut readers = lock(&self.pool.readers);
         match self.conn.take() {
-            Some(conn) if readers.open <= READERS => readers.idle.push(conn),
+            Some(conn) if readers.open <= self.most => readers.idle.push(conn),
             _ => readers.open -= 1,
         }
-        self.store.returned.notify_one();
+        self.pool.returned.notify_one();
     }
 }
 
@@ -165,6 +191,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("../migrations/016_api.sql")),
         M::up(include_str!("../migrations/014_given.sql")),
         M::up(include_str!("../migrations/015_dashboard.sql")),
+        M::up(include_str!("../migrations/018_status.sql")),
     ])
 }
 
@@ -179,7 +206,10 @@ fn connect(path: &Path, vfs: Option<&str>) -> Result<Connection> {
     conn.pragma_update(None, "foreign_keys", "ON")?;
     // KiB, of each connection: a page of a county reads more than SQLite's 2 MB again and again.
     conn.pragma_update(None, "cache_size", -8192)?;
-    conn.set_prepared_statement_cache_capacity(128);
+    // Statements are planned once. Without it, each new value of a LIMIT, or of what an index holds only some values
+    // of, plans the statement again: a tenth of a busy hub's time.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    conn.set_prepared_statement_cache_capacity(256);
     Ok(conn)
 }
 
@@ -238,8 +268,8 @@ impl Store {
             path: path.to_path_buf(),
             vfs: vfs.map(str::to_string),
             writer: Mutex::new(conn),
-            readers: Mutex::new(Readers::default()),
-            returned: Condvar::new(),
+            line: Mutex::default(),
+            pools: Default::default(),
             health: Mutex::default(),
         })
     }
@@ -274,7 +304,9 @@ impl Store {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
+        let in_line = (!IN_FRONT.get()).then(|| lock(&self.line));
         let mut conn = lock(&self.writer);
+        drop(in_line);
         let _in_hand = InHand::new();
         let tx = conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -310,23 +342,26 @@ impl Store {
     /// A reader that is free, or a new one; waits while all are lent. A thread that has a connection already
     /// does not wait for another: those it would wait for may wait for what it holds.
     fn reader(&self) -> Result<Lent<'_>> {
-        let mut readers = lock(&self.readers);
+        let sort = usize::from(IN_FRONT.get());
+        let (pool, most) = (&self.pools[sort], READERS[sort]);
+        let mut readers = lock(&pool.readers);
         let idle = loop {
             if let Some(conn) = readers.idle.pop() {
                 break Some(conn);
             }
-            if readers.open < READERS || IN_HAND.get() > 0 {
+            if readers.open < most || IN_HAND.get() > 0 {
                 readers.open += 1;
                 break None;
             }
-            readers = self
+            readers = pool
                 .returned
                 .wait(readers)
                 .unwrap_or_else(PoisonError::into_inner);
         };
         drop(readers);
         let mut lent = Lent {
-            store: self,
+            pool,
+            most,
             conn: idle,
         };
         if lent.conn.is_none() {
@@ -462,9 +497,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("yanxiu.db")).unwrap();
         // All are inside at once, so that the inner reads find every connection lent.
-        let inside = std::sync::Barrier::new(READERS);
+        let [most, _] = READERS;
+        let inside = std::sync::Barrier::new(most);
         std::thread::scope(|scope| {
-            for _ in 0..READERS {
+            for _ in 0..most {
                 scope.spawn(|| {
                     store.read(|_| {
                         inside.wait();
@@ -481,12 +517,39 @@ mod tests {
                         meta(c, "a")
                     });
                     assert_eq!(taken.unwrap(), None);
-                    assert!(lock(&store.readers).open <= READERS);
+                    assert!(lock(&store.pools[0].readers).open <= most);
                 });
             }
         });
-        let readers = lock(&store.readers);
-        assert!(readers.open <= READERS && readers.open == readers.idle.len());
+        let readers = lock(&store.pools[0].readers);
+        assert!(readers.open <= most && readers.open == readers.idle.len());
+    }
+
+    #[test]
+    fn who_waits_for_a_page_stands_in_no_line_behind_conversations() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("yanxiu.db")).unwrap();
+        let [most, _] = READERS;
+        let (inside, over) = (
+            std::sync::Barrier::new(most + 1),
+            std::sync::Barrier::new(most + 1),
+        );
+        std::thread::scope(|scope| {
+            for _ in 0..most {
+                scope.spawn(|| {
+                    store.read(|_| {
+                        inside.wait();
+                        over.wait();
+                        Ok::<_, Error>(())
+                    })
+                });
+            }
+            inside.wait();
+            // All connections of the conversations are lent until this has its answer.
+            let answer: Result<_> = in_front(|| store.read(|c| meta(c, "a")));
+            over.wait();
+            assert_eq!(answer.unwrap(), None);
+        });
     }
 
     #[test]

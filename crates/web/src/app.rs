@@ -119,7 +119,7 @@ impl App {
         work: impl FnOnce(&Node) -> Result<T, node::Error> + Send + 'static,
     ) -> Result<T, Fault> {
         let node = self.node.clone();
-        match tokio::task::spawn_blocking(move || work(&node)).await {
+        match tokio::task::spawn_blocking(move || node::in_front(|| work(&node))).await {
             Ok(done) => done.map_err(Fault::from),
             Err(stopped) => Err(Fault::Inside(format!("blocking work stopped: {stopped}"))),
         }
@@ -131,7 +131,7 @@ impl App {
         work: impl FnOnce(&Node) -> Result<T, node::Error> + Send + 'static,
     ) -> Result<Result<T, node::Error>, Fault> {
         let node = self.node.clone();
-        tokio::task::spawn_blocking(move || work(&node))
+        tokio::task::spawn_blocking(move || node::in_front(|| work(&node)))
             .await
             .map_err(|stopped| Fault::Inside(format!("blocking work stopped: {stopped}")))
     }

@@ -13,8 +13,9 @@ use super::bulletins::heads;
 use super::card::{CardView, credit_card};
 use super::claims::{ClaimRow, ClaimState, GIVING};
 use super::draft::{Draft, year_of};
-use super::lookup::{is_of_school, organisation_names, record_of};
+use super::lookup::{is_of_school, record_of};
 use super::opening::OpeningRow;
+use super::organisations::organisation_names;
 use super::{By, invalid, no_such, turn};
 use crate::credential::{
     self, Covered, CredentialError, CreditStatement, Holder, Line, Requirement, Rules, Verified,

@@ -10,7 +10,8 @@ use sync::authority::may_write;
 use sync::{DocKey, NodeId};
 
 use super::closing::Closed;
-use super::lookup::{Key, Row, by_about, key, newest, organisation_names, record_of};
+use super::lookup::{Key, Row, by_about, key, newest, record_of};
+use super::organisations::organisation_names;
 use super::signatures::{beneath, binds_beneath, covers};
 use super::titles::Titles;
 use crate::{Act, Error, Filter, Node, Record, Role, Way};

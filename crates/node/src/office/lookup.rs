@@ -1,11 +1,9 @@
 //! Reading the views in batches: a page must not ask one question per row.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
 
 use records::Fields;
-use store::rusqlite::OptionalExtension;
-use store::views::{Parts, read_parts};
+use store::views::{Parts, is_kind, read_parts};
 use sync::{NodeId, Roll};
 
 use crate::{Error, Filter, Node, Record, Role, Way};
@@ -77,32 +75,30 @@ pub(super) fn rows(node: &Node, kind: &str, by: By, keys: &[&str]) -> Result<Vec
         return Ok(Vec::new());
     }
     // The plus sign keeps SQLite from taking an index by kind where the one by id is exact.
-    let wanted = match by {
-        By::Id => "+kind = ?1 AND id",
-        By::About => "kind = ?1 AND about",
+    let (plus, column) = match by {
+        By::Id => ("+", "id"),
+        By::About => ("", "about"),
     };
-    let condition = format!("{wanted} IN (SELECT value FROM json_each(?2))");
-    read_rows(node, &condition, (kind, json_list(keys)))
+    let condition = format!(
+        "{plus}{} AND {column} IN (SELECT value FROM json_each(?1))",
+        is_kind(kind)
+    );
+    read_rows(node, &condition, [json_list(keys)])
 }
 
 /// The rows of `kind` about one of these and of one of these persons, in the order of their ids.
 pub(super) fn rows_of(node: &Node, kind: &str, about: &[&str], persons: &[&str]) -> Result<Vec<Row>, Error> {
-    read_rows(
-        node,
-        shorter(about, persons),
-        (kind, json_list(about), json_list(persons)),
-    )
+    let condition = format!("{} AND {}", is_kind(kind), shorter(about, persons));
+    read_rows(node, &condition, (json_list(about), json_list(persons)))
 }
 
-/// Of one kind, about one of the first list and of one of the persons: the shorter list picks the rows; the plus sign keeps
-/// SQLite from the other index.
+/// About one of the first list and of one of the persons: the shorter list picks the rows; the plus sign keeps SQLite
+/// from the other index.
 fn shorter(about: &[&str], persons: &[&str]) -> &'static str {
     match persons.len() < about.len() {
-        true => {
-            "kind = ?1 AND +about IN (SELECT value FROM json_each(?2)) AND person IN (SELECT value FROM json_each(?3))"
-        }
+        true => "+about IN (SELECT value FROM json_each(?1)) AND person IN (SELECT value FROM json_each(?2))",
         false => {
-            "kind = ?1 AND about IN (SELECT value FROM json_each(?2)) AND +person IN (SELECT value FROM json_each(?3))"
+            "about IN (SELECT value FROM json_each(?1)) AND +person IN (SELECT value FROM json_each(?2))"
         }
     }
 }
@@ -110,14 +106,11 @@ fn shorter(about: &[&str], persons: &[&str]) -> &'static str {
 /// The claims of these persons about these sessions that name another claim, whose place they take.
 pub(super) fn superseding(node: &Node, sessions: &[&str], persons: &[&str]) -> Result<Vec<Row>, Error> {
     let condition = format!(
-        "{} AND COALESCE(json_extract(fields, '$.supersedes'), '') <> ''",
+        "{} AND {} AND COALESCE(json_extract(fields, '$.supersedes'), '') <> ''",
+        is_kind("claim"),
         shorter(sessions, persons)
     );
-    read_rows(
-        node,
-        &condition,
-        ("claim", json_list(sessions), json_list(persons)),
-    )
+    read_rows(node, &condition, (json_list(sessions), json_list(persons)))
 }
 
 /// Whether a PC of this school had a part in what stands in its ledger: a device may be a school's and an auditor's,
@@ -137,7 +130,7 @@ fn devices(parts: &Parts) -> Vec<NodeId> {
 
 /// All records of a kind that are the county's word: nothing that a school's own PC has written into its ledger.
 pub(super) fn words(node: &Node, kind: &str) -> Result<Vec<Row>, Error> {
-    read_rows(node, "kind = ?1", [kind])
+    read_rows(node, &is_kind(kind), ())
 }
 
 /// Whether this device is a PC of the school.
@@ -221,36 +214,6 @@ pub(super) fn courses(node: &Node) -> Result<HashMap<String, Record>, Error> {
         .into_iter()
         .map(|course| (course.id.clone(), course))
         .collect())
-}
-
-/// Names of organisations by id.
-pub(super) type Names = Arc<HashMap<String, String>>;
-
-/// The names by store, each with how far the view of its registry had come.
-type NamesByStore = BTreeMap<[u8; 16], (Option<i64>, Names)>;
-
-/// Kept, for a county asks for a thousand names beside every claim.
-static NAMES: Mutex<NamesByStore> = Mutex::new(BTreeMap::new());
-
-/// Names of organisations by id, as the registry has them now.
-pub(super) fn organisation_names(node: &Node) -> Result<Names, Error> {
-    let viewed = node.read(|conn| {
-        let mut query = conn.prepare_cached("SELECT viewed FROM document WHERE key = 'registry'")?;
-        Ok(query.query_row((), |row| row.get(0)).optional()?)
-    })?;
-    let store = node.store_id().0;
-    let kept = || NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, names)) = kept().get(&store).filter(|(of, _)| *of == viewed) {
-        return Ok(names.clone());
-    }
-    let organisations = node.records(&Filter::kind("organisation"))?.into_iter();
-    let names: Names = Arc::new(
-        organisations
-            .map(|o| (o.id.clone(), o.text("name").to_owned()))
-            .collect(),
-    );
-    kept().insert(store, (viewed, names.clone()));
-    Ok(names)
 }
 
 /// A list for SQLite's `json_each`.

@@ -1,11 +1,13 @@
 //! The county's organisations (机构), kept in the registry by the county alone.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use records::FieldError;
 
 use super::draft::Draft;
 use super::lookup::record_of;
+use super::per_school::PerSchool;
 use super::roster::{Edits, numbered};
 use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node, Record, Way};
@@ -74,8 +76,38 @@ pub fn check_organisation(input: &OrganisationInput) -> Vec<FieldError> {
     input.draft().faults()
 }
 
+/// Names of organisations by id.
+pub(super) type Names = Arc<HashMap<String, String>>;
+
+/// What the registry says: all organisations, by school code, then name; and their names.
+type Registry = (Arc<Vec<Organisation>>, Names);
+
+/// Kept, for a county looks into a thousand organisations several times for a page, and for a name beside every claim.
+static REGISTRY: PerSchool<Registry> = PerSchool::new(64);
+
+fn registry(node: &Node) -> Result<Registry, Error> {
+    REGISTRY.of_registry(node, || {
+        let all = read(node)?;
+        let names = all.iter().map(|o| (o.id.clone(), o.name.clone())).collect();
+        Ok((Arc::new(all), Arc::new(names)))
+    })
+}
+
+/// Names of organisations by id, as the registry has them now.
+pub(super) fn organisation_names(node: &Node) -> Result<Names, Error> {
+    Ok(registry(node)?.1)
+}
+
 /// All organisations, by school code, then name.
 pub fn organisations(node: &Node) -> Result<Vec<Organisation>, Error> {
+    // Elsewhere it matters how far each has come, and that moves without the registry.
+    match node.is_county() || node.is_auditor() {
+        true => Ok(registry(node)?.0.to_vec()),
+        false => read(node),
+    }
+}
+
+fn read(node: &Node) -> Result<Vec<Organisation>, Error> {
     let mut all: Vec<Organisation> = node
         .records(&Filter::kind("organisation"))?
         .into_iter()

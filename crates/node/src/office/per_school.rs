@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use records::Kinds;
+use store::rusqlite::OptionalExtension;
 
 use super::lookup::Key;
+use super::standing::PAGE_COMPUTES;
 use crate::{Error, Node};
 
 /// A document of a school: key, and how far its views have come; where it matters also what other stores have given
@@ -131,8 +133,8 @@ impl<T: Clone> PerSchool<T> {
         Ok(self.all_within(node, wanted, make, Duration::MAX)?.0)
     }
 
-    /// The same for somebody who waits: after so long, schools that have changed answer as before, and those that were
-    /// never looked at not at all. For how many schools that is so.
+    /// The same for somebody who waits: where many schools have changed, or after so long, those answer as before, and
+    /// those that were never looked at not at all. For how many schools that is so.
     pub(super) fn all_within(
         &self,
         node: &Node,
@@ -141,22 +143,41 @@ impl<T: Clone> PerSchool<T> {
         within: Duration,
     ) -> Result<(Vec<T>, usize), Error> {
         let begun = Instant::now();
-        let mut answers = Vec::new();
-        let mut schools = documents(node, wanted, false)?.into_iter();
-        while begun.elapsed() < within
-            && let Some((school, documents)) = schools.next()
+        let (mut answers, mut changed) = (Vec::new(), Vec::new());
+        let schools = documents(node, wanted, false)?;
         {
-            answers.push(self.kept(node, &school, 0, documents, || make(&school))?);
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            for (school, documents) in schools {
+                let known = kept.get(&(node.store_id().0, school.clone(), 0));
+                match known {
+                    Some((of, answer)) if *of == self.stand(node, documents.clone()) => {
+                        answers.push(answer.clone());
+                    }
+                    known => changed.push((school, documents, known.map(|(_, answer)| answer.clone()))),
+                }
+            }
         }
+        let many = within < Duration::MAX && changed.len() > PAGE_COMPUTES;
         let mut left = 0;
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        for (school, documents) in schools {
-            let stand = self.stand(node, documents);
-            let known = kept.get(&(node.store_id().0, school, 0));
-            left += usize::from(known.is_none_or(|(of, _)| *of != stand));
-            answers.extend(known.map(|(_, answer)| answer.clone()));
+        for (school, documents, before) in changed {
+            if many || begun.elapsed() >= within {
+                left += 1;
+                answers.extend(before);
+            } else {
+                answers.push(self.kept(node, &school, 0, documents, || make(&school))?);
+            }
         }
         Ok((answers, left))
+    }
+
+    /// An answer about the registry alone.
+    pub(super) fn of_registry(&self, node: &Node, make: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        let viewed = node.read(|conn| {
+            let mut query = conn.prepare_cached("SELECT viewed FROM document WHERE key = 'registry'")?;
+            Ok(query.query_row((), |row| row.get(0)).optional()?)
+        })?;
+        let stands = viewed.map(|viewed| ("registry".to_owned(), viewed, (0, 0)));
+        self.kept(node, "", 0, stands.into_iter().collect(), make)
     }
 
     /// An answer about each group of names: kept until a document of one of the schools changes that have one.
@@ -209,13 +230,15 @@ impl<T: Clone> PerSchool<T> {
         documents: Vec<Document>,
         make: impl Fn() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let stand = self.stand(node, documents);
         let key = (node.store_id().0, school.to_owned(), year);
-        if let Some((_, answer)) = kept.get(&key).filter(|(of, _)| *of == stand) {
+        if let Some((_, answer)) = all().get(&key).filter(|(of, _)| *of == stand) {
             return Ok(answer.clone());
         }
+        // Nobody waits meanwhile: whoever asks for another school has nothing to do with this one.
         let answer = make()?;
+        let mut kept = all();
         if kept.len() >= self.most && !kept.contains_key(&key) {
             kept.pop_first();
         }

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lookup::{organisation_names, record_of};
+use super::lookup::record_of;
+use super::organisations::organisation_names;
 use super::{invalid, no_such};
 use crate::{Error, Filter, Node, Record};
 

@@ -5,7 +5,8 @@
 use records::date::parse_stored_date;
 use records::{Date, Value};
 
-use super::lookup::{key, organisation_names};
+use super::lookup::key;
+use super::organisations::organisation_names;
 use super::people::People;
 use super::roster::Teacher;
 use crate::{Error, Filter, Node, Record};

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::attendance::{Keyed, VOID};
 use super::draft::{Draft, year_of};
-use super::lookup::{Key, Names, key, least, organisation_names, record_of};
+use super::lookup::{Key, key, least, record_of};
+use super::organisations::{Names, organisation_names};
 use super::people::People;
 use super::{By, fault, invalid, no_such, own_school, turn};
 use crate::{Edit, Error, Filter, Node, Record, Way};

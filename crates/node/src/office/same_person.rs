@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::carry::follow;
 use super::draft::Draft;
-use super::lookup::{Key, key, organisation_names, record_of};
+use super::lookup::{Key, key, record_of};
+use super::organisations::organisation_names;
 use super::people::People;
 use super::{By, invalid, no_such, turn};
 use crate::{Error, Filter, Node, Record};

@@ -149,13 +149,20 @@ fn place_teachers(node: &Node, day: &str, counts: &mut HashMap<String, Counts>) 
     Ok(())
 }
 
-fn counts(node: &Node) -> Result<HashMap<String, Counts>, Error> {
+/// The count of persons in service by school, from the index that `store/migrations/018_status.sql` makes for it.
+pub(super) fn in_service() -> String {
     let gone = GONE.map(|status| format!("'{status}'")).join(", ");
-    // Only persons need a look into their fields, and a county has few of them.
-    let teachers_sql = format!(
-        "SELECT school, COUNT(DISTINCT id) FROM record WHERE kind = 'person' AND school IS NOT NULL
-           AND COALESCE(json_extract(fields, '$.status'), '') NOT IN ({gone}) GROUP BY school"
-    );
+    format!(
+        "SELECT school, COUNT(*) FROM (
+           SELECT DISTINCT school, id FROM record INDEXED BY record_status
+           WHERE kind = 'person' AND school IS NOT NULL
+             AND COALESCE(json_extract(fields, '$.status'), '') NOT IN ({gone}))
+         GROUP BY school"
+    )
+}
+
+fn counts(node: &Node) -> Result<HashMap<String, Counts>, Error> {
+    let teachers_sql = in_service();
     node.read(|conn| {
         let mut counts: HashMap<String, Counts> = HashMap::new();
         let mut query = conn.prepare_cached(&teachers_sql)?;

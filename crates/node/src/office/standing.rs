@@ -115,6 +115,11 @@ impl Standing {
 /// Persons computed together.
 const AT_ONCE: usize = 40;
 
+/// Lines, or schools' conflicts, that a page computes at most where the running hub does of itself what is left: what
+/// somebody has just decided is seen at once, and whoever looks while schools come waits neither for their people nor
+/// for the disk.
+pub(super) const PAGE_COMPUTES: usize = 8;
+
 /// So long a page waits for lines to be computed, or for one, where the rest follows with what the running hub does of
 /// itself.
 const PAGE_WAITS: Duration = Duration::from_millis(40);
@@ -127,18 +132,21 @@ pub(super) fn page_waits(node: &Node) -> Duration {
     }
 }
 
-/// Everybody's line as kept, brought up to date for as many persons as a page waits for, and for how many it is still
-/// to be done.
+/// Everybody's line, brought up to date for as many persons as a page waits for, and for how many it is still to be
+/// done.
 ///
 /// # Errors
 /// When the store cannot be read or written.
 pub fn standings(node: &Node) -> Result<(Vec<Standing>, usize), Error> {
-    let left = match freshen(node, page_waits(node)) {
-        Ok(left) => left,
+    let fresh = match for_page(node) {
+        Ok(fresh) => fresh,
         // On a full disk nothing can be kept; what was kept before is shown.
         Err(error) => {
             tracing::warn!(%error, "the dashboard could not be brought up to date");
-            behind(node)?
+            Fresh {
+                left: behind(node)?,
+                ..Fresh::default()
+            }
         }
     };
     let rows = node.read(|conn| {
@@ -147,12 +155,37 @@ pub fn standings(node: &Node) -> Result<(Vec<Standing>, usize), Error> {
         Ok(found.collect::<Result<Vec<_>, _>>()?)
     })?;
     // The table is ours and computed again at any time: a row that cannot be read is left out.
-    Ok((
-        rows.iter()
-            .filter_map(|row| serde_json::from_str(row).ok())
-            .collect(),
-        left,
-    ))
+    let mut all: Vec<Standing> = rows
+        .iter()
+        .filter_map(|row| serde_json::from_str(row).ok())
+        .collect();
+    if !fresh.gone.is_empty() {
+        all.retain(|one| !fresh.gone.contains(&key(&one.school, &one.person)));
+        all.extend(fresh.lines);
+        all.sort_by(|a, b| (&a.school, &a.person).cmp(&(&b.school, &b.person)));
+    }
+    Ok((all, fresh.left))
+}
+
+/// What a page computes for itself. Where the running hub keeps the lines, the page keeps none: it would wait for the
+/// disk, in line with the schools that are just coming.
+fn for_page(node: &Node) -> Result<Fresh, Error> {
+    let within = page_waits(node);
+    if within == Duration::MAX {
+        let fresh = computed(node, within)?;
+        keep(node, &fresh)?;
+        return Ok(fresh);
+    }
+    if touch_all(node)? {
+        node.0.changed.send_modify(|n| *n += 1);
+    }
+    match behind(node)? {
+        left if left > PAGE_COMPUTES => Ok(Fresh {
+            left,
+            ..Fresh::default()
+        }),
+        _ => computed(node, within),
+    }
 }
 
 /// The same with nothing left to be done: for a table that is taken along.
@@ -197,8 +230,26 @@ fn behind(node: &Node) -> Result<usize, Error> {
 /// A person whose line is to be computed, and the turn in which it became so.
 type Stale = (Key, i64);
 
-/// Computes the lines of some persons within about this time; how many are left.
+/// Lines that were computed and are not kept yet.
+#[derive(Default)]
+struct Fresh {
+    /// For whom.
+    of: Vec<Stale>,
+    /// All their names; lines under these are no more.
+    gone: BTreeSet<Key>,
+    lines: Vec<Standing>,
+    /// For how many persons it is still to be done.
+    left: usize,
+}
+
+/// Computes and keeps the lines of some persons within about this time; how many are left.
 fn freshen(node: &Node, within: Duration) -> Result<usize, Error> {
+    let fresh = computed(node, within)?;
+    keep(node, &fresh)?;
+    Ok(fresh.left)
+}
+
+fn computed(node: &Node, within: Duration) -> Result<Fresh, Error> {
     let begun = Instant::now();
     touch_all(node)?;
     let all = behind(node)?;
@@ -211,7 +262,7 @@ fn freshen(node: &Node, within: Duration) -> Result<usize, Error> {
         Ok(found.collect::<Result<_, _>>()?)
     })?;
     if stale.is_empty() {
-        return Ok(0);
+        return Ok(Fresh::default());
     }
     let people = People::load(node)?;
     let (mut gone, mut lines): (BTreeSet<Key>, Vec<Standing>) = (BTreeSet::new(), Vec::new());
@@ -236,28 +287,39 @@ fn freshen(node: &Node, within: Duration) -> Result<usize, Error> {
         );
     }
     stale.truncate(done);
+    Ok(Fresh {
+        left: all.saturating_sub(stale.len()),
+        of: stale,
+        gone,
+        lines,
+    })
+}
+
+fn keep(node: &Node, fresh: &Fresh) -> Result<(), Error> {
+    if fresh.of.is_empty() {
+        return Ok(());
+    }
     node.local(|conn| {
-        for (school, person) in &gone {
+        for (school, person) in &fresh.gone {
             conn.prepare_cached("DELETE FROM standing WHERE school = ?1 AND person = ?2")?
                 .execute((school, person))?;
         }
-        for line in &lines {
+        for line in &fresh.lines {
             let row = serde_json::to_string(line).unwrap_or_default();
             conn.prepare_cached("INSERT OR REPLACE INTO standing VALUES (?1, ?2, ?3)")?
                 .execute((&line.school, &line.person, row))?;
         }
-        for ((school, person), turn) in &stale {
+        for ((school, person), turn) in &fresh.of {
             // Unless it was touched again meanwhile.
             conn.prepare_cached("DELETE FROM stale WHERE school = ?1 AND person = ?2 AND turn = ?3")?
                 .execute(params![school, person, turn])?;
         }
         Ok(())
-    })?;
-    Ok(all.saturating_sub(stale.len()))
+    })
 }
 
-/// Names each person where a whole school or everybody is touched.
-fn touch_all(node: &Node) -> Result<(), Error> {
+/// Names each person where a whole school or everybody is touched; whether there was such a one.
+fn touch_all(node: &Node) -> Result<bool, Error> {
     let rules = rules_in_use(node).reference();
     let day = day_of(node);
     let stand = format!("{rules} {:02x?} {day}", node.roll().digest());
@@ -269,7 +331,7 @@ fn touch_all(node: &Node) -> Result<(), Error> {
         Ok((kept, whole))
     })?;
     if same && !whole {
-        return Ok(());
+        return Ok(false);
     }
     node.local(|conn| {
         conn.prepare_cached(
@@ -283,7 +345,8 @@ fn touch_all(node: &Node) -> Result<(), Error> {
             .execute(())?;
         store::set_meta(conn, STAND, stand.as_bytes())?;
         Ok(())
-    })
+    })?;
+    Ok(true)
 }
 
 /// What everybody's line was computed with.

@@ -13,7 +13,7 @@ use records::{Date, Kinds, RuleSet, SchoolYear};
 use store::rusqlite::Connection;
 
 use super::entries::{Entry, Shown, around, reference, rows, shown};
-use super::lookup::organisation_names;
+use super::organisations::organisation_names;
 use super::signatures::{Signatures, signatures};
 use crate::{Error, Filter, Node, Record, Role};
 

@@ -9,7 +9,8 @@ use super::settle::{BOTH, SAME, as_text, live_claims, marks_of};
 use super::{Choice, Conflict, Found, Matter, Proof, Said};
 use crate::office::claims::{Weighed, weigh};
 use crate::office::entries::reference;
-use crate::office::lookup::{Row, organisation_names};
+use crate::office::lookup::Row;
+use crate::office::organisations::organisation_names;
 use crate::office::titles::Titles;
 use crate::{Act, Error, Filter, Node, Record};
 

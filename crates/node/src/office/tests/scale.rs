@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use super::super::audit::reopened;
+use super::super::schools::in_service;
 use super::*;
 
 /// A county's term in the view table alone: 45 schools, 60 sessions each, 25 marks a session, and a
@@ -123,4 +124,16 @@ fn lists_stay_quick_over_a_whole_county() {
 fn digest(claim: &str, session: &str) -> String {
     let parsed = |json: &str| serde_json::from_str(json).unwrap();
     records::claim_digest(&parsed(claim), &parsed(session))
+}
+
+#[test]
+fn who_is_in_service_is_counted_from_an_index() {
+    let world = World::new();
+    let plan = world.hub.read(|conn| {
+        let mut query = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", in_service()))?;
+        let found = query.query_map((), |row| row.get::<_, String>(3))?;
+        Ok(found.collect::<Result<Vec<_>, _>>()?.join("; "))
+    });
+    let plan = plan.unwrap();
+    assert!(plan.contains("COVERING INDEX record_status"), "{plan}");
 }
